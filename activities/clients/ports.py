@@ -1,0 +1,148 @@
+"""What the steps need from the outside, as Protocols. Real adapters stand beside; ``tests/fakes`` has the in-memory world.
+
+Each adapter raises only the errors below, so that a step can tell *no* (an answer) from *silence* (no answer).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol
+
+from activities.models import PodFact, SqlFact, Verified
+from estate.model import PostgresTarget, Region
+from gate.api import Fenced, GateStatus, Problem, Promoted, Sealed
+from gate.record import Record
+
+
+class UnreachableError(Exception):
+    """Nobody answered: refused connection, timeout, no such name. Says whom, and how long was waited."""
+
+
+class ConflictError(Exception):
+    """The object changed between read and write; nothing was written."""
+
+
+class ForbiddenError(Exception):
+    """The system answered that we may not; names the verb and the object."""
+
+
+class MissingError(Exception):
+    """The object does not exist; names it."""
+
+
+class GateRefusedError(Exception):
+    """A gate said no."""
+
+    def __init__(self, member: str, problem: Problem) -> None:
+        """Keep the gate's answer beside the sentence."""
+        super().__init__(f"{member}: {problem.message}")
+        self.member = member
+        self.problem = problem
+
+
+class WriteFailedError(Exception):
+    """A probing write was not acknowledged."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code, by which reports count."""
+        super().__init__(message)
+        self.code = code
+
+
+class Kubernetes(Protocol):
+    """One region's cluster, as far as a switch needs it."""
+
+    async def read_record(self, region: Region, service: str) -> Record | None:
+        """Return the leader record on ``service``; ``None`` when it has none. MissingError without the Service."""
+
+    async def write_record(self, region: Region, service: str, record: Record) -> Record:
+        """Write record and selector if ``record.resource_version`` is still current; return it as written.
+
+        Raises:
+            ConflictError: somebody wrote in between. After silence the write may have happened: read again.
+        """
+
+    async def preview_record(self, region: Region, service: str, record: Record) -> str:
+        """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
+
+    async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
+        """Return the pods that exist among ``names``."""
+
+    async def logs(self, region: Region, pod: str, lines: int) -> str:
+        """Return the last ``lines`` lines of the pod's first container."""
+
+    async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
+        """Return the pods that are ready behind ``service``, sorted."""
+
+    async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
+        """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
+
+    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
+        """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
+
+
+class Gates(Protocol):
+    """The gates of one cluster's members. Commands repeat safely at the same epoch."""
+
+    async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = ...) -> GateStatus:
+        """Return what the member's gate knows."""
+
+    async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """CHECKPOINT on the member's server."""
+
+    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:
+        """Stop the member's server cleanly and keep it stopped."""
+
+    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Lift the fence; answer when the server serves again."""
+
+    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:
+        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
+
+    async def promote(  # noqa: PLR0913 - the gate's command, one argument a field
+        self,
+        target: PostgresTarget,
+        member: str,
+        epoch: int,
+        run: str,
+        *,
+        system_identifier: str,
+        at_least_lsn: str | None,
+    ) -> Promoted:
+        """Let the member lead; answer when its server accepts writes."""
+
+    async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Ask the member to look at the record now and follow it; answers at once."""
+
+
+class Postgres(Protocol):
+    """SQL with the operator's own role."""
+
+    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:
+        """Return what ``member`` says of itself, asked by its own address."""
+
+    async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
+        """Create, insert, read and drop through the write Service, on a new connection.
+
+        ``endpoints`` of the answer is empty; the step fills it. Raises UnreachableError until a server behind the
+        Service accepts the write *and* is ``leader`` (told by the address that answers).
+        """
+
+    async def prepare_rows(self, target: PostgresTarget) -> None:
+        """Create the table that ``write_row`` writes to, once."""
+
+    async def write_row(self, target: PostgresTarget, run: str, row: int, *, timeout: timedelta) -> None:
+        """Insert row number ``row`` of ``run`` through the write Service: new connection, insert, commit, close.
+
+        Returns only for a commit that counts: one acknowledged without the warning that waiting for the standby was
+        cancelled.
+
+        Raises:
+            WriteFailedError: anything else, with its SQLSTATE or the exception's name.
+        """
+
+    async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` of ``run`` the server behind the write Service does not have."""
+
+    async def remove_rows(self, target: PostgresTarget, run: str) -> None:
+        """Remove the rows of ``run``. Safe to repeat."""

@@ -1,0 +1,194 @@
+"""The gate's HTTP interface, as data. Served by ``gate.http``, spoken by ``activities.clients.gate``.
+
+All under ``/v1`` with ``Authorization: Bearer TOKEN``; JSON in and out. Every command carries an epoch. The gate keeps
+the highest epoch it has seen on disk *before* it acts on it, and answers a lower one with 409 ``stale_epoch``: a worker
+that was frozen and wakes up late changes nothing. Repeating a command at the same epoch is answered like the first time.
+
+==========================  ==================================================================================
+``GET  /readyz  /livez``    for the kubelet; no token
+``GET  /v1/status``         ``GateStatus``; answers while the server is stopped, starting or being rewound
+``POST /v1/checkpoint``     ``Command`` → ``GateStatus``: CHECKPOINT, so that the stop that follows is short
+``POST /v1/fence``          ``FenceCommand`` → ``Fenced``: the server is stopped and stays stopped
+``POST /v1/unfence``        ``Command`` → ``GateStatus``: the fence is lifted; answers when the server serves again
+``POST /v1/seal``           ``Command`` → ``Sealed``: promise to ignore everything below this epoch; was I promoted?
+``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
+``POST /v1/rejoin``         ``Command`` → ``GateStatus``: look at the record now and rejoin; answers at once
+==========================  ==================================================================================
+
+Errors are ``Problem`` with 401, 409 (refused: stale epoch, not possible in this state), 422 (bad input) or 503 (try
+again: the server is starting, the API server does not answer).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ServerState(StrEnum):
+    """What the supervised PostgreSQL process is doing."""
+
+    RUNNING = "running"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class Role(StrEnum):
+    """Role of a running server."""
+
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+class ProblemKind(StrEnum):
+    """Why the gate said no."""
+
+    UNAUTHORIZED = "unauthorized"
+    BAD_REQUEST = "bad_request"
+    STALE_EPOCH = "stale_epoch"
+    NOT_STANDBY = "not_standby"
+    NOT_PRIMARY = "not_primary"
+    LSN_NOT_REACHED = "lsn_not_reached"
+    WRONG_SYSTEM = "wrong_system"
+    UNCLEAN_STOP = "unclean_stop"
+    RECORD_FORBIDS = "record_forbids"
+    PROMOTED_ALREADY = "promoted_already"
+    NOT_SERVING = "not_serving"
+    API_UNREACHABLE = "api_unreachable"
+
+
+class Problem(_Wire):
+    """A refusal: its kind, and a sentence with a name or a number in it."""
+
+    kind: ProblemKind
+    message: str
+    epoch: int
+    """Highest epoch that the gate has seen."""
+
+
+class Follower(_Wire):
+    """One row of ``pg_stat_replication`` on a primary."""
+
+    member: str
+    """``application_name``: the member's pod name."""
+    state: str
+    sync_state: str
+    sent_lsn: str | None = None
+    flush_lsn: str | None = None
+    replay_lsn: str | None = None
+
+
+class GateStatus(_Wire):
+    """Everything that the gate knows, as of ``at``. Unknown is ``None``, never zero."""
+
+    member: str
+    at: datetime
+    epoch: int
+    fenced_at_epoch: int | None = None
+    promoted_at_epoch: int | None = None
+    """Epoch of the promotion that this server carried out; kept until another member leads."""
+    server: ServerState
+    role: Role | None = None
+    doing: str
+    """One sentence for people: ``runs as primary``, ``waits: the record names postgresql-standby-0``."""
+    ready: bool
+    system_identifier: str | None = None
+    timeline: int | None = None
+    control_state: str | None = None
+    """``pg_controldata``'s cluster state, e.g. ``shut down``; the proof that a stop was clean."""
+    checkpoint_lsn: str | None = None
+    """Latest checkpoint's location (start of its record)."""
+    fork_lsn: str | None = None
+    """Where the current timeline left its parent; ``None`` on timeline 1."""
+    current_lsn: str | None = None
+    """Primary: end of WAL."""
+    receive_lsn: str | None = None
+    """Standby: WAL received and flushed."""
+    replay_lsn: str | None = None
+    last_replay_at: datetime | None = None
+    upstream: str | None = None
+    """Standby: member that it streams from at this moment."""
+    upstream_lsn: str | None = None
+    """Standby: end of WAL as the primary last reported it (``pg_stat_wal_receiver.latest_end_lsn``)."""
+    upstream_at: datetime | None = None
+    """Standby: when the primary last answered."""
+    lag_bytes: int | None = None
+    """Standby: received but not replayed, plus ``upstream_lsn`` minus received."""
+    lag_seconds: float | None = None
+    """Standby: age of the oldest write not yet replayed, as it stood at ``upstream_at``; 0 when caught up."""
+    followers: tuple[Follower, ...] = ()
+    synchronous_standby_names: str | None = None
+    weak_commit_settings: tuple[str, ...] = ()
+    """Role or database settings of ``synchronous_commit`` that are ``local`` or ``off``: ``role app: off``."""
+    sessions: int | None = None
+    """Client backends other than the gate's own."""
+    disk_free_bytes: int | None = None
+    data_bytes: int | None = None
+    kept_aside_bytes: int = 0
+    """WAL or whole directories that a rejoin moved aside instead of deleting."""
+
+
+class Command(_Wire):
+    """What every command carries."""
+
+    epoch: int = Field(ge=1)
+    run: str = Field(min_length=1)
+    """``WORKFLOW_ID/RUN_ID`` on whose behalf; for the log."""
+
+
+class FenceCommand(Command):
+    """Stop the server and keep it stopped."""
+
+    clean: bool = True
+    """``True``: fast stop with a shutdown checkpoint, refuse when the stop was not clean. ``False``: stop at any price."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+
+
+class Fenced(_Wire):
+    """The server is stopped and will not be started at or below this epoch."""
+
+    epoch: int
+    clean: bool
+    timeline: int
+    checkpoint_lsn: str
+    """Start of the shutdown checkpoint's record: the last record of this server's WAL."""
+    end_lsn: str
+    """End of WAL: a candidate that received up to here has everything."""
+    sessions_ended: int
+    stopped_at: datetime
+
+
+class Sealed(_Wire):
+    """The gate ignores everything below ``epoch`` from now on."""
+
+    epoch: int
+    promoted: bool
+    """A promotion was accepted here at an earlier epoch and has (or may have) taken effect: only forward is safe."""
+    status: GateStatus
+
+
+class PromoteCommand(Command):
+    """Leave recovery and lead."""
+
+    at_least_lsn: str | None = None
+    """Refuse unless WAL up to here has been received; ``None`` for forced."""
+    system_identifier: str
+
+
+class Promoted(_Wire):
+    """The server accepts writes."""
+
+    epoch: int
+    timeline: int
+    lsn: str
+    """End of WAL at the first look after recovery had ended."""
+    promoted_at: datetime
+    requests_sent: int
+    """How often ``pg_promote(false)`` was sent; more than one means that the 5-second stall was met and avoided."""

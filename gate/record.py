@@ -1,0 +1,126 @@
+"""The leader record of one PostgreSQL cluster, kept in its write Service.
+
+The write Service *is* the record: its selector says where writes go and its annotations say why. Both change in one
+merge patch that carries the ``resourceVersion`` that was read, so of two writers one gets a 409 and reads again. A
+record is therefore never half written, and whoever reads it sees a leader, an epoch and an intent that belong together.
+
+Life of a switchover, as epochs: ``5 leader=a`` → claim ``6 leader=a intent=b`` → route ``6 leader=b``. An undo goes to
+``7 leader=a`` after the candidate's gate has promised (durably) to ignore everything below 7.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+ANNOTATION_PREFIX = "failover/"
+POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
+"""Label that the StatefulSet controller puts on each of its pods; the write Service selects exactly one pod by it."""
+
+NO_SYNC = "none"
+
+
+class Mode(StrEnum):
+    """How a switch treats the old primary."""
+
+    PLANNED = "planned"
+    FORCED = "forced"
+
+
+class Intent(BaseModel):
+    """A switch that has been claimed and is not finished."""
+
+    model_config = ConfigDict(frozen=True)
+
+    candidate: str
+    """Member that is to lead."""
+    mode: Mode
+    run: str
+    """``WORKFLOW_ID/RUN_ID`` of the run that claimed."""
+
+
+class Record(BaseModel):
+    """The record as read at one ``resource_version``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    leader: str
+    epoch: int
+    intent: Intent | None = None
+    run: str = ""
+    """Run (or gate) that wrote the record last."""
+    sync: str = NO_SYNC
+    """Comma-separated members that the leader waits for at commit; ``none`` when commits wait for nobody."""
+    system_identifier: str = ""
+    selector: str = ""
+    """Pod that the Service really sends writes to; must equal ``leader``."""
+    resource_version: str = ""
+
+    @property
+    def sync_members(self) -> tuple[str, ...]:
+        """Members that confirmed commits are known to have reached; empty when commits wait for nobody."""
+        return () if self.sync == NO_SYNC else tuple(name for name in self.sync.split(",") if name)
+
+
+class MalformedRecordError(ValueError):
+    """The annotations of a write Service cannot be read as a record."""
+
+
+def read_record(service: dict[str, Any]) -> Record | None:
+    """Return the record inside ``service`` (a Service as JSON), or ``None`` when it has none yet.
+
+    Raises:
+        MalformedRecordError: somebody edited the annotations into something else.
+    """
+    metadata = service["metadata"]
+    notes = {
+        key.removeprefix(ANNOTATION_PREFIX): value
+        for key, value in (metadata.get("annotations") or {}).items()
+        if key.startswith(ANNOTATION_PREFIX)
+    }
+    if not notes.get("leader"):
+        return None
+    try:
+        return Record(
+            leader=notes["leader"],
+            epoch=int(notes["epoch"]),
+            intent=Intent(candidate=notes["intent"], mode=Mode(notes["mode"]), run=notes["intent-run"])
+            if notes.get("intent")
+            else None,
+            run=notes.get("run", ""),
+            sync=notes.get("sync", NO_SYNC),
+            system_identifier=notes.get("system-identifier", ""),
+            selector=((service.get("spec") or {}).get("selector") or {}).get(POD_NAME_LABEL, ""),
+            resource_version=metadata["resourceVersion"],
+        )
+    except (KeyError, ValueError) as error:
+        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+        message = f"the leader record on Service {name} cannot be read ({error}); compare its failover/* annotations"
+        raise MalformedRecordError(message) from error
+
+
+def record_patch(record: Record) -> dict[str, Any]:
+    """Return the merge patch that writes ``record``, conditional on its ``resource_version``.
+
+    The selector is written too, to ``record.leader``: leader and route can never be changed apart.
+    """
+    intent = record.intent
+    notes: dict[str, str | None] = {
+        "leader": record.leader,
+        "epoch": str(record.epoch),
+        "intent": intent.candidate if intent else None,
+        "mode": intent.mode.value if intent else None,
+        "intent-run": intent.run if intent else None,
+        "run": record.run,
+        "sync": record.sync,
+        "system-identifier": record.system_identifier,
+    }
+    return {
+        "metadata": {
+            "resourceVersion": record.resource_version,
+            "annotations": {ANNOTATION_PREFIX + key: value for key, value in notes.items()},
+        },
+        "spec": {"selector": {POD_NAME_LABEL: record.leader}},
+    }

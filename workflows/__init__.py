@@ -1,0 +1,1 @@
+"""Deterministic procedures, one per file."""

@@ -1,0 +1,61 @@
+"""Phases of a run, and which step belongs to which: the one table that live progress and reports share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a run is doing (gerunds) or how it ended (participles)."""
+
+    SURVEYING = "surveying"
+    AWAITING_APPROVAL = "awaiting approval"
+    CLAIMING = "claiming"
+    FENCING = "fencing"
+    PROMOTING = "promoting"
+    ROUTING = "routing"
+    VERIFYING = "verifying"
+    RECONNECTING = "reconnecting"
+    REJOINING = "restoring redundancy"
+    UNDOING = "undoing"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled back"
+    ROLLBACK_INCOMPLETE = "rollback incomplete"
+    STRANDED = "stranded"
+
+
+class ReportPhase(StrEnum):
+    """Rows of the report's timeline, in order."""
+
+    DETECT = "detect"
+    DECIDE = "decide"
+    APPROVE = "approve"
+    CLAIM = "claim"
+    FENCE = "fence"
+    PROMOTE = "promote"
+    ROUTE = "route"
+    VERIFY = "verify"
+    RECONNECT = "reconnect"
+    REDUNDANCY = "restore redundancy"
+    UNDO = "undo"
+
+
+REPORT_PHASE_OF_STEP = {
+    "estate.resolve": ReportPhase.DECIDE,
+    "postgres.settle": ReportPhase.DECIDE,
+    "postgres.survey": ReportPhase.DECIDE,
+    "kubernetes.preview": ReportPhase.DECIDE,
+    "postgres.claim": ReportPhase.CLAIM,
+    "postgres.checkpoint": ReportPhase.CLAIM,
+    "postgres.fence": ReportPhase.FENCE,
+    "postgres.promote": ReportPhase.PROMOTE,
+    "postgres.route": ReportPhase.ROUTE,
+    "postgres.verify": ReportPhase.VERIFY,
+    "kubernetes.reconnect": ReportPhase.RECONNECT,
+    "postgres.await_redundancy": ReportPhase.REDUNDANCY,
+    "postgres.give_back": ReportPhase.UNDO,
+}
+"""Registered activity name → row. Approval is the time between the first survey's end and the claim's or second survey's
+start; ``postgres.measure`` and ``records.keep`` run beside or after the phases and belong to none."""
