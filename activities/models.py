@@ -141,16 +141,6 @@ class Settled(StrEnum):
     FINISHED = "finished"
 
 
-class Settlement(Wire):
-    """The outcome of looking for an unfinished intent."""
-
-    settled: Settled
-    run: str = ""
-    """The run that had left the intent."""
-    leader: str = ""
-    message: str = ""
-
-
 class ClaimRequest(Wire):
     """Write the intent into the leader record."""
 
@@ -166,6 +156,17 @@ class Switch(Wire):
     plan: Plan
     epoch: int
     run: RunId
+
+
+class Settlement(Wire):
+    """The outcome of looking for what an earlier run left."""
+
+    settled: Settled
+    run: str = ""
+    """The run that had left it."""
+    message: str = ""
+    switch: Switch | None = None
+    """The earlier run's switch when it was ``finished``: its route has moved; verify and the rest are still to do."""
 
 
 class PromoteRequest(Wire):
@@ -229,6 +230,12 @@ class Redundancy(Wire):
     note: str = ""
 
 
+class FinishRequest(Wire):
+    """Mark a switch as finished in the record."""
+
+    switch: Switch
+
+
 class RedundancyRequest(Wire):
     """Wait until the old primary follows the new one."""
 
@@ -249,6 +256,9 @@ class GaveBack(StrEnum):
 
     GIVEN_BACK = "given back"
     CANDIDATE_LEADS = "candidate leads"
+    """The promotion has happened: only forward is safe."""
+    TAKEN_OVER = "taken over"
+    """Another run has written the record since; nothing of ours is left to undo."""
 
 
 class GiveBackResult(Wire):

@@ -10,6 +10,7 @@ def parse_lsn(text: str) -> int:
 
     Raises:
         ValueError: ``text`` is not two hexadecimal numbers with a slash between them.
+
     """
     high, slash, low = text.partition("/")
     if not slash:

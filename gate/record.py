@@ -51,6 +51,10 @@ class Record(BaseModel):
     intent: Intent | None = None
     run: str = ""
     """Run (or gate) that wrote the record last."""
+    previous: str = ""
+    """Member that led before ``leader``."""
+    unfinished: str = ""
+    """``WORKFLOW_ID/RUN_ID`` of a switch whose route has moved but which has not verified and cleaned up yet."""
     sync: str = NO_SYNC
     """Comma-separated members that the leader waits for at commit; ``none`` when commits wait for nobody."""
     system_identifier: str = ""
@@ -73,6 +77,7 @@ def read_record(service: dict[str, Any]) -> Record | None:
 
     Raises:
         MalformedRecordError: somebody edited the annotations into something else.
+
     """
     metadata = service["metadata"]
     notes = {
@@ -90,6 +95,8 @@ def read_record(service: dict[str, Any]) -> Record | None:
             if notes.get("intent")
             else None,
             run=notes.get("run", ""),
+            previous=notes.get("previous", ""),
+            unfinished=notes.get("unfinished", ""),
             sync=notes.get("sync", NO_SYNC),
             system_identifier=notes.get("system-identifier", ""),
             selector=((service.get("spec") or {}).get("selector") or {}).get(POD_NAME_LABEL, ""),
@@ -114,6 +121,8 @@ def record_patch(record: Record) -> dict[str, Any]:
         "mode": intent.mode.value if intent else None,
         "intent-run": intent.run if intent else None,
         "run": record.run,
+        "previous": record.previous or None,
+        "unfinished": record.unfinished or None,
         "sync": record.sync,
         "system-identifier": record.system_identifier,
     }

@@ -60,6 +60,7 @@ class Kubernetes(Protocol):
 
         Raises:
             ConflictError: somebody wrote in between. After silence the write may have happened: read again.
+
         """
 
     async def preview_record(self, region: Region, service: str, record: Record) -> str:
@@ -139,6 +140,7 @@ class Postgres(Protocol):
 
         Raises:
             WriteFailedError: anything else, with its SQLSTATE or the exception's name.
+
         """
 
     async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:

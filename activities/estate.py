@@ -1,0 +1,37 @@
+"""Looks a target up in the estate file, once per run: the run finishes with the inventory it started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from estate.loader import EstateError, load_estate, resolve_target
+from temporalio import activity
+
+from activities.errors import Refusal, refuse
+from activities.models import ResolveRequest
+from estate.model import PostgresTarget
+
+
+class EstateActivities:
+    """Reads the estate file that the worker was given."""
+
+    def __init__(self, path: Path) -> None:
+        """Read ``path`` anew for every run, so that an edited estate needs no restart."""
+        self._path = path
+
+    @activity.defn(name="estate.resolve")
+    async def resolve(self, request: ResolveRequest) -> PostgresTarget:
+        """Return one cluster with all that a run needs to know about it. Changes nothing.
+
+        Raises:
+            ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
+
+        """
+        try:
+            estate = load_estate(self._path)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        try:
+            return resolve_target(estate, request.cluster)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error

@@ -1,0 +1,139 @@
+"""The measuring writer: one row per new connection through the write Service, while a switch is going on.
+
+Its longest gap between two acknowledgements is the outage, as a client sees it; the acknowledged rows that are missing
+afterwards are the loss. It ends when its workflow cancels it, and then answers with what it saw. If its worker dies, the
+next attempt goes on from the last heartbeat: up to one heartbeat of acknowledged rows is then not checked for loss, and
+the note says so. It never fails a run: a run whose measurement went wrong is still a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from pydantic import BaseModel
+from temporalio import activity
+
+from activities.clients.ports import UnreachableError, WriteFailedError
+from activities.heartbeat import keep_details
+from activities.models import Measurement, MeasureRequest
+from activities.systems import Systems
+
+_ROW_TIMEOUT = timedelta(seconds=1)
+_CHECK_WITHIN_SECONDS = 10
+
+
+class Tally(BaseModel):
+    """What the writer has seen: small enough for a heartbeat, complete enough to go on from."""
+
+    first_row: int = 0
+    next_row: int = 0
+    holes: list[int] = []
+    """Row numbers that were not acknowledged."""
+    last_ack: datetime | None = None
+    widest: tuple[datetime, datetime] | None = None
+    gaps: list[float] = []
+    """Last gaps in seconds, for the median."""
+    errors: Counter[str] = Counter()
+    attempts: int = 1
+
+    def acknowledged(self, at: datetime) -> None:
+        """Count an acknowledgement of ``next_row`` at ``at``."""
+        if self.last_ack is not None:
+            gap = (at - self.last_ack).total_seconds()
+            self.gaps = [*self.gaps[-199:], gap]
+            if self.widest is None or at - self.last_ack > self.widest[1] - self.widest[0]:
+                self.widest = (self.last_ack, at)
+        self.last_ack = at
+        self.next_row += 1
+
+    def failed(self, error: str) -> None:
+        """Count a failure of ``next_row``; whether it was committed anyway is unknown."""
+        self.errors[error] += 1
+        self.holes.append(self.next_row)
+        self.next_row += 1
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Acknowledged row numbers."""
+        holes = set(self.holes)
+        return tuple(row for row in range(self.first_row, self.next_row) if row not in holes)
+
+    def result(self, lost: int | None, note: str) -> Measurement:
+        """Return the measurement."""
+        widest = self.widest
+        return Measurement(
+            acknowledged=len(self.rows),
+            failed=sum(self.errors.values()),
+            lost=lost,
+            last_before=widest[0] if widest else None,
+            first_after=widest[1] if widest else None,
+            outage_seconds=(widest[1] - widest[0]).total_seconds() if widest else None,
+            usual_gap_seconds=median(self.gaps) if self.gaps else None,
+            errors=dict(self.errors),
+            note=note,
+        )
+
+
+class MeasureActivities:
+    """Runs beside a switch."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.postgres`` for every write."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.measure")
+    async def measure(self, request: MeasureRequest) -> Measurement:
+        """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended."""
+        tally, run = _resume(), str(request.run)
+        try:
+            await self._write_for_ever(request, tally, run)
+        except asyncio.CancelledError:
+            return await self._conclude(request, tally, run)
+
+    async def _write_for_ever(self, request: MeasureRequest, tally: Tally, run: str) -> None:
+        prepared = False
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                if not prepared:
+                    await self._systems.postgres.prepare_rows(request.target)
+                    prepared = True
+                await self._systems.postgres.write_row(request.target, run, tally.next_row, timeout=_ROW_TIMEOUT)
+                tally.acknowledged(datetime.now(UTC))
+            except WriteFailedError as error:
+                tally.failed(error.code)
+            except UnreachableError:
+                tally.failed("unreachable")
+            keep_details(tally.model_dump(mode="json"))
+            spent = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(max(request.interval.total_seconds() - spent, 0.001))
+
+    async def _conclude(self, request: MeasureRequest, tally: Tally, run: str) -> Measurement:
+        notes = [] if tally.attempts == 1 else [f"the writer was interrupted {tally.attempts - 1} times"]
+        lost = None
+        try:
+            async with asyncio.timeout(_CHECK_WITHIN_SECONDS):
+                lost = await self._systems.postgres.missing_rows(request.target, run, tally.rows)
+                await self._systems.postgres.remove_rows(request.target, run)
+        except (TimeoutError, UnreachableError, WriteFailedError) as error:
+            notes.append(f"loss could not be checked: {error or 'no answer'}")
+        return tally.result(lost, "; ".join(notes))
+
+
+def _resume() -> Tally:
+    details = activity.info().heartbeat_details
+    if not details:
+        return Tally()
+    tally = Tally.model_validate(details[0])
+    # The interrupted attempt may have acknowledged rows after its last beat: their numbers are not used again.
+    skipped = tally.next_row + 1000
+    return tally.model_copy(
+        update={
+            "holes": [*tally.holes, *range(tally.next_row, skipped)],
+            "next_row": skipped,
+            "attempts": tally.attempts + 1,
+        }
+    )

@@ -1,0 +1,107 @@
+"""The steps of a switch that act on servers, each through the server's gate.
+
+Every command carries the claim's epoch, and a gate ignores an epoch below the highest it has seen. So a step that is run
+twice, or by a worker that was frozen and wakes up after the undo, changes nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.errors import Refusal, refuse
+from activities.gatewords import refused
+from activities.models import PromoteRequest, Switch
+from activities.systems import Systems
+from gate.api import Fenced, GateStatus, Promoted, Role, ServerState
+
+_CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
+_ASK_AGAIN_SECONDS = 0.05
+
+
+class SwitchActivities:
+    """Checkpoint, fence, promote."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.gates`` for every command."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.checkpoint")
+    async def checkpoint(self, switch: Switch) -> GateStatus:
+        """CHECKPOINT on the old primary while it still takes writes, so that the stop is short.
+
+        Raises:
+            ApplicationError: ``NoPrimary``, ``Superseded``.
+
+        """
+        try:
+            return await self._systems.gates.checkpoint(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+    @activity.defn(name="postgres.fence")
+    async def fence(self, switch: Switch) -> Fenced:
+        """Stop the old primary cleanly, keep it stopped, and see that the candidate is still there.
+
+        The candidate is looked at before and after: one that is gone must be noticed while the way back is short.
+
+        Raises:
+            ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``.
+
+        """
+        await self._candidate_stands(switch)
+        try:
+            fenced = await self._systems.gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+        await self._candidate_stands(switch)
+        return fenced
+
+    async def _candidate_stands(self, switch: Switch) -> None:
+        """Return once the candidate's gate says that it runs as a standby.
+
+        Raises:
+            ApplicationError: ``CandidateFailed`` when it does not say so in time.
+
+        """
+        name, why = switch.plan.candidate, ""
+        try:
+            async with asyncio.timeout(_CANDIDATE_ANSWERS_WITHIN.total_seconds()):
+                while True:
+                    status, why = await self._ask(switch, name)
+                    if status and status.server is ServerState.RUNNING and status.role is Role.STANDBY:
+                        return
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        except TimeoutError:
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer runs as a standby: {why}") from None
+
+    async def _ask(self, switch: Switch, name: str) -> tuple[GateStatus | None, str]:
+        try:
+            status = await self._systems.gates.status(switch.target, name, timeout=_CANDIDATE_ANSWERS_WITHIN)
+        except UnreachableError as error:
+            return None, str(error)
+        return status, f"its gate {status.doing}"
+
+    @activity.defn(name="postgres.promote")
+    async def promote(self, request: PromoteRequest) -> Promoted:
+        """Let the candidate lead once it has everything up to ``end_lsn``; the same answer however often it is asked.
+
+        Raises:
+            ApplicationError: ``CandidateBehind``, ``CandidateFailed``, ``RecordChanged``, ``Superseded``.
+
+        """
+        switch = request.switch
+        try:
+            return await self._systems.gates.promote(
+                switch.target,
+                switch.plan.candidate,
+                switch.epoch,
+                str(switch.run),
+                system_identifier=switch.plan.system_identifier,
+                at_least_lsn=request.end_lsn,
+            )
+        except GateRefusedError as error:
+            raise refused(error) from error

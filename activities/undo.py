@@ -1,0 +1,165 @@
+"""The way back before the point of no return, and what to do about a run that left its intent behind.
+
+Order matters. First the candidate's gate *seals*: it promises on disk to ignore every promote below a new epoch, and says
+whether an earlier one took effect. Only then does the record go back to the old primary at that epoch, and only then is
+the old primary's fence lifted. A worker frozen inside its promotion and thawed afterwards finds its epoch too low.
+If the seal says that the candidate was promoted, nothing is undone: forward is the only safe way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.claim import current_record, has_moved, is_ours, routed_record
+from activities.clients.ports import ConflictError, GateRefusedError, UnreachableError
+from activities.errors import Refusal, refuse
+from activities.gatewords import refused
+from activities.models import (
+    GaveBack,
+    GiveBackRequest,
+    GiveBackResult,
+    Plan,
+    RunId,
+    Settled,
+    Settlement,
+    SettleRequest,
+    Switch,
+)
+from activities.systems import Systems
+from gate.api import Sealed
+from gate.record import Mode, Record
+
+_UNSEALED_AFTER = timedelta(seconds=2)
+_ASK_AGAIN_SECONDS = 0.2
+
+
+class UndoActivities:
+    """Give back and settle."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems`` for every look and command."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.give_back")
+    async def give_back(self, request: GiveBackRequest) -> GiveBackResult:
+        """Return the writes to the old primary, or find out that the candidate leads.
+
+        Safe to repeat, and when claim or fence never happened. Not retried when the gate of the old primary refuses.
+
+        Raises:
+            UnreachableError: retried; the candidate (unless ``never_sent``), the old primary or the API server is silent.
+
+        """
+        switch = request.switch
+        old, candidate = switch.plan.primary, switch.plan.candidate
+        record = await current_record(self._systems, switch.target)
+        if has_moved(record, switch):
+            return _result(GaveBack.CANDIDATE_LEADS, record.epoch, f"the record names {candidate} already")
+        if is_ours(record, switch):
+            sealed = await self._seal(request, switch.epoch + 1)
+            if sealed is not None and sealed.promoted:
+                return _result(GaveBack.CANDIDATE_LEADS, sealed.epoch, f"{candidate} was promoted; going forward")
+            record = await self._return_record(switch, record)
+        if record.epoch < switch.epoch:
+            return _result(GaveBack.GIVEN_BACK, record.epoch, "nothing had been claimed")
+        if record.leader != old or record.intent is not None or record.run != str(switch.run):
+            return _result(GaveBack.TAKEN_OVER, record.epoch, f"{record.run} has written the record since")
+        await self._unfence(switch, record.epoch)
+        return _result(GaveBack.GIVEN_BACK, record.epoch, f"{old} takes writes again")
+
+    async def _seal(self, request: GiveBackRequest, epoch: int) -> Sealed | None:
+        """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent."""
+        switch, candidate = request.switch, request.switch.plan.candidate
+        deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
+        while True:
+            try:
+                return await self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run))
+            except GateRefusedError as error:
+                raise refused(error) from error
+            except UnreachableError:
+                if asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+                elif request.never_sent:
+                    activity.logger.warning("Going back without the candidate's promise: it is silent, unasked so far")
+                    return None
+                else:
+                    raise
+
+    async def _return_record(self, switch: Switch, record: Record) -> Record:
+        wanted = record.model_copy(update={"epoch": switch.epoch + 1, "intent": None, "run": str(switch.run)})
+        try:
+            return await self._systems.kubernetes.write_record(
+                switch.target.region, switch.target.cluster.write_service, wanted
+            )
+        except ConflictError:
+            return await current_record(self._systems, switch.target)
+
+    async def _unfence(self, switch: Switch, epoch: int) -> None:
+        try:
+            await self._systems.gates.unfence(switch.target, switch.plan.primary, epoch, str(switch.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+    @activity.defn(name="postgres.settle")
+    async def settle(self, request: SettleRequest) -> Settlement:
+        """Finish or undo what a closed run left in the record, before anything else is decided.
+
+        The caller holds the cluster's lock, so an intent that names the same workflow ID belongs to a run that was
+        terminated or reset. Safe to repeat.
+
+        Raises:
+            ApplicationError: ``ClaimedElsewhere`` when the intent was written under another workflow ID.
+
+        """
+        record = await current_record(self._systems, request.target)
+        owner = record.intent.run if record.intent else record.unfinished
+        if not owner:
+            return Settlement(settled=Settled.NOTHING)
+        workflow_id, _, run_id = owner.rpartition("/")
+        if workflow_id != request.run.workflow_id:
+            raise refuse(
+                Refusal.CLAIMED_ELSEWHERE,
+                f"{owner} holds the record of Service {request.target.cluster.write_service};"
+                f" this is {request.run.workflow_id}: finish or end that run where it lives",
+            )
+        left = _left_switch(request, record, RunId(workflow_id=workflow_id, run_id=run_id))
+        if record.intent is None:
+            return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"{owner} had moved the route")
+        return await self._settle_intent(left)
+
+    async def _settle_intent(self, left: Switch) -> Settlement:
+        result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))
+        owner = str(left.run)
+        if result.outcome is not GaveBack.CANDIDATE_LEADS:
+            return Settlement(settled=Settled.UNDONE, run=owner, message=f"undid {owner}: {result.message}")
+        record = await current_record(self._systems, left.target)
+        if is_ours(record, left):
+            await self._systems.kubernetes.write_record(
+                left.target.region, left.target.cluster.write_service, routed_record(record, left, result.epoch)
+            )
+        return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"finished {owner}: {result.message}")
+
+
+def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:
+    return GiveBackResult(outcome=outcome, epoch=epoch, message=message)
+
+
+def _left_switch(request: SettleRequest, record: Record, run: RunId) -> Switch:
+    """Rebuild the earlier run's switch from the record, as far as the remaining steps need it."""
+    intent = record.intent
+    plan = Plan(
+        cluster=request.target.name,
+        mode=intent.mode if intent else Mode.PLANNED,
+        primary=record.leader if intent else record.previous,
+        candidate=intent.candidate if intent else record.leader,
+        epoch=record.epoch - 1,
+        timeline=0,
+        system_identifier=record.system_identifier,
+        sync=record.sync,
+        applications=request.target.cluster.applications,
+        digest="",
+    )
+    return Switch(target=request.target, plan=plan, epoch=record.epoch, run=run)

@@ -1,0 +1,101 @@
+"""How a run ends: which outcome, in which words, with what kept. Never a false "rolled back"."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.errors import Refusal, refuse
+    from activities.models import Outcome, Wire
+    from workflows import steps
+    from workflows.journal import Journal
+    from workflows.models import Run
+
+
+class Summary(Wire):
+    """Result of a run that ended well; everything else is in the report."""
+
+    outcome: Outcome
+    explanation: str
+    leader: str = ""
+    outage_seconds: float | None = None
+    lost: int | None = None
+    records: tuple[str, ...] = ()
+
+
+def cause_of(error: BaseException) -> tuple[str, str]:
+    """Return (refusal or error type, sentence) of what lies behind ``error``."""
+    while isinstance(error, ActivityError) and error.cause is not None:
+        error = error.cause
+    if is_cancelled_exception(error):
+        return "Cancelled", "cancelled"
+    if isinstance(error, ApplicationError):
+        return error.type or "Error", error.message
+    return type(error).__name__, str(error) or type(error).__name__
+
+
+async def close_badly(journal: Journal, error: BaseException) -> None:
+    """Write down the outcome that is true, and keep the report."""
+    kind, message = cause_of(error)
+    outcome = _outcome(journal, error, kind)
+    words = {
+        Outcome.REFUSED: message,
+        Outcome.CANCELLED: "cancelled before anything had changed",
+        Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
+    }
+    journal.close(outcome, words.get(outcome, message))
+    await keep(journal, refusal="" if kind == "Cancelled" else kind)
+
+
+def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
+    if journal.forward_only or kind == Refusal.STRANDED:
+        return Outcome.STRANDED
+    if kind == Refusal.ROLLBACK_INCOMPLETE:
+        return Outcome.ROLLBACK_INCOMPLETE
+    if journal.facts.get("undone"):
+        return Outcome.ROLLED_BACK
+    return Outcome.CANCELLED if is_cancelled_exception(error) else Outcome.REFUSED
+
+
+def last_word(journal: Journal, error: BaseException) -> BaseException:
+    """Return what the workflow ends with: Canceled after a cancel that was honoured, else Failed with a sentence."""
+    kind, _ = cause_of(error)
+    if is_cancelled_exception(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
+        return asyncio.CancelledError(journal.explanation)
+    names = {
+        Outcome.ROLLED_BACK: Refusal.ROLLED_BACK,
+        Outcome.STRANDED: Refusal.STRANDED,
+        Outcome.ROLLBACK_INCOMPLETE: Refusal.ROLLBACK_INCOMPLETE,
+    }
+    if journal.outcome in names:
+        left = f"; left to do: {'; '.join(journal.left_to_do)}" if journal.left_to_do else ""
+        return refuse(names[journal.outcome], f"{journal.outcome.value}: {journal.explanation}{left}")
+    return ApplicationError(journal.explanation, type=kind, non_retryable=True)
+
+
+async def keep(journal: Journal, refusal: str = "") -> None:
+    """Keep the report; a run does not fail for its paperwork."""
+    touch_nothing = journal.request is None or journal.request.run is Run.PLAN
+    try:
+        kept = await steps.keep(journal.target, journal.report(refusal), touch_nothing=touch_nothing)
+    except FailureError as error:
+        workflow.logger.error("The report was not kept", exc_info=error)
+        return
+    journal.kept = kept.paths
+
+
+def summary(journal: Journal) -> Summary:
+    """Return the result of a run that ended well."""
+    measurement = journal.facts.get("measurement")
+    plan = journal.plan
+    return Summary(
+        outcome=journal.outcome or Outcome.COMPLETED,
+        explanation=journal.explanation,
+        leader=plan.candidate if plan and journal.outcome is Outcome.COMPLETED else "",
+        outage_seconds=measurement.outage_seconds if measurement else None,
+        lost=measurement.lost if measurement else None,
+        records=journal.kept,
+    )

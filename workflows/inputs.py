@@ -1,0 +1,38 @@
+"""Reading a workflow's input so that no input can leave it Running for ever.
+
+A signature with a typed parameter makes Temporal retry the decoding of bad input without end, where nobody looks. So
+workflows take ``*args``, parse them here inside ``@workflow.init``, and fail at once with a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import Refusal, refuse
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationError | None]:
+    """Return (request, None), or (None, the error to raise from ``run``). Never raises."""
+    keys = ", ".join(model.model_fields)
+    if len(args) != 1 or not isinstance(args[0], dict):
+        got = f"{len(args)} arguments" if len(args) != 1 else f"a {type(args[0]).__name__}"
+        return None, refuse(Refusal.BAD_INPUT, f"input: expected one JSON object with the keys {keys}; got {got}")
+    try:
+        return model.model_validate_json(json.dumps(args[0])), None
+    except ValidationError as error:
+        return None, refuse(Refusal.BAD_INPUT, "; ".join(_sentence(fault, keys) for fault in error.errors()))
+
+
+def _sentence(fault: Any, keys: str) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is not exported for runtime use
+    where = ".".join(str(part) for part in fault["loc"]) or "input"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key; known keys are {keys}"
+    if fault["type"] == "missing":
+        return f'{where}: missing; give it, for example {{"{where}": …}}'
+    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r:.80}"

@@ -1,0 +1,174 @@
+"""What a run knows about itself, in one place: the answer to ``status``, the text in the UI, the report at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+with workflow.unsafe.imports_passed_through():
+    from activities.models import Outcome, Plan, RunReport, Survey
+    from estate.model import PostgresTarget
+    from workflows.approval import ApprovalGate
+    from workflows.models import FailoverRequest, RejoinRequest, Status
+    from workflows.phases import Phase
+
+TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
+MODE = SearchAttributeKey.for_keyword("FailoverMode")
+RUN = SearchAttributeKey.for_keyword("FailoverRun")
+PHASE = SearchAttributeKey.for_keyword("FailoverPhase")
+OUTCOME = SearchAttributeKey.for_keyword("FailoverOutcome")
+SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
+"""Must exist in the namespace; the worker creates them when it starts."""
+
+
+_CANCELLABLE = {Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROMOTING}
+
+
+@dataclass
+class Journal:
+    """The only place that a phase, a fact or an outcome is written to."""
+
+    request: FailoverRequest | RejoinRequest | None
+    phase: Phase = Phase.SURVEYING
+    started_at: datetime = field(default_factory=workflow.now)
+    target: PostgresTarget | None = None
+    survey: Survey | None = None
+    plan: Plan | None = None
+    gate: ApprovalGate | None = None
+    outcome: Outcome | None = None
+    explanation: str = ""
+    would_undo: tuple[str, ...] = ()
+    left_to_do: tuple[str, ...] = ()
+    forward_only: bool = False
+    """Past the point of no return: there is no outcome ``rolled back`` any more."""
+    kept: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Further fields of ``RunReport``, by name."""
+
+    def enter(self, phase: Phase, explanation: str = "") -> None:
+        """Go on to ``phase`` and show it.
+
+        Raises:
+            CancelledError: a cancel was asked for while the last step ran and the way back is still open. A step that
+                outlives the request swallows it, so each boundary looks again.
+
+        """
+        if phase in _CANCELLABLE and workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        self.phase, self.explanation = phase, explanation
+        workflow.logger.info("Phase", extra={"phase": phase.value})
+        workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+        self.show()
+
+    def label(self) -> None:
+        """Set the search attributes first thing: a run started like another one inherits the other's."""
+        request = self.request
+        workflow.upsert_search_attributes(
+            [
+                TARGET.value_set(f"postgres/{request.cluster}" if request else "unknown"),
+                MODE.value_set(self.mode),
+                RUN.value_set(request.run.value if request else "unknown"),
+                PHASE.value_set(self.phase.value),
+                OUTCOME.value_unset(),
+            ]
+        )
+
+    @property
+    def mode(self) -> str:
+        """Mode as asked; ``rejoin`` for a rejoin."""
+        return self.request.mode.value if isinstance(self.request, FailoverRequest) else "rejoin"
+
+    def show(self) -> None:
+        """Render the current details for the Temporal UI."""
+        workflow.set_current_details(self.details())
+
+    def details(self) -> str:
+        """Return the run as Markdown: phase, plan, approvals, what would be undone, what is left."""
+        lines = [f"**{self.phase.value}** {self.explanation}".strip()]
+        if self.request:
+            lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
+        if self.plan:
+            lines.append(f"plan `{self.plan.digest}`: {self.plan.primary} → {self.plan.candidate}")
+            lines.append("\n".join(f"{number}. {step}" for number, step in enumerate(self.plan.steps, 1)))
+        lines += self._approval_lines()
+        lines += [f"would be undone: {what}" for what in self.would_undo]
+        lines += [f"**left to do:** {what}" for what in self.left_to_do]
+        return "\n\n".join(lines)
+
+    def _approval_lines(self) -> list[str]:
+        if self.gate is None or self.gate.needed == 0:
+            return []
+        lines = [
+            f"{'approved' if vote.approve else 'rejected'} by {vote.by} as {vote.role} (unverified) {vote.note}".strip()
+            for vote in self.gate.votes
+        ]
+        if self.phase is Phase.AWAITING_APPROVAL and self.plan:
+            status = self.gate.status
+            until = f"{status.expires_at:%H:%M:%S} UTC" if status.expires_at else "?"
+            lines.append(
+                f"waits for {status.needed} of {', '.join(status.roles)} until {until}:"
+                f" `failover approve {self.plan.cluster} --by NAME --plan {self.plan.digest}`,"
+                f' or the update `decide` with `{{"by": "NAME", "plan": "{self.plan.digest}", "approve": true}}`'
+            )
+        return lines
+
+    @property
+    def status(self) -> Status:
+        """Answer of the query ``status``."""
+        request = self.request
+        objective = self.target.cluster.objective if self.target else None
+        return Status(
+            phase=self.phase,
+            cluster=request.cluster if request else "",
+            mode=self.mode,
+            run=request.run.value if request else "",
+            by=request.by if request else "",
+            reason=request.reason if request else "",
+            started_at=self.started_at,
+            rto_seconds=objective.rto.total_seconds() if objective else None,
+            plan=self.plan,
+            approval=self.gate.status if self.gate and self.gate.needed else None,
+            would_undo=self.would_undo,
+            outcome=self.outcome,
+            explanation=self.explanation,
+            left_to_do=self.left_to_do,
+        )
+
+    def close(self, outcome: Outcome, explanation: str) -> None:
+        """Write down how the run ends."""
+        self.outcome, self.would_undo = outcome, ()
+        ends = {Outcome.PLANNED_ONLY: Phase.COMPLETED, Outcome.SETTLED: Phase.COMPLETED}
+        workflow.upsert_search_attributes([OUTCOME.value_set(outcome.value)])
+        self.enter(ends.get(outcome) or Phase(outcome.value), explanation)
+
+    def report(self, refusal: str = "") -> RunReport:
+        """Return everything for the record."""
+        request, info = self.request, workflow.info()
+        objective = self.target.cluster.objective if self.target else None
+        return RunReport(
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            workflow=info.workflow_type,
+            outcome=self.outcome or Outcome.REFUSED,
+            reason=self.explanation,
+            refusal=refusal,
+            cluster=request.cluster if request else "",
+            mode=self.mode,
+            run=request.run.value if request else "",
+            by=request.by if request else "",
+            asked_because=request.reason if request else "",
+            started_at=self.started_at,
+            finished_at=workflow.now(),
+            objective_rto_seconds=objective.rto.total_seconds() if objective else None,
+            objective_rpo_seconds=objective.rpo.total_seconds() if objective else None,
+            plan=self.plan,
+            survey=self.survey,
+            votes=tuple(self.gate.votes) if self.gate else (),
+            left_to_do=self.left_to_do,
+            **self.facts,
+        )

@@ -1,0 +1,94 @@
+"""Bring a member that does not follow the leader back as a synchronous standby.
+
+    survey -> ask its gate to rejoin -> wait until it is synchronous
+
+The gates rejoin by themselves; this procedure is for a member that waits for a person's word, and for watching one that
+takes long. It never touches the leader, so there is nothing to undo: a cancel stops the watching, not the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.errors import Refusal, refuse
+    from activities.models import Outcome, Survey
+    from estate.model import PostgresTarget
+    from gate.record import Record
+    from workflows import endings, steps
+    from workflows.inputs import parse
+    from workflows.journal import Journal
+    from workflows.models import RejoinRequest, Run, Status
+    from workflows.names import must_hold_lock
+    from workflows.phases import Phase
+    from workflows.planning import usable_record
+    from workflows.uncancellable import uncancellable
+
+
+@workflow.defn(name="postgres-rejoin")
+class PostgresRejoin:
+    """One rejoin; holds the cluster's lock, so that no switch begins meanwhile."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self._request, self._bad_input = parse(RejoinRequest, args)
+        self._journal = Journal(self._request)
+
+    @workflow.run
+    async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
+        """Rejoin, or say why not."""
+        try:
+            await self._story()
+        except (asyncio.CancelledError, FailureError) as error:
+            await uncancellable(endings.close_badly(self._journal, error))
+            raise endings.last_word(self._journal, error) from error
+        await uncancellable(endings.keep(self._journal))
+        return endings.summary(self._journal)
+
+    @workflow.query(description="Phase and what is awaited.")
+    def status(self) -> Status:
+        """Return the run as it stands."""
+        return self._journal.status
+
+    async def _story(self) -> None:
+        journal, request = self._journal, self._checked_request()
+        target = journal.target = await steps.resolve(request.cluster)
+        journal.enter(Phase.SURVEYING)
+        journal.survey = survey = await steps.survey(target)
+        record = usable_record(survey, target)
+        members = _to_rejoin(request, survey, record)
+        if request.run is Run.PLAN:
+            journal.close(Outcome.PLANNED_ONLY, f"would rejoin: {', '.join(members) or 'nobody'}; nothing was changed")
+            return
+        journal.enter(Phase.REJOINING, ", ".join(members))
+        for member in members:
+            journal.facts["redundancy"] = await self._rejoin(target, record, member)
+        journal.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
+
+    def _checked_request(self) -> RejoinRequest:
+        self._journal.label()
+        if self._bad_input is not None or self._request is None:
+            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        must_hold_lock(self._request.cluster, self._request.run)
+        return self._request
+
+    async def _rejoin(self, target: PostgresTarget, record: Record, member: str) -> Any:  # noqa: ANN401
+        await steps.rejoin(target, record, member)
+        return await steps.follows(target, record, member, workflow.now())
+
+
+def _to_rejoin(request: RejoinRequest, survey: Survey, record: Record) -> tuple[str, ...]:
+    """Return the members to bring back, in the estate's order."""
+    others = [fact.name for fact in survey.members if fact.name != record.leader]
+    if request.member is not None and request.member not in others:
+        raise refuse(
+            Refusal.BAD_INPUT, f"member: {request.member} is no standby of this cluster; standbys: {', '.join(others)}"
+        )
+    if request.member is not None:
+        return (request.member,)
+    return tuple(name for name in others if name not in record.sync_members)

@@ -1,0 +1,194 @@
+"""Every step that a PostgreSQL procedure can take, by name: activity, posture and the summary that the UI shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.aftermath import AftermathActivities
+    from activities.claim import ClaimActivities
+    from activities.estate import EstateActivities
+    from activities.measure import MeasureActivities
+    from activities.models import (
+        ClaimRequest,
+        FinishRequest,
+        GiveBackRequest,
+        GiveBackResult,
+        Measurement,
+        MeasureRequest,
+        Plan,
+        PromoteRequest,
+        Reconnected,
+        ReconnectRequest,
+        RecordsKept,
+        RecordsRequest,
+        Redundancy,
+        RedundancyRequest,
+        ResolveRequest,
+        Routed,
+        RouteRequest,
+        RunId,
+        RunReport,
+        Settlement,
+        SettleRequest,
+        Survey,
+        SurveyRequest,
+        Switch,
+        Verified,
+    )
+    from activities.preview import PreviewActivities
+    from activities.records import RecordsActivities
+    from activities.survey import SurveyActivities
+    from activities.switch import SwitchActivities
+    from activities.undo import UndoActivities
+    from estate.model import Application, PostgresTarget
+    from gate.api import Fenced, GateStatus, Promoted
+    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, URGENT
+
+
+def me() -> RunId:
+    """Return this run."""
+    info = workflow.info()
+    return RunId(workflow_id=info.workflow_id, run_id=info.run_id)
+
+
+async def resolve(cluster: str) -> PostgresTarget:
+    """Look the cluster up in the estate."""
+    return await workflow.execute_activity_method(
+        EstateActivities.resolve, ResolveRequest(cluster=cluster), summary=f"look up {cluster}", **OBSERVE
+    )
+
+
+async def settle(target: PostgresTarget) -> Settlement:
+    """Finish or undo what an earlier run left."""
+    return await workflow.execute_activity_method(
+        UndoActivities.settle,
+        SettleRequest(target=target, run=me()),
+        summary="settle what an earlier run left",
+        **COMPENSATE,
+    )
+
+
+async def survey(target: PostgresTarget) -> Survey:
+    """Look at the cluster."""
+    return await workflow.execute_activity_method(
+        SurveyActivities.survey, SurveyRequest(target=target), summary=f"survey {target.name}", **OBSERVE
+    )
+
+
+async def preview(switch: Switch) -> str:
+    """Ask the API server what would change."""
+    return await workflow.execute_activity_method(
+        PreviewActivities.preview, switch, summary="dry run of the route", **OBSERVE
+    )
+
+
+async def claim(target: PostgresTarget, plan: Plan) -> Switch:
+    """Write the intent into the record."""
+    return await workflow.execute_activity_method(
+        ClaimActivities.claim,
+        ClaimRequest(target=target, plan=plan, run=me()),
+        summary=f"claim: intent {plan.candidate}, epoch {plan.epoch + 1}",
+        **MUTATE,
+    )
+
+
+async def checkpoint(switch: Switch) -> GateStatus:
+    """CHECKPOINT before the stop."""
+    return await workflow.execute_activity_method(
+        SwitchActivities.checkpoint, switch, summary=f"checkpoint {switch.plan.primary}", **MUTATE
+    )
+
+
+async def fence(switch: Switch) -> Fenced:
+    """Stop the old primary cleanly."""
+    return await workflow.execute_activity_method(
+        SwitchActivities.fence, switch, summary=f"fence {switch.plan.primary}", **MUTATE
+    )
+
+
+async def promote(switch: Switch, end_lsn: str | None) -> Promoted:
+    """Let the candidate lead."""
+    return await workflow.execute_activity_method(
+        SwitchActivities.promote,
+        PromoteRequest(switch=switch, end_lsn=end_lsn),
+        summary=f"promote {switch.plan.candidate}",
+        **URGENT,
+    )
+
+
+async def give_back(switch: Switch, *, never_sent: bool) -> GiveBackResult:
+    """Undo claim and fence, or learn that the candidate leads."""
+    return await workflow.execute_activity_method(
+        UndoActivities.give_back,
+        GiveBackRequest(switch=switch, never_sent=never_sent),
+        summary=f"undo: give writes back to {switch.plan.primary}",
+        **(COMPENSATE if never_sent else FORWARD),
+    )
+
+
+async def route(switch: Switch, epoch: int) -> Routed:
+    """Let the write Service point at the candidate."""
+    return await workflow.execute_activity_method(
+        ClaimActivities.route,
+        RouteRequest(switch=switch, epoch=epoch),
+        summary=f"route writes to {switch.plan.candidate}",
+        **FORWARD,
+    )
+
+
+async def verify(switch: Switch) -> Verified:
+    """Prove the new route by a write."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.verify, switch, summary=f"verify by a write to {switch.plan.candidate}", **FORWARD
+    )
+
+
+async def reconnect(switch: Switch, application: Application) -> Reconnected:
+    """Bring one application over."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.reconnect,
+        ReconnectRequest(switch=switch, application=application),
+        summary=f"reconnect {application.deployment}",
+        **FORWARD,
+    )
+
+
+async def await_redundancy(switch: Switch, since: datetime) -> Redundancy:
+    """Wait for the old primary to follow synchronously."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.await_redundancy,
+        RedundancyRequest(switch=switch, since=since),
+        summary=f"{switch.plan.primary} follows {switch.plan.candidate}",
+        **FORWARD,
+    )
+
+
+async def finish(switch: Switch) -> None:
+    """Take the mark of an unfinished switch off the record."""
+    await workflow.execute_activity_method(
+        ClaimActivities.finish, FinishRequest(switch=switch), summary="mark as finished", **FORWARD
+    )
+
+
+def measure(target: PostgresTarget) -> workflow.ActivityHandle[Measurement]:
+    """Start the measuring writer; cancel it to get its answer."""
+    return workflow.start_activity_method(
+        MeasureActivities.measure,
+        MeasureRequest(target=target, run=me()),
+        summary="measure outage and loss",
+        **ALONGSIDE,
+    )
+
+
+async def keep(target: PostgresTarget | None, report: RunReport, *, touch_nothing: bool) -> RecordsKept:
+    """Keep the report."""
+    records = None if target is None or touch_nothing else target.records
+    return await workflow.execute_activity_method(
+        RecordsActivities.keep,
+        RecordsRequest(records=records, report=report),
+        summary="keep the report",
+        **COMPENSATE,
+    )
