@@ -1,0 +1,1 @@
+"""What is shipped, and the lab that it is tested on."""

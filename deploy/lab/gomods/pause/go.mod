@@ -1,0 +1,3 @@
+module failover.lab/pause
+
+go 1.24.0

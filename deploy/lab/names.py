@@ -1,0 +1,91 @@
+"""Where a lab keeps its things, and how its parts are called. Two labs with different names share nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HUB_ADDRESS = "172.30.0.1"
+NODE_RANGE = "172.30.0.0/24"
+POD_RANGE = "10.244.0.0/16"
+SERVICE_RANGE = "10.96.0.0/16"
+DNS_ADDRESS = "10.96.0.10"
+NODES = ("node-1", "node-2", "node-3")
+
+API_PORT = 6443
+TEMPORAL_PORT = 7233
+UI_PORT = 8233
+TEMPORAL_HTTP_PORT = 7243
+
+
+class LabError(Exception):
+    """Something a person must know; one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab by name. Makes no promise that it runs."""
+
+    name: str = "lab"
+
+    def __post_init__(self) -> None:
+        """Refuse names that cannot be part of a namespace's or a link's name."""
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", self.name):
+            raise LabError(f"name: {self.name!r} must be 1 to 10 lower-case letters or digits, a letter first")
+
+    @property
+    def home(self) -> Path:
+        """State directory: removed by ``down``."""
+        return Path(os.environ.get("FAILOVER_LAB_HOME", "/srv/failover-lab")) / self.name
+
+    @property
+    def hub(self) -> str:
+        """Name of the hub's network namespace."""
+        return f"failover-{self.name}-hub"
+
+    @property
+    def hub_path(self) -> str:
+        """Path of the hub's network namespace."""
+        return f"/run/netns/{self.hub}"
+
+    @property
+    def pki(self) -> Path:
+        """Keys, certificates and kubeconfigs."""
+        return self.home / "pki"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Administrator's kubeconfig for use on the host, through the portal."""
+        return self.home / "kubeconfig"
+
+    def node_home(self, node: str) -> Path:
+        """Persistent disk of ``node``."""
+        return self.home / "nodes" / node
+
+    def cgroup(self, node: str) -> str:
+        """Cgroup (below the root of each hierarchy) that all pods of ``node`` live in."""
+        return f"failover-{self.name}-{node}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Loopback ports on the host: ``api``, ``temporal``, ``ui``, ``http``."""
+        loaded: dict[str, int] = json.loads((self.home / "ports.json").read_text(encoding="utf-8"))
+        return loaded
+
+
+def node_number(node: str) -> int:
+    """Return 1 for ``node-1``."""
+    return int(node.rpartition("-")[2])
+
+
+def node_address(node: str) -> str:
+    """Return the node's address on the hub's bridge."""
+    return f"172.30.0.{10 + node_number(node)}"
+
+
+def pod_range(node: str) -> str:
+    """Return the addresses that the node gives to its pods."""
+    return f"10.244.{node_number(node)}.0/24"

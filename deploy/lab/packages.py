@@ -1,0 +1,84 @@
+"""Debian packages that the lab needs; installs what is missing and starts no service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.lab.names import LabError
+
+_PROGRAMS = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "sysctl": "procps",
+    "setpriv": "util-linux",
+}
+_CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_ELSEWHERE = "use an existing cluster instead: failover lab up --context NAME"
+
+
+def postgres_bin() -> Path | None:
+    """Return the newest installed PostgreSQL's ``bin`` folder."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def missing_packages() -> list[str]:
+    """Return the packages to install, sorted."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    wanted = {package for program, package in _PROGRAMS.items() if shutil.which(program, path=path) is None}
+    if not Path("/usr/lib/cni/ptp").exists():
+        wanted.add("containernetworking-plugins")
+    if postgres_bin() is None:
+        wanted.add("postgresql")
+    return sorted(wanted)
+
+
+def ensure_packages(say: Callable[[str], None]) -> None:
+    """Install what is missing.
+
+    Raises:
+        LabError: not Linux, not root, not a Debian, or the installation failed.
+    """
+    if os.uname().sysname != "Linux":
+        raise LabError(f"the lab needs Linux, this is {os.uname().sysname}; {_ELSEWHERE}")
+    if os.geteuid() != 0:
+        raise LabError(f"the lab needs root for network namespaces and containers; run it with sudo, or {_ELSEWHERE}")
+    if not Path("/proc/self/ns/net").exists():
+        raise LabError(f"this kernel has no network namespaces; {_ELSEWHERE}")
+    missing = missing_packages()
+    if not missing:
+        return
+    if shutil.which("apt-get") is None:
+        raise LabError(f"this distribution has no apt-get; install {', '.join(missing)} by hand, or {_ELSEWHERE}")
+    say(f"  installing {', '.join(missing)}")
+    _install(missing)
+
+
+def _install(packages: list[str]) -> None:
+    """Install with services held back, so that no containerd or PostgreSQL of the distribution starts."""
+    held = not _POLICY.exists()
+    if held:
+        _POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+        _POLICY.chmod(0o755)
+    if "postgresql" in packages and not _CREATE_CLUSTER.exists():
+        _CREATE_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+        _CREATE_CLUSTER.write_text("create_main_cluster = false\n", encoding="utf-8")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                words = (done.stderr or done.stdout).strip()[-500:]
+                raise LabError(f"`{' '.join(command)}` failed: {words}")
+    finally:
+        if held:
+            _POLICY.unlink(missing_ok=True)
