@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.claim import current_record
-from activities.clients.ports import UnreachableError
+from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse, retry_in
-from activities.models import Reconnected, ReconnectRequest, Redundancy, RedundancyRequest, Switch, Verified
+from activities.gatewords import refused
+from activities.models import FollowRequest, Reconnected, ReconnectRequest, Redundancy, Switch, Verified
 from activities.systems import Systems
 from estate.model import Reconnect
 
@@ -72,8 +73,20 @@ class AftermathActivities:
                 )
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
+    @activity.defn(name="postgres.rejoin")
+    async def rejoin(self, request: FollowRequest) -> None:
+        """Ask the member's gate to look at the record now and follow the leader. Repeating it changes nothing more.
+
+        Raises:
+            ApplicationError: ``Superseded`` when the gate has seen a later epoch.
+        """
+        try:
+            await self._systems.gates.rejoin(request.target, request.member, request.epoch, str(request.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+
     @activity.defn(name="postgres.await_redundancy")
-    async def await_redundancy(self, request: RedundancyRequest) -> Redundancy:
+    async def await_redundancy(self, request: FollowRequest) -> Redundancy:
         """Return once the old primary follows the new one synchronously and the record says so.
 
         The gates do the work by themselves; this only watches.
@@ -82,15 +95,14 @@ class AftermathActivities:
             ApplicationError: ``Superseded`` when another member leads meanwhile.
 
         """
-        switch = request.switch
-        leader, member = switch.plan.candidate, switch.plan.primary
+        leader, member, since = request.leader, request.member, request.since or datetime.now(UTC)
         while True:
-            record = await current_record(self._systems, switch.target)
+            record = await current_record(self._systems, request.target)
             if record.leader != leader:
                 raise refuse(Refusal.SUPERSEDED, f"{record.leader} leads now, no longer {leader}")
-            status = await self._systems.gates.status(switch.target, leader)
+            status = await self._systems.gates.status(request.target, leader)
             state = next((row.sync_state for row in status.followers if row.member == member), "absent")
             if member in record.sync_members and state in _SYNCHRONOUS:
-                seconds = (datetime.now(UTC) - request.since).total_seconds()
+                seconds = (datetime.now(UTC) - since).total_seconds()
                 return Redundancy(member=member, sync_state=state, seconds=max(seconds, 0.0))
             await asyncio.sleep(_LOOK_EVERY_SECONDS)

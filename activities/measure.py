@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import NoReturn
 
 from pydantic import BaseModel
 from temporalio import activity
@@ -93,7 +94,7 @@ class MeasureActivities:
         except asyncio.CancelledError:
             return await self._conclude(request, tally, run)
 
-    async def _write_for_ever(self, request: MeasureRequest, tally: Tally, run: str) -> None:
+    async def _write_for_ever(self, request: MeasureRequest, tally: Tally, run: str) -> NoReturn:
         prepared = False
         while True:
             began = asyncio.get_running_loop().time()

@@ -236,11 +236,16 @@ class FinishRequest(Wire):
     switch: Switch
 
 
-class RedundancyRequest(Wire):
-    """Wait until the old primary follows the new one."""
+class FollowRequest(Wire):
+    """Let ``member`` follow ``leader``, or wait until it does."""
 
-    switch: Switch
-    since: datetime
+    target: PostgresTarget
+    leader: str
+    member: str
+    epoch: int
+    run: RunId
+    since: datetime | None = None
+    """When redundancy was lost; ``None`` counts from now."""
 
 
 class GiveBackRequest(Wire):

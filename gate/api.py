@@ -107,6 +107,10 @@ class GateStatus(_Wire):
     """Latest checkpoint's location (start of its record)."""
     fork_lsn: str | None = None
     """Where the current timeline left its parent; ``None`` on timeline 1."""
+    history: tuple[tuple[int, str], ...] = ()
+    """Earlier timelines of this server and the LSN at which each was left, oldest first."""
+    empty: bool = False
+    """The directory holds no database: nothing has ever been set up here, or the disk was lost."""
     current_lsn: str | None = None
     """Primary: end of WAL."""
     receive_lsn: str | None = None

@@ -1,5 +1,6 @@
-"""Workflow IDs. The ID is the lock: Temporal runs at most one workflow per ID, so two switches of a cluster exclude each
-other whoever starts them, and from wherever.
+"""Workflow IDs: the ID is the lock.
+
+Temporal runs at most one workflow per ID, so two switches of a cluster exclude each other, whoever starts them.
 """
 
 from __future__ import annotations

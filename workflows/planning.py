@@ -93,9 +93,13 @@ def _leader(record: Record, survey: Survey) -> GateStatus:
     for fact in survey.members:
         if fact.name != record.leader and _claims_to_lead(fact):
             raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
-    fact = survey.member(record.leader)
-    if fact is None or fact.gate is None:
-        raise refuse(Refusal.UNREACHABLE, f"the gate of {record.leader} does not answer: {fact.gate_error if fact else ''}")
+    return _agreed(record, survey.member(record.leader) or MemberFact(name=record.leader, gate_error="not surveyed"))
+
+
+def _agreed(record: Record, fact: MemberFact) -> GateStatus:
+    """Return the leader's status if gate, SQL and record say the same."""
+    if fact.gate is None:
+        raise refuse(Refusal.UNREACHABLE, f"the gate of {record.leader} does not answer: {fact.gate_error}")
     if fact.gate.server is not ServerState.RUNNING or fact.gate.role is not Role.PRIMARY:
         raise refuse(Refusal.NO_PRIMARY, f"{record.leader} does not run as primary: its gate {fact.gate.doing}")
     if fact.sql is None:

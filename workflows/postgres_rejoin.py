@@ -17,7 +17,6 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
     from activities.models import Outcome, Survey
-    from estate.model import PostgresTarget
     from gate.record import Record
     from workflows import endings, steps
     from workflows.inputs import parse
@@ -67,7 +66,8 @@ class PostgresRejoin:
             return
         journal.enter(Phase.REJOINING, ", ".join(members))
         for member in members:
-            journal.facts["redundancy"] = await self._rejoin(target, record, member)
+            await steps.rejoin(target, record, member)
+            journal.facts["redundancy"] = await steps.follows(target, record, member)
         journal.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
 
     def _checked_request(self) -> RejoinRequest:
@@ -76,10 +76,6 @@ class PostgresRejoin:
             raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
         must_hold_lock(self._request.cluster, self._request.run)
         return self._request
-
-    async def _rejoin(self, target: PostgresTarget, record: Record, member: str) -> Any:  # noqa: ANN401
-        await steps.rejoin(target, record, member)
-        return await steps.follows(target, record, member, workflow.now())
 
 
 def _to_rejoin(request: RejoinRequest, survey: Survey, record: Record) -> tuple[str, ...]:

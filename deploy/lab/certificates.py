@@ -47,7 +47,9 @@ def write_kubeconfig(path: Path, pki: Path, user: str, server: str) -> None:
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": _CLUSTER, "cluster": {"server": server, "certificate-authority-data": _inline(pki / "ca.crt")}}],
+        "clusters": [
+            {"name": _CLUSTER, "cluster": {"server": server, "certificate-authority-data": _inline(pki / "ca.crt")}}
+        ],
         "users": [
             {
                 "name": user,
@@ -80,7 +82,13 @@ class _Authority:
         _save(folder / "ca", self._key, self._certificate)
 
     def issue(
-        self, file: str, common_name: str, *, group: str = "", names: list[str] | None = None, addresses: list[str] | None = None
+        self,
+        file: str,
+        common_name: str,
+        *,
+        group: str = "",
+        names: list[str] | None = None,
+        addresses: list[str] | None = None,
     ) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
@@ -117,9 +125,7 @@ def _save(stem: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certifi
 def _save_key(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
     path.touch(mode=0o600)
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 

@@ -66,9 +66,7 @@ def up(lab: Lab, say: Say = print) -> Path:
 
 def ready_nodes(lab: Lab, binaries: Path) -> set[str]:
     """Return the nodes that the API server calls Ready."""
-    path = (
-        "jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=='Ready')].status}{'\\n'}{end}"
-    )
+    path = "jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=='Ready')].status}{'\\n'}{end}"
     lines = run(kubectl_command(lab, binaries, "get", "nodes", "-o", path), check=False).split()
     return {line.partition("=")[0] for line in lines if line.endswith("=True")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from deploy.lab.controlplane import kubectl_command
@@ -87,8 +88,6 @@ spec:
 
 def apply_coredns(lab: Lab, binaries: Path) -> None:
     """Install CoreDNS, or bring it back to what is written here."""
-    import json
-
     manifest = _MANIFEST.replace("COREFILE", json.dumps(_COREFILE)).replace("PROGRAM", str(binaries / "coredns"))
     manifest = manifest.replace("ADDRESS", DNS_ADDRESS)
     run(kubectl_command(lab, binaries, "apply", "--server-side", "-f", "-"), feed=manifest)

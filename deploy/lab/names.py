@@ -62,7 +62,7 @@ class Lab:
         return self.home / "kubeconfig"
 
     def node_home(self, node: str) -> Path:
-        """Persistent disk of ``node``."""
+        """Return the persistent disk of ``node``."""
         return self.home / "nodes" / node
 
     def cgroup(self, node: str) -> str:

@@ -7,13 +7,12 @@ is a directory of the lab's home; what it loses at power-off (``/run``) is a tmp
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 from os import kill
 from pathlib import Path
-
-import yaml
 
 from deploy.lab import processes
 from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, node_address, pod_range
@@ -112,7 +111,6 @@ def _containerd_config(lab: Lab, node: str) -> Path:
     }
     folder = home / "cni"
     folder.mkdir(exist_ok=True)
-    (folder / "10-lab.conflist").write_text(yaml.safe_dump(network, default_flow_style=True), encoding="utf-8")
     _as_json(folder / "10-lab.conflist", network)
     config = home / "containerd.toml"
     config.write_text(
@@ -170,8 +168,6 @@ def proxy_config(lab: Lab, node: str) -> Path:
 
 
 def _as_json(path: Path, content: object) -> Path:
-    import json
-
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return path
 

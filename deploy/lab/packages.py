@@ -74,7 +74,10 @@ def _install(packages: list[str]) -> None:
         _CREATE_CLUSTER.write_text("create_main_cluster = false\n", encoding="utf-8")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]):
+        for command in (
+            ["apt-get", "update", "-q"],
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
+        ):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 words = (done.stderr or done.stdout).strip()[-500:]

@@ -1,0 +1,131 @@
+"""Sets a cluster up for the first time, once, whatever crashes meanwhile.
+
+``initdb`` works in a folder of its own; the record is written next, with the new system's identifier; the folder becomes
+PGDATA last. A crash before the record leaves a folder that is thrown away; a crash after it leaves a folder whose
+identifier is the record's, and that is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from gate.configuration import OPERATOR_USER, REPLICATION_USER, write_configuration
+from gate.controldata import ProgramError, read_control, run_program
+from gate.kube import ApiServer
+from gate.record import NO_SYNC, Record
+from gate.settings import Settings
+
+_START_SECONDS = 60
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """Return where a new cluster is made."""
+    return settings.directory / "pgdata.bootstrap"
+
+
+async def bootstrap(settings: Settings, api: ApiServer) -> Record:
+    """Make a new cluster and the first record; return the record.
+
+    Raises:
+        ConflictError: somebody wrote the Service in between; look again.
+    """
+    scratch = scratch_folder(settings)
+    shutil.rmtree(scratch, ignore_errors=True)
+    program = str(settings.programs / "initdb")
+    await run_program(
+        program, "-D", str(scratch), "-U", "postgres", "-k", "-E", "UTF8", "--locale=C.UTF-8",
+        "--auth-local=trust", "--auth-host=scram-sha-256",
+    )  # fmt: skip
+    await _make_roles(settings, scratch)
+    control = await read_control(settings.programs, scratch)
+    first = Record(
+        leader=settings.member,
+        epoch=1,
+        run=f"gate/{settings.member}",
+        sync=NO_SYNC,
+        system_identifier=control.system_identifier,
+        resource_version=await api.version(),
+    )
+    record = await api.write(first)
+    scratch.rename(settings.data)
+    return record
+
+
+async def finish_bootstrap(settings: Settings, record: Record | None) -> None:
+    """Take over a folder that a crash left behind, if it is the record's system."""
+    scratch = scratch_folder(settings)
+    if record is None or settings.data.exists() or not scratch.exists():
+        return
+    try:
+        control = await read_control(settings.programs, scratch)
+    except ProgramError:
+        return
+    if control.system_identifier == record.system_identifier:
+        scratch.rename(settings.data)
+
+
+async def _make_roles(settings: Settings, data: Path) -> None:
+    """Make roles and database on a server that nobody else can reach."""
+    configuration = write_configuration(settings, leader="", sync=())
+    folder = settings.own / "bootstrap"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    overrides = ("listen_addresses=", f"unix_socket_directories={folder}", f"config_file={configuration}")
+    options = [part for override in overrides for part in ("-c", override)]
+    process = await asyncio.create_subprocess_exec(str(settings.programs / "postgres"), "-D", str(data), *options)
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await _fill(settings, folder)
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+
+
+async def _fill(settings: Settings, folder: Path) -> None:
+    while True:
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                host=str(folder), port=settings.postgres_port, user="postgres", dbname="postgres", autocommit=True
+            )
+            break
+        except psycopg.OperationalError:
+            await asyncio.sleep(0.05)
+    async with connection:
+        for statement in _statements(settings):
+            await connection.execute(statement)
+    connection = await psycopg.AsyncConnection.connect(
+        host=str(folder), port=settings.postgres_port, user="postgres", dbname=settings.database, autocommit=True
+    )
+    async with connection:
+        await connection.execute(sql.SQL("create schema failover authorization {}").format(sql.Identifier(OPERATOR_USER)))
+
+
+def _statements(settings: Settings) -> list[sql.Composed]:
+    roles = [
+        (REPLICATION_USER, settings.replication_password_file, "login replication"),
+        (OPERATOR_USER, settings.operator_password_file, "login"),
+        (settings.application_user, settings.application_password_file, "login"),
+    ]
+    made = [
+        sql.SQL("create role {} {} password {}").format(
+            sql.Identifier(name), sql.SQL(rights), sql.Literal(path.read_text(encoding="utf-8").strip())
+        )
+        for name, path, rights in roles
+    ]
+    operator, replicator = sql.Identifier(OPERATOR_USER), sql.Identifier(REPLICATION_USER)
+    rewind = "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)"
+    functions = [*rewind, "pg_read_binary_file(text, bigint, bigint, boolean)"]
+    return [
+        *made,
+        sql.SQL("grant pg_monitor, pg_signal_backend, pg_checkpoint to {}").format(operator),
+        *(sql.SQL("grant execute on function pg_catalog.{} to {}").format(sql.SQL(name), replicator) for name in functions),
+        sql.SQL("create database {} owner {}").format(
+            sql.Identifier(settings.database), sql.Identifier(settings.application_user)
+        ),
+        sql.SQL("grant connect on database {} to {}").format(sql.Identifier(settings.database), operator),
+    ]

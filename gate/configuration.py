@@ -1,0 +1,113 @@
+"""PostgreSQL's configuration as the gate wants it, kept outside PGDATA.
+
+A rewind or a base backup copies everything inside PGDATA from the other node; what must differ between nodes therefore
+lives here. ``postgresql.auto.conf`` (ALTER SYSTEM) would still win, so the settings that are the gate's are taken out of
+it before every start.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gate.settings import Settings
+
+REPLICATION_USER = "replicator"
+OPERATOR_USER = "failover"
+_OURS = (
+    "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "restore_command", "recovery_target",
+    "hba_file", "port", "listen_addresses", "unix_socket_directories", "cluster_name", "default_transaction_read_only",
+)  # fmt: skip
+
+
+def socket_folder(settings: Settings) -> Path:
+    """Return where the server's socket is: only the gate's user can enter."""
+    return settings.own / "run"
+
+
+def sync_names(members: tuple[str, ...]) -> str:
+    """Return ``synchronous_standby_names`` for waiting for any one of ``members``."""
+    quoted = ", ".join(f'"{name}"' for name in members)
+    return f"ANY 1 ({quoted})" if members else ""
+
+
+def conninfo(settings: Settings, member: str) -> str:
+    """Return how this member reaches ``member`` for replication."""
+    return (
+        f"host={settings.address_of(member)} port={settings.postgres_port} user={REPLICATION_USER} dbname=postgres"
+        f" application_name={settings.member} passfile={settings.own / 'pgpass'}"
+        " connect_timeout=3 keepalives_idle=2 keepalives_interval=1 keepalives_count=3 tcp_user_timeout=5000"
+    )
+
+
+def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...]) -> Path:
+    """Write all files for a server that follows ``leader`` (empty: nobody) and waits for ``sync`` at commit."""
+    own = settings.own
+    socket_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+    password = settings.replication_password_file.read_text(encoding="utf-8").strip()
+    _write(own / "pgpass", f"*:*:*:{REPLICATION_USER}:{password}\n")
+    _write(own / "pg_hba.conf", _HBA)
+    values = {
+        **_FIXED,
+        "port": str(settings.postgres_port),
+        "listen_addresses": settings.listen if settings.listen != "0.0.0.0" else "*",  # noqa: S104
+        "unix_socket_directories": str(socket_folder(settings)),
+        "hba_file": str(own / "pg_hba.conf"),
+        "cluster_name": settings.member,
+        "primary_conninfo": conninfo(settings, leader) if leader else "",
+        "synchronous_standby_names": sync_names(sync),
+    }
+    lines = [f"{key} = '{value}'" for key, value in values.items()]
+    if settings.extra_config:
+        lines.insert(0, f"include_if_exists '{settings.extra_config}'")
+    _write(own / "postgresql.conf", "\n".join(lines) + "\n")
+    _strip_auto(settings.data / "postgresql.auto.conf")
+    return own / "postgresql.conf"
+
+
+_FIXED = {
+    "wal_level": "replica",
+    "hot_standby": "on",
+    "max_wal_senders": "10",
+    "wal_keep_size": "1GB",
+    "max_wal_size": "2GB",
+    "wal_retrieve_retry_interval": "100ms",
+    "wal_receiver_status_interval": "1s",
+    "wal_receiver_timeout": "10s",
+    "wal_sender_timeout": "10s",
+    "recovery_target_timeline": "latest",
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "password_encryption": "scram-sha-256",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+}
+
+_HBA = """\
+local all         postgres              trust
+local replication postgres              trust
+host  replication replicator all        scram-sha-256
+host  postgres    replicator all        scram-sha-256
+host  all         postgres   all        reject
+host  all         replicator all        reject
+host  all         all        all        scram-sha-256
+"""
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_suffix(".new")
+    scratch.touch(mode=0o600)
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+def _strip_auto(path: Path) -> None:
+    if not path.exists():
+        return
+    ours = re.compile(rf"^\s*({'|'.join(_OURS)})\w*\s*=", re.IGNORECASE)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not ours.match(line)]
+    if kept != lines:
+        path.write_text("".join(kept), encoding="utf-8")

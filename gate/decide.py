@@ -1,0 +1,168 @@
+"""What a gate does next, as a pure function of what it knows. No clock, no I/O: every rule is a plain test.
+
+It leads only when the record, just read from the API server, names it, no intent names another, no fence stands and no
+peer leads on a later timeline. Peers alone justify following, never leading. Doubt means waiting, and saying why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gate.api import GateStatus, Role, ServerState
+from gate.record import Mode, Record
+from gate.state import State
+
+
+class Action(StrEnum):
+    """What to do next."""
+
+    KEEP = "keep"
+    WAIT = "wait"
+    START_LEADER = "start leader"
+    START_STANDBY = "start standby"
+    FOLLOW = "follow"
+    PROMOTE_SELF = "promote self"
+    STOP = "stop"
+    REJOIN = "rejoin"
+    BASE_BACKUP = "base backup"
+    BOOTSTRAP = "bootstrap"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action, the member it is about, and a sentence for people."""
+
+    action: Action
+    reason: str
+    leader: str = ""
+
+
+@dataclass(frozen=True)
+class Local:
+    """One member as it stands."""
+
+    member: str
+    members: tuple[str, ...]
+    state: State
+    server: ServerState
+    role: Role | None
+    empty: bool
+    """No usable PGDATA."""
+    standby_signal: bool
+    """PGDATA is a standby's."""
+    timeline: int
+    following: str
+    """Member that ``primary_conninfo`` names."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the others say. ``record`` counts only if ``api_answers``."""
+
+    api_answers: bool
+    record: Record | None
+    mirror: bool
+    """A Lease mirrors a record, whether or not the record is still there."""
+    peers: dict[str, GateStatus | None]
+    """Member → status, ``None`` when it does not answer."""
+
+
+def fence_stands(state: State, member: str, record: Record | None) -> bool:
+    """Whether a fence still holds: it ends when the record, without an intent, has moved on."""
+    if state.fenced_at is None:
+        return False
+    if record is None or record.intent is not None:
+        return True
+    moved_away = record.leader != member and record.epoch >= state.fenced_at
+    given_back = record.leader == member and record.epoch > state.fenced_at
+    return not (moved_away or given_back)
+
+
+def decide(local: Local, outside: Outside) -> Decision:
+    """Return what to do next."""
+    if fence_stands(local.state, local.member, outside.record if outside.api_answers else None):
+        why = f"fenced at epoch {local.state.fenced_at}"
+        return Decision(Action.WAIT if local.server is ServerState.STOPPED else Action.STOP, why)
+    if not outside.api_answers:
+        return _without_api_server(local, outside)
+    if outside.record is None:
+        return _without_record(local, outside)
+    if local.server is not ServerState.STOPPED:
+        return _running(local, outside.record, outside)
+    return _stopped(local, outside.record, outside)
+
+
+def _without_api_server(local: Local, outside: Outside) -> Decision:
+    if local.server is not ServerState.STOPPED:
+        return Decision(Action.KEEP, "the API server does not answer; going on as before")
+    leader = _leading_peer(outside)
+    if leader is not None and local.standby_signal and (leader.timeline or 0) >= local.timeline:
+        return Decision(Action.START_STANDBY, f"the API server does not answer; {leader.member} leads", leader.member)
+    return Decision(Action.WAIT, "the API server does not answer, and without it nobody may lead")
+
+
+def _without_record(local: Local, outside: Outside) -> Decision:
+    if local.server is not ServerState.STOPPED:
+        return Decision(Action.KEEP, "there is no leader record; going on as before")
+    if not local.empty:
+        return Decision(Action.WAIT, "there is no leader record but there is data here: a person must decide (adopt)")
+    if outside.mirror:
+        return Decision(Action.WAIT, "the leader record is gone but its Lease is there: a person must restore it")
+    if local.member != local.members[0]:
+        return Decision(Action.WAIT, f"waits for {local.members[0]} to set the cluster up")
+    silent = [name for name, status in outside.peers.items() if status is None]
+    filled = [name for name, status in outside.peers.items() if status is not None and not status.empty]
+    if silent or filled:
+        return Decision(Action.WAIT, f"sets nothing up: silent {silent or 'nobody'}, with data {filled or 'nobody'}")
+    return Decision(Action.BOOTSTRAP, "no record, no mirror, every member empty: sets the cluster up")
+
+
+def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noqa: PLR0911 - one return a rule
+    intent = record.intent
+    named, claimed_for_me = record.leader == local.member, intent is not None and intent.candidate == local.member
+    if local.server is not ServerState.RUNNING:
+        return Decision(Action.KEEP, f"the server is {local.server}")
+    if local.role is Role.PRIMARY:
+        if named and intent is not None and not claimed_for_me and intent.mode is Mode.FORCED:
+            return Decision(Action.STOP, f"a forced failover to {intent.candidate} has been claimed")
+        if named:
+            return Decision(Action.KEEP, "runs as primary")
+        if claimed_for_me and local.state.promoted_at == record.epoch:
+            return Decision(Action.KEEP, "promoted; waits for the route")
+        return Decision(Action.STOP, f"{record.leader} leads at epoch {record.epoch}")
+    if named:
+        return _may_lead(local, record, outside) or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
+    if local.following != record.leader:
+        return Decision(Action.FOLLOW, f"follows {record.leader}", record.leader)
+    return Decision(Action.KEEP, f"follows {record.leader}", record.leader)
+
+
+def _stopped(local: Local, record: Record, outside: Outside) -> Decision:
+    intent = record.intent
+    if record.leader == local.member:
+        if local.empty:
+            return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HAS NO DATA: restore it, or fail over to a standby")
+        return _may_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
+    if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
+        return Decision(Action.WAIT, "promoted; waits until the record names this member")
+    if local.empty:
+        return Decision(Action.BASE_BACKUP, f"no data yet; copies {record.leader}", record.leader)
+    if local.standby_signal:
+        return Decision(Action.START_STANDBY, f"follows {record.leader}", record.leader)
+    return Decision(Action.REJOIN, f"was primary; follows {record.leader} from now on", record.leader)
+
+
+def _may_lead(local: Local, record: Record, outside: Outside) -> Decision | None:
+    """Return why this member must not lead although the record names it, or ``None``."""
+    if record.intent is not None and record.intent.candidate != local.member:
+        return Decision(Action.WAIT, f"an intent names {record.intent.candidate}")
+    for status in outside.peers.values():
+        if status is not None and status.role is Role.PRIMARY and (status.timeline or 0) > local.timeline:
+            return Decision(Action.WAIT, f"{status.member} leads on the later timeline {status.timeline}")
+    return None
+
+
+def _leading_peer(outside: Outside) -> GateStatus | None:
+    leading = [status for status in outside.peers.values() if status is not None and status.role is Role.PRIMARY]
+    return leading[0] if len(leading) == 1 else None

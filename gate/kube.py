@@ -1,0 +1,121 @@
+"""The few calls that a gate makes to the Kubernetes API server, with its own service account."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from gate.record import Record, read_record, record_patch
+from gate.settings import Settings
+
+SILENT = (aiohttp.ClientError, TimeoutError, OSError)
+_MERGE = "application/merge-patch+json"
+_MANAGER = "failover"
+
+
+class ConflictError(Exception):
+    """The record changed between read and write; nothing was written."""
+
+
+class ApiServer:
+    """Reads and writes the leader record, its Lease mirror, and this pod's role label."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect on first use."""
+        self._settings = settings
+        self._http: aiohttp.ClientSession | None = None
+        space, service = settings.namespace, settings.service
+        self._service = f"/api/v1/namespaces/{space}/services/{service}"
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{space}/leases"
+        self._pod = f"/api/v1/namespaces/{space}/pods/{settings.member}"
+
+    async def record(self) -> Record | None:
+        """Return the leader record, ``None`` when there is none.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: no answer, or not the one that we may act on.
+        """
+        return read_record(await self._call("GET", self._service))
+
+    async def write(self, record: Record) -> Record:
+        """Write with compare-and-swap; return the record as written.
+
+        Raises:
+            ConflictError: somebody wrote in between.
+        """
+        written = read_record(await self._call("PATCH", self._service, record_patch(record)))
+        if written is None:
+            raise ConflictError("the record vanished")
+        return written
+
+    async def version(self) -> str:
+        """Return the write Service's ``resourceVersion``, for the first record."""
+        service = await self._call("GET", self._service)
+        return str(service["metadata"]["resourceVersion"])
+
+    async def has_mirror(self) -> bool:
+        """Whether a Lease mirrors a record."""
+        try:
+            await self._call("GET", f"{self._leases}/{self._settings.service}")
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
+                return False
+            raise
+        return True
+
+    async def mirror(self, record: Record) -> None:
+        """Let the Lease say what the record says."""
+        name = self._settings.service
+        spec = {
+            "holderIdentity": record.leader,
+            "leaseTransitions": record.epoch,
+            "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        try:
+            await self._call("PATCH", f"{self._leases}/{name}", {"spec": spec})
+        except aiohttp.ClientResponseError as error:
+            if error.status != 404:  # noqa: PLR2004 - HTTP: not found
+                raise
+            body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
+            await self._call("POST", self._leases, body)
+
+    async def label(self, role: str) -> None:
+        """Set label ``role`` on this pod."""
+        await self._call("PATCH", self._pod, {"metadata": {"labels": {"role": role}}})
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._http is not None:
+            await self._http.close()
+
+    async def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        if method == "PATCH":
+            headers["Content-Type"] = _MERGE
+        query = {} if method == "GET" else {"fieldManager": _MANAGER}
+        session = self._session()
+        async with session.request(
+            method, self._settings.api_server + path, json=body, headers=headers, params=query
+        ) as answer:
+            if answer.status == 409:  # noqa: PLR2004 - HTTP: conflict
+                raise ConflictError(path)
+            answer.raise_for_status()
+            content: dict[str, Any] = await answer.json()
+            return content
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            authority = self._settings.account / "ca.crt"
+            trust: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(authority)) if authority.exists() else True
+            self._http = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=2), connector=aiohttp.TCPConnector(ssl=trust)
+            )
+        return self._http
+
+    def _token(self) -> str:
+        """Return the service account's token; it is rotated, so it is read each time."""
+        path = self._settings.account / "token"
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""

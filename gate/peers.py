@@ -1,0 +1,63 @@
+"""What the other members' gates say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from pydantic import ValidationError
+
+from gate.api import Command, GateStatus
+from gate.settings import Settings
+
+
+class Peers:
+    """Asks the peers' gates."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect on first use."""
+        self._settings = settings
+        self._http: aiohttp.ClientSession | None = None
+
+    async def statuses(self) -> dict[str, GateStatus | None]:
+        """Return member → status of every peer, ``None`` for those that do not answer within a second."""
+        answers = await asyncio.gather(*(self.status(name) for name in self._settings.peers))
+        return dict(zip(self._settings.peers, answers, strict=True))
+
+    async def status(self, member: str) -> GateStatus | None:
+        """Return one member's status, ``None`` when it does not answer."""
+        try:
+            async with self._session().get(self._url(member, "status"), headers=self._headers()) as answer:
+                answer.raise_for_status()
+                return GateStatus.model_validate_json(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
+            return None
+
+    async def checkpoint(self, member: str, epoch: int) -> None:
+        """Ask ``member`` for a CHECKPOINT; pg_rewind is wrong about a fresh timeline without one.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: it did not do it.
+        """
+        command = Command(epoch=max(epoch, 1), run=f"gate/{self._settings.member}")
+        timeout = aiohttp.ClientTimeout(total=300)
+        async with self._session().post(
+            self._url(member, "checkpoint"), json=command.model_dump(), headers=self._headers(), timeout=timeout
+        ) as answer:
+            answer.raise_for_status()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    def _url(self, member: str, what: str) -> str:
+        return f"http://{self._settings.address_of(member)}:{self._settings.port}/v1/{what}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._settings.token_file.read_text(encoding='utf-8').strip()}"}
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1))
+        return self._http

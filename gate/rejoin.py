@@ -1,0 +1,146 @@
+"""Makes a standby out of what is on this disk, and loses nothing that might be the only copy of a write.
+
+Cheapest first. A server that stopped cleanly at or before the point where the leader's timeline left its own only needs
+``standby.signal``. One that wrote past that point keeps that WAL aside and is rewound. Where that fails, its whole
+directory is moved aside and a base backup is taken. Nothing that was moved aside is ever removed here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gate.api import GateStatus
+from gate.configuration import conninfo, write_configuration
+from gate.controldata import CLEAN_PRIMARY, ControlData, ProgramError, end_of_wal, read_control, run_program
+from gate.lsn import parse_lsn
+from gate.peers import Peers
+from gate.settings import Settings
+
+_SIGNAL = "standby.signal"
+_SPARE_BYTES = 64 * 1024 * 1024
+Say = Callable[[str], None]
+
+
+class NotPossibleError(Exception):
+    """A rejoin cannot go on; the sentence says what a person can do."""
+
+
+def kept_folder(settings: Settings) -> Path:
+    """Return where things are kept aside."""
+    return settings.own / "kept"
+
+
+def kept_bytes(settings: Settings) -> int:
+    """Return the bytes kept aside."""
+    return folder_bytes(kept_folder(settings))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes in ``folder`` and below; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
+
+
+async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: int, say: Say) -> None:
+    """Turn a former primary's directory into a standby's of ``leader``.
+
+    Raises:
+        NotPossibleError: not enough disk, or the leader does not answer.
+    """
+    control = await read_control(settings.programs, settings.data)
+    if await _ends_before_fork(settings, control, leader):
+        say("stopped before the fork: no rewind needed")
+        (settings.data / _SIGNAL).touch()
+        return
+    _keep_wal(settings, control, leader, say)
+    try:
+        await peers.checkpoint(leader.member, epoch)
+        await _rewind(settings, leader.member)
+    except (ProgramError, OSError) as error:
+        say(f"rewind failed, taking a base backup instead: {error}")
+        await base_backup(settings, leader, say)
+
+
+async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
+    """Copy ``leader`` into a fresh directory; what was there before is moved aside first.
+
+    Raises:
+        NotPossibleError: not enough disk.
+    """
+    free = shutil.disk_usage(settings.directory).free
+    needed = (leader.data_bytes or 0) + _SPARE_BYTES
+    if free < needed:
+        raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
+    fresh = settings.directory / "pgdata.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    write_configuration(settings, leader=leader.member, sync=())
+    say(f"base backup from {leader.member}")
+    await run_program(
+        str(settings.programs / "pg_basebackup"), "-D", str(fresh), "-d", conninfo(settings, leader.member),
+        "-X", "stream", "-c", "fast", "--no-password",
+    )  # fmt: skip
+    (fresh / _SIGNAL).touch()
+    if settings.data.exists():
+        aside = kept_folder(settings) / f"pgdata-{_stamp()}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        settings.data.rename(aside)
+        say(f"old directory kept at {aside}")
+    fresh.rename(settings.data)
+
+
+async def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
+    if control.state != CLEAN_PRIMARY:
+        return False
+    fork = _fork_of(control.timeline, leader)
+    end = await end_of_wal(settings.programs, settings.data, control)
+    return fork is not None and parse_lsn(end) <= parse_lsn(fork)
+
+
+def _fork_of(timeline: int, leader: GateStatus) -> str | None:
+    """Return where the leader's history left ``timeline``; ``None`` when it never was on it, or still is."""
+    return next((lsn for number, lsn in leader.history if number == timeline), None)
+
+
+def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say: Say) -> None:
+    """Copy WAL segments that reach past the fork: they may hold writes that nobody else has."""
+    fork = _fork_of(control.timeline, leader)
+    first = _segment_name(control.timeline, parse_lsn(fork), control.segment_bytes) if fork else f"{control.timeline:08X}"
+    segments = [
+        path
+        for path in sorted((settings.data / "pg_wal").iterdir())
+        if path.is_file() and len(path.name) == len("0" * 24) and path.name[:8] == first[:8] and path.name >= first
+    ]
+    if not segments:
+        return
+    aside = kept_folder(settings) / f"wal-{_stamp()}"
+    aside.mkdir(parents=True, exist_ok=True)
+    for path in segments:
+        shutil.copy2(path, aside / path.name)
+    say(f"kept {sum(path.stat().st_size for path in segments)} bytes of WAL past the fork at {aside}")
+
+
+def _segment_name(timeline: int, lsn: int, segment_bytes: int) -> str:
+    number = lsn // segment_bytes
+    per_id = 0x100000000 // segment_bytes
+    return f"{timeline:08X}{number // per_id:08X}{number % per_id:08X}"
+
+
+async def _rewind(settings: Settings, leader: str) -> None:
+    configuration = write_configuration(settings, leader=leader, sync=())
+    await run_program(
+        str(settings.programs / "pg_rewind"), "-D", str(settings.data), "--source-server", conninfo(settings, leader),
+        "--config-file", str(configuration),
+    )  # fmt: skip
+    (settings.data / _SIGNAL).touch()
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")

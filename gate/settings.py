@@ -1,0 +1,80 @@
+"""Settings of a gate, from ``GATE_*`` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One gate in front of one server."""
+
+    model_config = SettingsConfigDict(env_prefix="GATE_", frozen=True)
+
+    cluster: str
+    member: str
+    """Own pod name."""
+    members: Annotated[tuple[str, ...], NoDecode]
+    """All members, comma-separated; the first one sets the cluster up."""
+    namespace: str
+    service: str
+    """Write Service: the leader record."""
+    address: str = "{member}.postgresql-members.{namespace}.svc.cluster.local"
+    """Pattern of a member's address."""
+    listen: str = "0.0.0.0"  # noqa: S104 - a pod's own address
+    port: int = 8008
+    postgres_port: int = 5432
+    directory: Path = Path("/var/lib/postgresql/data")
+    postgres_bin: Path | None = None
+    token_file: Path
+    replication_password_file: Path
+    operator_password_file: Path
+    application_password_file: Path
+    application_user: str = "app"
+    database: str = "aiagent_prod"
+    durability: Literal["available", "strict"] = "available"
+    isolation_timeout: float = Field(default=30.0, gt=0)
+    """Seconds without API server and peers after which a primary stops itself."""
+    standby_timeout: float = Field(default=5.0, gt=0)
+    """Seconds that a synchronous standby may be gone before commits stop waiting for it (``available`` only)."""
+    api_server: str = "https://kubernetes.default.svc"
+    account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    extra_config: Path | None = None
+    poll_seconds: float = 1.0
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The other members."""
+        return tuple(name for name in self.members if name != self.member)
+
+    @property
+    def data(self) -> Path:
+        """PGDATA."""
+        return self.directory / "pgdata"
+
+    @property
+    def own(self) -> Path:
+        """The gate's own state; never copied by a rewind or a base backup."""
+        return self.directory / "gate"
+
+    @property
+    def programs(self) -> Path:
+        """PostgreSQL's ``bin`` folder: the newest installed unless set."""
+        if self.postgres_bin:
+            return self.postgres_bin
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
+        if not found:
+            raise FileNotFoundError("GATE_POSTGRES_BIN: no PostgreSQL under /usr/lib/postgresql; set the variable")
+        return found[-1]
+
+    def address_of(self, member: str) -> str:
+        """Return the host name of ``member``."""
+        return self.address.format(member=member, namespace=self.namespace)
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,0 +1,200 @@
+"""Real gates in front of real PostgreSQL servers on loopback addresses of their own, with a small API server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import psycopg
+from aiohttp import web
+from pydantic import BaseModel
+
+from gate.api import Command, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Role, Sealed
+from gate.record import Intent, Mode, Record
+from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TOKEN = "gate-token"
+PASSWORD = "secret"
+DATABASE = "aiagent_prod"
+# The checkout may lie where the postgres user cannot look; it is shown to the gates under a path that it can.
+_SHOWN = "/opt"
+
+
+class Refused(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Cluster:
+    """Members ``pg-0``, ``pg-1``, … at 127.0.0.11, .12, …"""
+
+    def __init__(self, folder: Path, members: int, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+        self.members = tuple(f"pg-{number}" for number in range(members))
+        self.api = ApiServer()
+        self.api_port, self.gate_port, self.postgres_port = (_free_port() for _ in range(3))
+        self.gates: dict[str, subprocess.Popen[bytes]] = {}
+        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        folder.chmod(0o755)
+        for name, text in (("token", TOKEN), ("password", PASSWORD)):
+            path = folder / name
+            path.write_text(text, encoding="utf-8")
+            path.chmod(0o644)
+
+    def address(self, member: str) -> str:
+        return f"127.0.0.{11 + self.members.index(member)}"
+
+    def directory(self, member: str) -> Path:
+        return self.folder / member
+
+    def start(self, member: str) -> None:
+        directory = self.directory(member)
+        directory.mkdir(exist_ok=True)
+        subprocess.run(["chown", "postgres:", str(directory)], check=True)
+        settings = {
+            "CLUSTER": "orders", "MEMBER": member, "MEMBERS": ",".join(self.members), "NAMESPACE": NAMESPACE,
+            "SERVICE": SERVICE, "ADDRESS": "{member}.test", "LISTEN": self.address(member), "PORT": str(self.gate_port),
+            "POSTGRES_PORT": str(self.postgres_port), "DIRECTORY": str(directory), "TOKEN_FILE": str(self.folder / "token"),
+            "REPLICATION_PASSWORD_FILE": str(self.folder / "password"), "DATABASE": DATABASE,
+            "OPERATOR_PASSWORD_FILE": str(self.folder / "password"),
+            "APPLICATION_PASSWORD_FILE": str(self.folder / "password"),
+            "API_SERVER": f"http://127.0.0.1:{self.api_port}", "POLL_SECONDS": "0.3", **self.environment,
+        }  # fmt: skip
+        hosts = self.folder / "hosts"
+        lines = [f"{self.address(name)} {name}.test" for name in self.members]
+        hosts.write_text("\n".join(["127.0.0.1 localhost", *lines, ""]), encoding="utf-8")
+        script = (
+            f"mount --bind {CHECKOUT} {_SHOWN} && mount --bind {hosts} /etc/hosts && "
+            f"exec setpriv --reuid=postgres --regid=postgres --init-groups {_SHOWN}/.venv/bin/python -m gate"
+        )
+        with (self.folder / f"{member}.log").open("ab") as log:
+            self.gates[member] = subprocess.Popen(
+                ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": _SHOWN, **{f"GATE_{k}": v for k, v in settings.items()}},
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    def kill(self, member: str, number: signal.Signals = signal.SIGKILL) -> None:
+        gate = self.gates[member]
+        gate.send_signal(number)
+        if number in {signal.SIGKILL, signal.SIGTERM}:
+            gate.wait(60)
+
+    def postmaster(self, member: str) -> int:
+        return int((self.directory(member) / "pgdata/postmaster.pid").read_text(encoding="utf-8").split()[0])
+
+    def stop(self) -> None:
+        for gate in self.gates.values():
+            if gate.poll() is None:
+                gate.send_signal(signal.SIGCONT)
+                gate.terminate()
+        for member, gate in self.gates.items():
+            gate.wait(60)
+            path = self.directory(member) / "pgdata/postmaster.pid"
+            if path.exists():
+                os.kill(self.postmaster(member), signal.SIGQUIT)
+
+    async def call(self, member: str, what: str, body: BaseModel | None = None) -> str:
+        url = f"http://{self.address(member)}:{self.gate_port}/v1/{what}"
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        method, content = ("GET", None) if body is None else ("POST", body.model_dump(mode="json"))
+        async with self.http.request(method, url, json=content, headers=headers) as answer:
+            text = await answer.text()
+            if answer.status >= 400:
+                raise Refused(Problem.model_validate_json(text))
+            return text
+
+    async def status(self, member: str) -> GateStatus | None:
+        try:
+            return GateStatus.model_validate_json(await self.call(member, "status"))
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    async def fence(self, member: str, epoch: int) -> Fenced:
+        return Fenced.model_validate_json(await self.call(member, "fence", Command(epoch=epoch, run="test/1")))
+
+    async def unfence(self, member: str, epoch: int) -> GateStatus:
+        return GateStatus.model_validate_json(await self.call(member, "unfence", Command(epoch=epoch, run="test/1")))
+
+    async def seal(self, member: str, epoch: int) -> Sealed:
+        return Sealed.model_validate_json(await self.call(member, "seal", Command(epoch=epoch, run="test/1")))
+
+    async def promote(self, member: str, epoch: int, lsn: str | None = None) -> Promoted:
+        record = self.record
+        command = PromoteCommand(epoch=epoch, run="test/1", at_least_lsn=lsn, system_identifier=record.system_identifier)
+        return Promoted.model_validate_json(await self.call(member, "promote", command))
+
+    @property
+    def record(self) -> Record:
+        record = self.api.record
+        assert record is not None
+        return record
+
+    def claim(self, candidate: str, mode: Mode = Mode.PLANNED) -> int:
+        intent = Intent(candidate=candidate, mode=mode, run="test/1")
+        return self.api.write(epoch=self.record.epoch + 1, intent=intent).epoch
+
+    def route(self, leader: str) -> None:
+        self.api.write(leader=leader, intent=None, sync="none")
+
+    async def until(self, holds: Callable[[], object], seconds: float = 30) -> None:
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await asyncio.sleep(0.02)
+
+    async def until_synchronous(self, member: str, seconds: float = 25) -> None:
+        await self.until(lambda: self.api.record and member in self.api.record.sync_members, seconds)
+
+    async def until_role(self, member: str, role: Role | None, seconds: float = 30) -> GateStatus:
+        async with asyncio.timeout(seconds):
+            while True:
+                status = await self.status(member)
+                if status is not None and status.role is role:
+                    return status
+                await asyncio.sleep(0.02)
+
+    async def sql(self, member: str, query: str, *, user: str = "app", database: str = DATABASE) -> list[tuple[object, ...]]:
+        connection = await psycopg.AsyncConnection.connect(
+            host=self.address(member), port=self.postgres_port, user=user, password=PASSWORD, dbname=database,
+            autocommit=True, connect_timeout=5,
+        )  # fmt: skip
+        async with connection:
+            cursor = await connection.execute(query)  # type: ignore[call-overload]
+            return await cursor.fetchall() if cursor.description else []
+
+
+@asynccontextmanager
+async def running_cluster(folder: Path, members: int = 2, **environment: str) -> AsyncIterator[Cluster]:
+    """Start a cluster and wait until its first standby is synchronous."""
+    cluster = Cluster(folder, members, environment)
+    runner = web.AppRunner(cluster.api.application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", cluster.api_port).start()
+    try:
+        for member in cluster.members:
+            cluster.start(member)
+        if members > 1:
+            await cluster.until_synchronous(cluster.members[1])
+        yield cluster
+    finally:
+        await asyncio.to_thread(cluster.stop)
+        await cluster.http.close()
+        await runner.cleanup()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
