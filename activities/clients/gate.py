@@ -1,0 +1,110 @@
+"""Speaks ``gate.api`` over HTTP to the gate in front of each member.
+
+A refused connection, a timeout and an answer that is no JSON are silence (UnreachableError); a ``Problem`` is an answer
+(GateRefusedError). A command that met silence may have been carried out: commands repeat safely at their epoch.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.secrets import read_secret
+from estate.model import PostgresTarget
+from gate.api import Command, FenceCommand, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Sealed
+
+A = TypeVar("A", bound=BaseModel)
+_CONNECT_SECONDS = 1.5
+_ERROR = 400
+_WITHIN = {"checkpoint": 300.0, "fence": 40.0, "unfence": 100.0, "seal": 10.0, "promote": 9.0, "rejoin": 5.0}
+"""Seconds to wait for each command's answer: the gate's own limit and a margin, but less than the step's posture."""
+
+
+class GateClient:
+    """All gates that the estate lists."""
+
+    def __init__(self) -> None:
+        """Connect on first use, inside the running event loop."""
+        self._http: aiohttp.ClientSession | None = None
+
+    async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3)) -> GateStatus:
+        """Return what the member's gate knows."""
+        return await self._call(target, member, "status", None, GateStatus, timeout.total_seconds())
+
+    async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """CHECKPOINT on the member's server."""
+        return await self._command(target, member, "checkpoint", Command(epoch=epoch, run=run), GateStatus)
+
+    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:
+        """Stop the member's server cleanly and keep it stopped."""
+        return await self._command(target, member, "fence", FenceCommand(epoch=epoch, run=run), Fenced)
+
+    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Lift the fence; answer when the server serves again."""
+        return await self._command(target, member, "unfence", Command(epoch=epoch, run=run), GateStatus)
+
+    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:
+        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
+        return await self._command(target, member, "seal", Command(epoch=epoch, run=run), Sealed)
+
+    async def promote(  # noqa: PLR0913 - the gate's command, one argument a field
+        self,
+        target: PostgresTarget,
+        member: str,
+        epoch: int,
+        run: str,
+        *,
+        system_identifier: str,
+        at_least_lsn: str | None,
+    ) -> Promoted:
+        """Let the member lead; answer when its server accepts writes."""
+        command = PromoteCommand(epoch=epoch, run=run, system_identifier=system_identifier, at_least_lsn=at_least_lsn)
+        return await self._command(target, member, "promote", command, Promoted)
+
+    async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Ask the member to look at the record now and follow it; answers at once."""
+        return await self._command(target, member, "rejoin", Command(epoch=epoch, run=run), GateStatus)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    async def _command(self, target: PostgresTarget, member: str, what: str, body: Command, answer: type[A]) -> A:
+        return await self._call(target, member, what, body, answer, _WITHIN[what])
+
+    async def _call(  # noqa: PLR0913 - private, one argument a part of the call
+        self, target: PostgresTarget, member: str, what: str, body: Command | None, answer: type[A], seconds: float
+    ) -> A:
+        access = target.cluster.gate
+        host = access.address.format(member=member, namespace=target.region.namespace)
+        headers = {"Authorization": f"Bearer {read_secret(access.token)}"}
+        content = None if body is None else body.model_dump(mode="json")
+        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS))
+        try:
+            async with self._session().request(
+                "GET" if body is None else "POST",
+                f"http://{host}:{access.port}/v1/{what}",
+                json=content,
+                headers=headers,
+                timeout=limits,
+            ) as reply:
+                text, failed = await reply.text(), reply.status >= _ERROR
+            if failed:
+                raise GateRefusedError(member, Problem.model_validate_json(text))
+            return answer.model_validate_json(text)
+        except TimeoutError as error:
+            raise UnreachableError(f"the gate of {member} did not answer {what} within {seconds:g} s") from error
+        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
+            raise UnreachableError(f"the gate of {member} is not reachable: {error or type(error).__name__}") from error
+        except ValidationError as error:
+            raise UnreachableError(f"what answers for the gate of {member} is no gate: {text[:120]!r}") from error
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None or self._http.closed:
+            self._http = aiohttp.ClientSession()
+        return self._http

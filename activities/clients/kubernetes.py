@@ -1,0 +1,241 @@
+"""The Kubernetes API, through the official client.
+
+Its calls block, so each runs in a thread; a call that was given up goes on there for at most ``_TIMEOUT`` and is harmless:
+every write carries a ``resourceVersion`` or repeats safely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import urllib3
+import yaml
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
+from activities.models import PodFact
+from estate.model import Region
+from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
+
+_TIMEOUT = (2.0, 5.0)
+"""Seconds to connect and to answer."""
+_MANAGER = "failover"
+_MERGE = "application/merge-patch+json"
+_ANSWERS: dict[int, type[Exception]] = {404: MissingError, 403: ForbiddenError, 409: ConflictError}
+RESTART_MARK = "failover/restarted-for"
+
+
+class KubernetesClient:
+    """One client per region: by kubeconfig context, or the cluster that the worker runs in."""
+
+    def __init__(self) -> None:
+        """Connect on first use."""
+        self._clients: dict[str | None, client.ApiClient] = {}
+
+    async def read_record(self, region: Region, service: str) -> Record | None:
+        """Return the leader record on ``service``; ``None`` when it has none."""
+        return read_record(await self._read_service(region, service))
+
+    async def write_record(self, region: Region, service: str, record: Record) -> Record:
+        """Write record and selector if ``record.resource_version`` is still current; return it as written."""
+        written = read_record(await self._patch_service(region, service, record))
+        if written is None:
+            raise ConflictError(f"the leader record on Service {service} vanished")
+        return written
+
+    async def preview_record(self, region: Region, service: str, record: Record) -> str:
+        """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
+        before = await self._read_service(region, service)
+        after = await self._patch_service(region, service, record, dry_run="All")
+        names = (f"Service/{service}", f"Service/{service} (after)")
+        lines = difflib.unified_diff(_relevant(before), _relevant(after), *names, lineterm="", n=1)
+        return "\n".join(lines)
+
+    async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
+        """Return the pods that exist among ``names``."""
+        found = await asyncio.gather(*(self._pod(region, name) for name in names))
+        return {fact.name: fact for fact in found if fact is not None}
+
+    async def logs(self, region: Region, pod: str, lines: int) -> str:
+        """Return the last ``lines`` lines of the pod's first container."""
+
+        def call(api: client.ApiClient) -> str:
+            text = client.CoreV1Api(api).read_namespaced_pod_log(
+                pod, region.namespace, tail_lines=lines, _request_timeout=_TIMEOUT
+            )
+            return str(text)
+
+        return await self._run(region, f"get logs of Pod {pod}", call)
+
+    async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
+        """Return the pods that are ready behind ``service``, sorted."""
+        slices = await self._call(
+            region,
+            f"list EndpointSlices of Service {service}",
+            lambda api: client.DiscoveryV1Api(api).list_namespaced_endpoint_slice(
+                region.namespace, label_selector=f"kubernetes.io/service-name={service}", _request_timeout=_TIMEOUT
+            ),
+        )
+        ready = {
+            endpoint["targetRef"]["name"]
+            for part in slices.get("items", [])
+            for endpoint in part.get("endpoints") or []
+            if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef")
+        }
+        return tuple(sorted(ready))
+
+    async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
+        """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
+        body = {"spec": {"template": {"metadata": {"annotations": {RESTART_MARK: mark}}}}}
+        await self._call(
+            region,
+            f"patch Deployment {deployment}",
+            lambda api: client.AppsV1Api(api).patch_namespaced_deployment(
+                deployment, region.namespace, body, field_manager=_MANAGER, _content_type=_MERGE, _request_timeout=_TIMEOUT
+            ),
+        )
+
+    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
+        """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
+        found = await self._call(
+            region,
+            f"get Deployment {deployment}",
+            lambda api: client.AppsV1Api(api).read_namespaced_deployment(
+                deployment, region.namespace, _request_timeout=_TIMEOUT
+            ),
+        )
+        status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
+        updated, available, total = (
+            int(status.get(key) or 0) for key in ("updatedReplicas", "availableReplicas", "replicas")
+        )
+        seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"]["generation"])
+        done = seen and updated == wanted and available == wanted and total == wanted
+        return min(updated, available) if seen else 0, wanted, done
+
+    async def may(self, region: Region, verb: str, resource: str, name: str = "", group: str = "") -> bool:
+        """Return whether the API server says that we may do ``verb`` on ``resource`` (``pods/log`` for a part of one)."""
+        kind, _, part = resource.partition("/")
+        attributes = {"namespace": region.namespace, "verb": verb, "resource": kind, "group": group}
+        attributes |= {"name": name} if name else {}
+        attributes |= {"subresource": part} if part else {}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = await self._call(
+            region,
+            "ask what we may do",
+            lambda api: client.AuthorizationV1Api(api).create_self_subject_access_review(body, _request_timeout=_TIMEOUT),
+        )
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    async def selector_managers(self, region: Region, service: str) -> tuple[str, ...]:
+        """Return the field managers that own the selector of ``service``."""
+        found = await self._read_service(region, service)
+        owners = (
+            entry.get("manager", "?")
+            for entry in found["metadata"].get("managedFields") or []
+            if "f:selector" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        )
+        return tuple(sorted(set(owners)))
+
+    async def _read_service(self, region: Region, service: str) -> dict[str, Any]:
+        return await self._call(
+            region,
+            f"get Service {service}",
+            lambda api: client.CoreV1Api(api).read_namespaced_service(service, region.namespace, _request_timeout=_TIMEOUT),
+        )
+
+    async def _patch_service(self, region: Region, service: str, record: Record, **options: str) -> dict[str, Any]:
+        return await self._call(
+            region,
+            f"patch Service {service}",
+            lambda api: client.CoreV1Api(api).patch_namespaced_service(
+                service,
+                region.namespace,
+                record_patch(record),
+                field_manager=_MANAGER,
+                _content_type=_MERGE,
+                _request_timeout=_TIMEOUT,
+                **options,
+            ),
+        )
+
+    async def _pod(self, region: Region, name: str) -> PodFact | None:
+        try:
+            pod = await self._call(
+                region,
+                f"get Pod {name}",
+                lambda api: client.CoreV1Api(api).read_namespaced_pod(name, region.namespace, _request_timeout=_TIMEOUT),
+            )
+        except MissingError:
+            return None
+        status = pod.get("status") or {}
+        conditions = {one["type"]: one["status"] for one in status.get("conditions") or []}
+        containers = status.get("containerStatuses") or []
+        return PodFact(
+            name=name,
+            phase=status.get("phase", "Unknown"),
+            ready=conditions.get("Ready") == "True",
+            node=(pod.get("spec") or {}).get("nodeName"),
+            role=(pod["metadata"].get("labels") or {}).get("role"),
+            restarts=sum(int(one.get("restartCount") or 0) for one in containers),
+            address=status.get("podIP"),
+        )
+
+    async def _call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
+        """Return the answer as plain JSON."""
+
+        def plain(api: client.ApiClient) -> dict[str, Any]:
+            answer: dict[str, Any] = api.sanitize_for_serialization(call(api))
+            return answer
+
+        return await self._run(region, what, plain)
+
+    async def _run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
+        try:
+            return await asyncio.to_thread(lambda: call(self._client(region.context)))
+        except ApiException as error:
+            _raise(error, what, region)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise UnreachableError(f"{what}: the API server of {region.location} does not answer: {error}") from error
+
+    def _client(self, context: str | None) -> client.ApiClient:
+        if context not in self._clients:
+            settings = client.Configuration()
+            try:
+                if context is None:
+                    config.load_incluster_config(client_configuration=settings)
+                else:
+                    config.load_kube_config(context=context, client_configuration=settings)
+            except config.ConfigException as error:
+                where = f"kubeconfig context {context}" if context else "the worker's own service account"
+                raise UnreachableError(f"{where} cannot be used: {error}") from error
+            settings.retries = False
+            self._clients[context] = client.ApiClient(settings)
+        return self._clients[context]
+
+
+def _raise(error: ApiException, what: str, region: Region) -> NoReturn:
+    try:
+        words = json.loads(error.body or "{}").get("message") or error.reason
+    except (ValueError, AttributeError):
+        words = error.reason
+    kind = _ANSWERS.get(error.status or 0, UnreachableError)
+    raise kind(f"{what} in namespace {region.namespace}: {words}") from error
+
+
+def _relevant(service: dict[str, Any]) -> list[str]:
+    """Return the part of a Service that a switch touches, as YAML lines."""
+    notes = service["metadata"].get("annotations") or {}
+    part = {
+        "annotations": {key: value for key, value in notes.items() if key.startswith(ANNOTATION_PREFIX)},
+        "selector": (service.get("spec") or {}).get("selector"),
+    }
+    return yaml.safe_dump(part, sort_keys=True).splitlines()

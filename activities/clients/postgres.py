@@ -1,0 +1,158 @@
+"""SQL with the operator's own role, which is no superuser.
+
+Members are asked by their own addresses; writes go through the write Service, as an application's would. A commit that
+PostgreSQL acknowledges with the warning that waiting for the standby was cancelled does not count as acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from activities.clients.ports import UnreachableError, WriteFailedError
+from activities.clients.secrets import read_secret
+from activities.models import SqlFact, Verified
+from estate.model import PostgresTarget
+
+_ANSWER_WITHIN = timedelta(seconds=3)
+_NOT_WAITED_FOR = "canceling wait for synchronous replication"
+_FACTS: LiteralString = """
+select pg_is_in_recovery() as in_recovery,
+       (select system_identifier::text from pg_control_system()) as system_identifier,
+       case when pg_is_in_recovery() then (select received_tli from pg_stat_wal_receiver)
+            else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
+       (select coalesce(jsonb_object_agg(application_name, sync_state), '{}') from pg_stat_replication) as sync_states
+"""
+Row = dict[str, Any]
+
+
+class PostgresClient:
+    """Opens a new connection for every question: what is asked is never an old server behind an old session."""
+
+    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:
+        """Return what ``member`` says of itself, asked by its own address."""
+        host = target.cluster.gate.address.format(member=member, namespace=target.region.namespace)
+        async with self._reach(target, host, _ANSWER_WITHIN) as connection:
+            return SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
+
+    async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
+        """Create, insert, read and drop through the write Service, on a new connection.
+
+        Raises:
+            UnreachableError: nobody took the write, or somebody other than ``leader`` did.
+
+        """
+        began, mark = time.monotonic(), secrets.token_hex(4)
+        table = sql.Identifier("failover", f"verify_{mark}")
+        async with self._reach(target, _write_host(target), _ANSWER_WITHIN) as connection:
+            row = await (await connection.execute("select current_setting('cluster_name') as name")).fetchone()
+            if row is None or row["name"] != leader:
+                raise UnreachableError(f"behind the write Service answers {row and row['name']}, not yet {leader}")
+            await connection.execute(sql.SQL("create table {} (mark text primary key)").format(table))
+            try:
+                await connection.execute(sql.SQL("insert into {} values (%s)").format(table), (mark,))
+                found = await (await connection.execute(sql.SQL("select mark from {}").format(table))).fetchone()
+            finally:
+                await connection.execute(sql.SQL("drop table {}").format(table))
+        if found is None or found["mark"] != mark:
+            raise UnreachableError(f"{leader} took a write and did not give it back")
+        milliseconds = (time.monotonic() - began) * 1000
+        return Verified(leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC))
+
+    async def prepare_rows(self, target: PostgresTarget) -> None:
+        """Create the table that ``write_row`` writes to, once."""
+        async with self._reach(target, _write_host(target), _ANSWER_WITHIN) as connection:
+            await connection.execute(
+                "create table if not exists failover.writes"
+                " (run text, row int, at timestamptz default clock_timestamp(), primary key (run, row))"
+            )
+
+    async def write_row(self, target: PostgresTarget, run: str, row: int, *, timeout: timedelta) -> None:
+        """Insert row number ``row`` of ``run`` through the write Service: new connection, insert, commit, close.
+
+        Raises:
+            WriteFailedError: not acknowledged, with its SQLSTATE or the exception's name.
+
+        """
+        warnings: list[str] = []
+        try:
+            async with self._connect(target, _write_host(target), timeout) as connection:
+                connection.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+                await connection.execute("insert into failover.writes (run, row) values (%s, %s)", (run, row))
+        except TimeoutError as error:
+            raise WriteFailedError("timeout", f"no acknowledgement within {timeout.total_seconds():g} s") from error
+        except psycopg.Error as error:
+            raise WriteFailedError(error.sqlstate or _short(error), str(error)) from error
+        except OSError as error:
+            raise WriteFailedError(type(error).__name__, str(error)) from error
+        if any(_NOT_WAITED_FOR in warning for warning in warnings):
+            raise WriteFailedError("not-replicated", "the wait for the standby was cancelled")
+
+    async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` of ``run`` the server behind the write Service does not have."""
+        async with self._reach(target, _write_host(target), timedelta(seconds=10)) as connection:
+            found = await (
+                await connection.execute(
+                    "select count(*) as missing from unnest(%s::int[]) as wanted (row) where not exists"
+                    " (select from failover.writes where run = %s and writes.row = wanted.row)",
+                    (list(rows), run),
+                )
+            ).fetchone()
+        return int(found["missing"]) if found else len(rows)
+
+    async def remove_rows(self, target: PostgresTarget, run: str) -> None:
+        """Remove the rows of ``run``. Safe to repeat."""
+        async with self._reach(target, _write_host(target), timedelta(seconds=10)) as connection:
+            await connection.execute("delete from failover.writes where run = %s", (run,))
+
+    @asynccontextmanager
+    async def _reach(
+        self, target: PostgresTarget, host: str, within: timedelta
+    ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
+        """Connect, and turn every failure to be served into UnreachableError."""
+        try:
+            async with self._connect(target, host, within) as connection:
+                yield connection
+        except TimeoutError as error:
+            raise UnreachableError(f"{host} did not answer SQL within {within.total_seconds():g} s") from error
+        except (psycopg.Error, OSError) as error:
+            raise UnreachableError(f"{host}: {_short(error)}: {str(error).strip()}") from error
+
+    @asynccontextmanager
+    async def _connect(
+        self, target: PostgresTarget, host: str, within: timedelta
+    ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
+        login = target.cluster.login
+        async with asyncio.timeout(within.total_seconds()):
+            connection = await psycopg.AsyncConnection.connect(
+                host=host,
+                port=login.port,
+                user=login.user,
+                password=read_secret(login.password),
+                dbname=target.cluster.database,
+                sslmode=login.sslmode,
+                application_name="failover",
+                autocommit=True,
+                row_factory=dict_row,
+            )
+            try:
+                yield connection
+            finally:
+                await connection.close()
+
+
+def _write_host(target: PostgresTarget) -> str:
+    return f"{target.cluster.write_service}.{target.region.namespace}.svc.cluster.local"
+
+
+def _short(error: BaseException) -> str:
+    return type(error).__name__

@@ -1,0 +1,93 @@
+"""Reads the estate file and says what is wrong with it in one sentence: file, line, key, remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from estate.model import Estate, PostgresTarget
+
+
+class EstateError(Exception):
+    """The estate cannot be used, or does not list what was asked for; one sentence with the remedy."""
+
+
+def load_estate(path: Path) -> Estate:
+    """Return the estate in ``path``.
+
+    Raises:
+        EstateError: the file is missing, is not YAML, or does not fit the model; names file, line and key.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise EstateError(f"estate {path}: cannot be read: {reason}; set FAILOVER_ESTATE to your estate file") from error
+    except yaml.YAMLError as error:
+        raise EstateError(f"estate {path}{_where(error)}: not valid YAML; mend that line") from error
+    if not isinstance(content, dict):
+        raise EstateError(f"estate {path}: expected a mapping with the keys {', '.join(Estate.model_fields)}")
+    try:
+        return Estate.model_validate(content)
+    except ValidationError as error:
+        faults = error.errors()
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise EstateError(f"estate {path}: {_sentence(faults[0], tree)}{more}") from error
+
+
+def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
+    """Return ``cluster`` with all that a run needs to know about it.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = estate.postgres.get(cluster)
+    if found is None:
+        known = ", ".join(sorted(estate.postgres)) or "none"
+        raise EstateError(f"cluster: the estate does not list {cluster!r}; it lists {known}")
+    return PostgresTarget(
+        name=cluster,
+        region=estate.regions[found.region],
+        cluster=found,
+        people=estate.people,
+        records=estate.records,
+    )
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark is not None else ""
+
+
+def _sentence(fault: Any, tree: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails and YAML's nodes
+    location = [str(part) for part in fault["loc"] if part != "[key]"]
+    key = ".".join(location) or "the file"
+    line = _line_of(tree, location)
+    where = f"line {line}: {key}" if line else key
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key; remove it or correct its spelling"
+    if fault["type"] == "missing":
+        return f"{where}: missing; add it"
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _line_of(tree: Any, location: list[str]) -> int | None:  # noqa: ANN401
+    """Return the line of the innermost node on the way to ``location`` that is in the file."""
+    line = None
+    for part in location:
+        if isinstance(tree, yaml.MappingNode):
+            found = next(((key, value) for key, value in tree.value if key.value == part), None)
+            if found is None:
+                return line
+            line, tree = found[0].start_mark.line + 1, found[1]
+        elif isinstance(tree, yaml.SequenceNode) and part.isdigit() and int(part) < len(tree.value):
+            tree = tree.value[int(part)]
+            line = tree.start_mark.line + 1
+    return line
