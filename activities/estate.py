@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from estate.loader import EstateError, load_estate, resolve_target
 from temporalio import activity
 
 from activities.errors import Refusal, refuse
 from activities.models import ResolveRequest
+from estate.loader import EstateError, load_estate, resolve_target
 from estate.model import PostgresTarget
 
 

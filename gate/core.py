@@ -209,11 +209,10 @@ class Gate:
             case Action.BOOTSTRAP:
                 self.record = await bootstrap.bootstrap(self.settings, self.api)
                 await self._refresh_control()
-            case Action.BASE_BACKUP | Action.REJOIN:
+            case Action.BASE_BACKUP | Action.REJOIN if record is not None:
                 await bootstrap.finish_bootstrap(self.settings, record)
-                if record is not None and (decision.action is Action.REJOIN or not self.settings.data.exists()):
-                    self._begin(self._become_standby(decision, outside, record))
-            case Action.WAIT if record is not None and record.leader == self.settings.member:
+                self._begin(self._become_standby(decision, outside, record))
+            case Action.WAIT:
                 await bootstrap.finish_bootstrap(self.settings, record)
 
     async def start(self, *, leader: str, sync: tuple[str, ...] = ()) -> None:
@@ -231,6 +230,8 @@ class Gate:
         return write_configuration(self.settings, leader=leader, sync=sync)
 
     async def _become_standby(self, decision: Decision, outside: Outside, record: Record) -> None:
+        if decision.action is Action.BASE_BACKUP and self.settings.data.exists():
+            return
         leader = outside.peers.get(decision.leader)
         if leader is None or leader.role is not Role.PRIMARY:
             self.say(f"waits for {decision.leader} to lead before following it")

@@ -56,6 +56,13 @@ class RejoinRequest(_Request):
     reason: str = Field(default="", max_length=1000)
 
 
+class DoctorRequest(_Request):
+    """Input of ``doctor``."""
+
+    cluster: ShortName | None = None
+    """``None`` looks at every cluster."""
+
+
 class Decision(_Request):
     """Input of the update ``decide`` and the signal ``vote``."""
 

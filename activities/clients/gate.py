@@ -77,7 +77,7 @@ class GateClient:
     async def _command(self, target: PostgresTarget, member: str, what: str, body: Command, answer: type[A]) -> A:
         return await self._call(target, member, what, body, answer, _WITHIN[what])
 
-    async def _call(  # noqa: PLR0913 - private, one argument a part of the call
+    async def _call(  # noqa: PLR0913, PLR0917 - private, one argument a part of the call
         self, target: PostgresTarget, member: str, what: str, body: Command | None, answer: type[A], seconds: float
     ) -> A:
         access = target.cluster.gate

@@ -70,7 +70,8 @@ class KubernetesClient:
             )
             return str(text)
 
-        return await self._run(region, f"get logs of Pod {pod}", call)
+        text: str = await self._run(region, f"get logs of Pod {pod}", call)
+        return text
 
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the pods that are ready behind ``service``, sorted."""
@@ -123,7 +124,7 @@ class KubernetesClient:
         attributes = {"namespace": region.namespace, "verb": verb, "resource": kind, "group": group}
         attributes |= {"name": name} if name else {}
         attributes |= {"subresource": part} if part else {}
-        body = {
+        body: Any = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
@@ -152,7 +153,9 @@ class KubernetesClient:
             lambda api: client.CoreV1Api(api).read_namespaced_service(service, region.namespace, _request_timeout=_TIMEOUT),
         )
 
-    async def _patch_service(self, region: Region, service: str, record: Record, **options: str) -> dict[str, Any]:
+    async def _patch_service(
+        self, region: Region, service: str, record: Record, dry_run: str | None = None
+    ) -> dict[str, Any]:
         return await self._call(
             region,
             f"patch Service {service}",
@@ -163,7 +166,7 @@ class KubernetesClient:
                 field_manager=_MANAGER,
                 _content_type=_MERGE,
                 _request_timeout=_TIMEOUT,
-                **options,
+                dry_run=dry_run,
             ),
         )
 
@@ -193,10 +196,11 @@ class KubernetesClient:
         """Return the answer as plain JSON."""
 
         def plain(api: client.ApiClient) -> dict[str, Any]:
-            answer: dict[str, Any] = api.sanitize_for_serialization(call(api))
+            answer: dict[str, Any] = api.sanitize_for_serialization(call(api))  # type: ignore[no-untyped-call]
             return answer
 
-        return await self._run(region, what, plain)
+        answer: dict[str, Any] = await self._run(region, what, plain)
+        return answer
 
     async def _run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
         try:
@@ -211,9 +215,9 @@ class KubernetesClient:
             settings = client.Configuration()
             try:
                 if context is None:
-                    config.load_incluster_config(client_configuration=settings)
+                    config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
                 else:
-                    config.load_kube_config(context=context, client_configuration=settings)
+                    config.load_kube_config(context=context, client_configuration=settings)  # type: ignore[no-untyped-call]
             except config.ConfigException as error:
                 where = f"kubeconfig context {context}" if context else "the worker's own service account"
                 raise UnreachableError(f"{where} cannot be used: {error}") from error

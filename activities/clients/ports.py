@@ -82,6 +82,16 @@ class Kubernetes(Protocol):
         """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
 
 
+class Permissions(Protocol):
+    """What doctor asks of a region's cluster beside the rest."""
+
+    async def may(self, region: Region, verb: str, resource: str, name: str = "", group: str = "") -> bool:
+        """Return whether we may do ``verb`` on ``resource`` (``pods/log`` for a part of one)."""
+
+    async def selector_managers(self, region: Region, service: str) -> tuple[str, ...]:
+        """Return the field managers that own the selector of ``service``."""
+
+
 class Gates(Protocol):
     """The gates of one cluster's members. Commands repeat safely at the same epoch."""
 

@@ -1,0 +1,1 @@
+"""Composition root: what runs where a worker runs."""

@@ -1,0 +1,70 @@
+"""Puts a worker together: clients, steps, procedures, and how fast a dead worker's work moves to a living one.
+
+A worker that dies is noticed by its steps' missing heartbeats (1.5 s) and, between steps, by its sticky queue (0.3 s
+instead of 10); the server hands the work to another worker, which replays the run from its history and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.aftermath import AftermathActivities
+from activities.claim import ClaimActivities
+from activities.clients.gate import GateClient
+from activities.clients.kubernetes import KubernetesClient
+from activities.clients.postgres import PostgresClient
+from activities.doctor import DoctorActivities
+from activities.estate import EstateActivities
+from activities.heartbeat import Heartbeat
+from activities.measure import MeasureActivities
+from activities.preview import PreviewActivities
+from activities.records import RecordsActivities
+from activities.survey import SurveyActivities
+from activities.switch import SwitchActivities
+from activities.systems import Systems
+from activities.undo import UndoActivities
+from workers.settings import WorkerSettings
+from workflows.catalog import WORKFLOWS
+
+_STICKY = timedelta(seconds=0.3)
+_BEAT = timedelta(seconds=0.2)
+
+
+def make_worker(client: Client, settings: WorkerSettings) -> Worker:
+    """Return a worker that serves every procedure; nothing runs yet."""
+    kubernetes = KubernetesClient()
+    systems = Systems(kubernetes=kubernetes, gates=GateClient(), postgres=PostgresClient())
+    groups = (
+        EstateActivities(settings.estate),
+        SurveyActivities(systems),
+        PreviewActivities(systems),
+        ClaimActivities(systems),
+        SwitchActivities(systems),
+        UndoActivities(systems),
+        AftermathActivities(systems),
+        MeasureActivities(systems),
+        RecordsActivities(),
+        DoctorActivities(settings.estate, systems, kubernetes),
+    )
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=WORKFLOWS,
+        activities=[step for group in groups for step in steps_of(group)],
+        interceptors=[Heartbeat()],
+        sticky_queue_schedule_to_start_timeout=_STICKY,
+        max_heartbeat_throttle_interval=_BEAT,
+        default_heartbeat_throttle_interval=_BEAT,
+        graceful_shutdown_timeout=timedelta(seconds=settings.grace),
+    )
+
+
+def steps_of(group: object) -> Sequence[Callable[..., Any]]:
+    """Return the methods of ``group`` that are activities."""
+    methods = (getattr(group, name) for name in dir(group) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

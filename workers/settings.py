@@ -1,0 +1,24 @@
+"""Settings of a worker, from ``FAILOVER_*`` variables. The connection has Temporal's own (``TEMPORAL_ADDRESS`` …)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workflows.models import TASK_QUEUE
+
+
+class WorkerSettings(BaseSettings):
+    """One worker process."""
+
+    model_config = SettingsConfigDict(env_prefix="FAILOVER_", frozen=True)
+
+    estate: Path
+    """Path of the estate file."""
+    task_queue: str = Field(default=TASK_QUEUE, min_length=1)
+    metrics: str | None = None
+    """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
+    grace: float = Field(default=10.0, ge=0)
+    """Seconds that running steps get to finish after SIGTERM; then another worker takes them over."""

@@ -1,0 +1,37 @@
+"""Ask a worker to look at everything that a switch would need. Changes nothing, holds no lock, may run at any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.doctor import DoctorActivities
+    from activities.models import DoctorReport, ExamineRequest
+    from workflows.inputs import parse
+    from workflows.models import DoctorRequest
+    from workflows.options import OBSERVE
+
+
+@workflow.defn(name="doctor")
+class Doctor:
+    """One examination, from where the workers stand: what they cannot reach, no procedure can."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Read the input here, so that a bad one fails the run instead of wedging it."""
+        self._request, self._bad_input = parse(DoctorRequest, args)
+
+    @workflow.run
+    async def run(self, *_: Any) -> DoctorReport:  # noqa: ANN401
+        """Return the findings."""
+        if self._request is None:
+            assert self._bad_input is not None  # noqa: S101 - parse returns one of the two
+            raise self._bad_input
+        return await workflow.execute_activity_method(
+            DoctorActivities.examine,
+            ExamineRequest(cluster=self._request.cluster),
+            summary="examine",
+            **OBSERVE,
+        )
