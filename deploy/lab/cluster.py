@@ -23,6 +23,7 @@ from deploy.lab.node import power_off, remove_cgroups, start_hub_proxy, start_no
 from deploy.lab.packages import ensure_packages
 from deploy.lab.processes import pid_of, run, spawn, wait_until
 from deploy.lab.temporal import start_temporal
+from deploy.lab.workload import apply_workload, await_workload, prepare_disks
 
 Say = Callable[[str], None]
 _NICE_PORTS = {"api": 16443, "temporal": 17233, "ui": 18233, "http": 17243}
@@ -47,6 +48,7 @@ def up(lab: Lab, say: Say = print) -> Path:
         make_images(lab, binaries)
         ensure_hub(lab)
         _choose_ports(lab)
+        prepare_disks(lab)
     with timed(say, "control plane"):
         start_control_plane(lab, binaries)
     with timed(say, "Temporal"):
@@ -61,6 +63,9 @@ def up(lab: Lab, say: Say = print) -> Path:
     with timed(say, "cluster DNS"):
         apply_coredns(lab, binaries)
         run(kubectl_command(lab, binaries, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s"))
+    with timed(say, "PostgreSQL, sample API and workers ready"):
+        apply_workload(lab, binaries)
+        await_workload(lab, binaries)
     return binaries
 
 

@@ -63,7 +63,7 @@ spec:
          labelSelector: {matchLabels: {k8s-app: kube-dns}}}
       containers:
       - name: coredns
-        image: failover.lab/userland:1
+        image: failover.lab/userland:2
         imagePullPolicy: Never
         command: [/coredns, -conf, /etc/coredns/Corefile]
         readinessProbe: {httpGet: {path: /ready, port: 8181}, periodSeconds: 1}

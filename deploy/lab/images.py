@@ -14,10 +14,27 @@ from pathlib import Path
 
 from deploy.lab.names import Lab
 
-USERLAND_IMAGE = "failover.lab/userland:1"
+USERLAND_IMAGE = "failover.lab/userland:2"
 PAUSE_IMAGE = "failover.lab/pause:1"
 _LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
-_FOLDERS = ("usr", "etc", "proc", "sys", "dev", "run", "var", "var/lib", "var/run", "home", "root", "opt", "opt/failover")
+_FOLDERS = (
+    "usr",
+    "etc",
+    "proc",
+    "sys",
+    "dev",
+    "run",
+    "var",
+    "var/lib",
+    "var/run",
+    "home",
+    "root",
+    "opt",
+    "opt/failover",
+    "opt/python",
+    "opt/site",
+)
+_ENVIRONMENT = ["PATH=/opt/failover/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH=/opt/failover:/opt/site", "LANG=C.UTF-8"]
 _ETC = ("passwd", "group", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "protocols", "services", "localtime")
 
 
@@ -73,7 +90,7 @@ def _write_image(path: Path, tag: str, layer: bytes, entrypoint: list[str]) -> N
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Entrypoint": entrypoint, "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
+            "config": {"Entrypoint": entrypoint, "Env": _ENVIRONMENT},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }
     ).encode()

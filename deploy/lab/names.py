@@ -57,6 +57,16 @@ class Lab:
         return self.home / "pki"
 
     @property
+    def product(self) -> Path:
+        """The product's code as the pods see it."""
+        return self.home / "product"
+
+    @property
+    def disks(self) -> Path:
+        """Volumes: one directory per disk."""
+        return self.home / "disks"
+
+    @property
     def kubeconfig(self) -> Path:
         """Administrator's kubeconfig for use on the host, through the portal."""
         return self.home / "kubeconfig"

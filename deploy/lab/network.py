@@ -15,6 +15,9 @@ from deploy.lab.names import (
 )
 from deploy.lab.processes import run
 
+_BRIDGE_MAC = "02:fa:11:0e:00:01"
+"""Fixed: a bridge otherwise takes its ports' lowest address, and each change strands the neighbours' caches for seconds."""
+
 
 def in_hub(lab: Lab, *command: str) -> list[str]:
     """Return ``command`` as it must be run to be inside the hub's network."""
@@ -28,11 +31,12 @@ def ensure_hub(lab: Lab) -> None:
     script = f"""
 set -e
 ip link set lo up
-ip link show br0 >/dev/null 2>&1 || ip link add br0 type bridge
+ip link show br0 >/dev/null 2>&1 || ip link add br0 address {_BRIDGE_MAC} type bridge
 ip addr replace {HUB_ADDRESS}/24 dev br0
 ip link set br0 up
 ip route replace {SERVICE_RANGE} dev br0
 sysctl -qw net.ipv4.ip_forward=1
+sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
 """
     run(in_hub(lab, "sh", "-c", script))
 

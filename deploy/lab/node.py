@@ -18,6 +18,7 @@ from deploy.lab import processes
 from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, node_address, pod_range
 from deploy.lab.network import in_hub, link_node
 from deploy.lab.processes import pid_of, remember, run, spawn, wait_until
+from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
 _IMAGES = ("userland.tar", "pause.tar")
@@ -42,7 +43,8 @@ def start_node(lab: Lab, node: str, binaries: Path) -> None:
         f"--node-ip={node_address(node)}",
     ]
     spawn(lab, f"{node}-kubelet", in_node(holder, *kubelet))
-    spawn(lab, f"{node}-proxy", in_node(holder, str(binaries / "kube-proxy"), f"--config={proxy_config(lab, node)}"))
+    config = _proxy_config(lab, node, lab.node_home(node) / "proxy.json")
+    spawn(lab, f"{node}-proxy", in_node(holder, str(binaries / "kube-proxy"), f"--config={config}"))
 
 
 def power_off(lab: Lab, node: str) -> None:
@@ -56,7 +58,8 @@ def power_off(lab: Lab, node: str) -> None:
 
 def start_hub_proxy(lab: Lab, binaries: Path, node: str) -> None:
     """Make service addresses usable inside the hub; kube-proxy must be told the name of a real node."""
-    spawn(lab, "hub-proxy", in_hub(lab, str(binaries / "kube-proxy"), f"--config={proxy_config(lab, node)}"))
+    config = _proxy_config(lab, node, lab.home / "hub-proxy.json")
+    spawn(lab, "hub-proxy", in_hub(lab, str(binaries / "kube-proxy"), f"--config={config}"))
 
 
 def _power_on(lab: Lab, node: str) -> int:
@@ -68,6 +71,7 @@ def _power_on(lab: Lab, node: str) -> int:
     ready = home / "powered"
     ready.unlink(missing_ok=True)
     mounts = f"mount --bind {home}/lib /var/lib && mount --bind {home}/log /var/log && mount -t tmpfs tmpfs /run && "
+    mounts += "".join(f"mkdir -p {inside} && mount --bind {outside} {inside} && " for inside, outside in shown(lab).items())
     namespaces = ["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     outer = spawn(lab, f"{node}-unshare", ["unshare", *namespaces, "bash", "-c", mounts + _INIT, node, str(ready)])
     wait_until(f"{node} powered on", ready.exists, 10)
@@ -153,7 +157,7 @@ def _kubelet_config(lab: Lab, node: str) -> Path:
     return _as_json(lab.node_home(node) / "kubelet.json", config)
 
 
-def proxy_config(lab: Lab, node: str) -> Path:
+def _proxy_config(lab: Lab, node: str, path: Path) -> Path:
     """Write kube-proxy's configuration: its defaults, as users have them, but for sysctls that are the host's."""
     config = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -164,11 +168,14 @@ def proxy_config(lab: Lab, node: str) -> Path:
         "clientConnection": {"kubeconfig": str(lab.pki / "proxy.kubeconfig")},
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
     }
-    return _as_json(lab.node_home(node) / "proxy.json", config)
+    return _as_json(path, config)
 
 
 def _as_json(path: Path, content: object) -> Path:
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    """Write if it differs: kube-proxy ends itself when its file is touched."""
+    text = json.dumps(content, indent=1)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
     return path
 
 

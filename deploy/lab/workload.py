@@ -1,0 +1,110 @@
+"""What runs on the lab's cluster: the shipped manifests with the lab's overlay, and the Secrets that they expect."""
+
+from __future__ import annotations
+
+import grp
+import json
+import pwd
+import secrets
+from pathlib import Path
+
+import yaml
+
+from deploy.lab.controlplane import kubectl_command
+from deploy.lab.names import Lab, LabError
+from deploy.lab.processes import run, wait_until
+from deploy.lab.product import copy_product, make_disk
+
+NAMESPACE = "aiagent-prod"
+MEMBERS = ("postgresql-primary-0", "postgresql-standby-0")
+_OVERLAY = Path(__file__).resolve().parents[1] / "kubernetes" / "overlays" / "lab"
+_WORKER_USER = 10001
+_SECRETS = {
+    "postgresql-passwords": ("replication", "operator", "application"),
+    "gate-token": ("token",),
+    "api-token": ("token",),
+}
+_CODE_MARK = "failover.lab/code"
+
+
+def prepare_disks(lab: Lab) -> None:
+    """Make the directories that the nodes mount when they are powered on."""
+    lab.product.mkdir(parents=True, exist_ok=True)
+    lab.disks.mkdir(parents=True, exist_ok=True)
+    user, group = _postgres()
+    for member in MEMBERS:
+        make_disk(lab, member, user, group)
+    make_disk(lab, "records", _WORKER_USER, _WORKER_USER)
+
+
+def apply_workload(lab: Lab, binaries: Path) -> None:
+    """Install everything, or bring it back to what the manifests say. Never touches the write Service's selector."""
+    digest = copy_product(lab)
+    rendered = run([str(binaries / "kubectl"), "kustomize", str(_OVERLAY)])
+    user, group = _postgres()
+    rendered = rendered.replace("POSTGRES_UID", str(user)).replace("POSTGRES_GID", str(group))
+    objects = [one for one in yaml.safe_load_all(rendered) if one]
+    for one in objects:
+        if one["kind"] in {"Deployment", "StatefulSet"}:
+            one["spec"]["template"]["metadata"].setdefault("annotations", {})[_CODE_MARK] = digest
+    spaces = [one for one in objects if one["kind"] == "Namespace"]
+    _apply(lab, binaries, spaces)
+    _make_secrets(lab, binaries)
+    _apply(lab, binaries, objects)
+
+
+def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
+    """Return once PostgreSQL is redundant, and API and workers are ready."""
+    wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
+    for deployment in ("api-deployment", "failover-worker"):
+        run(
+            kubectl_command(
+                lab, binaries, "-n", NAMESPACE, "rollout", "status", f"deployment/{deployment}", "--timeout=120s"
+            )
+        )
+
+
+def annotation(lab: Lab, binaries: Path, key: str) -> str:
+    """Return one annotation of the leader record; empty when there is none."""
+    path = f"jsonpath={{.metadata.annotations.failover/{key}}}"
+    return run(
+        kubectl_command(lab, binaries, "-n", NAMESPACE, "get", "service", "postgresql-primary", "-o", path), check=False
+    )
+
+
+def sync_members(lab: Lab, binaries: Path) -> str:
+    """Return the members that commits wait for; empty when they wait for nobody."""
+    found = annotation(lab, binaries, "sync")
+    return "" if found == "none" else found
+
+
+def secret_of(lab: Lab, name: str, key: str) -> str:
+    """Return one of the lab's own secrets."""
+    found: str = json.loads((lab.home / "secrets.json").read_text(encoding="utf-8"))[name][key]
+    return found
+
+
+def _make_secrets(lab: Lab, binaries: Path) -> None:
+    path = lab.home / "secrets.json"
+    if not path.exists():
+        made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in _SECRETS.items()}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made), encoding="utf-8")
+    known = json.loads(path.read_text(encoding="utf-8"))
+    objects = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": values}
+        for name, values in known.items()
+    ]
+    _apply(lab, binaries, objects)
+
+
+def _apply(lab: Lab, binaries: Path, objects: list[dict[str, object]]) -> None:
+    command = kubectl_command(lab, binaries, "apply", "--server-side", "--force-conflicts", "--field-manager=lab", "-f", "-")
+    run(command, feed=yaml.safe_dump_all(objects))
+
+
+def _postgres() -> tuple[int, int]:
+    try:
+        return pwd.getpwnam("postgres").pw_uid, grp.getgrnam("postgres").gr_gid
+    except KeyError as error:
+        raise LabError("this machine has no user `postgres`; install the package postgresql") from error
