@@ -87,9 +87,10 @@ class AftermathActivities:
 
     @activity.defn(name="postgres.await_redundancy")
     async def await_redundancy(self, request: FollowRequest) -> Redundancy:
-        """Return once the old primary follows the new one synchronously and the record says so.
+        """Return once the old primary follows the new one and commits wait for a standby, as the record says.
 
-        The gates do the work by themselves; this only watches.
+        With more than two members that may be another standby than the old primary; ``sync_state`` tells. The gates do
+        the work by themselves; this only watches.
 
         Raises:
             ApplicationError: ``Superseded`` when another member leads meanwhile.
@@ -101,8 +102,9 @@ class AftermathActivities:
             if record.leader != leader:
                 raise refuse(Refusal.SUPERSEDED, f"{record.leader} leads now, no longer {leader}")
             status = await self._systems.gates.status(request.target, leader)
-            state = next((row.sync_state for row in status.followers if row.member == member), "absent")
-            if member in record.sync_members and state in _SYNCHRONOUS:
+            states = {row.member: row.sync_state for row in status.followers if row.state == "streaming"}
+            redundant = any(states.get(name) in _SYNCHRONOUS for name in record.sync_members)
+            if redundant and member in states:
                 seconds = (datetime.now(UTC) - since).total_seconds()
-                return Redundancy(member=member, sync_state=state, seconds=max(seconds, 0.0))
+                return Redundancy(member=member, sync_state=states[member], seconds=max(seconds, 0.0))
             await asyncio.sleep(_LOOK_EVERY_SECONDS)

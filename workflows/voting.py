@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
     from workflows.approval import ApprovalGate
+    from workflows.inputs import parse
     from workflows.journal import Journal
     from workflows.models import Decision, Status
 
@@ -24,23 +26,23 @@ class Decidable:
         return self._journal.status
 
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
-    def decide(self, decision: Decision) -> Status:
-        """Record a vote and return the status after it."""
-        self._votes().record(decision, workflow.now())
+    def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Record a vote (``Decision``) and return the status after it."""
+        self._votes().record(_decision(args), workflow.now())
         self._journal.show()
         return self._journal.status
 
     @decide.validator
-    def _may_decide(self, decision: Decision) -> None:
-        self._votes().check(decision)
+    def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
+        self._votes().check(_decision(args))
 
     @workflow.signal(description="Like decide, without an answer; a vote that does not count is dropped.")
-    def vote(self, decision: Decision) -> None:
-        """Record a vote if it counts. Never raises: an error here would wedge the run."""
+    def vote(self, *args: Any) -> None:  # noqa: ANN401
+        """Record a vote (``Decision``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._votes().record(decision, workflow.now())
+            self._votes().record(_decision(args), workflow.now())
         except ValueError as complaint:
-            workflow.logger.warning("Ignored vote", extra={"by": decision.by, "why": str(complaint)})
+            workflow.logger.warning("Ignored vote", extra={"why": str(complaint)})
             return
         self._journal.show()
 
@@ -49,6 +51,20 @@ class Decidable:
             message = "there is no plan to decide on yet; ask for the status first"
             raise ValueError(message)
         return self._journal.gate
+
+
+def _decision(args: tuple[Any, ...]) -> Decision:
+    """Return the vote in ``args``.
+
+    Raises:
+        ValueError: it is none; the message names the field. A typed parameter would let Temporal answer for us, with
+            "Failed decoding arguments".
+
+    """
+    decision, fault = parse(Decision, args)
+    if decision is None:
+        raise ValueError(fault.message if fault else "input: missing")
+    return decision
 
 
 async def wait_for_votes(gate: ApprovalGate, window: timedelta) -> None:

@@ -1,0 +1,34 @@
+"""What all tests share: one real Temporal server for the session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from workflows.journal import SEARCH_ATTRIBUTES
+
+_DYNAMIC_CONFIG = (
+    "history.transferProcessorMaxPollRPS=5000",
+    "history.timerProcessorMaxPollRPS=5000",
+    'history.timerProcessorMaxTimeShift="10ms"',
+    "frontend.WorkflowPauseEnabled=true",
+)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def temporal() -> AsyncIterator[Client]:
+    """Start a real server, tuned as a production one is."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        search_attributes=SEARCH_ATTRIBUTES,
+        data_converter=pydantic_data_converter,
+        dev_server_extra_args=[part for value in _DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)],
+    )
+    async with environment:
+        yield environment.client

@@ -1,0 +1,178 @@
+"""The three systems behind ``activities.clients.ports``, all looking at one ``World``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
+from activities.models import PodFact, SqlFact, Verified
+from activities.systems import Systems
+from estate.model import PostgresTarget, Region
+from gate.api import Fenced, GateStatus, ProblemKind, Promoted, Role, Sealed, ServerState
+from gate.record import Record, read_record, record_patch
+from tests.fakes.gatehand import GateHand
+from tests.fakes.member import Member
+from tests.fakes.world import Deployment, World
+
+
+class FakeKubernetes:
+    """Service, pods, endpoints, Deployments."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def read_record(self, region: Region, service: str) -> Record | None:  # noqa: ARG002 - one Service
+        async with self.world.faults.around("kubernetes.read_record"):
+            if self.world.service is None:
+                raise MissingError(f"get Service {service}: not found")
+            return read_record(self.world.service)
+
+    async def write_record(self, region: Region, service: str, record: Record) -> Record:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.write_record"):
+            self.world.touch(f"record: leader {record.leader}, epoch {record.epoch}")
+            if self.world.before_patch:
+                self.world.before_patch.pop(0)()
+            self.world.patch(record_patch(record))
+            return self.world.record
+
+    async def preview_record(self, region: Region, service: str, record: Record) -> str:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.preview_record"):
+            return f"-leader: {self.world.record.leader}\n+leader: {record.leader}"
+
+    async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.pods"):
+            living = [name for name in names if self.world.members[name].alive]
+            return {name: PodFact(name=name, phase="Running", ready=True) for name in living}
+
+    async def logs(self, region: Region, pod: str, lines: int) -> str:  # noqa: ARG002
+        return f"last lines of {pod}"
+
+    async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.endpoints"):
+            pod = self.world.behind_service()
+            return (pod.name,) if pod is not None and pod.alive else ()
+
+    async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.restart_deployment"):
+            self.world.touch(f"restart {deployment}")
+            found = self._deployment(deployment)
+            if found.mark != mark:
+                found.mark, found.restarts = mark, found.restarts + 1
+
+    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.deployment_progress"):
+            stuck = self._deployment(deployment).stuck
+            return (1, 2, False) if stuck else (2, 2, True)
+
+    def _deployment(self, name: str) -> Deployment:
+        if name not in self.world.deployments:
+            raise MissingError(f"get Deployment {name}: not found")
+        return self.world.deployments[name]
+
+
+class FakeGates:
+    """Every member's gate; a dead member's is silent."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def _hand(self, member: str) -> GateHand:
+        found = self.world.members[member]
+        if not found.alive:
+            raise UnreachableError(f"the gate of {member} is not reachable: connection refused")
+        return GateHand(self.world, found)
+
+    async def status(
+        self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3)  # noqa: ARG002
+    ) -> GateStatus:  # fmt: skip
+        async with self.world.faults.around("gates.status"):
+            return self._hand(member).status()
+
+    async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
+        async with self.world.faults.around("gates.checkpoint"):
+            hand = self._hand(member)
+            if not self.world.members[member].writes:
+                raise hand.no(ProblemKind.NOT_PRIMARY, "does not run as primary")
+            return hand.status()
+
+    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:  # noqa: ARG002
+        async with self.world.faults.around("gates.fence"):
+            self.world.touch(f"fence {member}")
+            return self._hand(member).fence(epoch)
+
+    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
+        async with self.world.faults.around("gates.unfence"):
+            self.world.touch(f"unfence {member}")
+            return self._hand(member).unfence(epoch)
+
+    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:  # noqa: ARG002
+        async with self.world.faults.around("gates.seal"):
+            self.world.touch(f"seal {member}")
+            return self._hand(member).seal(epoch)
+
+    async def promote(  # noqa: PLR0913 - the Protocol's
+        self,
+        target: PostgresTarget,  # noqa: ARG002
+        member: str,
+        epoch: int,
+        run: str,  # noqa: ARG002
+        *,
+        system_identifier: str,
+        at_least_lsn: str | None,
+    ) -> Promoted:
+        async with self.world.faults.around("gates.promote"):
+            self.world.touch(f"promote {member}")
+            return self._hand(member).promote(epoch, system_identifier, at_least_lsn)
+
+    async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
+        async with self.world.faults.around("gates.rejoin"):
+            self.world.touch(f"rejoin {member}")
+            hand = self._hand(member)
+            hand.accept(epoch)
+            return hand.status()
+
+
+class FakePostgres:
+    """SQL."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:  # noqa: ARG002
+        async with self.world.faults.around("postgres.facts"):
+            found = self._running(self.world.members[member])
+            return SqlFact(in_recovery=found.role is Role.STANDBY, timeline=found.timeline, system_identifier=found.system)
+
+    async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:  # noqa: ARG002
+        async with self.world.faults.around("postgres.verify_write"):
+            self.world.touch("verify")
+            found = self.world.behind_service()
+            if found is None or found.name != leader or not found.writes:
+                raise UnreachableError(f"behind the write Service answers {found and found.name}, not yet {leader}")
+            return Verified(leader=leader, endpoints=(), write_milliseconds=1.0, verified_at=datetime.now(UTC))
+
+    async def prepare_rows(self, target: PostgresTarget) -> None:  # noqa: ARG002
+        async with self.world.faults.around("postgres.prepare_rows"):
+            self.world.touch("rows")
+
+    async def write_row(self, target: PostgresTarget, run: str, row: int, *, timeout: timedelta) -> None:  # noqa: ARG002
+        if not self.world.insert((run, row)):
+            raise WriteFailedError("08006", "connection refused")
+
+    async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:  # noqa: ARG002
+        async with self.world.faults.around("postgres.missing_rows"):
+            found = self._running(self.world.behind_service())
+            return sum((run, row) not in found.rows for row in rows)
+
+    async def remove_rows(self, target: PostgresTarget, run: str) -> None:
+        """Keep the rows: the test counts them afterwards."""
+
+    def _running(self, member: Member | None) -> Member:
+        if member is None or not member.alive or member.server is not ServerState.RUNNING:
+            raise UnreachableError(f"{member and member.name}: connection refused")
+        return member
+
+
+def systems_of(world: World) -> Systems:
+    """Return the clients of ``world``."""
+    return Systems(kubernetes=FakeKubernetes(world), gates=FakeGates(world), postgres=FakePostgres(world))

@@ -1,0 +1,209 @@
+"""One cluster, one worker, one real server: what every test of a workflow starts from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
+
+from activities.aftermath import AftermathActivities
+from activities.claim import ClaimActivities
+from activities.estate import EstateActivities
+from activities.heartbeat import Heartbeat
+from activities.measure import MeasureActivities
+from activities.preview import PreviewActivities
+from activities.records import RecordsActivities
+from activities.survey import SurveyActivities
+from activities.switch import SwitchActivities
+from activities.undo import UndoActivities
+from tests.fakes.clients import systems_of
+from tests.fakes.faults import Faults
+from tests.fakes.world import World
+from workflows.endings import Summary
+from workflows.models import Status
+from workflows.postgres_failover import PostgresFailover
+from workflows.postgres_rejoin import PostgresRejoin
+
+_LONGEST = timedelta(seconds=90)
+Handle = WorkflowHandle[Any, Any]
+
+
+class FaultyStep(Interceptor):
+    """Lets a whole step go wrong, by its registered name."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
+        return _Around(next, self._faults)
+
+
+class _Around(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, faults: Faults) -> None:
+        super().__init__(following)
+        self._faults = faults
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
+        async with self._faults.around(activity.info().activity_type):
+            return await super().execute_activity(input)
+
+
+@dataclass
+class Bench:
+    """A cluster called ``cluster`` in ``world``, and a worker that serves it."""
+
+    client: Client
+    world: World
+    estate: Path
+    cluster: str
+    queue: str
+    started: list[Handle] = field(default_factory=list)
+
+    @property
+    def lock(self) -> str:
+        """The workflow ID that changes the cluster."""
+        return f"postgres/{self.cluster}"
+
+    async def start(self, *args: Any, workflow: str = "postgres-failover", id: str | None = None) -> Handle:  # noqa: A002
+        """Start a workflow with exactly ``args``."""
+        handle: Handle = await self.client.start_workflow(
+            workflow, args=args, id=id or self.lock, task_queue=self.queue, execution_timeout=_LONGEST
+        )
+        self.started.append(handle)
+        return handle
+
+    async def switch(self, run: str = "real", **more: Any) -> Handle:
+        """Start a planned switch."""
+        id_ = f"plan/{self.lock}" if run == "plan" else self.lock
+        request = {"cluster": self.cluster, "mode": "planned", "run": run, "by": "omar", "reason": "a test", **more}
+        return await self.start(request, id=id_)
+
+    async def finished(self, handle: Handle) -> Summary:
+        """Wait for a run that ends well."""
+        return Summary.model_validate(await handle.result())
+
+    async def refused(self, handle: Handle) -> ApplicationError:
+        """Wait for a run that fails; return its refusal, which is one sentence."""
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+        cause = caught.value.cause
+        assert isinstance(cause, ApplicationError), cause
+        assert cause.non_retryable
+        assert "\n" not in cause.message
+        return cause
+
+    async def ending(self, handle: Handle) -> str:
+        """Wait for the end, whatever it is; return ``completed``, ``cancelled`` or the refusal's type."""
+        try:
+            await handle.result()
+        except WorkflowFailureError as failure:
+            if isinstance(failure.cause, CancelledError):
+                return "cancelled"
+            return str(failure.cause.type if isinstance(failure.cause, ApplicationError) else failure.cause)
+        return "completed"
+
+    async def status(self, handle: Handle) -> Status:
+        """Ask the run how it stands."""
+        return Status.model_validate(await handle.query("status"))
+
+    async def until(self, holds: Callable[[], Awaitable[bool] | bool]) -> None:
+        """Wait until ``holds`` does."""
+        async with asyncio.timeout(30):
+            while True:
+                answer = holds()
+                if answer if isinstance(answer, bool) else await answer:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def until_phase(self, handle: Handle, phase: str) -> Status:
+        """Wait until the run is in ``phase``."""
+        await self.until(lambda: self._is_in(handle, phase))
+        return await self.status(handle)
+
+    async def _is_in(self, handle: Handle, phase: str) -> bool:
+        return (await self.status(handle)).phase == phase
+
+    async def until_cancel_is_known(self, handle: Handle) -> None:
+        """Wait until the workflow itself has been told of the cancel."""
+        await self.until(lambda: self._knows_of_cancel(handle))
+
+    async def _knows_of_cancel(self, handle: Handle) -> bool:
+        asked = False
+        async for event in handle.fetch_history_events():
+            asked = asked or event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+            if asked and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                return True
+        return False
+
+
+def write_estate(path: Path, cluster: str, **changes: Any) -> None:
+    """Write an estate with one cluster; ``changes`` replace keys of it."""
+    people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
+    entry = {
+        "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
+        "write_service": "postgresql-primary", "gate": {"token": "env:GATE_TOKEN"},
+        "login": {"password": "env:OPERATOR_PASSWORD"},
+        "applications": [{"deployment": "api-deployment", "ready_within": "PT2S"}], **changes,
+    }  # fmt: skip
+    content = {
+        "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
+        "postgres": {cluster: entry},
+        "people": people,
+        "records": str(path.parent / "records"),
+    }
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def make_worker(client: Client, queue: str, world: World, estate: Path) -> Worker:
+    """Return a worker whose steps act on ``world``."""
+    systems = systems_of(world)
+    with_systems = (
+        SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
+        MeasureActivities,
+    )  # fmt: skip
+    owners: list[Any] = [kind(systems) for kind in with_systems]
+    owners += [EstateActivities(estate), RecordsActivities()]
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[PostgresFailover, PostgresRejoin],
+        activities=[method for owner in owners for method in _steps_of(owner)],
+        interceptors=[Heartbeat(), FaultyStep(world.faults)],
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+    )
+
+
+def _steps_of(owner: object) -> list[Callable[..., Any]]:
+    methods = (getattr(owner, name) for name in dir(owner) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+@asynccontextmanager
+async def serving(client: Client, folder: Path, world: World, **estate: Any) -> AsyncIterator[Bench]:
+    """Serve ``world`` until the block ends; then its invariants must have held."""
+    cluster = f"orders-{uuid4().hex[:8]}"
+    path = folder / "estate.yaml"
+    write_estate(path, cluster, **{"members": list(world.members), **estate})
+    bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
+    async with world.living(), make_worker(client, bench.queue, world, path):
+        yield bench
+        for handle in bench.started:
+            if (await handle.describe()).close_time is None:
+                await handle.terminate("the test is over")
+    assert world.violations == []
+    leader = world.members[world.record.leader] if world.has_record else None
+    assert leader is None or not leader.rows or world.acknowledged <= leader.rows, "acknowledged rows are lost"
