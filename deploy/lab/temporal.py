@@ -23,6 +23,9 @@ TUNING = (
 )
 
 
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the hub; its parts find each other at 127.0.0.1 whatever is set here
+
+
 def temporal_program() -> str:
     """Return the path of the ``temporal`` program.
 
@@ -38,7 +41,7 @@ def temporal_program() -> str:
 def start_temporal(lab: Lab) -> None:
     """Start the server if it does not run; return when it answers."""
     command = [
-        temporal_program(), "server", "start-dev", "--ip", HUB_ADDRESS, "--port", str(TEMPORAL_PORT),
+        temporal_program(), "server", "start-dev", "--ip", _EVERYWHERE, "--port", str(TEMPORAL_PORT),
         "--ui-ip", HUB_ADDRESS, "--ui-port", str(UI_PORT), "--http-port", str(TEMPORAL_HTTP_PORT),
         "--db-filename", str(lab.home / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error",
         "--sqlite-pragma", "synchronous=NORMAL", "--sqlite-pragma", "journal_mode=WAL",
