@@ -1,0 +1,129 @@
+"""What every command ends with: an exit code, one JSON document or a text, and never a traceback for a known fault.
+
+Faults are raised as ``CommandError`` anywhere below a command and turned into one sentence here. Calls to Temporal that
+fail become a sentence too: *no answer* ends with 5, a name that the server does not know with 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from temporalio.service import RPCError, RPCStatusCode
+
+from workers.connection import ServerUnreachableError
+
+_WIDTH_OF_A_FILE = 150
+_SILENT = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNKNOWN}
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    WAITING = 4
+    UNREACHABLE = 5
+    INTERRUPTED = 130
+
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done, and the objective was met (with --no-watch: started)
+  1  failed, undone, or the objective was missed
+  2  you asked for something that does not exist; nothing was done
+  3  refused; nothing was changed
+  4  waits for people: an approval, or somebody to start a worker
+  5  the Temporal server does not answer; runs are not affected
+130  you pressed Ctrl-C; the run goes on without you
+"""
+
+
+class Output(StrEnum):
+    """How a command answers."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; one sentence with the remedy, and the exit code."""
+
+    def __init__(self, code: Exit, sentence: str) -> None:
+        """Keep the code beside the sentence."""
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say at its end."""
+
+    code: Exit
+    data: dict[str, Any] = field(default_factory=dict)
+    """JSON document; ``exit_code`` is added."""
+    text: RenderableType | None = None
+    """What a person reads on stdout; ``None`` when all has been said already."""
+    complaint: str = ""
+    """One sentence for stderr."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that is as wide as the terminal, or wide enough not to cut a table that goes into a file."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_A_FILE
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def respond(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
+    """Do ``work``, print its answer and end the command with its exit code."""
+    answer = _outcome_of(work)
+    if output is Output.JSON:
+        error = {"error": answer.complaint} if answer.complaint else {}
+        print(json.dumps({"exit_code": int(answer.code), **error, **answer.data}, indent=2))  # noqa: T201 - the answer
+    else:
+        if answer.text is not None:
+            console().print(answer.text)
+        if answer.complaint:
+            console(stderr=True).print(f"failover: {answer.complaint}", markup=False, soft_wrap=True)
+    raise typer.Exit(int(answer.code))
+
+
+def _outcome_of(work: Coroutine[Any, Any, Answer]) -> Answer:
+    try:
+        return asyncio.run(work)
+    except CommandError as error:
+        return Answer(error.code, complaint=str(error))
+    except ServerUnreachableError as error:
+        return Answer(Exit.UNREACHABLE, complaint=str(error))
+    except RPCError as error:
+        return _of_call(error)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return Answer(Exit.INTERRUPTED, complaint="interrupted; a run that was started goes on without you")
+
+
+def is_silence(error: RPCError) -> bool:
+    """Whether the server did not answer at all, so that asking again may help."""
+    return error.status in _SILENT
+
+
+def _of_call(error: RPCError) -> Answer:
+    words = (error.message or error.status.name).splitlines()[0][:300]
+    if is_silence(error):
+        return Answer(Exit.UNREACHABLE, complaint=f"Temporal does not answer: {words}; runs are not affected, try again")
+    if error.status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
+        remedy = "see the API key or certificate of your Temporal profile"
+        return Answer(Exit.UNREACHABLE, complaint=f"Temporal lets nobody in with these credentials: {words}; {remedy}")
+    if "amespace" in words:
+        return Answer(Exit.USAGE, complaint=f"namespace: {words.rstrip('.')}; set TEMPORAL_NAMESPACE")
+    return Answer(Exit.USAGE, complaint=f"Temporal refuses: {words}")

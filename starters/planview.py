@@ -1,0 +1,37 @@
+"""A plan for the terminal: who to whom, why, step by step, what would change, and how to go on."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.text import Text
+
+from starters.report import words
+from starters.report.facts import Facts
+from starters.report.terminal import candidates_table, members_table, plan_lines
+
+
+def plan_view(facts: Facts, procedure: str) -> RenderableType:
+    """Return the plan, or what was seen when none could be made."""
+    plan, survey = facts.known.plan, facts.known.survey
+    parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
+    if plan is not None:
+        parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
+        parts += [Text(), candidates_table(plan)]
+    if survey is not None:
+        parts += [Text(), members_table(survey)]
+    if facts.known.preview:
+        parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
+        parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))
+    if facts.outcome == "plan":
+        parts += [Text(), *(Text(line) for line in _onward(facts, procedure))]
+    return Group(*parts)
+
+
+def _onward(facts: Facts, procedure: str) -> list[str]:
+    asked = facts.asked
+    options = f" --mode {asked.mode}" if procedure == "postgres-failover" else ""
+    needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
+    lines = ["Nothing was changed. To do it:"]
+    lines.append(f"  failover start {procedure} {asked.cluster}{options} --by YOU --reason WHY")
+    return [needs, *lines] if procedure == "postgres-failover" else lines

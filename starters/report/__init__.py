@@ -1,0 +1,1 @@
+"""Reports of runs, made from their history alone."""

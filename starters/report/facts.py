@@ -1,0 +1,187 @@
+"""What is known about a run, whether it has ended well, badly, by a terminated workflow, or not at all yet.
+
+A run that ended writes its own report as the last step's input; then that is the source. A run that is open, or that
+somebody terminated, has no such report: what its finished steps answered is used instead.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from activities.models import (
+    Measurement,
+    Outcome,
+    Plan,
+    Reconnected,
+    Redundancy,
+    Routed,
+    Settlement,
+    Survey,
+    Verified,
+    Vote,
+    Wire,
+)
+from gate.api import Fenced, Promoted
+from starters.report.chronicle import Chronicle, decode
+from starters.report.timing import Timing, timing_of
+from starters.report.verdict import Verdict, verdict_of
+from workflows.phases import Phase
+
+
+class Known(Wire):
+    """The parts of a ``RunReport`` that may be known before, or without, its end."""
+
+    plan: Plan | None = None
+    survey: Survey | None = None
+    settlement: Settlement | None = None
+    votes: tuple[Vote, ...] = ()
+    epoch: int | None = None
+    fenced: Fenced | None = None
+    promoted: Promoted | None = None
+    routed: Routed | None = None
+    verified: Verified | None = None
+    reconnected: tuple[Reconnected, ...] = ()
+    redundancy: Redundancy | None = None
+    measurement: Measurement | None = None
+    undone: tuple[str, ...] = ()
+    left_to_do: tuple[str, ...] = ()
+    preview: str = ""
+
+
+class Asked(Wire):
+    """The request, as far as it can be read."""
+
+    cluster: str = ""
+    mode: str = ""
+    run: str = ""
+    by: str = ""
+    reason: str = ""
+    to: str = ""
+
+
+class StepFact(Wire):
+    """One step of the history."""
+
+    name: str
+    what: str
+    scheduled: datetime
+    ended: datetime | None
+    end: str
+    attempts: int
+    failure: str
+
+
+class Facts(Wire):
+    """Everything that a report shows."""
+
+    workflow: str
+    workflow_id: str
+    run_id: str
+    asked: Asked
+    open: bool
+    waits_for_people: bool
+    phase: str
+    """Phase entered last; empty before a worker has touched the run."""
+    outcome: Outcome | None
+    """``None`` while open, and when the run ended without writing its report (terminated)."""
+    close: str
+    """How Temporal closed it; empty while open."""
+    reason: str
+    """One sentence: why it ended like this."""
+    refusal: str
+    started_at: datetime
+    finished_at: datetime | None
+    cancel_asked_at: datetime | None
+    roles: tuple[str, ...]
+    """Roles that the policy asks approval of."""
+    known: Known
+    steps: tuple[StepFact, ...]
+    timing: Timing
+    verdict: Verdict
+
+
+def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
+    """Return what ``chronicle`` tells; a run without a close is judged as of ``now``."""
+    now = now or datetime.now(UTC)
+    report = chronicle.report
+    known = Known.model_validate(report, from_attributes=True) if report else _known_so_far(chronicle)
+    is_open = not chronicle.close and report is None
+    finished = report.finished_at if report else chronicle.closed_at
+    return Facts(
+        workflow=chronicle.workflow,
+        workflow_id=chronicle.workflow_id or (report.workflow_id if report else ""),
+        run_id=chronicle.run_id,
+        asked=_asked(chronicle),
+        open=is_open,
+        waits_for_people=is_open and chronicle.phase == Phase.AWAITING_APPROVAL,
+        phase=chronicle.phase,
+        outcome=report.outcome if report else None,
+        close=chronicle.close,
+        reason=report.reason if report else chronicle.failure,
+        refusal=report.refusal if report else "",
+        started_at=chronicle.started_at or now,
+        finished_at=finished,
+        cancel_asked_at=chronicle.cancel_asked,
+        roles=_roles(chronicle),
+        known=known,
+        steps=_steps(chronicle),
+        timing=timing_of(chronicle, finished or now),
+        verdict=verdict_of(chronicle, known.measurement),
+    )
+
+
+def _asked(chronicle: Chronicle) -> Asked:
+    def text(key: str) -> str:
+        value = chronicle.asked.get(key)
+        return value if isinstance(value, str) else ""
+
+    return Asked(
+        cluster=text("cluster"),
+        mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
+        run=text("run") or "plan",
+        by=text("by"),
+        reason=text("reason"),
+        to=text("to") or text("member"),
+    )
+
+
+def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
+    return tuple(
+        StepFact(
+            name=step.name,
+            what=step.what,
+            scheduled=step.scheduled,
+            ended=step.ended,
+            end=step.end,
+            attempts=step.attempts,
+            failure=step.failure,
+        )
+        for step in chronicle.steps.values()
+    )
+
+
+def _roles(chronicle: Chronicle) -> tuple[str, ...]:
+    target = chronicle.target
+    if target is None or chronicle.workflow != "postgres-failover":
+        return ()
+    policies = target.cluster.approvals
+    return (policies.forced if chronicle.asked.get("mode") == "forced" else policies.planned).roles
+
+
+def _known_so_far(chronicle: Chronicle) -> Known:
+    """Gather what the finished steps of a run without a report have answered."""
+    answered = chronicle.result_of
+    reconnected = (decode(step.result, Reconnected) for step in chronicle.steps_named("kubernetes.reconnect"))
+    return Known(
+        plan=chronicle.plan,
+        survey=answered("postgres.survey", Survey),
+        settlement=answered("postgres.settle", Settlement),
+        votes=tuple(chronicle.votes),
+        fenced=answered("postgres.fence", Fenced),
+        promoted=answered("postgres.promote", Promoted),
+        routed=answered("postgres.route", Routed),
+        verified=answered("postgres.verify", Verified),
+        reconnected=tuple(one for one in reconnected if one is not None),
+        redundancy=answered("postgres.await_redundancy", Redundancy),
+        measurement=answered("postgres.measure", Measurement),
+    )

@@ -1,0 +1,77 @@
+"""Questions to Temporal that several commands ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from starters.answers import CommandError, Exit
+from starters.report.chronicle import Chronicle
+from starters.targets import Place
+from workflows.models import TASK_QUEUE, Status
+
+NO_WORKER = "no worker polls the task queue {queue}; start one (failover worker, or scale up the Deployment failover-worker)"
+_ALIVE_WITHIN = timedelta(seconds=75)
+"""A waiting worker asks again at least every 60 s (Temporal's long poll)."""
+_LOOKS, _BETWEEN_LOOKS = 3, 0.3
+
+
+def task_queue() -> str:
+    """Return the queue that workers serve; the worker reads the same variable."""
+    return os.environ.get("FAILOVER_TASK_QUEUE") or TASK_QUEUE
+
+
+async def has_worker(client: Client) -> bool:
+    """Whether a worker has asked for work lately. Looks a few times: a restarted server learns it again."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue()),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    for look in range(_LOOKS):
+        if look:
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        answer = await client.workflow_service.describe_task_queue(request)
+        now = datetime.now(UTC)
+        if any(now - poller.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN for poller in answer.pollers):
+            return True
+    return False
+
+
+async def read_run(client: Client, place: Place) -> Chronicle:
+    """Return what the run's history says up to now.
+
+    Raises:
+        CommandError: there is no such run.
+
+    """
+    chronicle = Chronicle(workflow_id=place.workflow_id)
+    try:
+        async for event in place.handle(client).fetch_history_events():
+            chronicle.add(event)
+    except RPCError as error:
+        raise unknown_run(error, place) from error
+    return chronicle
+
+
+def unknown_run(error: RPCError, place: Place) -> CommandError | RPCError:
+    """Return the sentence for a run that does not exist, or ``error`` itself if it is about something else."""
+    if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+        return error
+    return CommandError(Exit.USAGE, f"target: Temporal knows no run {place.name}; see what ran with failover history")
+
+
+async def ask_status(handle: WorkflowHandle[object, object], within: timedelta = timedelta(seconds=3)) -> Status | None:
+    """Return what the run says of itself; ``None`` when no worker answers or the workflow has no such query."""
+    try:
+        answer = await handle.query("status", result_type=Status, rpc_timeout=within)
+    except (RPCError, WorkflowQueryFailedError):
+        return None
+    return answer if isinstance(answer, Status) else None

@@ -1,0 +1,79 @@
+"""What people call a run: a cluster's name, a workflow ID, a run ID, or both.
+
+``orders`` is the cluster's lock ``postgres/orders``, and of its runs the newest. A run ID narrows it to one run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowHandle
+
+from estate.model import NAME_PATTERN
+from starters.answers import CommandError, Exit
+from workflows.models import lock_id
+
+_LOCKS = lock_id("")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is found. ``run_id`` empty means the newest."""
+
+    workflow_id: str
+    run_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to type to get here again."""
+        short = self.workflow_id.removeprefix(_LOCKS)
+        return f"{self.workflow_id}/{self.run_id}" if self.run_id else short
+
+    def handle(self, client: Client) -> WorkflowHandle[object, object]:
+        """Return Temporal's handle of the run."""
+        return client.get_workflow_handle(self.workflow_id, run_id=self.run_id or None)
+
+
+def cluster_name(target: str) -> str:
+    """Return the cluster that ``target`` names.
+
+    Raises:
+        CommandError: it cannot be a cluster's name.
+
+    """
+    name = target.removeprefix(_LOCKS)
+    if not re.match(NAME_PATTERN, name):
+        raise CommandError(
+            Exit.USAGE, f"target: {target!r} is no cluster's name; use the name from the estate file, for example orders"
+        )
+    return name
+
+
+async def find(client: Client, target: str) -> Place:
+    """Return the run that ``target`` names; a bare run ID is looked up.
+
+    Raises:
+        CommandError: nothing has that run ID, or the target is empty.
+
+    """
+    head, _, tail = target.rpartition("/")
+    if _is_run_id(tail):
+        return Place(head, tail) if head else await _by_run_id(client, tail)
+    if "/" in target:
+        return Place(target.strip("/"))
+    return Place(lock_id(cluster_name(target)))
+
+
+async def _by_run_id(client: Client, run_id: str) -> Place:
+    async for found in client.list_workflows(f'RunId="{run_id}"', page_size=1):
+        return Place(found.id, run_id)
+    raise CommandError(Exit.USAGE, f"run: no run has the ID {run_id}; list them with failover history")
+
+
+def _is_run_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
