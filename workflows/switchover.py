@@ -114,10 +114,12 @@ class Switchover:
         journal.facts["verified"] = verified = await steps.verify(switch)
         self._done("verify")
         journal.enter(Phase.RECONNECTING, "service is restored")
+        routed = journal.facts.get("routed")
+        rejoining = asyncio.create_task(steps.await_redundancy(switch, routed.routed_at if routed else verified.verified_at))
         await self._reconnect()
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
-        journal.facts["redundancy"] = await steps.await_redundancy(switch, verified.verified_at)
+        journal.facts["redundancy"] = await rejoining
         self._done("redundancy")
         await steps.finish(switch)
         if journal.left_to_do:

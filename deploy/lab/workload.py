@@ -57,19 +57,18 @@ def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
     """Return once PostgreSQL is redundant, and API and workers are ready."""
     wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
     for deployment in ("api-deployment", "failover-worker"):
-        run(
-            kubectl_command(
-                lab, binaries, "-n", NAMESPACE, "rollout", "status", f"deployment/{deployment}", "--timeout=120s"
-            )
-        )
+        kubectl(lab, binaries, "rollout", "status", f"deployment/{deployment}", "--timeout=120s")
+
+
+def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True) -> str:
+    """Run kubectl in the platform's namespace and return its output."""
+    return run(kubectl_command(lab, binaries, "-n", NAMESPACE, *arguments), check=check)
 
 
 def annotation(lab: Lab, binaries: Path, key: str) -> str:
     """Return one annotation of the leader record; empty when there is none."""
     path = f"jsonpath={{.metadata.annotations.failover/{key}}}"
-    return run(
-        kubectl_command(lab, binaries, "-n", NAMESPACE, "get", "service", "postgresql-primary", "-o", path), check=False
-    )
+    return kubectl(lab, binaries, "get", "service", "postgresql-primary", "-o", path, check=False)
 
 
 def sync_members(lab: Lab, binaries: Path) -> str:

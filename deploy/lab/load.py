@@ -1,0 +1,199 @@
+"""Load on a lab, as customers make it, and the checker that asks whether two servers take writes at one moment.
+
+Runs inside the hub, where service and pod addresses are reachable, until it gets SIGTERM or SIGINT; then it prints one
+JSON document. Three clients side by side:
+
+- *rows*: a new connection through the write Service for every row; its longest gap is the outage, acknowledged rows that
+  are missing at the end are the loss;
+- *api*: ``POST /api/v1/workflows`` through the sample API's Service; every answer but 201 is an error with its time;
+- *checker*: a COMMIT at ``synchronous_commit = local`` on each server by its own address. A server that answers it takes
+  writes. Two that take turns faster than a switch could move are two writers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import psycopg
+from pydantic import BaseModel
+
+_ROW_EVERY, _CALL_EVERY, _ASK_EVERY = 0.02, 0.05, 0.005
+_TURN_SECONDS = 0.1
+"""A switch stops one server before it promotes the other, which has not taken less than 0.15 s here."""
+
+
+class LoadSettings(BaseModel):
+    """Where the clients go."""
+
+    write_address: str
+    api_address: str
+    members: dict[str, str]
+    """Member → pod address."""
+    password: str
+    token: str
+    run: str
+
+
+@dataclass
+class Seen:
+    """What the clients saw. Times are ``time.time()``."""
+
+    acknowledged: list[tuple[int, float]] = field(default_factory=list)
+    row_errors: dict[str, int] = field(default_factory=dict)
+    api_ok: int = 0
+    api_errors: list[tuple[float, str]] = field(default_factory=list)
+    commits: list[tuple[float, float, str]] = field(default_factory=list)
+    """Checker: (asked, answered, member) of every COMMIT that returned."""
+    asked: dict[str, int] = field(default_factory=dict)
+
+
+def longest_gap(acknowledged: list[tuple[int, float]]) -> tuple[float, float, float]:
+    """Return (seconds, from, to) of the longest time without an acknowledged row."""
+    times = [at for _, at in acknowledged]
+    pairs = [(after - before, before, after) for before, after in pairwise(times)]
+    return max(pairs, default=(0.0, 0.0, 0.0))
+
+
+def two_writers(commits: list[tuple[float, float, str]]) -> list[str]:
+    """Return a sentence for each moment at which two servers took writes.
+
+    A violation is a commit on another server between two commits of one server that are close together, or two that
+    overlap in time.
+    """
+    ordered = sorted(commits)
+    found = []
+    for earlier, later in pairwise(ordered):
+        if earlier[2] != later[2] and later[0] < earlier[1] - 0.001 and later[1] < earlier[1] + _TURN_SECONDS:
+            found.append(f"{earlier[2]} and {later[2]} both answered at {later[1]:.3f}")
+    for first, other, again in zip(ordered, ordered[1:], ordered[2:], strict=False):
+        if first[2] == again[2] != other[2] and again[0] - first[1] < _TURN_SECONDS:
+            found.append(f"{other[2]} took a write at {other[1]:.3f} between two of {first[2]}")
+    return found
+
+
+async def _rows(settings: LoadSettings, seen: Seen) -> None:
+    number = 0
+    while True:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(1), await _connect(settings, settings.write_address) as connection:
+                await connection.execute("insert into lab_rows values (%s, %s)", (settings.run, number))
+            seen.acknowledged.append((number, time.time()))
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            name = type(error).__name__
+            seen.row_errors[name] = seen.row_errors.get(name, 0) + 1
+        number += 1
+        await asyncio.sleep(max(_ROW_EVERY - (time.monotonic() - began), 0.001))
+
+
+async def _calls(settings: LoadSettings, seen: Seen) -> None:
+    headers = {"Authorization": f"Bearer {settings.token}"}
+    url = f"http://{settings.api_address}/api/v1/workflows"
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=15)) as http:
+        while True:
+            try:
+                async with http.post(url, json={"name": settings.run}, headers=headers) as answer:
+                    text = await answer.text()
+                    if answer.status == 201:  # noqa: PLR2004 - HTTP: created
+                        seen.api_ok += 1
+                    else:
+                        seen.api_errors.append((time.time(), f"{answer.status} {text[:160]}"))
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                seen.api_errors.append((time.time(), f"{type(error).__name__} {error}"))
+            await asyncio.sleep(_CALL_EVERY)
+
+
+async def _check(settings: LoadSettings, seen: Seen, member: str, address: str) -> None:
+    connection = None
+    while True:
+        asked = time.time()
+        seen.asked[member] = seen.asked.get(member, 0) + 1
+        try:
+            async with asyncio.timeout(2):
+                if connection is None:
+                    connection = await _connect(settings, address)
+                    await connection.execute("set synchronous_commit = local")
+                await connection.execute("insert into lab_checks values (%s)", (member,))
+            seen.commits.append((asked, time.time(), member))
+        except psycopg.errors.ReadOnlySqlTransaction:
+            await asyncio.sleep(_ASK_EVERY)
+        except (psycopg.Error, OSError, TimeoutError):
+            connection = None
+        await asyncio.sleep(_ASK_EVERY)
+
+
+async def _connect(settings: LoadSettings, address: str) -> psycopg.AsyncConnection[Any]:
+    return await psycopg.AsyncConnection.connect(
+        host=address, user="app", password=settings.password, dbname="aiagent_prod", autocommit=True, connect_timeout=2
+    )
+
+
+async def _prepare(settings: LoadSettings) -> None:
+    async with await _connect(settings, settings.write_address) as connection:
+        await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
+        await connection.execute("create table if not exists lab_checks (member text)")
+
+
+async def _lost(settings: LoadSettings, seen: Seen) -> int | None:
+    numbers = [number for number, _ in seen.acknowledged]
+    for _ in range(10):
+        try:
+            async with asyncio.timeout(20), await _connect(settings, settings.write_address) as connection:
+                rows = await (
+                    await connection.execute("select row from lab_rows where run = %s", (settings.run,))
+                ).fetchall()
+                await connection.execute("delete from lab_rows where run = %s", (settings.run,))
+                await connection.execute("truncate lab_checks")
+                return len(set(numbers) - {row[0] for row in rows})
+        except (psycopg.Error, OSError, TimeoutError):
+            await asyncio.sleep(0.5)
+    return None
+
+
+async def run(settings: LoadSettings) -> dict[str, Any]:
+    """Make load until told to end; return what was seen."""
+    ending, seen = asyncio.Event(), Seen()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    await _prepare(settings)
+    clients = [_rows(settings, seen), _calls(settings, seen)]
+    clients += [_check(settings, seen, member, address) for member, address in settings.members.items()]
+    tasks = [asyncio.create_task(client) for client in clients]
+    print("ready", flush=True)
+    await ending.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    seconds, before, after = longest_gap(seen.acknowledged)
+    return {
+        "rows": len(seen.acknowledged),
+        "row_errors": seen.row_errors,
+        "lost": await _lost(settings, seen),
+        "outage_seconds": round(seconds, 4),
+        "outage_from": before,
+        "outage_to": after,
+        "api_ok": seen.api_ok,
+        "api_errors": seen.api_errors,
+        "checks": seen.asked,
+        "commits": len(seen.commits),
+        "two_writers": two_writers(seen.commits),
+    }
+
+
+def main() -> None:
+    """Read settings as JSON from standard input, print what was seen as JSON."""
+    settings = LoadSettings.model_validate_json(sys.stdin.readline())
+    print(json.dumps(asyncio.run(run(settings))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Starts ``deploy.lab.load`` inside the hub and collects what it saw."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deploy.lab.load import LoadSettings
+from deploy.lab.names import Lab, LabError
+from deploy.lab.network import in_hub
+from deploy.lab.workload import MEMBERS, kubectl, secret_of
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Load:
+    """A running load."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        """Take over a started process."""
+        self._process = process
+        self.seen: dict[str, Any] = {}
+
+    def stop(self) -> dict[str, Any]:
+        """End it and return what it saw. Safe to repeat."""
+        if not self.seen:
+            self._process.send_signal(signal.SIGTERM)
+            out, _ = self._process.communicate(timeout=240)
+            self.seen = json.loads(out.strip().splitlines()[-1])
+        return self.seen
+
+
+@contextmanager
+def load(lab: Lab, binaries: Path) -> Iterator[Load]:
+    """Make load inside the block.
+
+    Raises:
+        LabError: the lab does not take it.
+    """
+    settings = _settings(lab, binaries)
+    process = subprocess.Popen(
+        in_hub(lab, sys.executable, "-m", "deploy.lab.load"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_CHECKOUT,
+        start_new_session=True,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise LabError("the load has no pipes")
+    process.stdin.write(settings.model_dump_json() + "\n")
+    process.stdin.flush()
+    if process.stdout.readline().strip() != "ready":
+        raise LabError("the load did not start: PostgreSQL does not take writes through its Service")
+    running = Load(process)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _settings(lab: Lab, binaries: Path) -> LoadSettings:
+    def address(kind: str, name: str, path: str) -> str:
+        return kubectl(lab, binaries, "get", kind, name, "-o", f"jsonpath={{{path}}}")
+
+    return LoadSettings(
+        write_address=address("service", "postgresql-primary", ".spec.clusterIP"),
+        api_address=address("service", "api", ".spec.clusterIP"),
+        members={member: address("pod", member, ".status.podIP") for member in MEMBERS},
+        password=secret_of(lab, "postgresql-passwords", "application"),
+        token=secret_of(lab, "api-token", "token"),
+        run=secrets.token_hex(4),
+    )
