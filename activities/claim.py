@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.clients.ports import ConflictError, MissingError
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.errors import Refusal, refuse
 from activities.models import ClaimRequest, FinishRequest, Routed, RouteRequest, Switch
 from activities.systems import Systems
 from estate.model import PostgresTarget
-from gate.record import NO_SYNC, Intent, Record
+from gate.record import NO_SYNC, Intent, MalformedRecordError, Record
 
 _BREATH_SECONDS = 0.02
 
@@ -26,7 +26,7 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
     """Return the record as it stands.
 
     Raises:
-        ApplicationError: ``NoRecord``.
+        ApplicationError: ``NoRecord``, ``RecordDisagrees`` when the annotations cannot be read.
 
     """
     service = target.cluster.write_service
@@ -34,6 +34,8 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
         record = await systems.kubernetes.read_record(target.region, service)
     except MissingError as error:
         raise refuse(Refusal.NO_RECORD, str(error)) from error
+    except MalformedRecordError as error:
+        raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
     if record is None:
         raise refuse(Refusal.NO_RECORD, f"Service {service} has no leader record")
     return record
@@ -79,7 +81,8 @@ class ClaimActivities:
         """Write the intent and the next epoch into the record. Repeating it changes nothing more.
 
         Raises:
-            ApplicationError: ``RecordChanged`` when leader, epoch, intent or selector are not as planned.
+            ApplicationError: ``RecordChanged`` when leader, epoch, intent or selector are not as planned,
+                ``Unreachable`` when we may not write it.
 
         """
         plan, run = request.plan, request.run
@@ -91,7 +94,10 @@ class ClaimActivities:
             _must_be_as_planned(record, request)
             intent = Intent(candidate=plan.candidate, mode=plan.mode, run=str(run))
             wanted = record.model_copy(update={"epoch": switch.epoch, "intent": intent, "run": str(run)})
-            await self._write(request.target, wanted)
+            try:
+                await self._write(request.target, wanted)
+            except ForbiddenError as error:
+                raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
 
     @activity.defn(name="postgres.route")
     async def route(self, request: RouteRequest) -> Routed:

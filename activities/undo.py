@@ -14,7 +14,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.claim import current_record, has_moved, is_ours, routed_record
-from activities.clients.ports import ConflictError, GateRefusedError, UnreachableError
+from activities.clients.ports import ConflictError, ForbiddenError, GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
 from activities.models import (
@@ -111,10 +111,14 @@ class UndoActivities:
         terminated or reset. Safe to repeat.
 
         Raises:
-            ApplicationError: ``ClaimedElsewhere`` when the intent was written under another workflow ID.
+            ApplicationError: ``ClaimedElsewhere`` when the intent was written under another workflow ID, ``Unreachable``
+                when we may not read the record.
 
         """
-        record = await current_record(self._systems, request.target)
+        try:
+            record = await current_record(self._systems, request.target)
+        except ForbiddenError as error:
+            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
         owner = record.intent.run if record.intent else record.unfinished
         if not owner:
             return Settlement(settled=Settled.NOTHING)

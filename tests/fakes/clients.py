@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
+from activities.errors import Refusal, refuse
 from activities.models import PodFact, SqlFact, Verified
 from activities.systems import Systems
 from estate.model import PostgresTarget, Region
@@ -78,6 +79,8 @@ class FakeGates:
 
     def _hand(self, member: str) -> GateHand:
         found = self.world.members[member]
+        if self.world.secret_missing:
+            raise refuse(Refusal.SECRET_MISSING, f"secret {self.world.secret_missing}: the file cannot be read")
         if not found.alive:
             raise UnreachableError(f"the gate of {member} is not reachable: connection refused")
         return GateHand(self.world, found)

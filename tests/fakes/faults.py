@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from activities.clients.ports import UnreachableError
+from activities.clients.ports import ForbiddenError, UnreachableError
 from activities.errors import Refusal, refuse
 
 
@@ -17,6 +17,7 @@ class Fault(StrEnum):
     """What goes wrong, once."""
 
     REFUSED = "refused before it acts"
+    FORBIDDEN = "the API server says that we may not"
     SILENT = "silence, nothing done"
     UNREPORTED = "done, then silence"
     HANGS = "hangs before it acts, until cancelled or released"
@@ -37,14 +38,21 @@ class Faults:
     def __init__(self) -> None:
         self._ordered: dict[str, _Ordered] = {}
         self._for_ever: set[str] = set()
+        self._held: list[_Ordered] = []
         self.calls: list[str] = []
 
     def order(self, name: str, fault: Fault, *, for_ever: bool = False) -> _Ordered:
         """Let ``name`` go wrong; return what to wait for."""
         ordered = self._ordered[name] = _Ordered(fault)
+        self._held.append(ordered)
         if for_ever:
             self._for_ever.add(name)
         return ordered
+
+    def release(self) -> None:
+        """Let everything go on that hangs."""
+        for ordered in self._held:
+            ordered.released.set()
 
     def lift(self, name: str) -> None:
         """Take back what was ordered for ``name``."""
@@ -69,6 +77,8 @@ async def _before(ordered: _Ordered, name: str) -> None:
     ordered.reached.set()
     if ordered.fault is Fault.REFUSED:
         raise refuse(Refusal.NOT_AVAILABLE, f"{name} was made to fail")
+    if ordered.fault is Fault.FORBIDDEN:
+        raise ForbiddenError(f"{name} in namespace aiagent-prod: forbidden")
     if ordered.fault is Fault.SILENT:
         raise UnreachableError(f"{name} was made to meet silence")
     try:

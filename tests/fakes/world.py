@@ -18,7 +18,7 @@ from activities.clients.ports import ConflictError
 from activities.errors import Refusal, refuse
 from gate.api import Role, ServerState
 from gate.decide import Action, Decision, Outside, decide, fence_stands
-from gate.record import NO_SYNC, POD_NAME_LABEL, Record, read_record, record_patch
+from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
 
@@ -52,6 +52,8 @@ class World:
             member.remember(epoch=5)
         self.changed: list[str] = []
         """Every change that a worker has asked for, in order."""
+        self.secret_missing = ""
+        """A reference that leads nowhere."""
         self.untouchable = False
         """Refuse every change."""
         self.before_patch: list[Callable[[], None]] = []
@@ -63,6 +65,14 @@ class World:
     def has_record(self) -> bool:
         """Whether the Service is there and carries a record."""
         return self.service is not None and read_record(self.service) is not None
+
+    @property
+    def readable(self) -> bool:
+        """Whether the record is there and makes sense."""
+        try:
+            return self.has_record
+        except MalformedRecordError:
+            return False
 
     @property
     def record(self) -> Record:

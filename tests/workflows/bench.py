@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -193,17 +193,17 @@ def _steps_of(owner: object) -> list[Callable[..., Any]]:
 
 
 @asynccontextmanager
-async def serving(client: Client, folder: Path, world: World, **estate: Any) -> AsyncIterator[Bench]:
-    """Serve ``world`` until the block ends; then its invariants must have held."""
+async def serving(client: Client, folder: Path, world: World, *, live: bool = True, **estate: Any) -> AsyncIterator[Bench]:
+    """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves."""
     cluster = f"orders-{uuid4().hex[:8]}"
     path = folder / "estate.yaml"
     write_estate(path, cluster, **{"members": list(world.members), **estate})
     bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
-    async with world.living(), make_worker(client, bench.queue, world, path):
+    async with world.living() if live else nullcontext(), make_worker(client, bench.queue, world, path):
         yield bench
         for handle in bench.started:
             if (await handle.describe()).close_time is None:
                 await handle.terminate("the test is over")
     assert world.violations == []
-    leader = world.members[world.record.leader] if world.has_record else None
+    leader = world.members.get(world.record.leader) if world.readable else None
     assert leader is None or not leader.rows or world.acknowledged <= leader.rows, "acknowledged rows are lost"
