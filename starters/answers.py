@@ -7,6 +7,7 @@ fail become a sentence too: *no answer* ends with 5, a name that the server does
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -66,13 +67,20 @@ class CommandError(Exception):
 
 
 @dataclass(frozen=True)
+class Verbatim:
+    """A document that goes to stdout exactly as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a command has to say at its end."""
 
     code: Exit
     data: dict[str, Any] = field(default_factory=dict)
     """JSON document; ``exit_code`` is added."""
-    text: RenderableType | None = None
+    text: RenderableType | Verbatim | None = None
     """What a person reads on stdout; ``None`` when all has been said already."""
     complaint: str = ""
     """One sentence for stderr."""
@@ -85,6 +93,14 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False)
 
 
+def plain(text: RenderableType) -> str:
+    """Return ``text`` as it would stand in a file."""
+    paper = Console(file=io.StringIO(), width=_WIDTH_OF_A_FILE, highlight=False)
+    with paper.capture() as capture:
+        paper.print(text)
+    return capture.get()
+
+
 def respond(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
     """Do ``work``, print its answer and end the command with its exit code."""
     answer = _outcome_of(work)
@@ -92,7 +108,9 @@ def respond(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
         error = {"error": answer.complaint} if answer.complaint else {}
         print(json.dumps({"exit_code": int(answer.code), **error, **answer.data}, indent=2))  # noqa: T201 - the answer
     else:
-        if answer.text is not None:
+        if isinstance(answer.text, Verbatim):
+            sys.stdout.write(answer.text.text)
+        elif answer.text is not None:
             console().print(answer.text)
         if answer.complaint:
             console(stderr=True).print(f"failover: {answer.complaint}", markup=False, soft_wrap=True)

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 
 from starters.answers import CommandError, Exit, is_silence
 from starters.report.chronicle import Chronicle, innermost
-from starters.server import NO_WORKER, ask_status, has_worker, task_queue, unknown_run
+from starters.server import NO_WORKER, ask_status, has_worker, read_run, task_queue, unknown_run
 from starters.targets import Place
 from workflows.models import Status
 from workflows.phases import Phase
@@ -117,12 +117,12 @@ def again(place: Place) -> str:
 async def _look_for_ever(client: Client, watched: Watched) -> None:
     while True:
         with contextlib.suppress(RPCError):
-            await _look(client, watched)
+            await look(client, watched)
         await asyncio.sleep(_LOOK_EVERY_SECONDS if watched.chronicle.started_at else _ASK_AGAIN_SECONDS)
 
 
-async def _look(client: Client, watched: Watched) -> None:
-    """Find out what history does not say yet."""
+async def look(client: Client, watched: Watched) -> None:
+    """Find out what history does not say yet: who is waited for, which steps are being tried again."""
     chronicle, handle = watched.chronicle, watched.place.handle(client)
     if chronicle.started_at is None:
         return
@@ -138,3 +138,13 @@ async def _look(client: Client, watched: Watched) -> None:
         for pending in description.raw_description.pending_activities
         if pending.attempt > 1 and pending.HasField("last_failure")
     )
+
+
+async def read_until_closed(client: Client, place: Place, within: float) -> Chronicle:
+    """Return the run as it stands when it has ended, or after ``within`` seconds."""
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        chronicle = await read_run(client, place)
+        if chronicle.close or asyncio.get_running_loop().time() > deadline:
+            return chronicle
+        await asyncio.sleep(0.2)

@@ -6,8 +6,10 @@ down normally, which would turn a good exit code into 134.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,8 +17,14 @@ import typer
 from starters import arguments as arg
 from starters import begin
 from starters.answers import EXIT_CODES, Exit, Output, respond
+from starters.deciding import Ballot, cancel, decide
+from starters.doctor import doctor
+from starters.history import history
+from starters.reporting import Format, Wanted, report
 from starters.requests import Typed
+from starters.status import all_open, status_of
 from starters.watching import watch as watching
+from starters.worker import run_worker
 
 app = typer.Typer(
     name="failover",
@@ -88,6 +96,131 @@ def start_command(  # noqa: PLR0913 - one parameter an option
 def watch_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Follow a run to its end, or show how it ended. Ctrl-C leaves the run going."""
     respond(output, watching(target, output))
+
+
+@app.command("status", epilog=EXIT_CODES)
+def status_command(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[TARGET]", help="As for watch; without it everything that is open.", show_default=False),
+    ] = None,
+    *,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Show how a run stands: phase, plan, who is waited for. Exits with 4 while somebody must act."""
+    respond(output, status_of(target) if target else all_open())
+
+
+@app.command("approve", epilog=EXIT_CODES)
+def approve_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Target,
+    *,
+    by: arg.By = "",
+    plan: arg.PlanDigest = None,
+    role: arg.Role = "",
+    note: arg.Note = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Agree to the plan that waits. Whoever asked for the run cannot approve it."""
+    respond(output, decide(Ballot(target, approve=True, by=by, plan=plan, role=role, note=note), output))
+
+
+@app.command("reject", epilog=EXIT_CODES)
+def reject_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Target,
+    *,
+    by: arg.By = "",
+    plan: arg.PlanDigest = None,
+    role: arg.Role = "",
+    note: arg.Note = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Refuse the plan that waits; the run ends and nothing has changed."""
+    respond(output, decide(Ballot(target, approve=False, by=by, plan=plan, role=role, note=note), output))
+
+
+@app.command("cancel", epilog=EXIT_CODES)
+def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Stop a run and undo what it did. Once the standby leads there is no way back: then it is refused."""
+    respond(output, cancel(target))
+
+
+@app.command("report", epilog=f"{EXIT_CODES}\n1 also while the run is still going on.")
+def report_command(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="A cluster's name (its last run), a run ID, or WORKFLOW_ID/RUN_ID.", show_default=False
+        ),
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", metavar="PATH", help="Read a kept history.json instead of asking Temporal.", show_default=False
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="text|markdown|html|json",
+            help="Default: text, or what --write's name says.",
+            show_default=False,
+        ),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="FILE", help="Write the report to FILE (.md, .html, .json).", show_default=False),
+    ] = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Tell how a run went: outage and loss as measured, each phase, who agreed, what is left to do."""
+    respond(output, report(Wanted(target=target, history=file, format=format, write=write)))
+
+
+@app.command("history", epilog=EXIT_CODES)
+def history_command(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[TARGET]", help="Only runs of this cluster.", show_default=False)
+    ] = None,
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")] = 20,
+    plans: Annotated[bool, typer.Option("--plans", help="List plan runs too.")] = False,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """List past runs: when, who, how they ended, how long they took."""
+    respond(output, history(target, limit, plans=plans))
+
+
+@app.command("doctor", epilog=EXIT_CODES)
+def doctor_command(
+    cluster: Annotated[
+        str | None, typer.Argument(metavar="[CLUSTER]", help="Only this cluster.", show_default=False)
+    ] = None,
+    *,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Look for everything that would stop a switch, before you need one. Changes nothing. Exits with 1 on a fault."""
+    respond(output, doctor(cluster))
+
+
+@app.command("worker")
+def worker_command() -> None:
+    """Serve procedures until told to end. Run two or more; they share the work. Needs FAILOVER_ESTATE."""
+    raise typer.Exit(run_worker())
+
+
+def add_lab() -> None:
+    """Mount ``failover lab`` where the lab is installed; the product works without it."""
+    try:
+        lab = importlib.import_module("deploy.lab.commands").lab
+    except (ImportError, AttributeError):
+        return
+    app.add_typer(lab, name="lab", help="A real cluster on this machine to practise on: up, break, heal, load, down.")
+
+
+add_lab()
 
 
 def main() -> None:

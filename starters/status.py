@@ -1,0 +1,88 @@
+"""``status``: how one run stands, or everything that is open. Reads history, so it answers without any worker too."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client
+
+from starters.answers import Answer, Exit
+from starters.displays import clock, notices
+from starters.following import Watched, again, look
+from starters.report import words
+from starters.report.chronicle import Chronicle
+from starters.report.facts import Facts, facts_of
+from starters.report.terminal import people_lines, plan_lines, timeline_table
+from starters.results import answer_of, machine_view
+from starters.server import NO_WORKER, has_worker, read_run, task_queue
+from starters.targets import Place, find
+from workers.connection import connect
+from workflows.models import Status
+
+_OURS = "WorkflowType IN ('postgres-failover', 'postgres-rejoin') AND ExecutionStatus = 'Running'"
+
+
+async def status_of(target: str) -> Answer:
+    """Say how one run stands; for one that has ended, how it ended."""
+    client = await connect()
+    place = await find(client, target)
+    watched = Watched(place=place, chronicle=await read_run(client, place))
+    facts = facts_of(watched.chronicle)
+    if not facts.open:
+        return answer_of(facts)
+    await look(client, watched)
+    code = Exit.WAITING if facts.waits_for_people else Exit.DONE
+    live = {"status": watched.status.model_dump(mode="json") if watched.status else None, "notices": notices(watched)}
+    return Answer(code, {**machine_view(facts), **live}, _view(watched, facts))
+
+
+def _view(watched: Watched, facts: Facts) -> RenderableType:
+    status, chronicle = watched.status, watched.chronicle
+    plan = (status.plan if status else None) or facts.known.plan
+    parts: list[RenderableType] = [
+        Text(words.title(facts), style="bold"),
+        Text(words.headline(facts)),
+        Text(f"  asked by {words.who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}", style="dim"),
+        Text(f"  {clock(chronicle, datetime.now(UTC))}"),
+    ]
+    parts += [Text(f"  {line}") for line in (plan_lines(plan) if plan else [])]
+    parts += [timeline_table(facts)]
+    parts += [Text(f"  {line}") for line in [*people_lines(facts), *_of_itself(status)]]
+    parts += [Text(f"  {line}", style="yellow") for line in notices(watched)]
+    return Group(*parts, Text(f"follow it: {again(watched.place)}", style="dim"))
+
+
+def _of_itself(status: Status | None) -> list[str]:
+    if status is None:
+        return []
+    undo = [f"a cancel would: {what}" for what in status.would_undo]
+    return undo + [f"left to do: {what}" for what in status.left_to_do]
+
+
+async def all_open() -> Answer:
+    """List what is open, and whether any worker serves it."""
+    client = await connect()
+    served = await has_worker(client)
+    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_OURS)]
+    runs = [facts_of(one) for one in await asyncio.gather(*(_read(client, place) for place in places))]
+    text: RenderableType = _table(runs) if runs else Text("nothing is open")
+    complaint = "" if served else NO_WORKER.format(queue=task_queue())
+    waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
+    data = {"worker": served, "runs": [machine_view(run) for run in runs]}
+    return Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
+
+
+async def _read(client: Client, place: Place) -> Chronicle:
+    return await read_run(client, place)
+
+
+def _table(runs: list[Facts]) -> Table:
+    table = Table("run", "what", "phase", "since", "asked by", box=None, padding=(0, 2), header_style="dim")
+    for run in runs:
+        name = Place(run.workflow_id).name
+        table.add_row(name, words.title(run), run.phase or "-", words.moment(run.started_at), words.who(run.asked.by))
+    return table
