@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import time
@@ -191,6 +192,7 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
 
 def main() -> None:
     """Read settings as JSON from standard input, print what was seen as JSON."""
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     settings = LoadSettings.model_validate_json(sys.stdin.readline())
     print(json.dumps(asyncio.run(run(settings))), flush=True)
 

@@ -1,0 +1,73 @@
+"""Moves the lab's database as an operator and an approver would: for the demo, the benchmark and the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+from deploy.lab.names import Lab
+from starters.report.chronicle import chronicle_of
+from starters.report.facts import Facts, facts_of
+from workflows.models import TASK_QUEUE, Decision, Status, lock_id
+from workflows.postgres_failover import PostgresFailover
+
+CLUSTER = "orders"
+OPERATOR, APPROVER = "mona", "dana"
+Handle = WorkflowHandle[Any, Any]
+
+
+async def connect(lab: Lab) -> Client:
+    """Return a client of the lab's Temporal, through the portal."""
+    return await Client.connect(f"127.0.0.1:{lab.ports['temporal']}", data_converter=pydantic_data_converter)
+
+
+async def start(client: Client, **request: str) -> Handle:
+    """Start a real planned failover unless ``request`` says otherwise; nothing is approved yet."""
+    asked = {"cluster": CLUSTER, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab", **request}
+    return await client.start_workflow("postgres-failover", asked, id=lock_id(CLUSTER), task_queue=TASK_QUEUE)
+
+
+async def approve(handle: Handle, *, within: float = 30) -> Status:
+    """Approve the plan once it waits; return the status after it."""
+    async with asyncio.timeout(within):
+        while True:
+            status = await status_of(handle)
+            if status is not None and status.plan is not None and status.approval is not None:
+                break
+            await asyncio.sleep(0.05)
+    decision = Decision(by=APPROVER, plan=status.plan.digest, approve=True)
+    return await handle.execute_update(PostgresFailover.decide, decision)
+
+
+async def status_of(handle: Handle) -> Status | None:
+    """Return the run's status; ``None`` while no worker answers."""
+    try:
+        return await handle.query(PostgresFailover.status)
+    except RPCError:
+        return None
+
+
+async def facts(handle: Handle) -> Facts:
+    """Return everything that the run's history says."""
+    history = await handle.fetch_history()
+    return facts_of(chronicle_of(history.events, handle.id))
+
+
+async def switch(client: Client, **request: str) -> Facts:
+    """Move writes to the other member and return the report; the run may end in any way."""
+    handle = await start(client, **request)
+    await approve(handle)
+    return await ending(handle)
+
+
+async def ending(handle: Handle, *, within: float = 180) -> Facts:
+    """Wait until the run is closed and return the report."""
+    async with asyncio.timeout(within):
+        with contextlib.suppress(WorkflowFailureError):
+            await handle.result()
+    return await facts(handle)
