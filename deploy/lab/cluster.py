@@ -22,6 +22,7 @@ from deploy.lab.network import ensure_hub, remove_hub
 from deploy.lab.node import power_off, remove_cgroups, start_hub_proxy, start_node
 from deploy.lab.packages import ensure_packages
 from deploy.lab.processes import pid_of, run, spawn, wait_until
+from deploy.lab.signposts import write_environment
 from deploy.lab.temporal import start_temporal
 from deploy.lab.workload import apply_workload, await_workload, prepare_disks
 
@@ -54,6 +55,7 @@ def up(lab: Lab, say: Say = print) -> Path:
     with timed(say, "Temporal"):
         start_temporal(lab)
     _open_portal(lab)
+    write_environment(lab)
     with timed(say, f"{len(NODES)} nodes started"):
         for node in NODES:
             start_node(lab, node, binaries)

@@ -1,7 +1,7 @@
 """The product as the lab's pods get it: a copy of this checkout's code, this Python, and its libraries.
 
 The copy is made anew by every ``up``, so that an edited file is what runs next; its digest goes into the pods' annotations,
-so that pods are replaced when, and only when, the code has changed.
+so that pods are replaced when, and only when, their own code has changed.
 """
 
 from __future__ import annotations
@@ -29,14 +29,11 @@ def shown(lab: Lab) -> dict[str, str]:
     }
 
 
-def copy_product(lab: Lab) -> str:
-    """Bring the copy up to date; return the digest of what it holds."""
-    digest = hashlib.sha256()
-    wanted = {path.relative_to(_CHECKOUT) for name in _PACKAGES for path in (_CHECKOUT / name).rglob("*.py")}
-    for relative in sorted(wanted):
-        content = (_CHECKOUT / relative).read_bytes()
-        digest.update(str(relative).encode() + content)
-        goal = lab.product / relative
+def copy_product(lab: Lab) -> None:
+    """Bring the copy up to date."""
+    wanted = {path.relative_to(_CHECKOUT) for name in _PACKAGES for path in _sources(name)}
+    for relative in wanted:
+        content, goal = (_CHECKOUT / relative).read_bytes(), lab.product / relative
         goal.parent.mkdir(parents=True, exist_ok=True)
         if not goal.exists() or goal.read_bytes() != content:
             goal.write_bytes(content)
@@ -45,7 +42,19 @@ def copy_product(lab: Lab) -> str:
             path.unlink()
     _link_python(lab)
     _make_readable(lab.product)
+
+
+def digest_of(*packages: str) -> str:
+    """Return the digest of the code of ``packages`` in this checkout."""
+    digest = hashlib.sha256()
+    for name in packages:
+        for path in _sources(name):
+            digest.update(str(path.relative_to(_CHECKOUT)).encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _sources(package: str) -> list[Path]:
+    return sorted((_CHECKOUT / package).rglob("*.py"))
 
 
 def _link_python(lab: Lab) -> None:

@@ -13,18 +13,24 @@ import yaml
 from deploy.lab.controlplane import kubectl_command
 from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import run, wait_until
-from deploy.lab.product import copy_product, make_disk
+from deploy.lab.product import copy_product, digest_of, make_disk
 
 NAMESPACE = "aiagent-prod"
 MEMBERS = ("postgresql-primary-0", "postgresql-standby-0")
 _OVERLAY = Path(__file__).resolve().parents[1] / "kubernetes" / "overlays" / "lab"
 _WORKER_USER = 10001
-_SECRETS = {
+SECRETS = {
     "postgresql-passwords": ("replication", "operator", "application"),
     "gate-token": ("token",),
     "api-token": ("token",),
 }
 _CODE_MARK = "failover.lab/code"
+_CODE = {
+    "postgresql-primary": ("gate",),
+    "postgresql-standby": ("gate",),
+    "api-deployment": ("deploy",),
+    "failover-worker": ("estate", "gate", "activities", "workflows", "workers"),
+}
 
 
 def prepare_disks(lab: Lab) -> None:
@@ -39,14 +45,15 @@ def prepare_disks(lab: Lab) -> None:
 
 def apply_workload(lab: Lab, binaries: Path) -> None:
     """Install everything, or bring it back to what the manifests say. Never touches the write Service's selector."""
-    digest = copy_product(lab)
+    copy_product(lab)
     rendered = run([str(binaries / "kubectl"), "kustomize", str(_OVERLAY)])
     user, group = _postgres()
     rendered = rendered.replace("POSTGRES_UID", str(user)).replace("POSTGRES_GID", str(group))
     objects = [one for one in yaml.safe_load_all(rendered) if one]
     for one in objects:
         if one["kind"] in {"Deployment", "StatefulSet"}:
-            one["spec"]["template"]["metadata"].setdefault("annotations", {})[_CODE_MARK] = digest
+            code = digest_of(*_CODE[one["metadata"]["name"]])
+            one["spec"]["template"]["metadata"].setdefault("annotations", {})[_CODE_MARK] = code
     spaces = [one for one in objects if one["kind"] == "Namespace"]
     _apply(lab, binaries, spaces)
     _make_secrets(lab, binaries)
@@ -55,9 +62,11 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
 
 def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
     """Return once PostgreSQL is redundant, and API and workers are ready."""
+    for kind in ("statefulset/postgresql-primary", "statefulset/postgresql-standby"):
+        kubectl(lab, binaries, "rollout", "status", kind, "--timeout=120s")
     wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
-    for deployment in ("api-deployment", "failover-worker"):
-        kubectl(lab, binaries, "rollout", "status", f"deployment/{deployment}", "--timeout=120s")
+    for kind in ("deployment/api-deployment", "deployment/failover-worker"):
+        kubectl(lab, binaries, "rollout", "status", kind, "--timeout=120s")
 
 
 def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True) -> str:
@@ -86,7 +95,7 @@ def secret_of(lab: Lab, name: str, key: str) -> str:
 def _make_secrets(lab: Lab, binaries: Path) -> None:
     path = lab.home / "secrets.json"
     if not path.exists():
-        made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in _SECRETS.items()}
+        made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in SECRETS.items()}
         path.touch(mode=0o600)
         path.write_text(json.dumps(made), encoding="utf-8")
     known = json.loads(path.read_text(encoding="utf-8"))

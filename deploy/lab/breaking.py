@@ -1,0 +1,101 @@
+"""Breaks one thing of a lab at a time, as the world would, and heals everything again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from deploy.lab import processes
+from deploy.lab.cluster import ready_nodes, up
+from deploy.lab.names import NODES, Lab, LabError
+from deploy.lab.network import set_link
+from deploy.lab.node import power_off
+from deploy.lab.processes import wait_until
+from deploy.lab.workload import annotation, kubectl
+
+FAULTS = {
+    "primary": "kill -9 the leading PostgreSQL server; its gate starts it again",
+    "pod": "delete the pod NAME at once, without grace",
+    "worker": "kill -9 the worker in pod NAME (default: the first one)",
+    "node": "cut the power of the node NAME",
+    "network": "pull the network cable of the node NAME",
+}
+
+
+def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
+    """Break ``what``; return a sentence that says what was done.
+
+    Raises:
+        LabError: unknown fault, or its name is missing or unknown.
+    """
+    if what not in FAULTS:
+        raise LabError(f"what: {what!r} is not known; known are {', '.join(FAULTS)}")
+    if what == "primary":
+        return _kill_server(lab, binaries, annotation(lab, binaries, "leader"))
+    if what == "worker":
+        pod = name or worker_pods(lab, binaries)[0]
+        kill_processes(lab, binaries, pod, signal.SIGKILL)
+        return f"killed the worker in {pod}"
+    if what == "pod":
+        if not name:
+            raise LabError("name: missing; say which pod, for example postgresql-standby-0")
+        kubectl(lab, binaries, "delete", "pod", name, "--force", "--grace-period=0", "--wait=false")
+        return f"deleted {name}"
+    if name not in NODES:
+        raise LabError(f"name: {name or 'missing'} is no node; nodes are {', '.join(NODES)}")
+    if what == "node":
+        power_off(lab, name)
+        return f"cut the power of {name}"
+    set_link(lab, name, up=False)
+    return f"pulled the cable of {name}"
+
+
+def heal(lab: Lab) -> None:
+    """Bring everything back: cables, power, and whatever else ``up`` brings."""
+    for node in NODES:
+        if processes.pid_of(lab, node) is not None:
+            set_link(lab, node, up=True)
+    binaries = up(lab)
+    wait_until("every node Ready", lambda: ready_nodes(lab, binaries) >= set(NODES), 90)
+
+
+def worker_pods(lab: Lab, binaries: Path) -> list[str]:
+    """Return the names of the running worker pods."""
+    path = "jsonpath={.items[*].metadata.name}"
+    select = ("-l", "app=failover-worker", "--field-selector=status.phase=Running")
+    return sorted(kubectl(lab, binaries, "get", "pods", *select, "-o", path).split())
+
+
+def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals) -> int:
+    """Send ``number`` to every process of ``pod`` but its pause; return how many there were."""
+    uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+    pids = _pids(lab, uid)
+    for pid in pids:
+        os.kill(pid, number)
+    return len(pids)
+
+
+def _pids(lab: Lab, uid: str) -> list[int]:
+    """Return the pods' processes, as this machine numbers them: all processes of a lab are visible from here."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            group = (folder / "cgroup").read_text(encoding="utf-8")
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"/failover-{lab.name}-" in group and uid in group and b"pause" not in command.split(b"\0")[0]:
+            found.append(int(folder.name))
+    return found
+
+
+def _kill_server(lab: Lab, binaries: Path, leader: str) -> str:
+    pid = lab.disks / leader / "pgdata" / "postmaster.pid"
+    if not pid.exists():
+        raise LabError(f"{leader} has no running server")
+    inside = pid.read_text(encoding="utf-8").split()[0]
+    kubectl(lab, binaries, "exec", leader, "--", "kill", "-9", inside)
+    return f"killed the PostgreSQL server of {leader}"

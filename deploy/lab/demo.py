@@ -1,0 +1,60 @@
+"""The demonstration: a planned failover under load and the move back, each with live progress and its report."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from activities.models import Outcome
+from deploy.lab import cluster
+from deploy.lab.measuring import load
+from deploy.lab.names import Lab
+from deploy.lab.signposts import signposts
+from deploy.lab.switching import APPROVER, OPERATOR, approve, connect, ending, start
+from deploy.lab.workload import annotation
+from starters.answers import Output
+from starters.displays import display_for
+from starters.following import follow
+from starters.report.facts import Facts
+from starters.report.terminal import full
+from starters.targets import Place
+
+
+def demo(lab: Lab) -> int:
+    """Run it; return 0 when both moves were completed and nothing was lost."""
+    began, console = time.monotonic(), Console(soft_wrap=not sys.stdout.isatty())
+    print("Bringing the lab up", flush=True)
+    binaries = cluster.up(lab)
+    good = True
+    with load(lab, binaries) as running:
+        print("\nA client writes a row every 20 ms through the Service, and calls the API", flush=True)
+        time.sleep(1)
+        for title in ("A planned failover", "And back again"):
+            print(f"\n{title}: asked by {OPERATOR}, approved by {APPROVER}", flush=True)
+            facts = asyncio.run(_move(lab, binaries))
+            console.print(full(facts))
+            good = good and facts.outcome is Outcome.COMPLETED
+        time.sleep(1)
+        seen = running.stop()
+    print(f"\nWhat the client saw: {seen['rows']} rows acknowledged, {seen['lost']} lost, longest without one", end=" ")
+    print(f"{seen['outage_seconds'] * 1000:.0f} ms; API: {seen['api_ok']} calls answered, {len(seen['api_errors'])} errors;")
+    print(f"  two servers taking writes at once: {len(seen['two_writers'])} times in {sum(seen['checks'].values())} checks")
+    print(f"\nDone in {time.monotonic() - began:.0f} s.\n{signposts(lab)}", flush=True)
+    return 0 if good and seen["lost"] == 0 and not seen["two_writers"] else 1
+
+
+async def _move(lab: Lab, binaries: Path) -> Facts:
+    client = await connect(lab)
+    while annotation(lab, binaries, "sync") in {"", "none"}:  # noqa: ASYNC110 - a cluster elsewhere
+        await asyncio.sleep(0.1)
+    handle = await start(client, reason="demonstration")
+    place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
+    watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
+    await approve(handle)
+    facts = await ending(handle)
+    await watching
+    return facts

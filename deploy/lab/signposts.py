@@ -1,0 +1,27 @@
+"""Where to look in a running lab, and how to speak to it from a shell."""
+
+from __future__ import annotations
+
+from deploy.lab.names import Lab
+
+
+def environment(lab: Lab) -> dict[str, str]:
+    """Return the variables with which ``failover``, ``temporal`` and ``kubectl`` find this lab."""
+    return {"TEMPORAL_ADDRESS": f"127.0.0.1:{lab.ports['temporal']}", "KUBECONFIG": str(lab.kubeconfig)}
+
+
+def write_environment(lab: Lab) -> None:
+    """Write them to ``environment`` in the lab's home, for ``./run failover`` and for a shell's ``source``."""
+    lines = [f"export {key}={value}" for key, value in environment(lab).items()]
+    (lab.home / "environment").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def signposts(lab: Lab) -> str:
+    """Return the lines to print."""
+    extra = "" if lab.name == "lab" else f" --name {lab.name}"
+    return f"""
+  Temporal UI       http://127.0.0.1:{lab.ports["ui"]}
+  look around       ./run failover doctor · ./run failover history · . {lab.home}/environment && kubectl get pods -A
+  move the database ./run failover start postgres-failover orders --by mona   (then: approve orders --by dana)
+  break something   ./run failover lab break primary{extra} · heal{extra}
+  take it down      ./run failover lab down{extra}"""
