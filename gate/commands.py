@@ -159,6 +159,7 @@ class Commands:
             gate.log("promote", run=command.run)
             if gate.server.state is ServerState.STOPPED:
                 return self._promoted_before(command)
+            gate.open_to_applications()
             return await self._promote(command)
 
     def _promoted_before(self, command: PromoteCommand) -> Promoted:

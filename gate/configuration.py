@@ -40,13 +40,16 @@ def conninfo(settings: Settings, member: str) -> str:
     )
 
 
-def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...]) -> Path:
-    """Write all files for a server that follows ``leader`` (empty: nobody) and waits for ``sync`` at commit."""
+def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...], closed: bool = False) -> Path:
+    """Write all files for a server that follows ``leader`` (empty: nobody) and waits for ``sync`` at commit.
+
+    ``closed``: applications are turned away; replication and the operator's role are not.
+    """
     own = settings.own
     socket_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     password = settings.replication_password_file.read_text(encoding="utf-8").strip()
     _write(own / "pgpass", f"*:*:*:{REPLICATION_USER}:{password}\n")
-    _write(own / "pg_hba.conf", _HBA)
+    _write(own / "pg_hba.conf", _HBA + (_NOBODY if closed else _EVERYBODY))
     values = {
         **_FIXED,
         "port": str(settings.postgres_port),
@@ -92,7 +95,11 @@ host  replication replicator all        scram-sha-256
 host  postgres    replicator all        scram-sha-256
 host  all         postgres   all        reject
 host  all         replicator all        reject
-host  all         all        all        scram-sha-256
+"""
+_EVERYBODY = "host  all         all        all        scram-sha-256\n"
+_NOBODY = f"""\
+host  all         {OPERATOR_USER}   all        scram-sha-256
+host  all         all        all        reject
 """
 
 

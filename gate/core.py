@@ -62,6 +62,7 @@ class Gate:
         self._heard_at = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._ready, self._fenced_since = False, 0.0
         self._labelled = ""
+        self._closed_until, self._closed = 0.0, False
         self._sizes = (0, 0, 0)
         self.synchronous = Synchronous(self)
 
@@ -118,6 +119,8 @@ class Gate:
         state = self.store.state
         record = outside.record if outside.api_answers else None
         if record is not None:
+            if self.record is not None and self.record.leader == self.settings.member != record.leader:
+                self._closed_until = time.monotonic() + self.settings.closed_after_route
             self.record = record
             if record.epoch > state.epoch and record.intent is None:
                 self.store.write(epoch=record.epoch)
@@ -137,7 +140,9 @@ class Gate:
         return None
 
     async def _tend(self, record: Record) -> None:
-        """Small duties of a settled member: synchronous replication, mirror, label."""
+        """Small duties of a settled member: its door, synchronous replication, mirror, label."""
+        if time.monotonic() > self._closed_until:
+            self.open_to_applications()
         if record.leader == self.settings.member and self.sampler.role is Role.PRIMARY and record.intent is None:
             await self.synchronous.tend(record)
         role = self.sampler.role.value if self.sampler.role and record.intent is None else ""
@@ -150,6 +155,14 @@ class Gate:
                 self.log("label or mirror not written", why=str(error))
                 return
             self._labelled = role
+
+    def open_to_applications(self) -> None:
+        """End the time in which a former primary turns applications away. Safe to repeat."""
+        self._closed_until = 0.0
+        if self._closed:
+            self._configure(leader=self.following, sync=self.synchronous.names)
+            self.server.reload()
+            self.log("open to applications")
 
     async def _look_outside(self) -> Outside:
         record, answers = None, True
@@ -227,7 +240,8 @@ class Gate:
     def _configure(self, *, leader: str, sync: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a path
         self.following = leader
         self.synchronous.names = sync
-        return write_configuration(self.settings, leader=leader, sync=sync)
+        self._closed = bool(leader) and time.monotonic() < self._closed_until
+        return write_configuration(self.settings, leader=leader, sync=sync, closed=self._closed)
 
     async def _become_standby(self, decision: Decision, outside: Outside, record: Record) -> None:
         if decision.action is Action.BASE_BACKUP and self.settings.data.exists():
@@ -278,7 +292,7 @@ class Gate:
         self._fenced_since = 0.0
         streaming = self.sampler.role is Role.STANDBY and self.sampler.facts.get("upstream") is not None
         leads = self.sampler.role is Role.PRIMARY
-        self._ready = self.server.state is ServerState.RUNNING and (leads or streaming)
+        self._ready = self.server.state is ServerState.RUNNING and (leads or streaming) and not self._closed
         return self._ready
 
     def status(self) -> GateStatus:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     """Seconds without API server and peers after which a primary stops itself."""
     standby_timeout: float = Field(default=5.0, gt=0)
     """Seconds that a synchronous standby may be gone before commits stop waiting for it (``available`` only)."""
+    closed_after_route: float = Field(default=3.0, ge=0)
+    """Seconds that a former primary turns applications away after the route has left it. kube-proxy may take a second to
+    follow; a pool that gets through meanwhile would keep a session on a server that no longer takes writes."""
     api_server: str = "https://kubernetes.default.svc"
     account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     extra_config: Path | None = None
