@@ -63,7 +63,7 @@ async def start(typed: Typed, output: Output, *, watch: bool) -> Answer:
     if watch:
         if complaint:
             console(stderr=True).print(f"failover: {complaint}", markup=False, soft_wrap=True)
-        return await watch_run(client, Place(place.workflow_id, place.run_id), display_for(output))
+        return await watch_run(client, place, display_for(output))
     if not served:
         data = {"workflow_id": place.workflow_id, "run_id": place.run_id, "started": True, "worker": False}
         return Answer(Exit.WAITING, data, complaint=complaint)
@@ -97,7 +97,7 @@ async def _held(client: Client, place: Place) -> CommandError:
     return CommandError(
         Exit.REFUSED,
         f"{place.name} is held by {holder.workflow}, started {since} by {asked.get('by') or 'nobody named'},"
-        f" now {holder.phase or 'waiting for a worker'}; see it: {again(Place(place.workflow_id))}",
+        f" now {holder.phase or 'waiting for a worker'}; see it: {again(place)}",
     )
 
 
@@ -116,9 +116,8 @@ def _first_words(chronicle: Chronicle, place: Place) -> Answer:
     facts = facts_of(chronicle, datetime.now(UTC))
     if not facts.open:
         return answer_of(facts)
-    here = Place(place.workflow_id)
     code = Exit.WAITING if facts.waits_for_people else Exit.DONE
-    text = f"started {place.name}: {facts.phase or 'no worker has touched it yet'}\nwatch it: {again(here)}"
+    text = f"started {place.name}: {facts.phase or 'no worker has touched it yet'}\nwatch it: {again(place)}"
     if facts.waits_for_people:
-        text += f"\nsee the plan and who must approve: failover status {here.name}"
+        text += f"\nsee the plan and who must approve: failover status {place.name}"
     return Answer(code, {**machine_view(facts), "started": True}, text)

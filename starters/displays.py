@@ -162,7 +162,7 @@ def approval_lines(watched: Watched) -> list[str]:
     """Return what waits for whom, and the command that decides it."""
     status = watched.status
     if status is None or status.plan is None or status.approval is None:
-        return ["waits for approval"]
+        return []
     plan, approval = status.plan, status.approval
     until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
     yes = sum(vote.approve for vote in approval.votes)

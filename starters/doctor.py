@@ -17,7 +17,7 @@ from starters.server import NO_WORKER, has_worker, task_queue
 from starters.targets import cluster_name
 from workers.connection import connect
 
-_AT_MOST = timedelta(minutes=2)
+_AT_MOST = timedelta(seconds=75)
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "bold red"}
 
 

@@ -2,7 +2,7 @@
 
 The server's long poll hands over each event as it happens; asking costs nothing while nothing happens, and needs no
 worker. When the server does not answer, the follower asks again until it has been silent for ``_PATIENCE``. What history
-does not say until a step has ended (its attempts, why the last one failed) is looked up once a second beside it.
+does not say until a step has ended (its attempts, why the last one failed) is looked up beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from workflows.phases import Phase
 _PATIENCE = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
+_LOOK_SOON_SECONDS = 0.3
 _UNTOUCHED_SECONDS = 2.0
+_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
 
 
 @dataclass
@@ -86,7 +88,8 @@ async def _stream(client: Client, watched: Watched) -> None:
     silent_since: datetime | None = None
     while True:
         try:
-            async for event in watched.place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
+            place = Place(watched.place.workflow_id, watched.chronicle.run_id or watched.place.run_id)
+            async for event in place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
                 watched.chronicle.add(event)
                 silent_since, watched.note = None, ""
         except RPCError as error:
@@ -118,7 +121,7 @@ async def _look_for_ever(client: Client, watched: Watched) -> None:
     while True:
         with contextlib.suppress(RPCError):
             await look(client, watched)
-        await asyncio.sleep(_LOOK_EVERY_SECONDS if watched.chronicle.started_at else _ASK_AGAIN_SECONDS)
+        await asyncio.sleep(_LOOK_EVERY_SECONDS if watched.chronicle.phase in _LONG_PHASES else _LOOK_SOON_SECONDS)
 
 
 async def look(client: Client, watched: Watched) -> None:
@@ -132,6 +135,7 @@ async def look(client: Client, watched: Watched) -> None:
         return
     if chronicle.phase == Phase.AWAITING_APPROVAL:
         watched.status = await ask_status(handle) or watched.status
+        watched.note = "" if watched.status else "waits for approval of a plan that no worker is there to show"
     description = await handle.describe()
     watched.troubles = tuple(
         f"{pending.activity_type.name}: attempt {pending.attempt}: {innermost(pending.last_failure)[:300]}"

@@ -24,12 +24,14 @@ class Place:
 
     workflow_id: str
     run_id: str = ""
+    named: bool = False
+    """The person named this very run, so it is shown to them by its run ID."""
 
     @property
     def name(self) -> str:
         """What to type to get here again."""
         short = self.workflow_id.removeprefix(_LOCKS)
-        return f"{self.workflow_id}/{self.run_id}" if self.run_id else short
+        return f"{self.workflow_id}/{self.run_id}" if self.named else short
 
     def handle(self, client: Client) -> WorkflowHandle[object, object]:
         """Return Temporal's handle of the run."""
@@ -60,7 +62,7 @@ async def find(client: Client, target: str) -> Place:
     """
     head, _, tail = target.rpartition("/")
     if _is_run_id(tail):
-        return Place(head, tail) if head else await _by_run_id(client, tail)
+        return Place(head, tail, named=True) if head else await _by_run_id(client, tail)
     if "/" in target:
         return Place(target.strip("/"))
     return Place(lock_id(cluster_name(target)))
@@ -68,7 +70,7 @@ async def find(client: Client, target: str) -> Place:
 
 async def _by_run_id(client: Client, run_id: str) -> Place:
     async for found in client.list_workflows(f'RunId="{run_id}"', page_size=1):
-        return Place(found.id, run_id)
+        return Place(found.id, run_id, named=True)
     raise CommandError(Exit.USAGE, f"run: no run has the ID {run_id}; list them with failover history")
 
 

@@ -26,6 +26,7 @@ async def watch_run(client: Client, place: Place, display: Display) -> Answer:
     try:
         return answer_of(facts_of(await follow(client, place, display)))
     except asyncio.CancelledError:
-        here = Place(place.workflow_id)
-        data = {"workflow_id": place.workflow_id, "run_id": place.run_id, "watch_again": again(here)}
-        return Answer(Exit.INTERRUPTED, data, complaint=f"{here.name} goes on without you; pick it up again: {again(here)}")
+        data = {"workflow_id": place.workflow_id, "run_id": place.run_id, "watch_again": again(place)}
+        return Answer(
+            Exit.INTERRUPTED, data, complaint=f"{place.name} goes on without you; pick it up again: {again(place)}"
+        )

@@ -1,0 +1,74 @@
+"""Runs the command as its users do: as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document, which must be all that stdout holds."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    def without_traceback(self) -> Ran:
+        assert "Traceback" not in self.err + self.out, self.err
+        return self
+
+
+@dataclass(frozen=True)
+class Command:
+    """``failover`` with a server and a task queue."""
+
+    address: str
+    queue: str = "nobody-polls-this"
+
+    async def begin(self, *args: str, **environment: str) -> Process:
+        """Start it and return at once."""
+        settings = {"TEMPORAL_ADDRESS": self.address, "FAILOVER_TASK_QUEUE": self.queue, **environment}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "FAILOVER_"))}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "starters.main", *args,
+            stdout=PIPE, stderr=PIPE, stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT, env={**inherited, **settings},
+        )  # fmt: skip
+
+    async def __call__(self, *args: str, **environment: str) -> Ran:
+        """Run it to its end."""
+        return await self.end(await self.begin(*args, **environment))
+
+    async def end(self, process: Process, within: float = 90) -> Ran:
+        """Wait for a command that was begun."""
+        async with asyncio.timeout(within):
+            out, err = await process.communicate()
+        return Ran(process.returncode or 0, out.decode(), err.decode()).without_traceback()
+
+    async def interrupt(self, process: Process, when: Callable[[str], bool]) -> Ran:
+        """Press Ctrl-C once what it has printed satisfies ``when``."""
+        assert process.stdout is not None
+        seen = ""
+        async with asyncio.timeout(30):
+            while not when(seen):
+                line = await process.stdout.readline()
+                assert line, seen
+                seen += line.decode()
+        process.send_signal(signal.SIGINT)
+        return await self.end(process)

@@ -1,0 +1,233 @@
+"""The commands against a real server, as processes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.fakes.faults import Fault
+from tests.fakes.world import A, B, World
+from tests.starters.command import Command
+from tests.starters.conftest import Stage, command_for
+from tests.workflows.bench import serving
+
+
+async def test_plan_shows_everything_and_changes_nothing(stage: Stage) -> None:
+    before = stage.world.snapshot
+
+    ran = await stage.failover("plan", "postgres-failover", stage.cluster)
+
+    assert ran.code == 0, ran.err
+    for part in (
+        f"{A} → {B}",
+        "digest",
+        "streams synchronously",
+        f"+leader: {B}",
+        "no way back from here",
+        "Nothing was changed",
+    ):
+        assert part in ran.out
+    assert stage.world.snapshot == before
+
+
+async def test_a_refused_plan_says_why_and_what_was_seen(stage: Stage) -> None:
+    stage.world.members[B].alive = False
+
+    ran = await stage.failover("plan", "postgres-failover", stage.cluster)
+
+    assert ran.code == 3
+    assert B in ran.err
+    assert "no answer" in ran.out
+
+
+async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> None:
+    ran = await stage.failover("start", "postgres-failover", stage.cluster, "--by", "omar", "--watch")
+
+    assert ran.code == 0, ran.err
+    assert stage.world.writers == [B]
+    for part in ("fencing", "promoting", "objective met", "outage:", "loss: 0"):
+        assert part in ran.out
+
+
+async def test_start_and_watch_answer_with_one_document(stage: Stage) -> None:
+    started = await stage.failover("start", "postgres-failover", stage.cluster, "--watch", "--output", "json")
+    watched = await stage.failover("watch", stage.cluster, "-o", "json")
+
+    assert started.code == watched.code == started.document["exit_code"] == 0
+    assert started.document["outcome"] == watched.document["outcome"] == "completed"
+    assert started.document["verdict"]["met"] is True
+    assert started.document["known"]["measurement"]["lost"] == 0
+
+
+async def test_a_missed_objective_is_a_failure(temporal: Client, tmp_path: Path) -> None:
+    objective = {"rto": "PT0.001S", "rpo": "PT0S"}
+    async with serving(temporal, tmp_path, World(), objective=objective) as bench:
+        ran = await command_for(temporal, bench.queue)("start", "postgres-failover", bench.cluster, "--watch")
+
+    assert ran.code == 1
+    assert "OBJECTIVE MISSED" in ran.out
+
+
+async def test_what_was_undone_is_a_failure_that_says_so(stage: Stage) -> None:
+    stage.world.faults.order("postgres.fence", Fault.REFUSED)
+
+    ran = await stage.failover("start", "postgres-failover", stage.cluster, "--watch")
+
+    assert ran.code == 1
+    assert "Undone: the old primary has its writes back" in ran.out
+    assert stage.world.writers == [A]
+
+
+@pytest.mark.parametrize(("mode", "code"), [("forced", 3), ("planned", 0)])
+async def test_a_mode_that_is_not_available_is_refused(stage: Stage, mode: str, code: int) -> None:
+    ran = await stage.failover("start", "postgres-failover", stage.cluster, "--mode", mode, "--watch")
+
+    assert ran.code == code
+    assert ("not available" in ran.out) is (code == 3)
+
+
+async def test_an_unknown_cluster_is_bad_input(stage: Stage) -> None:
+    ran = await stage.failover("plan", "postgres-failover", f"not-{stage.cluster}")
+
+    assert ran.code == 2
+    assert f"it lists {stage.cluster}" in ran.err
+
+
+async def test_approval_is_asked_for_given_and_reported(asking: Stage) -> None:
+    await asking.waits_for_approval()
+    status = await asking.failover("status", asking.cluster)
+    digest = await asking.digest()
+
+    assert status.code == 4
+    assert f"failover approve {asking.cluster} --by NAME --plan {digest}" in status.out
+    assert (await asking.failover("report", asking.cluster)).code == 4
+    for refused, word in (("omar", "requested this run"), ("mona", "holds none of the roles")):
+        vote = await asking.failover("approve", asking.cluster, "--by", refused, "--plan", digest)
+        assert (vote.code, word in vote.err) == (3, True), vote
+    approved = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", digest, "--note", "go")
+    watched = await asking.failover("watch", asking.cluster)
+    report = await asking.failover("report", asking.cluster)
+
+    assert (approved.code, watched.code, report.code) == (0, 0, 0)
+    assert re.search(r"approved by dana as DBA, .* \(unverified", report.out)
+    assert "approve " in report.out
+
+
+async def test_approval_needs_the_digest_of_the_plan_that_waits(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    missing = await asking.failover("approve", asking.cluster, FAILOVER_BY="dana")
+    wrong = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", "00000000")
+
+    assert missing.code == 2
+    assert await asking.digest() in missing.err
+    assert wrong.code == 3
+    assert "00000000 is not the plan that waits" in wrong.err
+
+
+async def test_a_rejection_ends_the_run(asking: Stage) -> None:
+    await asking.waits_for_approval()
+    digest = await asking.digest()
+
+    rejected = await asking.failover("reject", asking.cluster, "--by", "dana", "--plan", digest, "--note", "not today")
+    watched = await asking.failover("watch", asking.cluster)
+
+    assert rejected.code == 0
+    assert watched.code == 3
+    assert "not today" in watched.out
+
+
+async def test_a_held_lock_is_refused_with_its_holder(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    ran = await asking.failover("start", "postgres-rejoin", asking.cluster)
+
+    assert ran.code == 3
+    for part in ("held by postgres-failover", "by omar", "awaiting approval", f"failover watch {asking.cluster}"):
+        assert part in ran.err
+
+
+async def test_cancel_stops_a_waiting_run(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    cancelled = await asking.failover("cancel", asking.cluster)
+    report = await asking.failover("report", asking.cluster)
+    again = await asking.failover("cancel", asking.cluster)
+
+    assert (cancelled.code, report.code, again.code) == (0, 1, 3)
+    assert "Cancelled before anything had changed" in report.out
+
+
+async def test_cancel_past_the_point_of_no_return_is_refused(stage: Stage) -> None:
+    stage.world.faults.order("postgres.verify", Fault.SILENT, for_ever=True)
+    await stage.failover("start", "postgres-failover", stage.cluster)
+    await stage.bench.until(lambda: "postgres.verify" in stage.world.faults.calls)
+
+    ran = await stage.failover("cancel", stage.cluster)
+    stage.world.faults.lift("postgres.verify")
+
+    assert ran.code == 3
+    assert "point of no return" in ran.err
+    assert (await stage.failover("watch", stage.cluster)).code == 0
+
+
+async def test_history_lists_who_did_what(stage: Stage) -> None:
+    await stage.failover("start", "postgres-failover", stage.cluster, "--by", "omar", "--watch")
+
+    ran = await stage.failover("history", stage.cluster, "--output", "json")
+    text = await stage.failover("history", stage.cluster)
+
+    (run,) = ran.document["runs"]
+    assert (run["by"], run["mode"], run["outcome"]) == ("omar", "planned", "completed")
+    assert run["seconds"] > 0
+    assert run["run_id"] in text.out
+    assert (await stage.failover("report", run["run_id"])).code == 0
+
+
+@pytest.mark.parametrize("command", ["watch", "status", "report", "cancel", "approve"])
+async def test_an_unknown_run_is_one_sentence(unserved: Command, command: str) -> None:
+    more = ("--by", "dana", "--plan", "ab") if command == "approve" else ()
+
+    ran = await unserved(command, "never-heard-of", *more)
+
+    assert ran.code == 2
+    assert ran.err == "failover: target: Temporal knows no run never-heard-of; see what ran with failover history\n"
+
+
+async def test_an_unknown_namespace_is_one_sentence(unserved: Command) -> None:
+    ran = await unserved("report", "orders", TEMPORAL_NAMESPACE="elsewhere")
+
+    assert ran.code == 2
+    assert "TEMPORAL_NAMESPACE" in ran.err
+
+
+async def test_a_plan_that_nobody_would_make_is_not_started(unserved: Command) -> None:
+    ran = await unserved("plan", "postgres-failover", "unserved-plan")
+
+    assert ran.code == 4
+    assert "nothing was started: no worker polls the task queue nobody-polls-this; start one" in ran.err
+    assert (await unserved("status", "plan/postgres/unserved-plan")).code == 2
+
+
+async def test_start_says_at_once_that_no_worker_polls(unserved: Command) -> None:
+    ran = await unserved("start", "postgres-failover", "unserved")
+    status = await unserved("status", "unserved")
+    cancelled = await unserved("cancel", "unserved", "--output", "json")
+
+    assert ran.code == 4
+    assert "failover worker" in ran.err
+    assert "failover cancel unserved" in ran.err
+    assert "no worker has touched it yet" in status.out
+    assert cancelled.document["cancel_asked_at"]
+
+
+async def test_doctor_without_a_worker_is_a_fault(unserved: Command) -> None:
+    ran = await unserved("doctor", "--output", "json")
+
+    assert ran.code == 1
+    (finding,) = ran.document["findings"]
+    assert finding["severity"] == "fault"
+    assert "failover worker" in finding["remedy"]

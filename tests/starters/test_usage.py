@@ -1,0 +1,99 @@
+"""What was typed wrongly is answered with one sentence: the field first, then the remedy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from starters.main import app
+from tests.starters.command import Command
+
+_COMMANDS = ("plan", "start", "watch", "status", "approve", "reject", "cancel", "report", "history", "doctor", "worker")
+_NOBODY = "127.0.0.1:1"
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, args)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("start", "redis-failover", "orders"), ("procedure:", "postgres-failover or postgres-rejoin")),
+        (("plan", "postgres-failover", "orders", "--mode", "fast"), ("mode:", "planned or forced")),
+        (("start", "postgres-rejoin", "orders", "--mode", "planned"), ("mode:", "leave it out")),
+        (("start", "postgres-rejoin", "orders", "--to", "a-0"), ("to:", "--member")),
+        (("start", "postgres-failover", "orders", "--member", "a-0"), ("member:", "--to")),
+        (("start", "postgres-failover", "Orders!"), ("target:", "estate")),
+        (("start", "postgres-failover", "orders", "--reason", "x" * 1001), ("reason:", "shorten")),
+        (("approve", "orders", "--plan", "ab"), ("by:", "--by NAME")),
+        (("report",), ("run:", "--file")),
+        (("report", "orders", "--file", "x.json"), ("run:", "--file")),
+        (("report", "--file", "/nowhere/history.json"), ("file:", "cannot be read")),
+        (("doctor", "Orders!"), ("target:", "estate")),
+    ],
+)
+def test_bad_input_names_field_and_remedy(args: tuple[str, ...], says: tuple[str, ...]) -> None:
+    ran = run(*args)
+
+    assert ran.exit_code == 2
+    assert ran.stdout == ""
+    assert len(ran.stderr.splitlines()) == 1
+    assert all(part in ran.stderr for part in says), ran.stderr
+
+
+def test_bad_input_is_one_document_with_json() -> None:
+    ran = run("start", "redis-failover", "orders", "--output", "json")
+
+    assert ran.exit_code == 2
+    document = json.loads(ran.stdout)
+    assert document["exit_code"] == 2
+    assert document["error"].startswith("procedure:")
+
+
+@pytest.mark.parametrize("args", [("plan",), ("watch", "--nonsense", "orders"), ("nonsense",), ("history", "--limit", "0")])
+def test_unknown_options_and_missing_arguments_are_usage(args: tuple[str, ...]) -> None:
+    assert run(*args).exit_code == 2
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    ran = run(command, "--help")
+
+    assert ran.exit_code == 0
+    assert command == "worker" or "3  refused; nothing was changed" in ran.stdout
+
+
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    ran = run("--help")
+
+    assert all(f"\n  {command} " in ran.stdout for command in _COMMANDS)
+    assert "5  the Temporal server does not answer" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("plan", "postgres-failover", "orders"),
+        ("start", "postgres-failover", "orders"),
+        ("watch", "orders"),
+        ("status",),
+        ("approve", "orders", "--by", "dana", "--plan", "ab"),
+        ("cancel", "orders"),
+        ("report", "orders"),
+        ("history",),
+        ("doctor",),
+    ],
+    ids=lambda args: args[0],
+)
+async def test_an_unreachable_server_is_one_sentence(args: tuple[str, ...]) -> None:
+    failover = Command(_NOBODY)
+
+    plain, machine = await failover(*args), await failover(*args, "--output", "json")
+
+    assert (plain.code, machine.code) == (5, 5)
+    assert plain.out == ""
+    assert len(plain.err.splitlines()) == 1
+    assert "TEMPORAL_ADDRESS" in machine.document["error"]
