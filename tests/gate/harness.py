@@ -16,7 +16,8 @@ import psycopg
 from aiohttp import web
 from pydantic import BaseModel
 
-from gate.api import Command, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Role, Sealed
+from deploy.lab.processes import start_time
+from gate.api import Command, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Role, Sealed, ServerState
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
 
@@ -28,14 +29,14 @@ DATABASE = "aiagent_prod"
 _SHOWN = "/opt"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
 class Cluster:
-    """Members ``pg-0``, ``pg-1``, … at 127.0.0.11, .12, …"""
+    """Members ``pg-0``, ``pg-1`` and so on, at 127.0.0.11, .12 and so on."""
 
     def __init__(self, folder: Path, members: int, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
@@ -95,6 +96,12 @@ class Cluster:
     def postmaster(self, member: str) -> int:
         return int((self.directory(member) / "pgdata/postmaster.pid").read_text(encoding="utf-8").split()[0])
 
+    def server_of(self, member: str) -> int | None:
+        try:
+            return self.postmaster(member)
+        except (FileNotFoundError, IndexError):
+            return None
+
     def stop(self) -> None:
         for gate in self.gates.values():
             if gate.poll() is None:
@@ -102,9 +109,9 @@ class Cluster:
                 gate.terminate()
         for member, gate in self.gates.items():
             gate.wait(60)
-            path = self.directory(member) / "pgdata/postmaster.pid"
-            if path.exists():
-                os.kill(self.postmaster(member), signal.SIGQUIT)
+            server = self.server_of(member)
+            if server is not None and start_time(server) is not None:
+                os.kill(server, signal.SIGQUIT)
 
     async def call(self, member: str, what: str, body: BaseModel | None = None) -> str:
         url = f"http://{self.address(member)}:{self.gate_port}/v1/{what}"
@@ -113,7 +120,7 @@ class Cluster:
         async with self.http.request(method, url, json=content, headers=headers) as answer:
             text = await answer.text()
             if answer.status >= 400:
-                raise Refused(Problem.model_validate_json(text))
+                raise RefusedError(Problem.model_validate_json(text))
             return text
 
     async def status(self, member: str) -> GateStatus | None:
@@ -161,7 +168,7 @@ class Cluster:
         async with asyncio.timeout(seconds):
             while True:
                 status = await self.status(member)
-                if status is not None and status.role is role:
+                if status is not None and status.role is role and (not role or status.server is ServerState.RUNNING):
                     return status
                 await asyncio.sleep(0.02)
 
@@ -171,7 +178,7 @@ class Cluster:
             autocommit=True, connect_timeout=5,
         )  # fmt: skip
         async with connection:
-            cursor = await connection.execute(query)  # type: ignore[call-overload]
+            cursor = await connection.execute(query)
             return await cursor.fetchall() if cursor.description else []
 
 

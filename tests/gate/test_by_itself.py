@@ -1,0 +1,90 @@
+"""What a gate does without being told: set up, take over, relax, step aside, come back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from deploy.lab.processes import start_time
+from gate.api import Role, ServerState
+from gate.record import Mode
+from tests.gate.harness import Cluster
+
+
+async def test_a_gate_that_is_killed_comes_back_with_one_server(pair: Cluster) -> None:
+    before = pair.postmaster("pg-0")
+    pair.kill("pg-0")
+    pair.start("pg-0")
+    await pair.until_role("pg-0", Role.PRIMARY)
+    assert pair.postmaster("pg-0") == before or start_time(before) is None
+    await pair.sql("pg-0", "create table still (n int)")
+
+
+async def test_a_server_that_is_killed_is_started_again(pair: Cluster) -> None:
+    before = pair.postmaster("pg-0")
+    os.kill(before, signal.SIGKILL)
+    await pair.until(lambda: pair.server_of("pg-0") not in {None, before})
+    await pair.until_role("pg-0", Role.PRIMARY)
+    await pair.sql("pg-0", "create table again (n int)")
+
+
+async def test_commits_stop_waiting_only_after_the_record_says_so(pair: Cluster) -> None:
+    epoch = pair.record.epoch
+    pair.kill("pg-1", signal.SIGTERM)
+    await pair.until(lambda: pair.record.sync == "none", 20)
+    assert pair.record.epoch == epoch + 1
+    async with asyncio.timeout(10):
+        await pair.sql("pg-0", "create table alone (n int)")
+    pair.start("pg-1")
+    await pair.until_synchronous("pg-1")
+
+
+async def test_without_the_api_server_commits_go_on_waiting(pair: Cluster) -> None:
+    pair.api.silent = True
+    pair.kill("pg-1", signal.SIGTERM)
+    try:
+        async with asyncio.timeout(8):
+            await pair.sql("pg-0", "create table alone (n int)")
+    except TimeoutError:
+        waited = True
+    else:
+        waited = False
+    pair.api.silent = False
+    assert waited
+    assert "pg-1" in pair.record.sync_members
+
+
+async def test_a_primary_that_hears_nobody_stops_itself(pair: Cluster) -> None:
+    pair.environment["ISOLATION_TIMEOUT"] = "3"
+    pair.kill("pg-0", signal.SIGTERM)
+    pair.start("pg-0")
+    await pair.until_role("pg-0", Role.PRIMARY)
+    pair.api.silent = True
+    pair.kill("pg-1")
+    async with asyncio.timeout(30):
+        while True:
+            status = await pair.status("pg-0")
+            if status and status.server is ServerState.STOPPED:
+                break
+            await asyncio.sleep(0.2)
+    assert status is not None
+    assert "ISOLATED" in (pair.folder / "pg-0.log").read_text(encoding="utf-8")
+
+
+async def test_a_primary_that_was_ahead_is_rewound_and_its_wal_is_kept(pair: Cluster) -> None:
+    pair.kill("pg-1", signal.SIGTERM)
+    await pair.until(lambda: pair.record.sync == "none", 20)
+    await pair.sql("pg-0", "create table only_here (n int)")
+    postmaster = pair.postmaster("pg-0")
+    pair.kill("pg-0")
+    os.kill(postmaster, signal.SIGKILL)
+    pair.start("pg-1")
+    await pair.until_role("pg-1", Role.STANDBY)
+    epoch = pair.claim("pg-1", Mode.FORCED)
+    await pair.promote("pg-1", epoch)
+    pair.route("pg-1")
+    pair.start("pg-0")
+    await pair.until_synchronous("pg-0", 60)
+    assert list((pair.directory("pg-0") / "gate" / "kept").glob("wal-*/*"))
+    assert await pair.sql("pg-1", "select to_regclass('only_here')::text") == [(None,)]
