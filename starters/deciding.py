@@ -137,11 +137,12 @@ async def cancel(target: str) -> Answer:
             f"{place.name} is past the point of no return ({chronicle.phase}): it goes on to the end; {again(place)}",
         )
     await place.handle(client).cancel()
-    ended = await read_until_closed(client, Place(place.workflow_id, chronicle.run_id), _END_WITHIN_SECONDS)
-    facts = facts_of(ended)
+    served = await has_worker(client)
+    within = _END_WITHIN_SECONDS if served else 0.0
+    facts = facts_of(await read_until_closed(client, Place(place.workflow_id, chronicle.run_id), within))
     if facts.open:
-        silent = "" if await has_worker(client) else f"; {NO_WORKER.format(queue=task_queue())}"
+        silent = "" if served else f"; {NO_WORKER.format(queue=task_queue())}"
         sentence = f"{place.name} has been asked to stop and is {facts.phase or 'not begun yet'}{silent}; {again(place)}"
-        return Answer(Exit.WAITING if silent else Exit.DONE, machine_view(facts), Text(sentence))
+        return Answer(Exit.DONE if served else Exit.WAITING, machine_view(facts), Text(sentence))
     stopped = facts.outcome in {"cancelled", "rolled back"}
     return Answer(Exit.DONE if stopped else Exit.FAILED, machine_view(facts), brief(facts))

@@ -80,9 +80,10 @@ def _from_file(path: Path) -> Chronicle:
         raise CommandError(Exit.USAGE, f"file: {path} cannot be read: {error.strerror}") from error
     except (ParseError, ValueError, KeyError, AttributeError) as error:
         raise CommandError(Exit.USAGE, f"file: {path} is no history; give the history.json that a run has kept") from error
-    if not history.events:
-        raise CommandError(Exit.USAGE, f"file: {path} holds no event; give the history.json that a run has kept")
-    return chronicle_of(history.events)
+    chronicle = chronicle_of(history.events)
+    if chronicle.started_at is None:
+        raise CommandError(Exit.USAGE, f"file: {path} holds no run's start; give the history.json that a run has kept")
+    return chronicle
 
 
 def _shown(facts: Facts, chosen: Format) -> RenderableType | Verbatim:

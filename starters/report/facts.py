@@ -27,6 +27,8 @@ from starters.report.timing import Timing, timing_of
 from starters.report.verdict import Verdict, verdict_of
 from workflows.phases import Phase
 
+_AFTER_A_STOP = ("start the same run again: it first settles what this one left behind",)
+
 
 class Known(Wire):
     """The parts of a ``RunReport`` that may be known before, or without, its end."""
@@ -184,4 +186,5 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         reconnected=tuple(one for one in reconnected if one is not None),
         redundancy=answered("postgres.await_redundancy", Redundancy),
         measurement=answered("postgres.measure", Measurement),
+        left_to_do=_AFTER_A_STOP if chronicle.close and chronicle.steps_named("postgres.claim") else (),
     )

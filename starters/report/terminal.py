@@ -23,7 +23,7 @@ def full(facts: Facts) -> RenderableType:
         *_head(facts),
         *_section("People", people_lines(facts)),
         *_section("Plan", plan_lines(facts.known.plan) if facts.known.plan else []),
-        *([candidates_table(facts.known.plan)] if facts.known.plan and facts.known.plan.candidates else []),
+        *_candidates(facts.known.plan),
         *_section("Cluster as surveyed", []),
         *([members_table(facts.known.survey)] if facts.known.survey else [Text("  not surveyed")]),
         *_section("Timeline", []),
@@ -96,6 +96,10 @@ def plan_lines(plan: Plan) -> list[str]:
         f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}",
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
+
+
+def _candidates(plan: Plan | None) -> list[RenderableType]:
+    return [Text(), candidates_table(plan)] if plan and plan.candidates else []
 
 
 def candidates_table(plan: Plan) -> Table:

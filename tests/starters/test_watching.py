@@ -1,0 +1,124 @@
+"""Watching never affects a run, and outlives the server's restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from tests.fakes.faults import Fault
+from tests.fakes.world import World
+from tests.starters.command import Command
+from tests.starters.conftest import Stage
+from tests.workflows.bench import serving
+from workflows.journal import SEARCH_ATTRIBUTES
+
+_TEMPORAL = str(Path(sys.executable).parent / "temporal")
+
+
+async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
+    process = await asking.failover.begin("start", "postgres-failover", asking.cluster, "--by", "omar", "--watch")
+
+    left = await asking.failover.interrupt(process, lambda seen: "failover approve" in seen)
+
+    assert left.code == 130
+    assert f"pick it up again: failover watch {asking.cluster}" in left.err
+    assert (await asking.failover("status", asking.cluster)).code == 4
+
+
+async def test_a_killed_watch_leaves_the_run_going(asking: Stage) -> None:
+    await asking.waits_for_approval()
+    process = await asking.failover.begin("watch", asking.cluster)
+    await asyncio.sleep(1)
+    process.kill()
+    await process.wait()
+
+    approved = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", await asking.digest())
+    watched = await asking.failover("watch", asking.cluster)
+
+    assert (approved.code, watched.code) == (0, 0)
+    assert "objective met" in watched.out
+
+
+async def test_a_watch_tells_why_a_step_is_tried_again(stage: Stage) -> None:
+    stage.world.faults.order("postgres.verify", Fault.SILENT, for_ever=True)
+    process = await stage.failover.begin("start", "postgres-failover", stage.cluster, "--watch")
+    await stage.bench.until(lambda: stage.world.faults.calls.count("postgres.verify") > 8)
+    stage.world.faults.lift("postgres.verify")
+
+    ran = await stage.failover.end(process)
+
+    assert "tried again: postgres.verify: attempt" in ran.out
+    assert "postgres.verify was made to meet silence" in ran.out
+
+
+async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
+    port = _free_port()
+    policy = {"planned": {"roles": ["DBA"], "window": "PT5M"}}
+    server = await _server(port, tmp_path / "temporal.db")
+    try:
+        async with _served(port, tmp_path, policy) as (failover, cluster):
+            watch = await failover.begin("start", "postgres-failover", cluster, "--by", "omar", "--watch")
+            await _line_with(watch, "failover approve")
+            server.kill()
+            await server.wait()
+            await _line_with(watch, "does not answer")
+            server = await _server(port, tmp_path / "temporal.db")
+            digest = (await failover("status", cluster, "-o", "json")).document["status"]["plan"]["digest"]
+            assert (await failover("approve", cluster, "--by", "dana", "--plan", digest)).code == 0
+            ended = await failover.end(watch)
+    finally:
+        server.kill()
+        await server.wait()
+
+    assert ended.code == 0
+    assert "objective met" in ended.out
+
+
+async def _line_with(process: Process, words: str) -> None:
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while words not in (await process.stdout.readline()).decode():
+            continue
+
+
+@asynccontextmanager
+async def _served(port: int, folder: Path, policy: object) -> AsyncIterator[tuple[Command, str]]:
+    client = await Client.connect(f"127.0.0.1:{port}", data_converter=pydantic_data_converter)
+    async with serving(client, folder, World(), approvals=policy) as bench:
+        yield Command(f"127.0.0.1:{port}", bench.queue), bench.cluster
+
+
+async def _server(port: int, database: Path) -> Process:
+    """Start a server that keeps its runs in ``database``, and wait until it answers."""
+    labels = [part for key in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{key.name}=Keyword")]
+    process = await asyncio.create_subprocess_exec(
+        _TEMPORAL, "server", "start-dev", "--headless", "--port", str(port), "--db-filename", str(database), *labels,
+        stdout=DEVNULL, stderr=DEVNULL,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        while not await _answers(port):
+            await asyncio.sleep(0.1)
+    return process
+
+
+async def _answers(port: int) -> bool:
+    try:
+        client = await Client.connect(f"127.0.0.1:{port}")
+        return await client.service_client.check_health()
+    except RuntimeError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
