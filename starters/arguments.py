@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from starters.answers import Output
+from starters.reporting import Format
 
 Target = Annotated[
     str,
@@ -76,3 +78,45 @@ Role = Annotated[
     ),
 ]
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Stands in the report.", show_default=False)]
+
+AnyTarget = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGET]", help="As for watch; without it everything that is open.", show_default=False),
+]
+OnlyCluster = Annotated[
+    str | None,
+    typer.Argument(metavar="[CLUSTER]", help="Only this cluster. Default: all.", show_default=False),
+]
+RunOption = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]", help="A cluster's name (its last run), a run ID, or WORKFLOW_ID/RUN_ID.", show_default=False
+    ),
+]
+Watch = Annotated[
+    bool | None,
+    typer.Option(
+        "--watch/--no-watch",
+        help="Follow the run to its end (default on a terminal), or return once it is under way.",
+        show_default=False,
+    ),
+]
+HistoryFile = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="PATH", help="Read a kept history.json instead of asking Temporal.", show_default=False),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        metavar="text|markdown|html|json",
+        help="Default: text, or what --write's name says.",
+        show_default=False,
+    ),
+]
+WriteTo = Annotated[
+    Path | None,
+    typer.Option("--write", metavar="FILE", help="Write the report to FILE (.md, .html, .json).", show_default=False),
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")]
+Plans = Annotated[bool, typer.Option("--plans", help="List plan runs too.")]

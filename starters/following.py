@@ -88,7 +88,9 @@ async def _stream(client: Client, watched: Watched) -> None:
     silent_since: datetime | None = None
     while True:
         try:
-            place = Place(watched.place.workflow_id, watched.chronicle.run_id or watched.place.run_id)
+            if not watched.chronicle.run_id:
+                watched.chronicle.run_id = (await watched.place.handle(client).describe()).run_id
+            place = Place(watched.place.workflow_id, watched.chronicle.run_id)
             async for event in place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
                 watched.chronicle.add(event)
                 silent_since, watched.note = None, ""

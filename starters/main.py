@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,7 +18,7 @@ from starters.answers import EXIT_CODES, Exit, Output, respond
 from starters.deciding import Ballot, cancel, decide
 from starters.doctor import doctor
 from starters.history import history
-from starters.reporting import Format, Wanted, report
+from starters.reporting import Wanted, report
 from starters.requests import Typed
 from starters.status import all_open, status_of
 from starters.watching import watch as watching
@@ -74,14 +72,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     member: arg.Member = None,
     by: arg.By = "",
     reason: arg.Reason = "",
-    watch: Annotated[
-        bool | None,
-        typer.Option(
-            "--watch/--no-watch",
-            help="Follow the run to its end (default on a terminal), or return once it is under way.",
-            show_default=False,
-        ),
-    ] = None,
+    watch: arg.Watch = None,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Do it, for real. The policy in the estate file may make it wait for somebody's approval first.
@@ -99,14 +90,7 @@ def watch_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT)
 
 
 @app.command("status", epilog=EXIT_CODES)
-def status_command(
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="[TARGET]", help="As for watch; without it everything that is open.", show_default=False),
-    ] = None,
-    *,
-    output: arg.OutputOption = Output.TEXT,
-) -> None:
+def status_command(target: arg.AnyTarget = None, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Show how a run stands: phase, plan, who is waited for. Exits with 4 while somebody must act."""
     respond(output, status_of(target) if target else all_open())
 
@@ -147,32 +131,11 @@ def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT
 
 @app.command("report", epilog=f"{EXIT_CODES}\n1 also while the run is still going on.")
 def report_command(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]", help="A cluster's name (its last run), a run ID, or WORKFLOW_ID/RUN_ID.", show_default=False
-        ),
-    ] = None,
+    target: arg.RunOption = None,
     *,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file", metavar="PATH", help="Read a kept history.json instead of asking Temporal.", show_default=False
-        ),
-    ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        Format | None,
-        typer.Option(
-            "--format",
-            metavar="text|markdown|html|json",
-            help="Default: text, or what --write's name says.",
-            show_default=False,
-        ),
-    ] = None,
-    write: Annotated[
-        Path | None,
-        typer.Option("--write", metavar="FILE", help="Write the report to FILE (.md, .html, .json).", show_default=False),
-    ] = None,
+    file: arg.HistoryFile = None,
+    format: arg.FormatOption = None,  # noqa: A002 - the option's name
+    write: arg.WriteTo = None,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Tell how a run went: outage and loss as measured, each phase, who agreed, what is left to do."""
@@ -181,12 +144,10 @@ def report_command(
 
 @app.command("history", epilog=EXIT_CODES)
 def history_command(
-    target: Annotated[
-        str | None, typer.Argument(metavar="[TARGET]", help="Only runs of this cluster.", show_default=False)
-    ] = None,
+    target: arg.OnlyCluster = None,
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")] = 20,
-    plans: Annotated[bool, typer.Option("--plans", help="List plan runs too.")] = False,
+    limit: arg.Limit = 20,
+    plans: arg.Plans = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """List past runs: when, who, how they ended, how long they took."""
@@ -194,13 +155,7 @@ def history_command(
 
 
 @app.command("doctor", epilog=EXIT_CODES)
-def doctor_command(
-    cluster: Annotated[
-        str | None, typer.Argument(metavar="[CLUSTER]", help="Only this cluster.", show_default=False)
-    ] = None,
-    *,
-    output: arg.OutputOption = Output.TEXT,
-) -> None:
+def doctor_command(cluster: arg.OnlyCluster = None, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Look for everything that would stop a switch, before you need one. Changes nothing. Exits with 1 on a fault."""
     respond(output, doctor(cluster))
 
@@ -212,20 +167,24 @@ def worker_command() -> None:
 
 
 def add_lab() -> None:
-    """Mount ``failover lab`` where the lab is installed; the product works without it."""
+    """Mount ``failover lab``; the product works without the lab and its packages."""
     try:
-        lab = importlib.import_module("deploy.lab.commands").lab
-    except (ImportError, AttributeError):
-        return
-    app.add_typer(lab, name="lab", help="A real cluster on this machine to practise on: up, break, heal, load, down.")
+        app.add_typer(importlib.import_module("deploy.lab.commands").lab, name="lab")
+    except ImportError as error:
+        missing = error.name or str(error)
 
-
-add_lab()
+        @app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+        def without_lab() -> None:
+            """Practise on a real cluster on this machine. Not installed here."""
+            typer.echo(f"failover: the lab is not installed ({missing} is missing); pip install 'failover[lab]'", err=True)
+            raise typer.Exit(int(Exit.USAGE))
 
 
 def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
+    if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:
+        add_lab()  # takes longer to load than most commands take
     try:
         app()
     except SystemExit as end:

@@ -52,9 +52,10 @@ async def read_run(client: Client, place: Place) -> Chronicle:
         CommandError: there is no such run.
 
     """
-    chronicle = Chronicle(workflow_id=place.workflow_id)
     try:
-        async for event in place.handle(client).fetch_history_events():
+        run_id = (await place.handle(client).describe()).run_id
+        chronicle = Chronicle(workflow_id=place.workflow_id, run_id=run_id)
+        async for event in Place(place.workflow_id, run_id).handle(client).fetch_history_events():
             chronicle.add(event)
     except RPCError as error:
         raise unknown_run(error, place) from error

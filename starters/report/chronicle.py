@@ -66,6 +66,7 @@ class Chronicle:
 
     workflow_id: str = ""
     run_id: str = ""
+    """Give it where it is known: after a reset the first event still names the run that was reset."""
     workflow: str = ""
     asked: dict[str, Any] = field(default_factory=dict)
     """The request as it was sent."""
@@ -107,6 +108,16 @@ class Chronicle:
     def phase(self) -> str:
         """The phase that was entered last; empty before the first worker has touched the run."""
         return self.phases[-1][1] if self.phases else ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run goes on. One that has handed over its report to be kept has ended."""
+        return not self.close and self.report is None
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the run ended."""
+        return self.report.finished_at if self.report else self.closed_at
 
     def steps_named(self, name: str) -> list[Step]:
         """Return the steps of one kind, oldest first."""
@@ -163,7 +174,7 @@ class Chronicle:
         details = getattr(event, f"workflow_execution_{kind}_event_attributes")
         if kind == "started":
             self.started_at, self.workflow = at, details.workflow_type.name
-            self.run_id = details.original_execution_run_id
+            self.run_id = self.run_id or details.original_execution_run_id
             self.workflow_id = details.workflow_id or self.workflow_id
             asked = decode_json(first(details.input))
             self.asked = asked if isinstance(asked, dict) else {}

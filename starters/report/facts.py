@@ -104,30 +104,27 @@ class Facts(Wire):
 
 def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
     """Return what ``chronicle`` tells; a run without a close is judged as of ``now``."""
-    now = now or datetime.now(UTC)
-    report = chronicle.report
+    report, now = chronicle.report, now or datetime.now(UTC)
     known = Known.model_validate(report, from_attributes=True) if report else _known_so_far(chronicle)
-    is_open = not chronicle.close and report is None
-    finished = report.finished_at if report else chronicle.closed_at
     return Facts(
         workflow=chronicle.workflow,
-        workflow_id=chronicle.workflow_id or (report.workflow_id if report else ""),
+        workflow_id=chronicle.workflow_id,
         run_id=chronicle.run_id,
         asked=_asked(chronicle),
-        open=is_open,
-        waits_for_people=is_open and chronicle.phase == Phase.AWAITING_APPROVAL,
+        open=chronicle.is_open,
+        waits_for_people=chronicle.is_open and chronicle.phase == Phase.AWAITING_APPROVAL,
         phase=chronicle.phase,
         outcome=report.outcome if report else None,
         close=chronicle.close,
         reason=report.reason if report else chronicle.failure,
         refusal=report.refusal if report else "",
         started_at=chronicle.started_at or now,
-        finished_at=finished,
+        finished_at=chronicle.finished_at,
         cancel_asked_at=chronicle.cancel_asked,
         roles=_roles(chronicle),
         known=known,
         steps=_steps(chronicle),
-        timing=timing_of(chronicle, finished or now),
+        timing=timing_of(chronicle, chronicle.finished_at or now),
         verdict=verdict_of(chronicle, known.measurement),
     )
 

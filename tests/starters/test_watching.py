@@ -9,7 +9,10 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -45,6 +48,36 @@ async def test_a_killed_watch_leaves_the_run_going(asking: Stage) -> None:
 
     assert (approved.code, watched.code) == (0, 0)
     assert "objective met" in watched.out
+
+
+async def test_a_run_that_was_reset_is_found_under_its_new_id(asking: Stage) -> None:
+    await asking.waits_for_approval()
+    handle = asking.bench.client.get_workflow_handle(f"postgres/{asking.cluster}")
+    old = (await handle.describe()).run_id
+    new = await _reset(asking.bench.client, handle.id, old)
+
+    status = (await asking.failover("status", asking.cluster, "-o", "json")).document
+    cancelled = await asking.failover("cancel", asking.cluster, "-o", "json")
+
+    assert status["run_id"] == new != old
+    assert cancelled.document["outcome"] == "cancelled"
+    assert (await asking.failover("report", f"postgres/{asking.cluster}/{old}", "-o", "json")).document[
+        "close"
+    ] == "terminated"
+
+
+async def _reset(client: Client, workflow_id: str, run_id: str) -> str:
+    """Reset the run to its first task, as a person does in the UI."""
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+            workflow_task_finish_event_id=4,
+            request_id=uuid4().hex,
+            reason="a test",
+        )
+    )
+    return answer.run_id
 
 
 async def test_a_watch_tells_why_a_step_is_tried_again(stage: Stage) -> None:

@@ -1,0 +1,65 @@
+"""``doctor`` in front of a worker that answers with findings made up here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.errors import Refusal, refuse
+from activities.models import DoctorReport, ExamineRequest, Finding, Severity
+from tests.starters.command import Command
+from tests.starters.conftest import command_for
+from workflows.doctor import Doctor
+
+_FINE = Finding(severity=Severity.OK, subject="orders: gate of postgresql-primary-0", message="runs as primary")
+_ODD = Finding(severity=Severity.WARNING, subject="records", message="no directory", remedy="set records")
+_BAD = Finding(
+    severity=Severity.FAULT, subject="orders: Service", message="selector [moved]", remedy="find out who moved it"
+)
+
+
+@activity.defn(name="doctor.examine")
+async def examine(request: ExamineRequest) -> DoctorReport:
+    if request.cluster == "unknown":
+        raise refuse(Refusal.BAD_INPUT, "cluster: the estate does not list 'unknown'; it lists orders")
+    return DoctorReport(findings=(_FINE, _ODD, _BAD) if request.cluster is None else (_FINE, _ODD))
+
+
+@asynccontextmanager
+async def examined(client: Client) -> AsyncIterator[Command]:
+    queue = f"doctor-{uuid4().hex[:8]}"
+    async with Worker(client, task_queue=queue, workflows=[Doctor], activities=[examine]):
+        yield command_for(client, queue)
+
+
+async def test_faults_come_with_their_remedy_and_fail(temporal: Client) -> None:
+    async with examined(temporal) as failover:
+        ran = await failover("doctor")
+
+    assert ran.code == 1
+    assert "orders: Service: selector [moved]" in ran.out
+    assert "→ find out who moved it" in ran.out
+    assert "1 faults, 1 warnings, 1 fine" in ran.out
+
+
+async def test_warnings_alone_do_not_fail(temporal: Client) -> None:
+    async with examined(temporal) as failover:
+        ran = await failover("doctor", "orders", "--output", "json")
+
+    assert ran.code == 0
+    assert [one["severity"] for one in ran.document["findings"]] == ["ok", "warning"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_an_unknown_cluster_is_bad_input(temporal: Client, form: str) -> None:
+    async with examined(temporal) as failover:
+        ran = await failover("doctor", "unknown", "--output", form)
+
+    assert ran.code == 2
+    assert "it lists orders" in ran.out + ran.err
