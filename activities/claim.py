@@ -123,13 +123,18 @@ class ClaimActivities:
 
     @activity.defn(name="postgres.finish")
     async def finish(self, request: FinishRequest) -> None:
-        """Take the mark of an unfinished switch off the record. Repeating it changes nothing more."""
-        run = str(request.switch.run)
+        """Take the mark of an unfinished switch off the record. Repeating it changes nothing more.
+
+        A mark that an earlier run under the same workflow ID left at our epoch is ours too: it was reset to before its
+        claim, and we did what it left.
+        """
+        switch, run = request.switch, request.switch.run
         while True:
-            record = await current_record(self._systems, request.switch.target)
-            if record.unfinished != run:
+            record = await current_record(self._systems, switch.target)
+            inherited = record.unfinished.startswith(f"{run.workflow_id}/") and record.epoch == switch.epoch
+            if record.unfinished != str(run) and not inherited:
                 return
-            await self._write(request.switch.target, record.model_copy(update={"unfinished": "", "run": run}))
+            await self._write(switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))
 
     async def _write(self, target: PostgresTarget, record: Record) -> None:
         """Write if nobody wrote in between; the caller's loop reads again either way."""

@@ -254,6 +254,8 @@ class GiveBackRequest(Wire):
     switch: Switch
     never_sent: bool
     """No promote request of this claim can have left: then a candidate that cannot be reached need not be sealed."""
+    claim_may_come: bool = False
+    """Nobody knows how the claim ended: it may still be on its way and must not succeed any more."""
 
 
 class GaveBack(StrEnum):

@@ -14,7 +14,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.claim import current_record, has_moved, is_ours, routed_record
-from activities.clients.ports import ConflictError, ForbiddenError, GateRefusedError, UnreachableError
+from activities.clients.ports import ForbiddenError, GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
 from activities.models import (
@@ -51,6 +51,7 @@ class UndoActivities:
 
         Raises:
             UnreachableError: retried; the candidate (unless ``never_sent``), the old primary or the API server is silent.
+            ConflictError: retried; somebody wrote the record in between.
 
         """
         switch = request.switch
@@ -64,6 +65,7 @@ class UndoActivities:
                 return _result(GaveBack.CANDIDATE_LEADS, sealed.epoch, f"{candidate} was promoted; going forward")
             record = await self._return_record(switch, record)
         if record.epoch < switch.epoch:
+            await self._bar(request, record)
             return _result(GaveBack.GIVEN_BACK, record.epoch, "nothing had been claimed")
         if record.leader != old or record.intent is not None or record.run != str(switch.run):
             return _result(GaveBack.TAKEN_OVER, record.epoch, f"{record.run} has written the record since")
@@ -88,14 +90,19 @@ class UndoActivities:
                 else:
                     raise
 
+    async def _bar(self, request: GiveBackRequest, record: Record) -> None:
+        """Take the claim's epoch away if the claim may still come: it then finds a record that is not as planned."""
+        switch = request.switch
+        if request.claim_may_come and record.leader == switch.plan.primary and record.intent is None:
+            await self._write(switch, record.model_copy(update={"epoch": switch.epoch, "run": str(switch.run)}))
+
     async def _return_record(self, switch: Switch, record: Record) -> Record:
         wanted = record.model_copy(update={"epoch": switch.epoch + 1, "intent": None, "run": str(switch.run)})
-        try:
-            return await self._systems.kubernetes.write_record(
-                switch.target.region, switch.target.cluster.write_service, wanted
-            )
-        except ConflictError:
-            return await current_record(self._systems, switch.target)
+        return await self._write(switch, wanted)
+
+    async def _write(self, switch: Switch, record: Record) -> Record:
+        """Write the record; a conflict is retried as a whole step, since everything must be looked at again."""
+        return await self._systems.kubernetes.write_record(switch.target.region, switch.target.cluster.write_service, record)
 
     async def _unfence(self, switch: Switch, epoch: int) -> None:
         try:
@@ -141,9 +148,7 @@ class UndoActivities:
             return Settlement(settled=Settled.UNDONE, run=owner, message=f"undid {owner}: {result.message}")
         record = await current_record(self._systems, left.target)
         if is_ours(record, left):
-            await self._systems.kubernetes.write_record(
-                left.target.region, left.target.cluster.write_service, routed_record(record, left, result.epoch)
-            )
+            await self._write(left, routed_record(record, left, result.epoch))
         return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"finished {owner}: {result.message}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception  # noqa: A004
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
@@ -28,13 +28,28 @@ class Summary(Wire):
 
 def cause_of(error: BaseException) -> tuple[str, str]:
     """Return (refusal or error type, sentence) of what lies behind ``error``."""
-    while isinstance(error, ActivityError) and error.cause is not None:
-        error = error.cause
-    if is_cancelled_exception(error):
+    step, behind = "", error
+    while isinstance(behind, ActivityError | TimeoutError) and behind.cause is not None:
+        step = behind.activity_type if isinstance(behind, ActivityError) else step
+        behind = behind.cause
+    if was_cancelled(behind):
         return "Cancelled", "cancelled"
-    if isinstance(error, ApplicationError):
-        return error.type or "Error", error.message
-    return type(error).__name__, str(error) or type(error).__name__
+    if isinstance(behind, ApplicationError):
+        return behind.type or "Error", behind.message
+    if isinstance(behind, TimeoutError):
+        return Refusal.UNREACHABLE.value, f"{step}: no worker finished it in time"
+    return type(behind).__name__, str(behind) or type(behind).__name__
+
+
+def was_cancelled(error: BaseException) -> bool:
+    """Whether ``error`` is the answer to a cancel.
+
+    A step whose worker is frozen does not hear of the cancel and runs into its heartbeat timeout instead.
+    """
+    if is_cancelled_exception(error):
+        return True
+    behind = error.cause if isinstance(error, ActivityError) else error
+    return isinstance(behind, TimeoutError) and behind.cause is None and workflow.cancellation_reason() is not None
 
 
 async def close_badly(journal: Journal, error: BaseException) -> None:
@@ -57,13 +72,13 @@ def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
         return Outcome.ROLLBACK_INCOMPLETE
     if journal.facts.get("undone"):
         return Outcome.ROLLED_BACK
-    return Outcome.CANCELLED if is_cancelled_exception(error) else Outcome.REFUSED
+    return Outcome.CANCELLED if was_cancelled(error) else Outcome.REFUSED
 
 
 def last_word(journal: Journal, error: BaseException) -> BaseException:
     """Return what the workflow ends with: Canceled after a cancel that was honoured, else Failed with a sentence."""
     kind, _ = cause_of(error)
-    if is_cancelled_exception(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
+    if was_cancelled(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
         return asyncio.CancelledError(journal.explanation)
     names = {
         Outcome.ROLLED_BACK: Refusal.ROLLED_BACK,

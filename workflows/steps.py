@@ -120,11 +120,11 @@ async def promote(switch: Switch, end_lsn: str | None) -> Promoted:
     )
 
 
-async def give_back(switch: Switch, *, never_sent: bool) -> GiveBackResult:
+async def give_back(switch: Switch, *, never_sent: bool, claim_may_come: bool = False) -> GiveBackResult:
     """Undo claim and fence, or learn that the candidate leads."""
     return await workflow.execute_activity_method(
         UndoActivities.give_back,
-        GiveBackRequest(switch=switch, never_sent=never_sent),
+        GiveBackRequest(switch=switch, never_sent=never_sent, claim_may_come=claim_may_come),
         summary=f"undo: give writes back to {switch.plan.primary}",
         **(COMPENSATE if never_sent else FORWARD),
     )

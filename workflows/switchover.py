@@ -11,11 +11,11 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models import GaveBack, Measurement, Switch
+    from activities.models import GaveBack, Measurement, Settled, Switch
     from workflows import steps
     from workflows.endings import cause_of
     from workflows.journal import Journal
@@ -84,8 +84,9 @@ class Switchover:
             journal.enter(Phase.UNDOING, cause_of(error)[1])
         # After a reset the claim belongs to an earlier run, whose promote may still be on its way.
         never_sent = not promote_sent and switch.run.run_id == workflow.info().run_id
+        unknown = "epoch" not in journal.facts and not isinstance(_behind(error), ApplicationError)
         try:
-            result = await steps.give_back(switch, never_sent=never_sent)
+            result = await steps.give_back(switch, never_sent=never_sent, claim_may_come=unknown)
         except FailureError as failure:
             kind = Refusal.STRANDED if promote_sent else Refusal.ROLLBACK_INCOMPLETE
             journal.left_to_do = (f"give writes back to {switch.plan.primary} (start the same run again)",)
@@ -94,9 +95,28 @@ class Switchover:
             journal.left_to_do = self._all_that_follows()
             return result.epoch
         journal.left_to_do = ()
+        if result.outcome is GaveBack.TAKEN_OVER:
+            return await self._settle_earlier_run(error)
         if result.outcome is GaveBack.GIVEN_BACK and result.epoch > switch.epoch:
             journal.facts["undone"] = (result.message,)
         raise error
+
+    async def _settle_earlier_run(self, error: BaseException) -> int:
+        """Settle what an earlier run under this lock left after we had looked: this run was reset to before its claim."""
+        journal = self._journal
+        try:
+            settlement = await steps.settle(self._switch.target)
+        except FailureError:
+            raise error from None
+        if settlement.settled is not Settled.NOTHING:
+            journal.facts["settlement"] = settlement
+        if settlement.settled is Settled.UNDONE:
+            journal.facts["undone"] = (settlement.message,)
+        if settlement.switch is None:
+            raise error
+        self._switch = settlement.switch
+        journal.left_to_do = self._all_that_follows()
+        return self._switch.epoch
 
     async def _move_route(self, epoch: int) -> None:
         journal = self._journal
@@ -122,6 +142,7 @@ class Switchover:
         journal.facts["redundancy"] = await rejoining
         self._done("redundancy")
         await steps.finish(switch)
+        self._done("finish")
         if journal.left_to_do:
             raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
 
@@ -160,8 +181,13 @@ class Switchover:
             f"verify: a write reaches {plan.candidate}",
             "reconnect: applications",
             f"redundancy: {plan.primary} follows {plan.candidate}",
+            "finish: take the mark of an unfinished switch off the record",
         )
 
     def _done(self, step: str) -> None:
         journal = self._journal
         journal.left_to_do = tuple(left for left in journal.left_to_do if not left.startswith(f"{step}:"))
+
+
+def _behind(error: BaseException) -> BaseException | None:
+    return error.cause if isinstance(error, ActivityError) else error

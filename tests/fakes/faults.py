@@ -16,34 +16,44 @@ from activities.errors import Refusal, refuse
 class Fault(StrEnum):
     """What goes wrong, once."""
 
-    REFUSED = "refused before it acts"
-    FORBIDDEN = "the API server says that we may not"
-    SILENT = "silence, nothing done"
-    UNREPORTED = "done, then silence"
-    HANGS = "hangs before it acts, until cancelled or released"
-    OUTLIVES = "done, then goes on until released, however often it is cancelled"
+    REFUSED = "refused"
+    """Answers no, before it acts."""
+    FORBIDDEN = "forbidden"
+    """The API server says that we may not."""
+    SILENT = "silent"
+    """Nobody answers, nothing was done."""
+    UNREPORTED = "unreported"
+    """It is done, and nobody answers."""
+    HANGS = "hangs"
+    """Does nothing until it is cancelled; acts when released."""
+    FROZEN = "frozen"
+    """As HANGS, but a cancel does not reach it."""
+    OUTLIVES = "outlives"
+    """It is done and goes on until released, however often it is cancelled."""
 
 
 @dataclass
-class _Ordered:
+class Ordered:
+    """One ordered fault: ``reached`` when it strikes, ``over`` when what it struck has ended."""
+
     fault: Fault
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
-    cancelled: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Faults:
     """The faults of one test; each strikes the first time its name comes up, or every time if ``for_ever``."""
 
     def __init__(self) -> None:
-        self._ordered: dict[str, _Ordered] = {}
+        self._ordered: dict[str, Ordered] = {}
         self._for_ever: set[str] = set()
-        self._held: list[_Ordered] = []
+        self._held: list[Ordered] = []
         self.calls: list[str] = []
 
-    def order(self, name: str, fault: Fault, *, for_ever: bool = False) -> _Ordered:
+    def order(self, name: str, fault: Fault, *, for_ever: bool = False) -> Ordered:
         """Let ``name`` go wrong; return what to wait for."""
-        ordered = self._ordered[name] = _Ordered(fault)
+        ordered = self._ordered[name] = Ordered(fault)
         self._held.append(ordered)
         if for_ever:
             self._for_ever.add(name)
@@ -66,12 +76,15 @@ class Faults:
         if ordered is None:
             yield
             return
-        await _before(ordered, name)
-        yield
-        await _after(ordered, name)
+        try:
+            await _before(ordered, name)
+            yield
+            await _after(ordered, name)
+        finally:
+            ordered.over.set()
 
 
-async def _before(ordered: _Ordered, name: str) -> None:
+async def _before(ordered: Ordered, name: str) -> None:
     if ordered.fault in {Fault.UNREPORTED, Fault.OUTLIVES}:
         return
     ordered.reached.set()
@@ -81,19 +94,22 @@ async def _before(ordered: _Ordered, name: str) -> None:
         raise ForbiddenError(f"{name} in namespace aiagent-prod: forbidden")
     if ordered.fault is Fault.SILENT:
         raise UnreachableError(f"{name} was made to meet silence")
-    try:
+    if ordered.fault is Fault.FROZEN:
+        await _until_released(ordered)
+    else:
         await ordered.released.wait()
-    except asyncio.CancelledError:
-        ordered.cancelled = True
-        raise
 
 
-async def _after(ordered: _Ordered, name: str) -> None:
+async def _after(ordered: Ordered, name: str) -> None:
     if ordered.fault is Fault.UNREPORTED:
         ordered.reached.set()
         raise UnreachableError(f"{name} was made to act and not to report")
     if ordered.fault is Fault.OUTLIVES:
         ordered.reached.set()
-        while not ordered.released.is_set():
-            with contextlib.suppress(asyncio.CancelledError):
-                await ordered.released.wait()
+        await _until_released(ordered)
+
+
+async def _until_released(ordered: Ordered) -> None:
+    while not ordered.released.is_set():
+        with contextlib.suppress(asyncio.CancelledError):
+            await ordered.released.wait()

@@ -38,26 +38,28 @@ from workflows.postgres_failover import PostgresFailover
 from workflows.postgres_rejoin import PostgresRejoin
 
 _LONGEST = timedelta(seconds=90)
+WITHOUT_BEAT = "without heartbeat: "
+"""Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
 Handle = WorkflowHandle[Any, Any]
 
 
 class FaultyStep(Interceptor):
     """Lets a whole step go wrong, by its registered name."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(self, faults: Faults, prefix: str = "") -> None:
+        self._faults, self._prefix = faults, prefix
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
-        return _Around(next, self._faults)
+        return _Around(next, self._faults, self._prefix)
 
 
 class _Around(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, faults: Faults) -> None:
+    def __init__(self, following: ActivityInboundInterceptor, faults: Faults, prefix: str) -> None:
         super().__init__(following)
-        self._faults = faults
+        self._faults, self._prefix = faults, prefix
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
-        async with self._faults.around(activity.info().activity_type):
+        async with self._faults.around(self._prefix + activity.info().activity_type):
             return await super().execute_activity(input)
 
 
@@ -121,7 +123,7 @@ class Bench:
 
     async def until(self, holds: Callable[[], Awaitable[bool] | bool]) -> None:
         """Wait until ``holds`` does."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(15):
             while True:
                 answer = holds()
                 if answer if isinstance(answer, bool) else await answer:
@@ -135,6 +137,29 @@ class Bench:
 
     async def _is_in(self, handle: Handle, phase: str) -> bool:
         return (await self.status(handle)).phase == phase
+
+    async def until_consistent(self) -> None:
+        """Wait until one server takes writes, the record says so and nothing unfinished is left; say what is not so."""
+        try:
+            await self.until(lambda: not self.flaws)
+        except TimeoutError:
+            pytest.fail(f"the cluster is not consistent: {self.flaws}; record {self.world.record}")
+
+    @property
+    def flaws(self) -> list[str]:
+        """What is wrong with the cluster."""
+        world, record = self.world, self.world.record
+        followers = [one.name for one in world.standbys_of(world.members[record.leader])]
+        checks = {
+            f"{world.writers} take writes, the record names {record.leader}": world.writers == [record.leader],
+            f"the selector names {record.selector}": record.selector == record.leader,
+            f"intent {record.intent}": record.intent is None,
+            f"unfinished {record.unfinished}": not record.unfinished,
+            f"followers {followers}": len(followers) == len(world.members) - 1,
+            f"sync {record.sync}": bool(record.sync_members),
+            "fenced": all(one.state.fenced_at is None for one in world.members.values()),
+        }
+        return [flaw for flaw, holds in checks.items() if not holds]
 
     async def until_cancel_is_known(self, handle: Handle) -> None:
         """Wait until the workflow itself has been told of the cancel."""
@@ -181,7 +206,7 @@ def make_worker(client: Client, queue: str, world: World, estate: Path) -> Worke
         task_queue=queue,
         workflows=[PostgresFailover, PostgresRejoin],
         activities=[method for owner in owners for method in _steps_of(owner)],
-        interceptors=[Heartbeat(), FaultyStep(world.faults)],
+        interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
     )
@@ -192,6 +217,12 @@ def _steps_of(owner: object) -> list[Callable[..., Any]]:
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
 
 
+async def _end_all(bench: Bench) -> None:
+    for handle in bench.started:
+        if (await handle.describe()).close_time is None:
+            await handle.terminate("the test is over")
+
+
 @asynccontextmanager
 async def serving(client: Client, folder: Path, world: World, *, live: bool = True, **estate: Any) -> AsyncIterator[Bench]:
     """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves."""
@@ -200,10 +231,11 @@ async def serving(client: Client, folder: Path, world: World, *, live: bool = Tr
     write_estate(path, cluster, **{"members": list(world.members), **estate})
     bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
     async with world.living() if live else nullcontext(), make_worker(client, bench.queue, world, path):
-        yield bench
-        for handle in bench.started:
-            if (await handle.describe()).close_time is None:
-                await handle.terminate("the test is over")
+        try:
+            yield bench
+        finally:
+            world.faults.release()
+            await _end_all(bench)
     assert world.violations == []
     leader = world.members.get(world.record.leader) if world.readable else None
     assert leader is None or not leader.rows or world.acknowledged <= leader.rows, "acknowledged rows are lost"

@@ -1,0 +1,101 @@
+"""A run that was terminated, reset or frozen in any step: the next one settles what it left."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client
+
+from tests.fakes.faults import Fault
+from tests.workflows.bench import WITHOUT_BEAT, Bench, Handle
+from tests.workflows.test_interruptions import STEPS
+
+MUTATING = (
+    "postgres.claim", "postgres.checkpoint", "postgres.fence", "postgres.promote", "postgres.route",
+    "kubernetes.reconnect", "postgres.finish",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [Fault.HANGS, Fault.OUTLIVES])
+@pytest.mark.parametrize("step", [step for step in STEPS if step != "postgres.measure"])
+async def test_terminated_in_a_step_and_started_again(bench: Bench, step: str, fault: Fault) -> None:
+    ordered = bench.world.faults.order(step, fault)
+    handle = await bench.switch()
+    await ordered.reached.wait()
+    await handle.terminate("by hand")
+    again = await bench.switch()
+    assert await bench.ending(again) == "completed"
+    await bench.until_consistent()
+    ordered.released.set()
+    await ordered.over.wait()
+    await bench.until_consistent()
+
+
+@pytest.mark.parametrize("step", MUTATING)
+async def test_a_frozen_worker_that_wakes_up_changes_nothing(bench: Bench, step: str) -> None:
+    frozen = bench.world.faults.order(WITHOUT_BEAT + step, Fault.FROZEN)
+    handle = await bench.switch()
+    await frozen.reached.wait()
+    await handle.terminate("its worker is frozen")
+    assert await bench.ending(await bench.switch()) == "completed"
+    await bench.until_consistent()
+    before = bench.world.snapshot
+    frozen.released.set()
+    await frozen.over.wait()
+    await bench.until_consistent()
+    assert bench.world.snapshot == before
+
+
+@pytest.mark.parametrize("step", ["postgres.claim", "postgres.checkpoint", "postgres.fence"])
+async def test_a_frozen_worker_that_wakes_up_after_a_cancel_changes_nothing(bench: Bench, step: str) -> None:
+    frozen = bench.world.faults.order(WITHOUT_BEAT + step, Fault.FROZEN)
+    handle = await bench.switch()
+    await frozen.reached.wait()
+    await handle.cancel()
+    assert await bench.ending(handle) == "cancelled"
+    await bench.until_consistent()
+    before = bench.world.snapshot
+    frozen.released.set()
+    await frozen.over.wait()
+    assert bench.world.snapshot == before
+
+
+@pytest.mark.parametrize("step", [*MUTATING, "postgres.verify"])
+@pytest.mark.parametrize("back_to", ["first task", "the claim", "last task"])
+async def test_reset_in_a_step(temporal: Client, bench: Bench, step: str, back_to: str) -> None:
+    ordered = bench.world.faults.order(step, Fault.HANGS)
+    handle = await bench.switch()
+    await ordered.reached.wait()
+    again = await _reset(temporal, handle, await _task(handle, back_to))
+    ending = await bench.ending(again)
+    assert ending in {"completed", "RolledBack"}
+    await bench.until_consistent()
+
+
+async def _task(handle: Handle, which: str) -> int:
+    """Return the event that ``which`` workflow task ended with."""
+    tasks, last = [], 0
+    async for event in handle.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            tasks.append(event.event_id)
+        scheduled = event.activity_task_scheduled_event_attributes.activity_type.name
+        if scheduled == "postgres.claim" and which == "the claim":
+            last = tasks[-1]
+    return {"first task": tasks[0], "last task": tasks[-1], "the claim": last}[which]
+
+
+async def _reset(client: Client, handle: Handle, task: int) -> Handle:
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id),
+            reason="by hand",
+            workflow_task_finish_event_id=task,
+            request_id=str(uuid4()),
+        )
+    )
+    return client.get_workflow_handle(handle.id, run_id=answer.run_id)
