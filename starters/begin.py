@@ -26,7 +26,7 @@ from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place
 from starters.watching import watch_run
 from workers.connection import connect
-from workflows.models import FailoverRequest, RejoinRequest, Run
+from workflows.models import TASK_TIMEOUT, FailoverRequest, RejoinRequest, Run
 
 _PLAN_AT_MOST = timedelta(minutes=5)
 _FIRST_WORDS_WITHIN_SECONDS = 5.0
@@ -81,6 +81,7 @@ async def _begin(client: Client, typed: Typed, request: FailoverRequest | Rejoin
             id=own_id,
             task_queue=task_queue(),
             id_conflict_policy=policy,
+            task_timeout=TASK_TIMEOUT,
             execution_timeout=_PLAN_AT_MOST if is_plan else None,
             static_summary=f"{request.run.value}: {request.reason or 'no reason given'}"[:200],
         )

@@ -5,7 +5,7 @@ Requests refuse unknown keys: a misspelt ``mode`` must not become a default at t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,6 +16,9 @@ from gate.record import Mode
 from workflows.phases import Phase
 
 TASK_QUEUE = "failover"
+TASK_TIMEOUT = timedelta(seconds=2)
+"""How long a worker may think about one step of a workflow: one that dies meanwhile holds the run up for as long.
+Starters pass it; a run started in the Temporal UI gets the server's default (10 s unless its configuration says less)."""
 
 
 class Run(StrEnum):

@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 from deploy.lab.names import Lab
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
-from workflows.models import TASK_QUEUE, Decision, Status, lock_id
+from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id
 from workflows.postgres_failover import PostgresFailover
 
 CLUSTER = "orders"
@@ -29,7 +29,9 @@ async def connect(lab: Lab) -> Client:
 async def start(client: Client, **request: str) -> Handle:
     """Start a real planned failover unless ``request`` says otherwise; nothing is approved yet."""
     asked = {"cluster": CLUSTER, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab", **request}
-    return await client.start_workflow("postgres-failover", asked, id=lock_id(CLUSTER), task_queue=TASK_QUEUE)
+    return await client.start_workflow(
+        "postgres-failover", asked, id=lock_id(CLUSTER), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+    )
 
 
 async def approve(handle: Handle, *, within: float = 30) -> Status:
