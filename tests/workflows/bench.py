@@ -121,18 +121,18 @@ class Bench:
         """Ask the run how it stands."""
         return Status.model_validate(await handle.query("status"))
 
-    async def until(self, holds: Callable[[], Awaitable[bool] | bool]) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool] | bool], seconds: float = 15) -> None:
         """Wait until ``holds`` does."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(seconds):
             while True:
                 answer = holds()
                 if answer if isinstance(answer, bool) else await answer:
                     return
                 await asyncio.sleep(0.02)
 
-    async def until_phase(self, handle: Handle, phase: str) -> Status:
+    async def until_phase(self, handle: Handle, phase: str, seconds: float = 15) -> Status:
         """Wait until the run is in ``phase``."""
-        await self.until(lambda: self._is_in(handle, phase))
+        await self.until(lambda: self._is_in(handle, phase), seconds)
         return await self.status(handle)
 
     async def _is_in(self, handle: Handle, phase: str) -> bool:
