@@ -87,11 +87,16 @@ class MeasureActivities:
 
     @activity.defn(name="postgres.measure")
     async def measure(self, request: MeasureRequest) -> Measurement:
-        """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended."""
+        """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended.
+
+        A worker that is shut down gives the step back: it goes on elsewhere, since the run still wants its answer.
+        """
         tally, run = _resume(), str(request.run)
         try:
             await self._write_for_ever(request, tally, run)
         except asyncio.CancelledError:
+            if not _is_asked_to_end():
+                raise
             return await self._conclude(request, tally, run)
 
     async def _write_for_ever(self, request: MeasureRequest, tally: Tally, run: str) -> NoReturn:
@@ -122,6 +127,12 @@ class MeasureActivities:
         except (TimeoutError, UnreachableError, WriteFailedError) as error:
             notes.append(f"loss could not be checked: {error or 'no answer'}")
         return tally.result(lost, "; ".join(notes))
+
+
+def _is_asked_to_end() -> bool:
+    """Whether the run ended the measurement, and not the worker or the server this attempt of it."""
+    why = activity.cancellation_details()
+    return why is None or why.cancel_requested or why.not_found
 
 
 def _resume() -> Tally:

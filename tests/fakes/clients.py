@@ -132,6 +132,7 @@ class FakeGates:
             self.world.touch(f"rejoin {member}")
             hand = self._hand(member)
             hand.accept(epoch)
+            self.world.members[member].streams = True
             return hand.status()
 
 

@@ -79,6 +79,16 @@ class Bench:
         """The workflow ID that changes the cluster."""
         return f"postgres/{self.cluster}"
 
+    def start_worker(self, **options: Any) -> None:
+        """Let a new worker serve the cluster."""
+        self._worker = make_worker(self.client, self.queue, self.world, self.estate, **options)
+        self._working = asyncio.create_task(self._worker.run())
+
+    async def stop_worker(self) -> None:
+        """Let the worker go; what it was doing is given back."""
+        await self._worker.shutdown()
+        await self._working
+
     async def start(self, *args: Any, workflow: str = "postgres-failover", id: str | None = None) -> Handle:  # noqa: A002
         """Start a workflow with exactly ``args``."""
         handle: Handle = await self.client.start_workflow(
@@ -192,7 +202,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
-def make_worker(client: Client, queue: str, world: World, estate: Path) -> Worker:
+def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
     """Return a worker whose steps act on ``world``."""
     systems = systems_of(world)
     with_systems = (
@@ -209,6 +219,7 @@ def make_worker(client: Client, queue: str, world: World, estate: Path) -> Worke
         interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+        **options,
     )
 
 
@@ -230,12 +241,14 @@ async def serving(client: Client, folder: Path, world: World, *, live: bool = Tr
     path = folder / "estate.yaml"
     write_estate(path, cluster, **{"members": list(world.members), **estate})
     bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
-    async with world.living() if live else nullcontext(), make_worker(client, bench.queue, world, path):
+    async with world.living() if live else nullcontext():
+        bench.start_worker()
         try:
             yield bench
         finally:
             world.faults.release()
             await _end_all(bench)
+            await bench.stop_worker()
     assert world.violations == []
     leader = world.members.get(world.record.leader) if world.readable else None
     assert leader is None or not leader.rows or world.acknowledged <= leader.rows, "acknowledged rows are lost"

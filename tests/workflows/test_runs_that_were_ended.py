@@ -64,8 +64,14 @@ async def test_a_frozen_worker_that_wakes_up_after_a_cancel_changes_nothing(benc
     assert bench.world.snapshot == before
 
 
-@pytest.mark.parametrize("step", [*MUTATING, "postgres.verify"])
-@pytest.mark.parametrize("back_to", ["first task", "the claim", "last task"])
+@pytest.mark.parametrize(
+    ("step", "back_to"),
+    [
+        *((step, back_to) for back_to in ("the claim", "last task") for step in (*MUTATING, "postgres.verify")),
+        ("postgres.fence", "first task"),
+        ("postgres.route", "first task"),
+    ],
+)
 async def test_reset_in_a_step(temporal: Client, bench: Bench, step: str, back_to: str) -> None:
     ordered = bench.world.faults.order(step, Fault.HANGS)
     handle = await bench.switch()

@@ -10,8 +10,8 @@ from tests.fakes.world import A, B
 from tests.workflows.bench import Bench
 
 MUTATING_CALLS = (
-    "kubernetes.write_record", "gates.checkpoint", "gates.fence", "gates.seal", "gates.unfence", "gates.promote",
-    "kubernetes.restart_deployment", "kubernetes.endpoints", "postgres.verify_write",
+    "kubernetes.write_record", "gates.checkpoint", "gates.fence", "gates.promote", "kubernetes.restart_deployment",
+    "postgres.verify_write",
 )  # fmt: skip
 
 
