@@ -36,7 +36,8 @@ def load_estate(path: Path) -> Estate:
     try:
         return Estate.model_validate(content)
     except ValidationError as error:
-        faults = error.errors()
+        # A misspelt key is also a missing one; the misspelling is what helps.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise EstateError(f"estate {path}: {_sentence(faults[0], tree)}{more}") from error
 

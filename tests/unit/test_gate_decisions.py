@@ -1,0 +1,192 @@
+"""What a gate may decide, whatever it is told: doubt means waiting."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.api import GateStatus, Role, ServerState
+from gate.decide import Action, Decision, Local, Outside, decide, fence_stands
+from gate.record import Intent, Mode, Record
+from gate.state import State
+
+ME, B, C = "pg-a", "pg-b", "pg-c"
+MEMBERS = (ME, B, C)
+LEADING = {Action.START_LEADER, Action.PROMOTE_SELF}
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+_names = st.sampled_from(MEMBERS)
+_epochs = st.integers(1, 4)
+_intents = st.none() | st.builds(Intent, candidate=_names, mode=st.sampled_from(Mode), run=st.just("x/1"))
+_records = st.builds(Record, leader=_names, epoch=_epochs, intent=_intents)
+
+
+@st.composite
+def _locals(draw: st.DrawFn) -> Local:
+    server = draw(st.sampled_from(ServerState))
+    state = State(epoch=4, fenced_at=draw(st.none() | _epochs), promoted_at=draw(st.none() | _epochs))
+    return Local(
+        member=draw(_names),
+        members=MEMBERS,
+        state=state,
+        server=server,
+        role=draw(st.sampled_from(Role)) if server is ServerState.RUNNING else None,
+        empty=server is ServerState.STOPPED and draw(st.booleans()),
+        standby_signal=draw(st.booleans()),
+        timeline=draw(st.integers(1, 3)),
+        following=draw(st.just("") | _names),
+    )
+
+
+def _peer(name: str, **changes: Any) -> GateStatus:
+    usual: dict[str, Any] = {
+        "member": name, "at": NOW, "epoch": 1, "server": ServerState.STOPPED, "doing": "waits", "ready": False
+    }  # fmt: skip
+    return GateStatus.model_validate({**usual, **changes})
+
+
+_peers = st.fixed_dictionaries(
+    {
+        name: st.none() | st.builds(_peer, st.just(name), role=st.none() | st.sampled_from(Role),
+                                    timeline=st.none() | st.integers(1, 3), empty=st.booleans())
+        for name in MEMBERS
+    }
+)  # fmt: skip
+
+
+@st.composite
+def _situations(draw: st.DrawFn) -> tuple[Local, Outside]:
+    local = draw(_locals())
+    peers = {name: status for name, status in draw(_peers).items() if name != local.member}
+    answers = draw(st.booleans())
+    record = draw(st.none() | _records) if answers else None
+    return local, Outside(api_answers=answers, record=record, mirror=draw(st.booleans()), peers=peers)
+
+
+@settings(max_examples=600)
+@given(_situations())
+def test_leads_only_when_a_fresh_record_names_it_and_nothing_speaks_against_it(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    if decide(local, outside).action not in LEADING:
+        return
+    record = outside.record
+    assert outside.api_answers
+    assert record is not None
+    assert record.leader == local.member
+    assert record.intent is None or record.intent.candidate == local.member
+    assert not fence_stands(local.state, local.member, record)
+    assert not local.empty
+    later = [
+        one for one in outside.peers.values() if one and one.role is Role.PRIMARY and (one.timeline or 0) > local.timeline
+    ]
+    assert later == []
+
+
+@settings(max_examples=600)
+@given(_situations())
+def test_sets_a_cluster_up_only_where_nobody_ever_had_one(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    if decide(local, outside).action is not Action.BOOTSTRAP:
+        return
+    assert (outside.api_answers, outside.record, outside.mirror, local.empty) == (True, None, False, True)
+    assert local.member == MEMBERS[0]
+    assert all(status is not None and status.empty for status in outside.peers.values())
+
+
+@settings(max_examples=600)
+@given(_situations())
+def test_never_runs_behind_a_fence(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    if fence_stands(local.state, local.member, outside.record if outside.api_answers else None):
+        wanted = Action.WAIT if local.server is ServerState.STOPPED else Action.STOP
+        assert decide(local, outside).action is wanted
+
+
+@settings(max_examples=600)
+@given(_situations())
+def test_without_the_api_server_a_running_server_goes_on_and_a_stopped_one_never_leads(
+    situation: tuple[Local, Outside],
+) -> None:
+    local, outside = situation
+    if outside.api_answers or local.state.fenced_at is not None:
+        return
+    allowed = {Action.WAIT, Action.START_STANDBY} if local.server is ServerState.STOPPED else {Action.KEEP}
+    assert decide(local, outside).action in allowed
+
+
+@settings(max_examples=600)
+@given(_situations())
+def test_a_primary_that_the_record_does_not_name_stops_unless_it_was_just_promoted(
+    situation: tuple[Local, Outside],
+) -> None:
+    local, outside = situation
+    record = outside.record
+    if local.role is not Role.PRIMARY or record is None or record.leader == local.member or local.state.fenced_at:
+        return
+    claimed = record.intent is not None and record.intent.candidate == local.member
+    promoted = claimed and local.state.promoted_at == record.epoch
+    assert decide(local, outside).action is (Action.KEEP if promoted else Action.STOP)
+
+
+@given(_records, st.integers(1, 4), _names)
+def test_a_fence_ends_only_when_a_record_without_intent_has_moved_on(record: Record, fenced_at: int, member: str) -> None:
+    stands = fence_stands(State(fenced_at=fenced_at), member, record)
+    if record.intent is not None or record.epoch < fenced_at:
+        assert stands
+    if record.leader == member and record.epoch <= fenced_at:
+        assert stands
+    assert fence_stands(State(fenced_at=fenced_at), member, None)
+
+
+def _decide(
+    *, record: Record | None, api_answers: bool = True, peers: dict[str, Any] | None = None, **mine: Any
+) -> Decision:
+    usual: dict[str, Any] = {
+        "member": ME, "members": MEMBERS, "state": State(), "server": ServerState.RUNNING, "role": Role.PRIMARY,
+        "empty": False, "standby_signal": False, "timeline": 1, "following": "",
+    }  # fmt: skip
+    outside = Outside(api_answers=api_answers, record=record, mirror=True, peers=peers or {})
+    return decide(Local(**{**usual, **mine}), outside)
+
+
+def test_the_named_leader_starts_where_it_stopped() -> None:
+    decision = _decide(record=Record(leader=ME, epoch=1), server=ServerState.STOPPED, role=None)
+    assert decision.action is Action.START_LEADER
+
+
+def test_the_named_leader_with_an_empty_directory_waits_and_says_so() -> None:
+    decision = _decide(record=Record(leader=ME, epoch=1), server=ServerState.STOPPED, role=None, empty=True)
+    assert (decision.action, "NO DATA" in decision.reason) == (Action.WAIT, True)
+
+
+def test_a_planned_claim_leaves_the_primary_alone_and_a_forced_one_stops_it() -> None:
+    for mode, action in ((Mode.PLANNED, Action.KEEP), (Mode.FORCED, Action.STOP)):
+        intent = Intent(candidate=B, mode=mode, run="x/1")
+        assert _decide(record=Record(leader=ME, epoch=2, intent=intent)).action is action
+
+
+def test_a_former_primary_rejoins_and_a_standby_starts() -> None:
+    for signal, action in ((False, Action.REJOIN), (True, Action.START_STANDBY)):
+        decision = _decide(record=Record(leader=B, epoch=2), server=ServerState.STOPPED, role=None, standby_signal=signal)
+        assert (decision.action, decision.leader) == (action, B)
+
+
+def test_a_gate_without_data_copies_the_leader() -> None:
+    decision = _decide(record=Record(leader=B, epoch=2), server=ServerState.STOPPED, role=None, empty=True)
+    assert (decision.action, decision.leader) == (Action.BASE_BACKUP, B)
+
+
+def test_without_api_server_one_leading_peer_is_followed_and_two_are_not() -> None:
+    down = {"server": ServerState.STOPPED, "role": None, "standby_signal": True}
+    one = {B: _peer(B, role=Role.PRIMARY, timeline=1)}
+    two = {**one, C: _peer(C, role=Role.PRIMARY, timeline=2)}
+    assert _decide(record=None, api_answers=False, peers=one, **down).action is Action.START_STANDBY
+    assert _decide(record=None, api_answers=False, peers=two, **down).action is Action.WAIT
+
+
+def test_data_without_a_record_waits_for_a_person() -> None:
+    decision = _decide(record=None, server=ServerState.STOPPED, role=None)
+    assert (decision.action, "a person" in decision.reason) == (Action.WAIT, True)
