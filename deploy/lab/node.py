@@ -25,8 +25,9 @@ _IMAGES = ("userland.tar", "pause.tar")
 
 
 def in_node(holder: int, *command: str) -> list[str]:
-    """Return ``command`` as it must be run to be inside the node."""
-    return ["nsenter", f"--target={holder}", "--net", "--mount", "--pid", "--uts", "--", *command]
+    """Return ``command`` as it must be run to be inside the node; it ends when what runs it here is killed."""
+    inside = ["nsenter", f"--target={holder}", "--net", "--mount", "--pid", "--uts", "--"]
+    return [*inside, "setpriv", "--pdeathsig", "KILL", *command]
 
 
 def start_node(lab: Lab, node: str, binaries: Path) -> None:

@@ -2,7 +2,8 @@
 
 The development server limits its single history shard to 20 polls a second, which costs 50 ms a step and rounds short
 timers up to a second; the settings below lift that. Runs that are started in the UI get the short task timeout that
-starters ask for, so that a worker that dies between two steps holds them up for two seconds and not ten. Its database is a file, so that runs survive its restart.
+starters ask for, so that a worker that dies between two steps holds them up for two seconds and not ten. The database is
+a file: runs survive the server's restart.
 """
 
 from __future__ import annotations
