@@ -102,19 +102,27 @@ def plain(text: RenderableType) -> str:
 
 
 def respond(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
-    """Do ``work``, print its answer and end the command with its exit code."""
+    """Do ``work``, print its answer and end the command with its exit code, even if nobody reads the answer."""
     answer = _outcome_of(work)
+    try:
+        _print(answer, output)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # rich turns the one into the other
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(int(answer.code))
+
+
+def _print(answer: Answer, output: Output) -> None:
     if output is Output.JSON:
         error = {"error": answer.complaint} if answer.complaint else {}
         print(json.dumps({"exit_code": int(answer.code), **error, **answer.data}, indent=2))  # noqa: T201 - the answer
-    else:
-        if isinstance(answer.text, Verbatim):
-            sys.stdout.write(answer.text.text)
-        elif answer.text is not None:
-            console().print(answer.text)
-        if answer.complaint:
-            console(stderr=True).print(f"failover: {answer.complaint}", markup=False, soft_wrap=True)
-    raise typer.Exit(int(answer.code))
+        return
+    if isinstance(answer.text, Verbatim):
+        sys.stdout.write(answer.text.text)
+    elif answer.text is not None:
+        console().print(answer.text)
+    if answer.complaint:
+        console(stderr=True).print(f"failover: {answer.complaint}", markup=False, soft_wrap=True)
 
 
 def _outcome_of(work: Coroutine[Any, Any, Answer]) -> Answer:

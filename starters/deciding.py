@@ -7,6 +7,7 @@ elsewhere the digest must be given, since agreeing to whatever happens to be the
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,9 +87,20 @@ async def _digest_seen(client: Client, place: Place, ballot: Ballot, output: Out
     for line in plan_lines(status.plan):
         console().print(f"  {line}", markup=False)
     word = "Approve" if ballot.approve else "Reject"
-    if not await asyncio.to_thread(typer.confirm, f"{word} this plan as {ballot.by}?"):
+    if not _confirmed(f"{word} this plan as {ballot.by}?"):
         raise CommandError(Exit.USAGE, "nothing was sent")
     return digest
+
+
+def _confirmed(question: str) -> bool:
+    """Ask on the terminal. Ctrl-C means no: asyncio's own handler would only take note of it while the prompt blocks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _send(client: Client, place: Place, decision: Decision) -> Status:

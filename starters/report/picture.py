@@ -33,7 +33,7 @@ def timeline_svg(facts: Facts) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img" font-family="sans-serif" font-size="12">',
         "<title>Timeline by phase</title>",
         *_band(facts, place, height),
-        *(line for lane, row in enumerate(rows) for line in _lane(row, _TOP + lane * _LANE, place)),
+        *(line for lane, row in enumerate(rows) for line in _lane(row, _TOP + lane * _LANE, place, facts.timing.total)),
         *_axis(facts, place, height),
         "</svg>",
     ]
@@ -48,7 +48,7 @@ def _scale(facts: Facts) -> Callable[[datetime], float]:
         for row in facts.timing.phases
         if row.phase is ReportPhase.APPROVE
         for span in row.spans
-        if _length(span) > total * _BREAK_SHARE
+        if _is_long(span, total)
     ]
     real = max(total - sum(_length(span) for span in waits), 0.001)
     room = _WIDTH * (1 - _BREAK_SHARE * len(waits))
@@ -62,6 +62,10 @@ def _scale(facts: Facts) -> Callable[[datetime], float]:
         return _LEFT + min(max(passed / real, 0.0), 1.0) * room + shift
 
     return place
+
+
+def _is_long(span: Span, total: float) -> bool:
+    return _length(span) > total * _BREAK_SHARE
 
 
 def _length(span: Span) -> float:
@@ -82,18 +86,20 @@ def _band(facts: Facts, place: Callable[[datetime], float], height: int) -> list
     ]
 
 
-def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float]) -> list[str]:
+def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float], total: float) -> list[str]:
     colour = "#c33" if row.failed else "#888" if row.phase is ReportPhase.APPROVE else "#27c"
     bars = [
         f'<rect x="{place(begin):.1f}" y="{top}" width="{max(place(end) - place(begin), 1.5):.1f}" height="16" rx="2"'
         f' fill="{colour}"/>'
         for begin, end in row.spans
     ]
+    is_cut = row.phase is ReportPhase.APPROVE and any(_is_long(span, total) for span in row.spans)
+    took = duration(row.seconds) + (", not to scale" if is_cut else "")
     after = place(row.spans[-1][1]) + 6
     return [
         f'<text x="{_LEFT - 10}" y="{top + 12}" text-anchor="end" fill="currentColor">{escape(row.phase.value)}</text>',
         *bars,
-        f'<text x="{after:.1f}" y="{top + 12}" fill="currentColor">{escape(duration(row.seconds))}</text>',
+        f'<text x="{after:.1f}" y="{top + 12}" fill="currentColor">{escape(took)}</text>',
     ]
 
 
