@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.claim import current_record
-from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.errors import Refusal, refuse, retry_in
 from activities.gatewords import refused
 from activities.models import FollowRequest, Reconnected, ReconnectRequest, Redundancy, Switch, Verified
@@ -51,9 +51,16 @@ class AftermathActivities:
         The restart is marked with the run: repeating the step waits for the restart that was begun.
 
         Raises:
-            ApplicationError: ``NotVerified`` when the pods are not ready within the application's ``ready_within``.
+            ApplicationError: ``NotVerified`` when the pods are not ready within the application's ``ready_within``, when
+                there is no such Deployment or when we may not restart it.
 
         """
+        try:
+            return await self._reconnect(request)
+        except (MissingError, ForbiddenError) as error:
+            raise refuse(Refusal.NOT_VERIFIED, str(error)) from error
+
+    async def _reconnect(self, request: ReconnectRequest) -> Reconnected:
         application, region = request.application, request.switch.target.region
         started, restart = time.monotonic(), application.reconnect is Reconnect.ROLLOUT
         if restart:

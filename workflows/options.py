@@ -44,6 +44,9 @@ OBSERVE = _patience(attempt=timedelta(seconds=20), in_all=timedelta(minutes=1), 
 MUTATE = _patience(attempt=timedelta(seconds=45), in_all=timedelta(minutes=1), slowest_retry=timedelta(seconds=1))
 """Changes before the point of no return: better undone soon than insisted on while writes are stopped."""
 
+UNHURRIED = _patience(attempt=timedelta(minutes=5), in_all=timedelta(minutes=10), slowest_retry=timedelta(seconds=1))
+"""The checkpoint before the stop: it may take minutes, and writes go on meanwhile."""
+
 URGENT = _patience(attempt=timedelta(seconds=10), in_all=timedelta(seconds=15), slowest_retry=timedelta(seconds=1))
 """The promotion: past the point of no return, but a dead candidate must be noticed while it still matters."""
 

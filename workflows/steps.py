@@ -46,7 +46,7 @@ with workflow.unsafe.imports_passed_through():
     from estate.model import Application, PostgresTarget
     from gate.api import Fenced, GateStatus, Promoted
     from gate.record import Record
-    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, URGENT
+    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, UNHURRIED, URGENT
 
 
 def me() -> RunId:
@@ -99,7 +99,7 @@ async def claim(target: PostgresTarget, plan: Plan) -> Switch:
 async def checkpoint(switch: Switch) -> GateStatus:
     """CHECKPOINT before the stop."""
     return await workflow.execute_activity_method(
-        SwitchActivities.checkpoint, switch, summary=f"checkpoint {switch.plan.primary}", **MUTATE
+        SwitchActivities.checkpoint, switch, summary=f"checkpoint {switch.plan.primary}", **UNHURRIED
     )
 
 

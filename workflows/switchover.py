@@ -15,15 +15,18 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models import GaveBack, Measurement, Settled, Switch
+    from activities.models import GaveBack, Measurement, Redundancy, Settled, Switch
     from workflows import steps
-    from workflows.endings import cause_of
+    from workflows.endings import cause_of, was_cancelled
     from workflows.journal import Journal
     from workflows.phases import Phase
     from workflows.uncancellable import uncancellable
 
 _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is stopped meanwhile."""
+
+
+_WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 
 
 class Switchover:
@@ -139,12 +142,31 @@ class Switchover:
         await self._reconnect()
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
-        journal.facts["redundancy"] = await rejoining
-        self._done("redundancy")
+        await self._await_redundancy(rejoining)
         await steps.finish(switch)
         self._done("finish")
         if journal.left_to_do:
             raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
+
+    async def _await_redundancy(self, watch: asyncio.Task[Redundancy]) -> None:
+        """Watch the old primary come back; after a cancel only a little longer, since the gates go on by themselves.
+
+        Without this a member that never comes back would hold the cluster's lock for a day.
+        """
+        await workflow.wait_condition(lambda: watch.done() or workflow.cancellation_reason() is not None)
+        try:
+            await workflow.wait_condition(
+                watch.done, timeout=_WATCHED_AFTER_CANCEL, timeout_summary="cancelled: a last look"
+            )
+        except TimeoutError:
+            watch.cancel()
+        try:
+            self._journal.facts["redundancy"] = await watch
+        except (asyncio.CancelledError, FailureError) as error:
+            if not was_cancelled(error):
+                raise
+        else:
+            self._done("redundancy")
 
     async def _reconnect(self) -> None:
         """Restart the applications side by side; one that fails does not hold up the others."""

@@ -144,3 +144,30 @@ async def test_a_pod_that_never_gets_ready_is_left_to_do_and_the_rest_is_done(be
     assert len((await bench.status(handle)).left_to_do) == 1
     await bench.until_consistent()
     assert bench.world.members[A].server is ServerState.RUNNING
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, None])
+async def test_an_application_that_cannot_be_restarted_holds_nothing_up(bench: Bench, fault: Fault | None) -> None:
+    if fault is None:
+        del bench.world.deployments["api-deployment"]
+    else:
+        bench.world.faults.order("kubernetes.restart_deployment", fault)
+    handle = await bench.switch()
+    assert (await bench.refused(handle)).type == "Stranded"
+    assert [left.partition(":")[0] for left in (await bench.status(handle)).left_to_do] == ["api-deployment"]
+    await bench.until_consistent()
+
+
+async def test_a_cancel_ends_the_wait_for_a_member_that_never_comes_back(bench: Bench) -> None:
+    hanging = bench.world.faults.order("postgres.fence", Fault.OUTLIVES)
+    handle = await bench.switch()
+    await hanging.reached.wait()
+    bench.world.members[A].alive = False
+    hanging.released.set()
+    await bench.until_phase(handle, "restoring redundancy")
+    await handle.cancel()
+    refusal = await bench.refused(handle)
+    assert (refusal.type, f"redundancy: {A} follows {B}" in refusal.message) == ("Stranded", True)
+    assert (bench.world.writers, bench.world.record.leader, bench.world.record.unfinished) == ([B], B, "")
+    bench.world.members[A].alive = True
+    await bench.until_consistent()
