@@ -30,9 +30,10 @@ def test_up_repairs_what_a_crash_has_killed(whole: Platform) -> None:
         pid = processes.pid_of(whole.lab, name)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        processes.wait_until(f"{name} gone", lambda name=name: processes.pid_of(whole.lab, name) is None, 10)  # type: ignore[misc]
     assert not all(cluster.status(whole.lab).values())
     cluster.up(whole.lab)
-    whole.settle()
+    whole.settle(200)
     assert all(cluster.status(whole.lab).values())
 
 
