@@ -80,8 +80,10 @@ class Journal:
 
     @property
     def mode(self) -> str:
-        """Mode as asked; ``rejoin`` for a rejoin."""
-        return self.request.mode.value if isinstance(self.request, FailoverRequest) else "rejoin"
+        """Mode as asked; ``rejoin`` for a rejoin, ``unknown`` when the input could not be read."""
+        if isinstance(self.request, FailoverRequest):
+            return self.request.mode.value
+        return "rejoin" if self.request else "unknown"
 
     def show(self) -> None:
         """Render the current details for the Temporal UI."""

@@ -73,5 +73,17 @@ async def test_prefers_the_member_that_was_asked_for(temporal: Client, tmp_path:
         assert bench.world.members[B].following == C
 
 
+async def test_is_not_over_before_commits_wait_for_a_standby_again(bench: Bench) -> None:
+    bench.world.members[A].asynchronous = True
+    handle = await bench.switch()
+    await bench.until_phase(handle, "restoring redundancy")
+    await bench.until(lambda: bench.world.members[A].following == B)
+    calls = len(bench.world.faults.calls)
+    await bench.until(lambda: bench.world.faults.calls[calls:].count("kubernetes.read_record") > 3)
+    assert (await bench.status(handle)).phase == "restoring redundancy"
+    bench.world.members[A].asynchronous = False
+    assert (await bench.finished(handle)).outcome == "completed"
+
+
 def _kept(result: Summary) -> list[str]:
     return [Path(path).read_text(encoding="utf-8") for path in result.records]

@@ -59,6 +59,7 @@ async def test_a_candidate_that_dies_before_the_fence_gives_the_writes_back(benc
     assert (refusal.type, B in refusal.message) == ("RolledBack", True)
     assert (await bench.status(handle)).outcome == "rolled back"
     assert (bench.world.writers, bench.world.record.leader, bench.world.record.epoch) == ([A], A, 7)
+    assert f"fence {A}" not in bench.world.changed
 
 
 async def test_a_candidate_that_returns_after_the_undo_follows_and_never_leads(bench: Bench) -> None:
