@@ -155,3 +155,15 @@ def _free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
+
+
+async def test_cancel_ends_the_wait_for_redundancy(stage: Stage) -> None:
+    stage.world.faults.order("postgres.await_redundancy", Fault.SILENT, for_ever=True)
+    await stage.failover("start", "postgres-failover", stage.cluster)
+    handle = stage.bench.client.get_workflow_handle(f"postgres/{stage.cluster}")
+    await stage.bench.until_phase(handle, "restoring redundancy")
+
+    ran = await stage.failover("cancel", stage.cluster)
+
+    assert ran.code == 1
+    assert "redundancy: postgresql-primary-0 follows" in ran.out

@@ -87,7 +87,7 @@ async def test_a_cancel_right_after_a_step(bench: Bench, step: str) -> None:
 async def _goes_on(fault: Ordered) -> None:
     """Give a cancel the time to reach the step, by the heartbeat's way; it must not have been sent there."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(fault.over.wait(), timeout=0.8)
+        await asyncio.wait_for(fault.over.wait(), timeout=0.6)
     assert not fault.over.is_set()
     fault.released.set()
 

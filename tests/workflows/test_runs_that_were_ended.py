@@ -20,8 +20,13 @@ MUTATING = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", [Fault.HANGS, Fault.OUTLIVES])
-@pytest.mark.parametrize("step", [step for step in STEPS if step != "postgres.measure"])
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        *((step, Fault.HANGS) for step in STEPS if step != "postgres.measure"),
+        *((step, Fault.OUTLIVES) for step in MUTATING),
+    ],
+)
 async def test_terminated_in_a_step_and_started_again(bench: Bench, step: str, fault: Fault) -> None:
     ordered = bench.world.faults.order(step, fault)
     handle = await bench.switch()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from activities.clients.ports import GateRefusedError
+from gate.api import ProblemKind, Role, ServerState
+from gate.record import Intent, Mode
+from tests.contract.conftest import Bench
+
+RUN = "contract/1"
+
+
+async def test_leader_and_standby_say_what_they_are(bench: Bench) -> None:
+    leader, standby = await bench.leader(), await bench.standby()
+    first = await bench.gates.status(bench.target, leader)
+    second = await bench.gates.status(bench.target, standby)
+    assert (first.role, second.role) == (Role.PRIMARY, Role.STANDBY)
+    assert second.upstream == leader
+    assert first.system_identifier == second.system_identifier
+    assert [row.member for row in first.followers] == [standby]
+    assert second.lag_bytes is not None
+
+
+async def test_nobody_is_promoted_without_an_intent(bench: Bench) -> None:
+    record = await bench.record()
+    with pytest.raises(GateRefusedError) as refused:
+        await bench.gates.promote(
+            bench.target,
+            await bench.standby(),
+            record.epoch,
+            RUN,
+            system_identifier=record.system_identifier,
+            at_least_lsn=None,
+        )
+    assert refused.value.problem.kind is ProblemKind.RECORD_FORBIDS
+
+
+async def test_a_standby_is_not_fenced_as_a_primary(bench: Bench) -> None:
+    with pytest.raises(GateRefusedError) as refused:
+        await bench.gates.fence(bench.target, await bench.standby(), (await bench.record()).epoch, RUN)
+    assert refused.value.problem.kind is ProblemKind.NOT_PRIMARY
+
+
+async def test_a_claim_is_given_back_and_a_late_promotion_changes_nothing(bench: Bench) -> None:
+    record, standby = await bench.record(), await bench.standby()
+    epoch = record.epoch + 1
+    await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
+    fenced = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
+    again = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
+    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN)
+    with pytest.raises(GateRefusedError) as late:
+        await bench.gates.promote(
+            bench.target, standby, epoch, RUN, system_identifier=record.system_identifier, at_least_lsn=None
+        )
+    await bench.write(epoch=epoch + 1, intent=None)
+    status = await bench.gates.unfence(bench.target, record.leader, epoch + 1, RUN)
+    assert fenced.clean
+    assert again.end_lsn == fenced.end_lsn
+    assert not sealed.promoted
+    assert late.value.problem.kind is ProblemKind.STALE_EPOCH
+    assert (status.role, status.server) == (Role.PRIMARY, ServerState.RUNNING)
+
+
+async def test_a_promotion_is_answered_alike_twice_and_sealed_as_promoted(bench: Bench) -> None:
+    record, standby = await bench.record(), await bench.standby()
+    epoch = record.epoch + 1
+    await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
+    fenced = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
+    answers = [
+        await bench.gates.promote(
+            bench.target, standby, epoch, RUN, system_identifier=record.system_identifier, at_least_lsn=fenced.end_lsn
+        )
+        for _ in range(2)
+    ]
+    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN)
+    await bench.write(leader=standby, previous=record.leader, epoch=epoch + 1, intent=None, sync="none")
+    assert answers[0].timeline == answers[1].timeline == fenced.timeline + 1
+    assert sealed.promoted
+    await bench.until(bench.is_whole)
