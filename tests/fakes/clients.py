@@ -51,7 +51,13 @@ class FakeKubernetes:
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.endpoints"):
             pod = self.world.behind_service()
+            if self.world.endpoints is not None:
+                return self.world.endpoints
             return (pod.name,) if pod is not None and pod.alive else ()
+
+    async def endpoints_version(self, region: Region) -> str:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.endpoints_version"):
+            return self.world.record.selector
 
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.restart_deployment"):

@@ -58,6 +58,8 @@ class World:
         """Refuse every change."""
         self.before_patch: list[Callable[[], None]] = []
         """What somebody else does between a worker's read and its patch, once each."""
+        self.endpoints: tuple[str, ...] | None = None
+        """Pods behind the Service that the selector's change has not reached yet; ``None``: it has."""
         self.violations: list[str] = []
         self.acknowledged: set[tuple[str, int]] = set()
 

@@ -191,7 +191,8 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
         "write_service": "postgresql-primary", "gate": {"token": "env:GATE_TOKEN"},
         "login": {"password": "env:OPERATOR_PASSWORD"},
-        "applications": [{"deployment": "api-deployment", "ready_within": "PT2S"}], **changes,
+        "applications": [{"deployment": "api-deployment", "ready_within": "PT2S"}],
+        "thresholds": {"quiet": "PT0S"}, **changes,
     }  # fmt: skip
     content = {
         "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
 from tests.fakes.world import A, B, C, World
@@ -82,6 +83,16 @@ async def test_is_not_over_before_commits_wait_for_a_standby_again(bench: Bench)
     await bench.until(lambda: bench.world.faults.calls[calls:].count("kubernetes.read_record") > 3)
     assert (await bench.status(handle)).phase == "restoring redundancy"
     bench.world.members[A].asynchronous = False
+    assert (await bench.finished(handle)).outcome == "completed"
+
+
+@pytest.mark.parametrize("endpoints", [(A,), (A, B), ()])
+async def test_is_not_verified_before_the_endpoints_have_followed(bench: Bench, endpoints: tuple[str, ...]) -> None:
+    bench.world.endpoints = endpoints
+    handle = await bench.switch()
+    await bench.until(lambda: bench.world.faults.calls.count("kubernetes.endpoints") > 3)
+    assert (await bench.status(handle)).phase == "verifying"
+    bench.world.endpoints = None
     assert (await bench.finished(handle)).outcome == "completed"
 
 
