@@ -169,6 +169,14 @@ class Settlement(Wire):
     """The earlier run's switch when it was ``finished``: its route has moved; verify and the rest are still to do."""
 
 
+class Quiet(Wire):
+    """Whether endpoints stood still before writes were stopped."""
+
+    reached: bool
+    seconds: float
+    """How long was waited."""
+
+
 class PromoteRequest(Wire):
     """Promote the candidate of ``switch`` once it has everything up to ``end_lsn``."""
 
@@ -356,6 +364,7 @@ class RunReport(Wire):
     settlement: Settlement | None = None
     votes: tuple[Vote, ...] = ()
     epoch: int | None = None
+    quiet: Quiet | None = None
     fenced: Fenced | None = None
     promoted: Promoted | None = None
     routed: Routed | None = None

@@ -14,12 +14,14 @@ from temporalio import activity
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
-from activities.models import PromoteRequest, Switch
+from activities.models import PromoteRequest, Quiet, Switch
 from activities.systems import Systems
 from gate.api import Fenced, GateStatus, Promoted, Role, ServerState
 
 _CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
 _ASK_AGAIN_SECONDS = 0.05
+_QUIET_AT_MOST_SECONDS = 5.0
+_LOOK_EVERY_SECONDS = 0.1
 
 
 class SwitchActivities:
@@ -41,6 +43,23 @@ class SwitchActivities:
             return await self._systems.gates.checkpoint(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
         except GateRefusedError as error:
             raise refused(error) from error
+
+    @activity.defn(name="kubernetes.await_quiet")
+    async def await_quiet(self, switch: Switch) -> Quiet:
+        """Wait, while writes still flow, until no endpoint has changed for a while; give up after a few seconds.
+
+        A route that is changed right after another endpoint waits for kube-proxy's next round, up to a second, and writes
+        would stand still for it. Changes nothing.
+        """
+        clock, wanted = asyncio.get_running_loop().time, switch.target.cluster.thresholds.quiet.total_seconds()
+        began = changed = clock()
+        seen = await self._systems.kubernetes.endpoints_version(switch.target.region)
+        while clock() - changed < wanted and clock() - began < wanted + _QUIET_AT_MOST_SECONDS:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            now = await self._systems.kubernetes.endpoints_version(switch.target.region)
+            if now != seen:
+                seen, changed = now, clock()
+        return Quiet(reached=clock() - changed >= wanted, seconds=clock() - began)
 
     @activity.defn(name="postgres.fence")
     async def fence(self, switch: Switch) -> Fenced:

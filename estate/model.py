@@ -93,6 +93,9 @@ class Thresholds(_Estate):
     """WAL (bytes) that a candidate may still have to receive or replay when a planned switch starts."""
     forced_lag: timedelta = timedelta(seconds=10)
     """Replay lag that a forced failover accepts, as it stood at the primary's last answer (platform runbook: 10 s)."""
+    quiet: timedelta = timedelta(seconds=1.2)
+    """How long no endpoint of the namespace should have changed before a planned switch stops writes; 0 asks for nothing.
+    kube-proxy takes changes at most once a second: a route that follows another change waits for the rest of it."""
     free_disk: ByteSize = ByteSize(256 * 1024 * 1024)
     """Least free space on the candidate's volume."""
 

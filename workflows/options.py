@@ -48,7 +48,8 @@ UNHURRIED = _patience(attempt=timedelta(minutes=5), in_all=timedelta(minutes=10)
 """The checkpoint before the stop: it may take minutes, and writes go on meanwhile."""
 
 URGENT = _patience(attempt=timedelta(seconds=10), in_all=timedelta(seconds=15), slowest_retry=timedelta(seconds=1))
-"""The promotion: past the point of no return, but a dead candidate must be noticed while it still matters."""
+"""The promotion: past the point of no return, but a dead candidate must be noticed while it still matters. And what is
+only worth a short wait."""
 
 FORWARD = _patience(attempt=timedelta(minutes=10), in_all=timedelta(days=1), slowest_retry=timedelta(seconds=5))
 """Past the point of no return: patient, since there is no way back."""

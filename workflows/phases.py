@@ -49,6 +49,7 @@ REPORT_PHASE_OF_STEP = {
     "kubernetes.preview": ReportPhase.DECIDE,
     "postgres.claim": ReportPhase.CLAIM,
     "postgres.checkpoint": ReportPhase.CLAIM,
+    "kubernetes.await_quiet": ReportPhase.CLAIM,
     "postgres.fence": ReportPhase.FENCE,
     "postgres.promote": ReportPhase.PROMOTE,
     "postgres.route": ReportPhase.ROUTE,

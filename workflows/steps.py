@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         MeasureRequest,
         Plan,
         PromoteRequest,
+        Quiet,
         Reconnected,
         ReconnectRequest,
         RecordsKept,
@@ -100,6 +101,13 @@ async def checkpoint(switch: Switch) -> GateStatus:
     """CHECKPOINT before the stop."""
     return await workflow.execute_activity_method(
         SwitchActivities.checkpoint, switch, summary=f"checkpoint {switch.plan.primary}", **UNHURRIED
+    )
+
+
+async def await_quiet(switch: Switch) -> Quiet:
+    """Wait until no endpoint changes."""
+    return await workflow.execute_activity_method(
+        SwitchActivities.await_quiet, switch, summary="wait until no endpoint changes", **URGENT
     )
 
 

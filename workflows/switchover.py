@@ -73,12 +73,24 @@ class Switchover:
         self._switch = await steps.claim(self._switch.target, plan)
         journal.facts["epoch"] = self._switch.epoch
         await steps.checkpoint(self._switch)
-        await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
+        await self._pause()
         journal.enter(Phase.FENCING)
         fenced = await steps.fence(self._switch)
         journal.facts["fenced"] = fenced
         journal.enter(Phase.PROMOTING)
         return fenced.end_lsn
+
+    async def _pause(self) -> None:
+        """Wait while writes still flow: for a baseline of the measurement, and until no endpoint changes."""
+        baseline = asyncio.create_task(workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline"))
+        try:
+            if self._switch.target.cluster.thresholds.quiet:
+                self._journal.facts["quiet"] = await steps.await_quiet(self._switch)
+        except FailureError as error:
+            if was_cancelled(error):
+                raise
+            workflow.logger.warning("Goes on although it is unknown whether endpoints change", exc_info=error)
+        await baseline
 
     async def _go_back(self, error: BaseException, *, promote_sent: bool) -> int:
         """Undo; raise ``error`` when undone, or return the epoch at which the candidate leads after all."""

@@ -90,6 +90,18 @@ class KubernetesClient:
         }
         return tuple(sorted(ready))
 
+    async def endpoints_version(self, region: Region) -> str:
+        """Return a text that changes whenever any endpoint in the region's namespace does."""
+        slices = await self._call(
+            region,
+            "list EndpointSlices",
+            lambda api: client.DiscoveryV1Api(api).list_namespaced_endpoint_slice(
+                region.namespace, _request_timeout=_TIMEOUT
+            ),
+        )
+        versions = (f"{part['metadata']['name']}={part['metadata']['resourceVersion']}" for part in slices.get("items", []))
+        return " ".join(sorted(versions))
+
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
         body = {"spec": {"template": {"metadata": {"annotations": {RESTART_MARK: mark}}}}}

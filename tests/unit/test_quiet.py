@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from activities.models import Plan, RunId, Switch
+from activities.switch import SwitchActivities
+from activities.systems import Systems
+from estate.model import Region, Thresholds
+from gate.record import Mode
+from tests.fakes.clients import FakeGates, FakeKubernetes, FakePostgres
+from tests.fakes.world import World
+from tests.unit import samples
+
+
+class _Busy(FakeKubernetes):
+    """Its endpoints change with each of the first ``changes`` looks."""
+
+    def __init__(self, changes: int) -> None:
+        super().__init__(World())
+        self._versions = itertools.chain(range(changes), itertools.repeat(changes))
+
+    async def endpoints_version(self, region: Region) -> str:  # noqa: ARG002
+        return str(next(self._versions))
+
+
+async def _wait(changes: int) -> tuple[bool, float]:
+    target = samples.target()
+    limits = Thresholds.model_validate({"quiet": "PT0.3S"})
+    target = target.model_copy(update={"cluster": target.cluster.model_copy(update={"thresholds": limits})})
+    plan = Plan(
+        cluster="orders", mode=Mode.PLANNED, primary="a", candidate="b", epoch=1, timeline=1, system_identifier="1",
+        sync="b", digest="0",
+    )  # fmt: skip
+    switch = Switch(target=target, plan=plan, epoch=2, run=RunId(workflow_id="postgres/orders", run_id="1"))
+    kubernetes = _Busy(changes)
+    steps = SwitchActivities(Systems(kubernetes, FakeGates(kubernetes.world), FakePostgres(kubernetes.world)))
+    answer = await steps.await_quiet(switch)
+    return answer.reached, answer.seconds
+
+
+async def test_still_endpoints_are_waited_for_just_once() -> None:
+    reached, seconds = await _wait(changes=0)
+    assert reached
+    assert 0.3 <= seconds < 1
+
+
+async def test_each_change_starts_the_wait_anew() -> None:
+    reached, seconds = await _wait(changes=5)
+    assert reached
+    assert seconds >= 0.7
+
+
+async def test_endpoints_that_never_stand_still_do_not_hold_up_a_switch_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.switch._QUIET_AT_MOST_SECONDS", 0.5)
+    reached, seconds = await _wait(changes=1000)
+    assert not reached
+    assert seconds < 2
