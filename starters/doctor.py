@@ -16,6 +16,7 @@ from starters.answers import Answer, CommandError, Exit
 from starters.server import NO_WORKER, has_worker, task_queue
 from starters.targets import cluster_name
 from workers.connection import connect
+from workflows.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(seconds=75)
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "bold red"}
@@ -39,6 +40,7 @@ async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
         id=f"doctor/{uuid4().hex[:8]}",
         task_queue=task_queue(),
         execution_timeout=_AT_MOST,
+        task_timeout=TASK_TIMEOUT,
         result_type=DoctorReport,
     )
     try:

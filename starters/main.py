@@ -125,7 +125,11 @@ def reject_command(  # noqa: PLR0913 - one parameter an option
 
 @app.command("cancel", epilog=EXIT_CODES)
 def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT) -> None:
-    """Stop a run and undo what it did. Once the standby leads there is no way back: then it is refused."""
+    """Stop a run and undo what it did.
+
+    Once the standby leads there is no way back: then this is refused, and the run goes on to its end. Only the last wait,
+    for the old primary to follow, can be ended then; it goes on following by itself.
+    """
     respond(output, cancel(target))
 
 

@@ -104,7 +104,7 @@ async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
             await server.wait()
             await _line_with(watch, "does not answer")
             server = await _server(port, tmp_path / "temporal.db")
-            digest = (await failover("status", cluster, "-o", "json")).document["status"]["plan"]["digest"]
+            digest = await _digest_once_the_worker_is_back(failover, cluster)
             assert (await failover("approve", cluster, "--by", "dana", "--plan", digest)).code == 0
             ended = await failover.end(watch)
     finally:
@@ -113,6 +113,14 @@ async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
 
     assert ended.code == 0
     assert "objective met" in ended.out
+
+
+async def _digest_once_the_worker_is_back(failover: Command, cluster: str) -> str:
+    async with asyncio.timeout(60):
+        while True:
+            status = (await failover("status", cluster, "-o", "json")).document.get("status")
+            if status is not None:
+                return str(status["plan"]["digest"])
 
 
 async def _line_with(process: Process, words: str) -> None:
