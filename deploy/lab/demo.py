@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.models import Outcome
 from deploy.lab import cluster
 from deploy.lab.measuring import load
-from deploy.lab.names import Lab
+from deploy.lab.names import Lab, LabError
 from deploy.lab.signposts import signposts
 from deploy.lab.switching import APPROVER, OPERATOR, approve, connect, ending, start
 from deploy.lab.workload import annotation
@@ -51,7 +52,10 @@ async def _move(lab: Lab, binaries: Path) -> Facts:
     client = await connect(lab)
     while annotation(lab, binaries, "sync") in {"", "none"}:  # noqa: ASYNC110 - a cluster elsewhere
         await asyncio.sleep(0.1)
-    handle = await start(client, reason="demonstration")
+    try:
+        handle = await start(client, reason="demonstration")
+    except WorkflowAlreadyStartedError as error:
+        raise LabError("a run is moving this database already; see it with: ./run failover watch orders") from error
     place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
     watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
     await approve(handle)
