@@ -56,7 +56,7 @@ async def test_a_signal_approves_too_and_a_wrong_one_is_dropped(asking: Bench) -
         ({"by": "mona"}, "holds none of the roles"),
         ({"by": "stranger"}, "holds none of the roles"),
         ({"role": "CTO"}, "cannot fill CTO"),
-        ({"unknown": 1}, "unknown"),
+        ({"unknown": 1}, "unknown: unknown key; known keys are by, plan"),
     ],
 )
 async def test_says_why_a_vote_does_not_count(asking: Bench, vote: dict[str, Any], complaint: str) -> None:
