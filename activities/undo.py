@@ -9,6 +9,7 @@ If the seal says that the candidate was promoted, nothing is undone: forward is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import activity
@@ -34,6 +35,7 @@ from gate.record import Mode, Record
 
 _UNSEALED_AFTER = timedelta(seconds=2)
 _ASK_AGAIN_SECONDS = 0.2
+_FOLLOWED_WITHIN_SECONDS = 10.0
 
 
 class UndoActivities:
@@ -145,11 +147,23 @@ class UndoActivities:
         result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))
         owner = str(left.run)
         if result.outcome is not GaveBack.CANDIDATE_LEADS:
+            await self._until_followed(left)
             return Settlement(settled=Settled.UNDONE, run=owner, message=f"undid {owner}: {result.message}")
         record = await current_record(self._systems, left.target)
         if is_ours(record, left):
             await self._write(left, routed_record(record, left, result.epoch))
         return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"finished {owner}: {result.message}")
+
+    async def _until_followed(self, left: Switch) -> None:
+        """Give the standby a moment to connect again, so that what is surveyed next is no passing state."""
+        primary, candidate = left.plan.primary, left.plan.candidate
+        with contextlib.suppress(TimeoutError, UnreachableError, GateRefusedError):
+            async with asyncio.timeout(_FOLLOWED_WITHIN_SECONDS):
+                while True:
+                    status = await self._systems.gates.status(left.target, primary)
+                    if any(row.member == candidate and row.state == "streaming" for row in status.followers):
+                        return
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:

@@ -33,7 +33,8 @@ select coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as re
        pg_last_wal_replay_lsn()::text as replay_lsn,
        pg_last_xact_replay_timestamp() as last_replay_at,
        (select system_identifier::text from pg_control_system()) as system_identifier,
-       (select timeline_id from pg_control_checkpoint()) as control_timeline,
+       greatest((select timeline_id from pg_control_checkpoint()),
+                (select min_recovery_end_timeline from pg_control_recovery())) as control_timeline,
        w.status, w.received_tli, w.latest_end_lsn::text as upstream_lsn, w.last_msg_receipt_time as upstream_at,
        (select count(*) from pg_stat_activity
          where backend_type = 'client backend' and application_name <> 'gate') as sessions
