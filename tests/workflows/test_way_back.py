@@ -49,7 +49,9 @@ async def test_a_candidate_that_dies_before_its_promotion_gives_the_writes_back(
     assert (bench.world.writers, bench.world.record.leader, bench.world.record.intent) == ([A], A, None)
 
 
-async def test_a_candidate_that_dies_before_the_fence_gives_the_writes_back(bench: Bench) -> None:
+async def test_a_candidate_that_dies_before_the_fence_gives_the_writes_back_and_follows_when_it_returns(
+    bench: Bench,
+) -> None:
     hanging = bench.world.faults.order("postgres.fence", Fault.HANGS)
     handle = await bench.switch()
     await hanging.reached.wait()
@@ -60,15 +62,6 @@ async def test_a_candidate_that_dies_before_the_fence_gives_the_writes_back(benc
     assert (await bench.status(handle)).outcome == "rolled back"
     assert (bench.world.writers, bench.world.record.leader, bench.world.record.epoch) == ([A], A, 7)
     assert f"fence {A}" not in bench.world.changed
-
-
-async def test_a_candidate_that_returns_after_the_undo_follows_and_never_leads(bench: Bench) -> None:
-    hanging = bench.world.faults.order("postgres.fence", Fault.HANGS)
-    handle = await bench.switch()
-    await hanging.reached.wait()
-    bench.world.members[B].alive = False
-    hanging.released.set()
-    await bench.refused(handle)
     bench.world.members[B].alive = True
     await bench.until_consistent()
     assert (bench.world.writers, bench.world.members[B].following) == ([A], A)
