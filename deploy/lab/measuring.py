@@ -1,4 +1,4 @@
-"""Starts ``deploy.lab.load`` inside the hub and collects what it saw."""
+"""Starts ``deploy.lab.load`` inside the hub and collects what it saw. It ends with whoever started it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load(lab: Lab, binaries: Path) -> Iterator[Load]:
     """
     settings = _settings(lab, binaries)
     process = subprocess.Popen(
-        in_hub(lab, sys.executable, "-m", "deploy.lab.load"),
+        in_hub(lab, "setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "deploy.lab.load"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
