@@ -67,8 +67,7 @@ class UndoActivities:
                 return _result(GaveBack.CANDIDATE_LEADS, sealed.epoch, f"{candidate} was promoted; going forward")
             record = await self._return_record(switch, record)
         if record.epoch < switch.epoch:
-            await self._bar(request, record)
-            return _result(GaveBack.GIVEN_BACK, record.epoch, "nothing had been claimed")
+            return await self._bar(request, record)
         if record.leader != old or record.intent is not None or record.run != str(switch.run):
             return _result(GaveBack.TAKEN_OVER, record.epoch, f"{record.run} has written the record since")
         await self._unfence(switch, record.epoch)
@@ -92,11 +91,12 @@ class UndoActivities:
                 else:
                     raise
 
-    async def _bar(self, request: GiveBackRequest, record: Record) -> None:
+    async def _bar(self, request: GiveBackRequest, record: Record) -> GiveBackResult:
         """Take the claim's epoch away if the claim may still come: it then finds a record that is not as planned."""
         switch = request.switch
         if request.claim_may_come and record.leader == switch.plan.primary and record.intent is None:
             await self._write(switch, record.model_copy(update={"epoch": switch.epoch, "run": str(switch.run)}))
+        return _result(GaveBack.GIVEN_BACK, record.epoch, "nothing had been claimed")
 
     async def _return_record(self, switch: Switch, record: Record) -> Record:
         wanted = record.model_copy(update={"epoch": switch.epoch + 1, "intent": None, "run": str(switch.run)})
@@ -124,10 +124,7 @@ class UndoActivities:
                 when we may not read the record.
 
         """
-        try:
-            record = await current_record(self._systems, request.target)
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
+        record = await self._readable_record(request)
         owner = record.intent.run if record.intent else record.unfinished
         if not owner:
             return Settlement(settled=Settled.NOTHING)
@@ -142,6 +139,12 @@ class UndoActivities:
         if record.intent is None:
             return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"{owner} had moved the route")
         return await self._settle_intent(left)
+
+    async def _readable_record(self, request: SettleRequest) -> Record:
+        try:
+            return await current_record(self._systems, request.target)
+        except ForbiddenError as error:
+            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
 
     async def _settle_intent(self, left: Switch) -> Settlement:
         result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))

@@ -13,54 +13,17 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
-from activities.aftermath import AftermathActivities
-from activities.claim import ClaimActivities
-from activities.estate import EstateActivities
-from activities.heartbeat import Heartbeat
-from activities.measure import MeasureActivities
-from activities.preview import PreviewActivities
-from activities.records import RecordsActivities
-from activities.survey import SurveyActivities
-from activities.switch import SwitchActivities
-from activities.undo import UndoActivities
-from tests.fakes.clients import systems_of
-from tests.fakes.faults import Faults
 from tests.fakes.world import World
+from tests.workflows.worker import make_worker
 from workflows.endings import Summary
 from workflows.models import Status
-from workflows.postgres_failover import PostgresFailover
-from workflows.postgres_rejoin import PostgresRejoin
 
 _LONGEST = timedelta(seconds=90)
-WITHOUT_BEAT = "without heartbeat: "
-"""Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
 Handle = WorkflowHandle[Any, Any]
-
-
-class FaultyStep(Interceptor):
-    """Lets a whole step go wrong, by its registered name."""
-
-    def __init__(self, faults: Faults, prefix: str = "") -> None:
-        self._faults, self._prefix = faults, prefix
-
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
-        return _Around(next, self._faults, self._prefix)
-
-
-class _Around(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, faults: Faults, prefix: str) -> None:
-        super().__init__(following)
-        self._faults, self._prefix = faults, prefix
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
-        async with self._faults.around(self._prefix + activity.info().activity_type):
-            return await super().execute_activity(input)
 
 
 @dataclass
@@ -201,32 +164,6 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "records": str(path.parent / "records"),
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-
-
-def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
-    """Return a worker whose steps act on ``world``."""
-    systems = systems_of(world)
-    with_systems = (
-        SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
-        MeasureActivities,
-    )  # fmt: skip
-    owners: list[Any] = [kind(systems) for kind in with_systems]
-    owners += [EstateActivities(estate), RecordsActivities()]
-    return Worker(
-        client,
-        task_queue=queue,
-        workflows=[PostgresFailover, PostgresRejoin],
-        activities=[method for owner in owners for method in _steps_of(owner)],
-        interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
-        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
-        **options,
-    )
-
-
-def _steps_of(owner: object) -> list[Callable[..., Any]]:
-    methods = (getattr(owner, name) for name in dir(owner) if not name.startswith("_"))
-    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
 
 
 async def _end_all(bench: Bench) -> None:

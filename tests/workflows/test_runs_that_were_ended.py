@@ -11,8 +11,9 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
 from tests.fakes.faults import Fault
-from tests.workflows.bench import WITHOUT_BEAT, Bench, Handle
+from tests.workflows.bench import Bench, Handle
 from tests.workflows.test_interruptions import STEPS
+from tests.workflows.worker import WITHOUT_BEAT
 
 MUTATING = (
     "postgres.claim", "postgres.checkpoint", "postgres.fence", "postgres.promote", "postgres.route",
