@@ -16,7 +16,6 @@ _REFUSALS = {
     ProblemKind.WRONG_SYSTEM: Refusal.CANDIDATE_FAILED,
     ProblemKind.UNCLEAN_STOP: Refusal.UNCLEAN_STOP,
     ProblemKind.RECORD_FORBIDS: Refusal.RECORD_CHANGED,
-    ProblemKind.PROMOTED_ALREADY: Refusal.CANDIDATE_LEADS,
     ProblemKind.UNAUTHORIZED: Refusal.SECRET_MISSING,
 }
 

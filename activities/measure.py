@@ -24,17 +24,19 @@ from activities.systems import Systems
 
 _ROW_TIMEOUT = timedelta(seconds=1)
 _CHECK_WITHIN_SECONDS = 10
+_WIDEST = 5
+Gap = tuple[datetime, datetime]
 
 
 class Tally(BaseModel):
     """What the writer has seen: small enough for a heartbeat, complete enough to go on from."""
 
-    first_row: int = 0
     next_row: int = 0
-    holes: list[int] = []
-    """Row numbers that were not acknowledged."""
+    acknowledged_rows: list[tuple[int, int]] = []
+    """First and last row number of each unbroken series of acknowledgements."""
     last_ack: datetime | None = None
-    widest: tuple[datetime, datetime] | None = None
+    widest: list[Gap] = []
+    """The widest gaps, widest first."""
     gaps: list[float] = []
     """Last gaps in seconds, for the median."""
     errors: Counter[str] = Counter()
@@ -45,37 +47,37 @@ class Tally(BaseModel):
         if self.last_ack is not None:
             gap = (at - self.last_ack).total_seconds()
             self.gaps = [*self.gaps[-199:], gap]
-            if self.widest is None or at - self.last_ack > self.widest[1] - self.widest[0]:
-                self.widest = (self.last_ack, at)
+            self.widest = sorted([*self.widest, (self.last_ack, at)], key=lambda gap: gap[0] - gap[1])[:_WIDEST]
+        series = self.acknowledged_rows
+        if series and series[-1][1] == self.next_row - 1:
+            series[-1] = (series[-1][0], self.next_row)
+        else:
+            series.append((self.next_row, self.next_row))
         self.last_ack = at
         self.next_row += 1
 
     def failed(self, error: str) -> None:
         """Count a failure of ``next_row``; whether it was committed anyway is unknown."""
         self.errors[error] += 1
-        self.holes.append(self.next_row)
         self.next_row += 1
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Acknowledged row numbers."""
-        holes = set(self.holes)
-        return tuple(row for row in range(self.first_row, self.next_row) if row not in holes)
+        return tuple(row for first, last in self.acknowledged_rows for row in range(first, last + 1))
 
     def result(self, lost: int | None, note: str) -> Measurement:
         """Return the measurement."""
-        widest = self.widest
-        return Measurement(
+        measured = Measurement(
             acknowledged=len(self.rows),
             failed=sum(self.errors.values()),
             lost=lost,
-            last_before=widest[0] if widest else None,
-            first_after=widest[1] if widest else None,
-            outage_seconds=(widest[1] - widest[0]).total_seconds() if widest else None,
+            widest=tuple(self.widest),
             usual_gap_seconds=median(self.gaps) if self.gaps else None,
             errors=dict(self.errors),
             note=note,
         )
+        return measured.with_outage(self.widest[0]) if self.widest else measured
 
 
 class MeasureActivities:
@@ -141,11 +143,4 @@ def _resume() -> Tally:
         return Tally()
     tally = Tally.model_validate(details[0])
     # The interrupted attempt may have acknowledged rows after its last beat: their numbers are not used again.
-    skipped = tally.next_row + 1000
-    return tally.model_copy(
-        update={
-            "holes": [*tally.holes, *range(tally.next_row, skipped)],
-            "next_row": skipped,
-            "attempts": tally.attempts + 1,
-        }
-    )
+    return tally.model_copy(update={"next_row": tally.next_row + 1000, "attempts": tally.attempts + 1})

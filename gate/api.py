@@ -59,7 +59,6 @@ class ProblemKind(StrEnum):
     WRONG_SYSTEM = "wrong_system"
     UNCLEAN_STOP = "unclean_stop"
     RECORD_FORBIDS = "record_forbids"
-    PROMOTED_ALREADY = "promoted_already"
     NOT_SERVING = "not_serving"
     API_UNREACHABLE = "api_unreachable"
 

@@ -60,8 +60,8 @@ class Gate:
         self.control: ControlData | None = None
         self._work: asyncio.Task[None] | None = None
         self._heard_at = time.clock_gettime(time.CLOCK_BOOTTIME)
-        self._ready, self._fenced_since = False, 0.0
-        self._labelled = ""
+        self._ready, self._held_since = False, 0.0
+        self._told: tuple[Role, str, int] | None = None
         self._closed_until, self._closed = 0.0, False
         self._sizes = (0, 0, 0)
         self.synchronous = Synchronous(self)
@@ -145,16 +145,22 @@ class Gate:
             self.open_to_applications()
         if record.leader == self.settings.member and self.sampler.role is Role.PRIMARY and record.intent is None:
             await self.synchronous.tend(record)
-        role = self.sampler.role.value if self.sampler.role and record.intent is None else ""
-        if role and role != self._labelled:
-            try:
-                await self.api.label(role)
-                if role == Role.PRIMARY:
-                    await self.api.mirror(record)
-            except SILENT as error:
-                self.log("label or mirror not written", why=str(error))
-                return
-            self._labelled = role
+        if record.intent is None and self.sampler.role is not None:
+            await self._tell(record, self.sampler.role)
+
+    async def _tell(self, record: Record, role: Role) -> None:
+        """Label the pod with its role and, as leader, let the Lease mirror the record; once per change."""
+        told = (role, record.leader, record.epoch)
+        if told == self._told:
+            return
+        try:
+            await self.api.label(role.value)
+            if role is Role.PRIMARY:
+                await self.api.mirror(record)
+        except SILENT as error:
+            self.log("label or mirror not written", why=str(error))
+            return
+        self._told = told
 
     def open_to_applications(self) -> None:
         """End the time in which a former primary turns applications away. Safe to repeat."""
@@ -283,13 +289,17 @@ class Gate:
     def ready(self) -> bool:
         """Whether the pod counts as ready.
 
-        While a planned fence stands, readiness keeps its last value until the route has moved: an endpoint change right
-        before the route's would make kube-proxy wait out its minimum sync period.
+        While a switch is under way readiness keeps its last value, for a minute at most: the old primary is stopped and the
+        candidate has lost its upstream, and an endpoint change right before the route's would make kube-proxy wait out its
+        minimum sync period.
         """
-        if self.store.state.fenced_at is not None:
-            self._fenced_since = self._fenced_since or time.monotonic()
-            return self._ready and time.monotonic() - self._fenced_since < _READY_HOLD_SECONDS
-        self._fenced_since = 0.0
+        claimed = self.record is not None and self.record.intent is not None
+        if self.store.state.fenced_at is not None or claimed:
+            self._held_since = self._held_since or time.monotonic()
+            if time.monotonic() - self._held_since < _READY_HOLD_SECONDS:
+                return self._ready
+        else:
+            self._held_since = 0.0
         streaming = self.sampler.role is Role.STANDBY and self.sampler.facts.get("upstream") is not None
         leads = self.sampler.role is Role.PRIMARY
         self._ready = self.server.state is ServerState.RUNNING and (leads or streaming) and not self._closed

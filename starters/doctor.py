@@ -76,5 +76,5 @@ def _view(findings: tuple[Finding, ...]) -> RenderableType:
         if one.remedy and one.severity is not Severity.OK:
             lines.append(Text(f"          → {one.remedy}"))
     counts = {kind: sum(one.severity is kind for one in findings) for kind in Severity}
-    total = f"{counts[Severity.FAULT]} faults, {counts[Severity.WARNING]} warnings, {counts[Severity.OK]} fine"
+    total = f"faults: {counts[Severity.FAULT]}, warnings: {counts[Severity.WARNING]}, fine: {counts[Severity.OK]}"
     return Group(*lines, Text(total, style="bold"))

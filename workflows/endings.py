@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception  # noqa: A004
@@ -13,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import steps
     from workflows.journal import Journal
     from workflows.models import Run
+    from workflows.uncancellable import uncancellable
 
 
 class Summary(Wire):
@@ -52,7 +55,36 @@ def was_cancelled(error: BaseException) -> bool:
     return isinstance(behind, TimeoutError) and behind.cause is None and workflow.cancellation_reason() is not None
 
 
-async def close_badly(journal: Journal, error: BaseException) -> None:
+async def conclude(journal: Journal, story: Coroutine[Any, Any, None]) -> Summary:
+    """Await ``story``, write down how it ended, keep the report, and return or raise what the workflow ends with."""
+    try:
+        await story
+    except (asyncio.CancelledError, FailureError) as error:
+        await uncancellable(_close_badly(journal, error))
+        raise _last_word(journal, error) from error
+    await uncancellable(_keep(journal))
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    return _summary(journal)
+
+
+_NOTHING_TOUCHED = {
+    Refusal.NOT_AVAILABLE,
+    Refusal.CLAIMED_ELSEWHERE,
+    Refusal.NO_RECORD,
+    Refusal.RECORD_DISAGREES,
+    Refusal.SECRET_MISSING,
+}
+
+
+def touched_nothing(error: FailureError) -> bool:
+    """Whether settling an earlier run's switch failed before it could change anything; else writes may be stopped."""
+    kind, _ = cause_of(error)
+    behind = error.cause if isinstance(error, ActivityError) else error
+    is_answer = isinstance(behind, ApplicationError) and (kind in _NOTHING_TOUCHED or kind == Refusal.UNREACHABLE)
+    return is_answer or was_cancelled(error)
+
+
+async def _close_badly(journal: Journal, error: BaseException) -> None:
     """Write down the outcome that is true, and keep the report."""
     kind, message = cause_of(error)
     outcome = _outcome(journal, error, kind)
@@ -62,7 +94,7 @@ async def close_badly(journal: Journal, error: BaseException) -> None:
         Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
     }
     journal.close(outcome, words.get(outcome, message))
-    await keep(journal, refusal="" if kind == "Cancelled" else kind)
+    await _keep(journal, refusal="" if kind == "Cancelled" else kind)
 
 
 def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
@@ -75,7 +107,7 @@ def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
     return Outcome.CANCELLED if was_cancelled(error) else Outcome.REFUSED
 
 
-def last_word(journal: Journal, error: BaseException) -> BaseException:
+def _last_word(journal: Journal, error: BaseException) -> BaseException:
     """Return what the workflow ends with: Canceled after a cancel that was honoured, else Failed with a sentence."""
     kind, _ = cause_of(error)
     if was_cancelled(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
@@ -91,7 +123,7 @@ def last_word(journal: Journal, error: BaseException) -> BaseException:
     return ApplicationError(journal.explanation, type=kind, non_retryable=True)
 
 
-async def keep(journal: Journal, refusal: str = "") -> None:
+async def _keep(journal: Journal, refusal: str = "") -> None:
     """Keep the report; a run does not fail for its paperwork."""
     touch_nothing = journal.request is None or journal.request.run is Run.PLAN
     try:
@@ -102,7 +134,7 @@ async def keep(journal: Journal, refusal: str = "") -> None:
     journal.kept = kept.paths
 
 
-def summary(journal: Journal) -> Summary:
+def _summary(journal: Journal) -> Summary:
     """Return the result of a run that ended well."""
     measurement = journal.facts.get("measurement")
     plan = journal.plan

@@ -14,7 +14,6 @@ candidate was not promoted, finished if it was.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from temporalio import workflow
@@ -51,14 +50,7 @@ class PostgresFailover(Decidable):
     @workflow.run
     async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
         """Switch over, or put everything back and say why."""
-        try:
-            await self._story()
-        except (asyncio.CancelledError, FailureError) as error:
-            await uncancellable(endings.close_badly(self._journal, error))
-            raise endings.last_word(self._journal, error) from error
-        await uncancellable(endings.keep(self._journal))
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return endings.summary(self._journal)
+        return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
         request = self._checked_request()
@@ -79,12 +71,20 @@ class PostgresFailover(Decidable):
             raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
         if self._request.mode is not Mode.PLANNED:
             raise refuse(Refusal.NOT_AVAILABLE, f"mode: {self._request.mode} is not available; planned is")
+        if self._request.run is Run.DRILL:
+            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
         must_hold_lock(self._request.cluster, self._request.run)
         return self._request
 
     async def _settled(self, target: PostgresTarget) -> bool:
         """Deal with what an earlier run left; return whether that was all there is to do."""
-        settlement = await steps.settle(target)
+        try:
+            settlement = await steps.settle(target)
+        except FailureError as error:
+            if endings.touched_nothing(error):
+                raise
+            words = f"what an earlier run left is not settled: {endings.cause_of(error)[1]}; start it again"
+            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
         if settlement.settled is Settled.NOTHING:
             return False
         self._journal.facts["settlement"] = settlement

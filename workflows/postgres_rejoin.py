@@ -8,11 +8,9 @@ takes long. It never touches the leader, so there is nothing to undo: a cancel s
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
@@ -25,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.names import must_hold_lock
     from workflows.phases import Phase
     from workflows.planning import usable_record
-    from workflows.uncancellable import uncancellable
 
 
 @workflow.defn(name="postgres-rejoin")
@@ -41,13 +38,7 @@ class PostgresRejoin:
     @workflow.run
     async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
         """Rejoin, or say why not."""
-        try:
-            await self._story()
-        except (asyncio.CancelledError, FailureError) as error:
-            await uncancellable(endings.close_badly(self._journal, error))
-            raise endings.last_word(self._journal, error) from error
-        await uncancellable(endings.keep(self._journal))
-        return endings.summary(self._journal)
+        return await endings.conclude(self._journal, self._story())
 
     @workflow.query(description="Phase and what is awaited.")
     def status(self) -> Status:

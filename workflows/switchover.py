@@ -204,9 +204,13 @@ class Switchover:
             return
         writer.cancel()
         try:
-            self._journal.facts["measurement"] = await writer
+            self._journal.facts["measurement"] = self._of_the_switch(await writer)
         except (asyncio.CancelledError, FailureError) as error:
             self._journal.facts["measurement"] = Measurement(note=f"not measured: {cause_of(error)[1]}")
+
+    def _of_the_switch(self, measured: Measurement) -> Measurement:
+        fenced, routed = self._journal.facts.get("fenced"), self._journal.facts.get("routed")
+        return measured.around(fenced.stopped_at, routed.routed_at) if fenced and routed else measured
 
     def _all_that_follows(self) -> tuple[str, ...]:
         plan = self._switch.plan

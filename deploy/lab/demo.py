@@ -24,10 +24,12 @@ from starters.report.facts import Facts
 from starters.report.terminal import full
 from starters.targets import Place
 
+_WIDTH = 120
+
 
 def demo(lab: Lab) -> int:
     """Run it; return 0 when both moves were completed and nothing was lost."""
-    began, console = time.monotonic(), Console(soft_wrap=not sys.stdout.isatty())
+    began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else _WIDTH)
     print("Bringing the lab up", flush=True)
     binaries = cluster.up(lab)
     good = True

@@ -108,7 +108,11 @@ def _about_outage(outage: float | None, rto: float | None, *, bound: bool, in_ti
         return "outage: not measured, so the objective counts as missed"
     if rto is None:
         return f"outage: {outage:.3f} s; the objective is unknown"
-    how = "at most, by the steps' own times (the measuring writer saw no gap with an end)" if bound else "as a client saw it"
+    how = (
+        "at most, by the steps' own times (the measuring writer saw none around the promotion)"
+        if bound
+        else "as a client saw it"
+    )
     return f"outage: {outage:.3f} s {how}; objective {rto:g} s: {'met' if in_time else 'missed'}"
 
 
