@@ -46,7 +46,7 @@ class SwitchActivities:
 
     @activity.defn(name="kubernetes.await_quiet")
     async def await_quiet(self, switch: Switch) -> Quiet:
-        """Wait, while writes still flow, until no endpoint has changed for a while; give up after a few seconds.
+        """Wait, while writes still flow, until no endpoint has changed or is about to; give up after a few seconds.
 
         A route that is changed right after another endpoint waits for kube-proxy's next round, up to a second, and writes
         would stand still for it. Changes nothing.
@@ -57,7 +57,7 @@ class SwitchActivities:
         while clock() - changed < wanted and clock() - began < wanted + _QUIET_AT_MOST_SECONDS:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             now = await self._systems.kubernetes.endpoints_version(switch.target.region)
-            if now != seen:
+            if now is None or now != seen:
                 seen, changed = now, clock()
         return Quiet(reached=clock() - changed >= wanted, seconds=clock() - began)
 

@@ -90,8 +90,8 @@ class KubernetesClient:
         }
         return tuple(sorted(ready))
 
-    async def endpoints_version(self, region: Region) -> str:
-        """Return a text that changes whenever any endpoint in the region's namespace does."""
+    async def endpoints_version(self, region: Region) -> str | None:
+        """Return a text that changes whenever any endpoint in the region's namespace does; ``None`` while one terminates."""
         slices = await self._call(
             region,
             "list EndpointSlices",
@@ -99,8 +99,11 @@ class KubernetesClient:
                 region.namespace, _request_timeout=_TIMEOUT
             ),
         )
-        versions = (f"{part['metadata']['name']}={part['metadata']['resourceVersion']}" for part in slices.get("items", []))
-        return " ".join(sorted(versions))
+        parts = slices.get("items", [])
+        conditions = (one.get("conditions") or {} for part in parts for one in part.get("endpoints") or [])
+        if any(condition.get("terminating") for condition in conditions):
+            return None
+        return " ".join(sorted(f"{part['metadata']['name']}={part['metadata']['resourceVersion']}" for part in parts))
 
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""

@@ -75,8 +75,11 @@ class Kubernetes(Protocol):
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the pods that are ready behind ``service``, sorted."""
 
-    async def endpoints_version(self, region: Region) -> str:
-        """Return a text that changes whenever any endpoint in the region's namespace does."""
+    async def endpoints_version(self, region: Region) -> str | None:
+        """Return a text that changes whenever any endpoint in the region's namespace does.
+
+        ``None`` while one is terminating: its removal, the next change, is certain to come.
+        """
 
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""

@@ -55,7 +55,7 @@ class FakeKubernetes:
                 return self.world.endpoints
             return (pod.name,) if pod is not None and pod.alive else ()
 
-    async def endpoints_version(self, region: Region) -> str:  # noqa: ARG002
+    async def endpoints_version(self, region: Region) -> str | None:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.endpoints_version"):
             return self.world.record.selector
 

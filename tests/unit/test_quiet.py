@@ -19,13 +19,22 @@ class _Busy(FakeKubernetes):
 
     def __init__(self, changes: int) -> None:
         super().__init__(World())
+        self._changes = changes
         self._versions = itertools.chain(range(changes), itertools.repeat(changes))
 
-    async def endpoints_version(self, region: Region) -> str:  # noqa: ARG002
+    async def endpoints_version(self, region: Region) -> str | None:  # noqa: ARG002
         return str(next(self._versions))
 
 
-async def _wait(changes: int) -> tuple[bool, float]:
+class _Leaving(_Busy):
+    """An endpoint terminates during the first ``changes`` looks."""
+
+    async def endpoints_version(self, region: Region) -> str | None:  # noqa: ARG002
+        left = next(self._versions)
+        return None if left < self._changes else "gone"
+
+
+async def _wait(changes: int, kind: type[_Busy] = _Busy) -> tuple[bool, float]:
     target = samples.target()
     limits = Thresholds.model_validate({"quiet": "PT0.3S"})
     target = target.model_copy(update={"cluster": target.cluster.model_copy(update={"thresholds": limits})})
@@ -34,7 +43,7 @@ async def _wait(changes: int) -> tuple[bool, float]:
         sync="b", digest="0",
     )  # fmt: skip
     switch = Switch(target=target, plan=plan, epoch=2, run=RunId(workflow_id="postgres/orders", run_id="1"))
-    kubernetes = _Busy(changes)
+    kubernetes = kind(changes)
     steps = SwitchActivities(Systems(kubernetes, FakeGates(kubernetes.world), FakePostgres(kubernetes.world)))
     answer = await steps.await_quiet(switch)
     return answer.reached, answer.seconds
@@ -48,6 +57,12 @@ async def test_still_endpoints_are_waited_for_just_once() -> None:
 
 async def test_each_change_starts_the_wait_anew() -> None:
     reached, seconds = await _wait(changes=5)
+    assert reached
+    assert seconds >= 0.7
+
+
+async def test_an_endpoint_that_terminates_is_waited_for() -> None:
+    reached, seconds = await _wait(changes=5, kind=_Leaving)
     assert reached
     assert seconds >= 0.7
 
