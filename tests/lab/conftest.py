@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from activities.models import Outcome
 from deploy.lab import breaking, cluster
 from deploy.lab.measuring import Load, load
 from deploy.lab.names import Lab
 from deploy.lab.processes import wait_until
-from deploy.lab.switching import connect
+from deploy.lab.switching import CLUSTER, connect, ending
 from deploy.lab.workload import MEMBERS, annotation, kubectl
+from workflows.models import TASK_QUEUE, plan_id
 
 KEEP = "FAILOVER_KEEP_TEST_LAB"
 
@@ -30,6 +33,15 @@ class Platform:
     binaries: Path
     client: Client
     load: Load | None = None
+    old: str = ""
+    candidate: str = ""
+    nodes: dict[str, str] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Remember who leads, who follows and where, for a fault that must strike at once."""
+        self.old, self.candidate = self.leader, self.standby
+        path = "jsonpath={.spec.nodeName}"
+        self.nodes = {member: self.kubectl("get", "pod", member, "-o", path) for member in MEMBERS}
 
     def seen(self) -> dict[str, Any]:
         """End the load and return what it saw."""
@@ -60,14 +72,26 @@ class Platform:
         for kind in ("deployment/failover-worker", "deployment/api-deployment"):
             self.kubectl("rollout", "status", kind, f"--timeout={seconds:.0f}s")
 
-    def fresh_workers(self) -> None:
-        """Replace killed workers by new pods: the kubelet would let a restarted one wait."""
-        for pod in self.pods("failover-worker"):
+    async def until_fit(self, seconds: float = 90) -> None:
+        """Wait until a plan is made and not refused: what the cluster says of itself can be a moment old."""
+        async with asyncio.timeout(seconds):
+            while True:
+                handle = await self.client.start_workflow(
+                    "postgres-failover", {"cluster": CLUSTER, "mode": "planned"}, id=plan_id(CLUSTER), task_queue=TASK_QUEUE
+                )
+                if (await ending(handle)).outcome is Outcome.PLANNED_ONLY:
+                    return
+                await asyncio.sleep(0.5)
+
+    async def fresh_pods(self) -> None:
+        """Replace killed pods by new ones: the kubelet lets one that fails again wait longer and longer."""
+        for pod in [*self.pods("failover-worker"), *self.pods("postgresql")]:
             restarts = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}")
             running = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].state.running}")
             if restarts not in {"", "0"} or not running:
                 self.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
         self.settle()
+        await self.until_fit()
 
     def break_it(self, what: str, name: str = "") -> str:
         return breaking.break_it(self.lab, self.binaries, what, name)
@@ -94,6 +118,7 @@ async def whole(test_lab: tuple[Lab, Path]) -> Platform:
 async def platform(whole: Platform) -> AsyncIterator[Platform]:
     """Hand it over whole, and see afterwards that nothing was lost and never two servers took writes."""
     whole.settle()
+    await whole.until_fit()
     with load(whole.lab, whole.binaries) as running:
         whole.load = running
         yield whole

@@ -8,15 +8,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from temporalio.api.enums.v1 import EventType
 
 from activities.models import Outcome
 from deploy.lab.breaking import kill_processes
 from deploy.lab.node import start_node
 from deploy.lab.processes import wait_until
-from deploy.lab.switching import Handle, approve, ending, start
-from deploy.lab.switching import facts as facts_of_run
+from deploy.lab.switching import approve, ending, start
 from tests.lab.conftest import Platform
+from tests.lab.histories import completed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -29,7 +28,7 @@ async def test_a_terminated_run_is_settled_by_the_next_one(platform: Platform, s
     target = platform.standby
     handle = await start(platform.client)
     approving = asyncio.create_task(approve(handle))
-    await _until_done(handle, step)
+    await completed(handle, step)
     await handle.terminate("pulled by a test")
     await approving
     again = await start(platform.client, reason=f"after a termination behind {step}")
@@ -40,17 +39,6 @@ async def test_a_terminated_run_is_settled_by_the_next_one(platform: Platform, s
     assert facts.outcome is (Outcome.COMPLETED if step in _UNDONE_FIRST else Outcome.SETTLED)
     assert platform.leader == target
     assert platform.note("unfinished") == ""
-
-
-async def _until_done(handle: Handle, step: str) -> None:
-    scheduled = 0
-    async for event in handle.fetch_history_events(wait_new_event=True):
-        if event.activity_task_scheduled_event_attributes.activity_type.name == step:
-            scheduled = event.event_id
-        done = event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-        if done and event.activity_task_completed_event_attributes.scheduled_event_id == scheduled:
-            return
-    pytest.fail(f"the run ended before {step}: {(await facts_of_run(handle)).reason}")
 
 
 _FREEZES = """

@@ -32,7 +32,7 @@ async def test_the_run_goes_on_within_three_seconds(platform: Platform, step: st
     resumed = await _kill_after(platform, handle, step)
     await approving
     facts = await ending(handle)
-    platform.fresh_workers()
+    await platform.fresh_pods()
     print(f"killed after {step}: resumed in {resumed:.2f} s")
     assert facts.outcome is Outcome.COMPLETED
     assert platform.leader == leader
