@@ -59,5 +59,7 @@ class Peers:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1))
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(use_dns_cache=False), timeout=aiohttp.ClientTimeout(total=1)
+            )
         return self._http

@@ -97,6 +97,8 @@ class GateClient:
             if failed:
                 raise GateRefusedError(member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise UnreachableError(f"the gate of {member} took no connection within {_CONNECT_SECONDS:g} s") from error
         except TimeoutError as error:
             raise UnreachableError(f"the gate of {member} did not answer {what} within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
@@ -106,5 +108,6 @@ class GateClient:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None or self._http.closed:
-            self._http = aiohttp.ClientSession()
+            # A pod that was made anew has another address: what its name meant a moment ago is of no use.
+            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(use_dns_cache=False))
         return self._http

@@ -22,6 +22,8 @@ from deploy.lab.switching import CLUSTER, connect, ending
 from deploy.lab.workload import MEMBERS, annotation, kubectl
 from workflows.models import TASK_QUEUE, plan_id
 
+_DNS_SECONDS = 6
+"""Until nobody remembers the address of a pod that was deleted."""
 KEEP = "FAILOVER_KEEP_TEST_LAB"
 
 
@@ -90,6 +92,7 @@ class Platform:
             running = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].state.running}")
             if restarts not in {"", "0"} or not running:
                 self.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+                await asyncio.sleep(_DNS_SECONDS)
         self.settle()
         await self.until_fit()
 
