@@ -171,7 +171,7 @@ def measured_lines(facts: Facts) -> list[str]:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
         lines.append(f"measuring client: {measured.acknowledged} writes acknowledged{usual}, {measured.failed} failed")
-        lines.append(f"application errors by SQLSTATE: {errors}")
+        lines.append(f"its errors by SQLSTATE: {errors}")
         if measured.note:
             lines.append(f"note: {measured.note}")
     lines += [

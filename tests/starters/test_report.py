@@ -32,7 +32,7 @@ def test_the_text_tells_what_was_asked_agreed_measured_and_left() -> None:
     for part in (
         "objective met", "asked by omar: a test", "approved by dana as DBA", "(unverified: nothing proves who sent it)",
         "as a client saw it; objective 300 s: met", "loss: 0 (acknowledged writes",
-        "application errors by SQLSTATE:", "08006",
+        "its errors by SQLSTATE:", "08006",
         "redundancy: postgresql-primary-0 follows again (sync)", "2 attempts", "restore redundancy",
     ):  # fmt: skip
         assert part in ran.stdout, part
