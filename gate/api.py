@@ -126,6 +126,8 @@ class GateStatus(_Wire):
     """Standby: received but not replayed, plus ``upstream_lsn`` minus received."""
     lag_seconds: float | None = None
     """Standby: age of the oldest write not yet replayed, as it stood at ``upstream_at``; 0 when caught up."""
+    oldest_wal: str | None = None
+    """Where the oldest WAL that this server still has begins, as of the last 10 seconds."""
     followers: tuple[Follower, ...] = ()
     synchronous_standby_names: str | None = None
     weak_commit_settings: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ from gate.sampler import Sampler
 from gate.server import Server
 from gate.settings import Settings
 from gate.sql import NOT_ANSWERING, Session
+from gate.starvation import Starvation, oldest_wal
 from gate.state import Store
 from gate.synchronous import Synchronous
 
@@ -63,8 +64,10 @@ class Gate:
         self._ready, self._held_since = False, 0.0
         self._told: tuple[Role, str, int] | None = None
         self._closed_until, self._closed = 0.0, False
-        self._sizes = (0, 0, 0)
+        self._sizes = (0, 0)
+        self._oldest_wal: str | None = None
         self.synchronous = Synchronous(self)
+        self.starvation = Starvation(self)
 
     def log(self, message: str, **more: object) -> None:
         """Write one line for ``kubectl logs``."""
@@ -145,6 +148,8 @@ class Gate:
             self.open_to_applications()
         if record.leader == self.settings.member and self.sampler.role is Role.PRIMARY and record.intent is None:
             await self.synchronous.tend(record)
+        if record.leader != self.settings.member and record.intent is None:
+            await self.starvation.tend(record)
         if record.intent is None and self.sampler.role is not None:
             await self._tell(record, self.sampler.role)
 
@@ -230,7 +235,7 @@ class Gate:
                 await self._refresh_control()
             case Action.BASE_BACKUP | Action.REJOIN if record is not None:
                 await bootstrap.finish_bootstrap(self.settings, record)
-                self._begin(self._become_standby(decision, outside, record))
+                self.begin(self._become_standby(decision, outside, record))
             case Action.WAIT:
                 await bootstrap.finish_bootstrap(self.settings, record)
 
@@ -258,13 +263,19 @@ class Gate:
             await asyncio.sleep(0.1)
             return
         await self._refresh_control()
-        if decision.action is Action.REJOIN:
-            await rejoin.rejoin(self.settings, self.peers, leader, record.epoch, self.say)
-        else:
-            await rejoin.base_backup(self.settings, leader, self.say)
+        if decision.action is Action.BASE_BACKUP:
+            await self.copy_anew(leader)
+            return
+        await rejoin.rejoin(self.settings, self.peers, leader, record.epoch, self.say)
         await self._refresh_control()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    async def copy_anew(self, leader: GateStatus) -> None:
+        """Replace this member's directory by a copy of ``leader``; the server is stopped."""
+        await rejoin.base_backup(self.settings, leader, self.say)
+        await self._refresh_control()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work``, for which the server is stopped; nothing is decided until it is done."""
         self._work = asyncio.create_task(work)
         self._work.add_done_callback(lambda _: self.kick.set())
 
@@ -282,7 +293,9 @@ class Gate:
             sizes = await asyncio.to_thread(
                 lambda: (rejoin.folder_bytes(self.settings.data), rejoin.kept_bytes(self.settings))
             )
-            self._sizes = (*sizes, 0)
+            self._sizes = sizes
+            if self.control is not None:
+                self._oldest_wal = await asyncio.to_thread(oldest_wal, self.settings.data, self.control.segment_bytes)
             await asyncio.sleep(10)
 
     @property
@@ -329,6 +342,7 @@ class Gate:
             disk_free_bytes=shutil.disk_usage(self.settings.directory).free,
             data_bytes=self._sizes[0],
             kept_aside_bytes=self._sizes[1],
+            oldest_wal=self._oldest_wal,
             **facts,
         )
 

@@ -69,6 +69,11 @@ async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: in
         await base_backup(settings, leader, say)
 
 
+def bytes_for_copy(leader: GateStatus) -> int:
+    """Return the free bytes that a base backup from ``leader`` needs."""
+    return (leader.data_bytes or 0) + _SPARE_BYTES
+
+
 async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
     """Copy ``leader`` into a fresh directory; what was there before is moved aside first.
 
@@ -76,7 +81,7 @@ async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
         NotPossibleError: not enough disk.
     """
     free = shutil.disk_usage(settings.directory).free
-    needed = (leader.data_bytes or 0) + _SPARE_BYTES
+    needed = bytes_for_copy(leader)
     if free < needed:
         raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
     fresh = settings.directory / "pgdata.new"

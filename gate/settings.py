@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Seconds without API server and peers after which a primary stops itself."""
     standby_timeout: float = Field(default=5.0, gt=0)
     """Seconds that a synchronous standby may be gone before commits stop waiting for it (``available`` only)."""
+    starved_after: float = Field(default=10.0, gt=0)
+    """Seconds without replication after which a standby asks whether its leader still has the WAL that it needs."""
     closed_after_route: float = Field(default=3.0, ge=0)
     """Seconds that a former primary turns applications away after the route has left it. kube-proxy may take a second to
     follow; a pool that gets through meanwhile would keep a session on a server that no longer takes writes."""

@@ -181,6 +181,14 @@ class Cluster:
             cursor = await connection.execute(query)
             return await cursor.fetchall() if cursor.description else []
 
+    async def as_superuser(self, member: str, query: str) -> None:
+        folder = str(self.directory(member) / "gate" / "run")
+        connection = await psycopg.AsyncConnection.connect(
+            host=folder, port=self.postgres_port, user="postgres", dbname="postgres", autocommit=True
+        )
+        async with connection:
+            await connection.execute(query)
+
 
 @asynccontextmanager
 async def running_cluster(folder: Path, members: int = 2, **environment: str) -> AsyncIterator[Cluster]:

@@ -88,3 +88,22 @@ async def test_a_primary_that_was_ahead_is_rewound_and_its_wal_is_kept(pair: Clu
     await pair.until_synchronous("pg-0", 60)
     assert list((pair.directory("pg-0") / "gate" / "kept").glob("wal-*/*"))
     assert await pair.sql("pg-1", "select to_regclass('only_here')::text") == [(None,)]
+
+
+async def test_a_standby_whose_wal_is_gone_is_copied_anew(pair: Cluster) -> None:
+    pair.environment["STARVED_AFTER"] = "1"
+    pair.kill("pg-1", signal.SIGTERM)
+    await pair.until(lambda: pair.record.sync == "none", 20)
+    await pair.sql("pg-0", "create table later (n int)")
+    for number in range(3):
+        await pair.sql("pg-0", f"insert into later values ({number})")
+        await pair.as_superuser("pg-0", "select pg_switch_wal()")
+    newest = (await pair.sql("pg-0", "select pg_walfile_name(pg_current_wal_lsn())", user="failover"))[0][0]
+    for segment in (pair.directory("pg-0") / "pgdata" / "pg_wal").glob("0000*"):
+        if segment.name < str(newest):
+            segment.unlink()
+    pair.start("pg-1")
+    await pair.until_synchronous("pg-1", 60)
+    assert list((pair.directory("pg-1") / "gate" / "kept").glob("pgdata-*"))
+    await pair.until_role("pg-1", Role.STANDBY)
+    assert await pair.sql("pg-1", "select count(*) from later") == [(3,)]
