@@ -63,16 +63,26 @@ async def read_control(programs: Path, data: Path) -> ControlData:
 async def end_of_wal(programs: Path, data: Path, control: ControlData) -> str:
     """Return the LSN behind the latest checkpoint's record: the end of WAL of a cleanly stopped server.
 
-    A standby whose ``pg_last_wal_receive_lsn()`` is at least this has every byte that the server ever wrote.
+    A standby whose ``pg_last_wal_receive_lsn()`` is at least this has every byte that the server ever wrote. Segments are
+    named: left to itself, pg_waldump learns their size from whichever file it meets first, and fails when that is a new one
+    that is still all zeros.
     """
+    start = parse_lsn(control.checkpoint_lsn)
+    segments = [segment_name(control.timeline, position, control.segment_bytes) for position in (start, start + _PAGE)]
     text = await run_program(
-        str(programs / "pg_waldump"), "-p", str(data / "pg_wal"), "-t", str(control.timeline),
-        "-s", control.checkpoint_lsn, "-n", "1",
+        str(programs / "pg_waldump"), "-t", str(control.timeline), "-s", control.checkpoint_lsn, "-n", "1",
+        str(data / "pg_wal" / segments[0]), *(segments[1:] if segments[1] != segments[0] else ()),
     )  # fmt: skip
     match = re.search(r"len \(rec/tot\):\s*\d+/\s*(\d+)", text)
     if match is None:
         raise ProgramError(f"pg_waldump found no record at {control.checkpoint_lsn}")
     return format_lsn(record_end(parse_lsn(control.checkpoint_lsn), int(match.group(1)), control.segment_bytes))
+
+
+def segment_name(timeline: int, lsn: int, segment_bytes: int) -> str:
+    """Return the name of the WAL segment that holds ``lsn``."""
+    number, per_file_id = lsn // segment_bytes, 0x100000000 // segment_bytes
+    return f"{timeline:08X}{number // per_file_id:08X}{number % per_file_id:08X}"
 
 
 def record_end(start: int, length: int, segment_bytes: int) -> int:

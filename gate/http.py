@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gate.api import Command, FenceCommand, Problem, ProblemKind, PromoteCommand, Role
 from gate.commands import Commands, RefusedError
+from gate.controldata import ProgramError
 from gate.core import Gate
 
 _STATUS = {ProblemKind.NOT_SERVING: 503, ProblemKind.API_UNREACHABLE: 503}
@@ -70,6 +71,9 @@ def _command(model: type[C], run: Callable[[C], Awaitable[BaseModel]]) -> Callab
             return _json(await run(command))
         except RefusedError as refused:
             return _json(refused.problem, _STATUS.get(refused.problem.kind, _CONFLICT))
+        except ProgramError as error:
+            problem = Problem(kind=ProblemKind.NOT_SERVING, message=str(error), epoch=command.epoch)
+            return _json(problem, _STATUS[problem.kind])
 
     return handle
 

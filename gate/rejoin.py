@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gate.api import GateStatus
 from gate.configuration import conninfo, write_configuration
-from gate.controldata import CLEAN_PRIMARY, ControlData, ProgramError, end_of_wal, read_control, run_program
+from gate.controldata import CLEAN_PRIMARY, ControlData, ProgramError, end_of_wal, read_control, run_program, segment_name
 from gate.lsn import parse_lsn
 from gate.peers import Peers
 from gate.settings import Settings
@@ -117,7 +117,7 @@ def _fork_of(timeline: int, leader: GateStatus) -> str | None:
 def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say: Say) -> None:
     """Copy WAL segments that reach past the fork: they may hold writes that nobody else has."""
     fork = _fork_of(control.timeline, leader)
-    first = _segment_name(control.timeline, parse_lsn(fork), control.segment_bytes) if fork else f"{control.timeline:08X}"
+    first = segment_name(control.timeline, parse_lsn(fork), control.segment_bytes) if fork else f"{control.timeline:08X}"
     segments = [
         path
         for path in sorted((settings.data / "pg_wal").iterdir())
@@ -130,12 +130,6 @@ def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say:
     for path in segments:
         shutil.copy2(path, aside / path.name)
     say(f"kept {sum(path.stat().st_size for path in segments)} bytes of WAL past the fork at {aside}")
-
-
-def _segment_name(timeline: int, lsn: int, segment_bytes: int) -> str:
-    number = lsn // segment_bytes
-    per_id = 0x100000000 // segment_bytes
-    return f"{timeline:08X}{number // per_id:08X}{number % per_id:08X}"
 
 
 async def _rewind(settings: Settings, leader: str) -> None:

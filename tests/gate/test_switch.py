@@ -108,3 +108,14 @@ async def test_a_former_primary_turns_applications_away_while_the_route_moves(pa
         await pair.sql("pg-0", "select 1")
     assert await pair.sql("pg-0", "select pg_is_in_recovery()", user="failover") == [(True,)]
     await pair.until(lambda: "open to applications" in (pair.folder / "pg-0.log").read_text(encoding="utf-8"))
+
+
+async def test_new_segments_that_are_all_zeros_do_not_hide_the_end_of_wal(pair: Cluster) -> None:
+    wal = pair.directory("pg-0") / "pgdata" / "pg_wal"
+    for number in range(0x10, 0x20):
+        with (wal / f"0000000100000000000000{number:02X}").open("wb") as segment:
+            segment.truncate(16 * 1024 * 1024)
+    epoch = pair.claim("pg-1")
+    fenced = await pair.fence("pg-0", epoch)
+    assert fenced.clean
+    await pair.promote("pg-1", epoch, fenced.end_lsn)
