@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -72,7 +73,8 @@ def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals) -
     uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
     pids = _pids(lab, uid)
     for pid in pids:
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
     return len(pids)
 
 
