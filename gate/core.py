@@ -23,6 +23,7 @@ from gate.configuration import write_configuration
 from gate.controldata import ControlData, ProgramError, read_control
 from gate.decide import Action, Decision, Local, Outside, decide, fence_stands
 from gate.kube import SILENT, ApiServer, ConflictError
+from gate.leftover import clear_leftover
 from gate.peers import Peers
 from gate.record import MalformedRecordError, Record
 from gate.sampler import Sampler
@@ -76,8 +77,7 @@ class Gate:
 
     async def run(self) -> None:
         """Decide and act until cancelled."""
-        await self.server.clear_leftover()
-        (self.settings.data / "postmaster.pid").unlink(missing_ok=True)
+        await clear_leftover(self.settings)
         await self._refresh_control()
         background = [asyncio.create_task(work) for work in (self.sampler.run(), self._measure_sizes())]
         try:
@@ -119,28 +119,36 @@ class Gate:
         outside = await self._look_outside()
         if self._isolated(outside):
             return await self._stop_isolated()
-        state = self.store.state
         record = outside.record if outside.api_answers else None
         if record is not None:
-            if self.record is not None and self.record.leader == self.settings.member != record.leader:
-                self._closed_until = time.monotonic() + self.settings.closed_after_route
-            self.record = record
-            if record.epoch > state.epoch and record.intent is None:
-                self.store.write(epoch=record.epoch)
-            if state.fenced_at is not None and not fence_stands(state, self.settings.member, record):
-                self.store.write(fenced_at=None)
-            if state.promoted_at is not None and record.leader != self.settings.member and record.epoch > state.promoted_at:
-                self.store.write(promoted_at=None)
+            self._heed(record)
         if self._work is not None and not self._work.done():
             return None
         self._collect_work()
         decision = decide(self._local(), outside)
+        if self.server.rests and decision.action in {Action.START_LEADER, Action.START_STANDBY}:
+            decision = Decision(
+                Action.WAIT, "the server ended right after its start (see above); pauses before the next attempt"
+            )
         if decision.action not in {Action.REJOIN, Action.BASE_BACKUP}:
             self.say(decision.reason)
         await self._act(decision, outside)
         if record is not None and decision.action is Action.KEEP:
             await self._tend(record)
         return None
+
+    def _heed(self, record: Record) -> None:
+        """Take over what the leader record says of epochs, fences and doors."""
+        state, member = self.store.state, self.settings.member
+        if self.record is not None and self.record.leader == member != record.leader:
+            self._closed_until = time.monotonic() + self.settings.closed_after_route
+        self.record = record
+        if record.epoch > state.epoch and record.intent is None:
+            self.store.write(epoch=record.epoch)
+        if state.fenced_at is not None and not fence_stands(state, member, record):
+            self.store.write(fenced_at=None)
+        if state.promoted_at is not None and record.leader != member and record.epoch > state.promoted_at:
+            self.store.write(promoted_at=None)
 
     async def _tend(self, record: Record) -> None:
         """Small duties of a settled member: its door, synchronous replication, mirror, label."""

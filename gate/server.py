@@ -10,17 +10,22 @@ import time
 from pathlib import Path
 
 from gate.api import ServerState
+from gate.leftover import clear_leftover
 from gate.settings import Settings
+
+_AT_ONCE_SECONDS = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
 class Server:
     """One postmaster at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        """Start with nothing running; whatever an earlier gate left running is ended by ``clear_leftover``."""
+        """Start with nothing running; each start first clears what an earlier server left."""
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._started_at, self._ended_at, self._failures = 0.0, 0.0, 0
         self.serves = False
         """Set by the sampler once the server answers SQL."""
         self.ended = asyncio.Event()
@@ -35,23 +40,16 @@ class Server:
             return ServerState.STOPPING
         return ServerState.RUNNING if self.serves else ServerState.STARTING
 
-    async def clear_leftover(self) -> None:
-        """End a postmaster that a killed gate left behind, and wait until it is gone."""
-        pid = _postmaster_pid(self._settings.data)
-        if pid is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + 10
-        while _alive(pid):
-            if time.monotonic() > deadline:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGQUIT)
-            await asyncio.sleep(0.02)
+    @property
+    def rests(self) -> bool:
+        """Whether a server that has ended right after its start, more than once, should not be started again yet."""
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures) if self._failures > 1 else 0
+        return time.monotonic() < self._ended_at + pause
 
     async def start(self, configuration: Path) -> None:
         """Start the postmaster; returns at once, ``serves`` says when it answers."""
         self._stopping, self.serves = False, False
+        await clear_leftover(self._settings)
         self._process = await asyncio.create_subprocess_exec(
             str(self._settings.programs / "postgres"),
             "-D",
@@ -59,10 +57,14 @@ class Server:
             "-c",
             f"config_file={configuration}",
         )
+        self._started_at = time.monotonic()
         asyncio.get_running_loop().create_task(self._watch(self._process))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()
+        self._ended_at = time.monotonic()
+        at_once = self._ended_at - self._started_at < _AT_ONCE_SECONDS
+        self._failures = self._failures + 1 if at_once and process.returncode and not self.serves else 0
         self.serves = False
         self.ended.set()
 
@@ -99,25 +101,3 @@ async def reap_orphans() -> None:
                 with contextlib.suppress(ChildProcessError):
                     os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
         await asyncio.sleep(1)
-
-
-def _postmaster_pid(data: Path) -> int | None:
-    try:
-        pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
-    except (FileNotFoundError, ValueError, IndexError):
-        return None
-    return pid if _alive(pid) and pid != os.getpid() and _is_postgres(pid) else None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _is_postgres(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "postgres"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

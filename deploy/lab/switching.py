@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from deploy.lab.names import Lab
+from deploy.lab.names import Lab, LabError
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
 from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id
 from workflows.postgres_failover import PostgresFailover
 
+_ANSWER_WITHIN = timedelta(seconds=3)
 CLUSTER = "orders"
 OPERATOR, APPROVER = "mona", "dana"
 Handle = WorkflowHandle[Any, Any]
@@ -35,10 +37,16 @@ async def start(client: Client, **request: str) -> Handle:
 
 
 async def approve(handle: Handle, *, within: float = 30) -> Status:
-    """Approve the plan once it waits; return the status after it."""
+    """Approve the plan once it waits; return the status after it.
+
+    Raises:
+        LabError: the run ended before; carries its own words.
+    """
     async with asyncio.timeout(within):
         while True:
             status = await status_of(handle)
+            if status is not None and status.outcome is not None:
+                raise LabError(f"the run ended before it could be approved: {status.explanation}")
             if status is not None and status.plan is not None and status.approval is not None:
                 break
             await asyncio.sleep(0.05)
@@ -49,7 +57,7 @@ async def approve(handle: Handle, *, within: float = 30) -> Status:
 async def status_of(handle: Handle) -> Status | None:
     """Return the run's status; ``None`` while no worker answers."""
     try:
-        return await handle.query(PostgresFailover.status)
+        return await handle.query(PostgresFailover.status, rpc_timeout=_ANSWER_WITHIN)
     except RPCError:
         return None
 

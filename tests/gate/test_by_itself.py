@@ -29,6 +29,24 @@ async def test_a_server_that_is_killed_is_started_again(pair: Cluster) -> None:
     await pair.sql("pg-0", "create table again (n int)")
 
 
+async def test_lock_files_of_a_dead_container_do_not_keep_the_server_from_starting(pair: Cluster) -> None:
+    before, folder = pair.postmaster("pg-0"), pair.directory("pg-0")
+    pair.kill("pg-0")
+    os.kill(before, signal.SIGKILL)
+    await pair.until(lambda: start_time(before) is None)
+    other = await asyncio.create_subprocess_exec("setpriv", "--reuid=postgres", "--clear-groups", "sleep", "60")
+    for lock in [folder / "pgdata/postmaster.pid", *folder.glob("gate/run/.s.PGSQL.*.lock")]:
+        _, rest = lock.read_text(encoding="utf-8").split("\n", 1)
+        lock.write_text(f"{other.pid}\n{rest}", encoding="utf-8")
+    pair.start("pg-0")
+    try:
+        await pair.until_role("pg-0", Role.PRIMARY)
+    finally:
+        other.terminate()
+        await other.wait()
+    await pair.sql("pg-0", "create table still (n int)")
+
+
 async def test_commits_stop_waiting_only_after_the_record_says_so(pair: Cluster) -> None:
     epoch = pair.record.epoch
     pair.kill("pg-1", signal.SIGTERM)

@@ -102,12 +102,15 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def test_lab() -> Iterator[tuple[Lab, Path]]:
-    """Bring it up once; take it down and look for leftovers at the end."""
-    lab = Lab("test")
-    binaries = cluster.up(lab)
-    yield lab, binaries
-    if not os.environ.get(KEEP):
+    """Bring a fresh one up once and take it down at the end; one that is kept is used again."""
+    lab, keep = Lab("test"), bool(os.environ.get(KEEP))
+    if not keep:
         cluster.down(lab)
+    try:
+        yield lab, cluster.up(lab)
+    finally:
+        if not keep:
+            cluster.down(lab)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -25,11 +25,15 @@ def test_up_twice_changes_nothing(whole: Platform) -> None:
     assert (_pids(whole.lab), _pods(whole)) == before
 
 
-def test_up_repairs_what_a_crash_has_killed(whole: Platform) -> None:
-    for name in ("apiserver", "temporal", "node-2", "node-1-kubelet", "portal"):
+@pytest.mark.parametrize(
+    "parts", [("apiserver", "temporal", "node-2", "node-1-kubelet", "portal"), None], ids=["parts", "all"]
+)
+def test_up_repairs_what_a_crash_has_killed(whole: Platform, parts: tuple[str, ...] | None) -> None:
+    """Parts of it, and all at once: the machine has lost its power."""
+    for name in parts or processes.names(whole.lab):
         pid = processes.pid_of(whole.lab, name)
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
         processes.wait_until(f"{name} gone", lambda name=name: processes.pid_of(whole.lab, name) is None, 10)  # type: ignore[misc]
     assert not all(cluster.status(whole.lab).values())
     cluster.up(whole.lab)
