@@ -22,9 +22,10 @@ from deploy.lab.network import ensure_hub, remove_hub
 from deploy.lab.node import power_off, remove_cgroups, start_hub_proxy, start_node
 from deploy.lab.packages import ensure_packages
 from deploy.lab.processes import pid_of, run, spawn, wait_until
+from deploy.lab.readiness import await_workload
 from deploy.lab.signposts import write_environment
 from deploy.lab.temporal import start_temporal
-from deploy.lab.workload import apply_workload, await_workload, prepare_disks
+from deploy.lab.workload import apply_workload, prepare_disks
 
 Say = Callable[[str], None]
 _NICE_PORTS = {"api": 16443, "temporal": 17233, "ui": 18233, "http": 17243}

@@ -65,38 +65,18 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
 
 def _replace_if_stuck(lab: Lab, binaries: Path, name: str) -> None:
     """Delete an unready pod of an older revision: a StatefulSet waits for it to become ready before it updates it."""
-    wait_until(f"{name} seen", lambda: _field(lab, binaries, f"statefulset/{name}", ".status.updateRevision") != "", 30)
-    wanted = _field(lab, binaries, f"statefulset/{name}", ".status.updateRevision")
+    wait_until(f"{name} seen", lambda: field(lab, binaries, f"statefulset/{name}", ".status.updateRevision") != "", 30)
+    wanted = field(lab, binaries, f"statefulset/{name}", ".status.updateRevision")
     pod = f"pod/{name}-0"
-    revision = _field(lab, binaries, pod, ".metadata.labels.controller-revision-hash")
-    ready = _field(lab, binaries, pod, ".status.conditions[?(@.type=='Ready')].status")
+    revision = field(lab, binaries, pod, ".metadata.labels.controller-revision-hash")
+    ready = field(lab, binaries, pod, ".status.conditions[?(@.type=='Ready')].status")
     if revision not in {"", wanted} and ready != "True":
         kubectl(lab, binaries, "delete", pod, "--wait=false")
 
 
-def _field(lab: Lab, binaries: Path, what: str, path: str) -> str:
+def field(lab: Lab, binaries: Path, what: str, path: str) -> str:
+    """Return what the JSON path finds in an object; empty when there is none."""
     return kubectl(lab, binaries, "get", what, "-o", f"jsonpath={{{path}}}", check=False)
-
-
-def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
-    """Return once PostgreSQL is redundant, and API and workers are ready."""
-    try:
-        for kind in ("statefulset/postgresql-primary", "statefulset/postgresql-standby"):
-            kubectl(lab, binaries, "rollout", "status", kind, "--timeout=120s")
-        wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
-        for kind in ("deployment/api-deployment", "deployment/failover-worker"):
-            kubectl(lab, binaries, "rollout", "status", kind, "--timeout=120s")
-    except LabError as error:
-        raise LabError(f"the platform did not become ready: {_unready(lab, binaries) or error}") from error
-
-
-def _unready(lab: Lab, binaries: Path) -> str:
-    """Return each pod that is not ready with the last line of its log."""
-    path = "jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=='Ready')].status}{'\\n'}{end}"
-    lines = kubectl(lab, binaries, "get", "pods", "-o", path, check=False).split()
-    pods = [name for name, _, ready in (line.partition("=") for line in lines) if ready != "True"]
-    said = {pod: kubectl(lab, binaries, "logs", pod, "--tail=1", check=False).strip() for pod in pods}
-    return "; ".join(f"{pod} last said: {words or 'nothing'}" for pod, words in said.items())
 
 
 def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True) -> str:
