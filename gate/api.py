@@ -12,7 +12,9 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/unfence``        ``Command`` → ``GateStatus``: the fence is lifted; answers when the server serves again
 ``POST /v1/seal``           ``Command`` → ``Sealed``: promise to ignore everything below this epoch; was I promoted?
 ``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
-``POST /v1/rejoin``         ``Command`` → ``GateStatus``: look at the record now and rejoin; answers at once
+``POST /v1/revert``         ``RevertCommand`` → ``Promoted``: a former primary leads again, as it is, on an unused timeline
+``POST /v1/adopt``          ``AdoptCommand`` → ``Adopted``: roles are made in a directory that has run without a gate
+``POST /v1/rejoin``         ``Command`` → ``GateStatus``: look at the record now and rejoin, although paused; answers at once
 ==========================  ==================================================================================
 
 Errors are ``Problem`` with 401, 409 (refused: stale epoch, not possible in this state), 422 (bad input) or 503 (try
@@ -58,6 +60,7 @@ class ProblemKind(StrEnum):
     LSN_NOT_REACHED = "lsn_not_reached"
     WRONG_SYSTEM = "wrong_system"
     UNCLEAN_STOP = "unclean_stop"
+    NOT_UNTOUCHED = "not_untouched"
     RECORD_FORBIDS = "record_forbids"
     NOT_SERVING = "not_serving"
     API_UNREACHABLE = "api_unreachable"
@@ -93,6 +96,12 @@ class GateStatus(_Wire):
     fenced_at_epoch: int | None = None
     promoted_at_epoch: int | None = None
     """Epoch of the promotion that this server carried out; kept until another member leads."""
+    promoted_xid: int | None = None
+    """Next transaction ID when that promotion was accepted; transactions from this one on were begun since."""
+    next_xid: int | None = None
+    """Primary: next transaction ID now; a stopped server's as of its last checkpoint."""
+    untouched: bool = False
+    """The server is stopped and its directory is as it was when it last led: not rewound, and it has followed nobody."""
     server: ServerState
     role: Role | None = None
     doing: str
@@ -110,6 +119,8 @@ class GateStatus(_Wire):
     """Earlier timelines of this server and the LSN at which each was left, oldest first."""
     empty: bool = False
     """The directory holds no database: nothing has ever been set up here, or the disk was lost."""
+    standby_directory: bool | None = None
+    """The directory is a standby's; ``None`` when it is empty, or when an older gate answers."""
     current_lsn: str | None = None
     """Primary: end of WAL."""
     receive_lsn: str | None = None
@@ -119,9 +130,11 @@ class GateStatus(_Wire):
     upstream: str | None = None
     """Standby: member that it streams from at this moment."""
     upstream_lsn: str | None = None
-    """Standby: end of WAL as the primary last reported it (``pg_stat_wal_receiver.latest_end_lsn``)."""
+    """Standby: end of WAL as the primary last reported it (``pg_stat_wal_receiver.latest_end_lsn``), even when gone."""
     upstream_at: datetime | None = None
-    """Standby: when the primary last answered."""
+    """Standby: when the primary last spoke, by the primary's clock."""
+    upstream_silent_seconds: float | None = None
+    """Standby: how long ago that was heard here."""
     lag_bytes: int | None = None
     """Standby: received but not replayed, plus ``upstream_lsn`` minus received."""
     lag_seconds: float | None = None
@@ -132,8 +145,18 @@ class GateStatus(_Wire):
     synchronous_standby_names: str | None = None
     weak_commit_settings: tuple[str, ...] = ()
     """Role or database settings of ``synchronous_commit`` that are ``local`` or ``off``: ``role app: off``."""
+    silent_seconds: float | None = None
+    """Seconds since a server that runs answered its gate last; ``None`` when it is down."""
+    frozen: bool = False
+    """The server's processes are stopped where they are (SIGSTOP)."""
+    heard: dict[str, float] = {}
+    """Peer → seconds since its gate answered this one last; one that never did is missing."""
+    isolation_seconds: float | None = None
+    """After this long without anybody who vouches for it, a primary is killed by its own gate."""
     sessions: int | None = None
     """Client backends other than the gate's own."""
+    sessions_ended: int | None = None
+    """Not the primary any more: sessions that it had when it was last seen to run as one; ``None``: not by this gate."""
     disk_free_bytes: int | None = None
     data_bytes: int | None = None
     kept_aside_bytes: int = 0
@@ -152,7 +175,8 @@ class FenceCommand(Command):
     """Stop the server and keep it stopped."""
 
     clean: bool = True
-    """``True``: fast stop with a shutdown checkpoint, refuse when the stop was not clean. ``False``: stop at any price."""
+    """``True``: fast stop with a shutdown checkpoint, refuse when the stop was not clean, or when it does not lead.
+    ``False``: stop at any price, in whatever state: a server that does not stop in two seconds is killed."""
     timeout_seconds: float = Field(default=30.0, gt=0)
 
 
@@ -167,7 +191,10 @@ class Fenced(_Wire):
     end_lsn: str
     """End of WAL: a candidate that received up to here has everything."""
     sessions_ended: int
+    """Sessions that it had when it was last seen to run as primary."""
     stopped_at: datetime
+    next_xid: int | None = None
+    """Next transaction ID as of the last checkpoint; of a clean stop, one behind the last that was ever begun."""
 
 
 class Sealed(_Wire):
@@ -183,8 +210,20 @@ class PromoteCommand(Command):
     """Leave recovery and lead."""
 
     at_least_lsn: str | None = None
-    """Refuse unless WAL up to here has been received; ``None`` for forced."""
+    """Refuse unless WAL up to here has been received."""
+    wanted_lsn: str | None = None
+    """Wait for WAL up to here as long as it keeps coming; to lack it is no reason to refuse."""
     system_identifier: str
+
+
+class RevertCommand(Command):
+    """Lead again on the directory as it is: what another member wrote since is given up."""
+
+    system_identifier: str
+    timeline: int = Field(ge=2)
+    """Timeline that is given up; the new one is later than this."""
+    history: tuple[tuple[int, str], ...] = Field(min_length=1)
+    """Its earlier timelines and where each was left, oldest first; the last one must be this directory's."""
 
 
 class Promoted(_Wire):
@@ -197,3 +236,22 @@ class Promoted(_Wire):
     promoted_at: datetime
     requests_sent: int
     """How often ``pg_promote(false)`` was sent; more than one means that the 5-second stall was met and avoided."""
+
+
+class AdoptCommand(Command):
+    """Make the roles that the product needs in a primary's directory that has run without a gate."""
+
+    system_identifier: str
+
+
+class Adopted(_Wire):
+    """The directory is prepared, and its server stopped."""
+
+    epoch: int
+    system_identifier: str
+    timeline: int
+    control_state: str
+    made: tuple[str, ...] = ()
+    """Roles that were missing."""
+    notes: tuple[str, ...] = ()
+    """What a person should mend soon: passwords that no longer work, slots that keep WAL."""

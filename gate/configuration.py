@@ -31,25 +31,39 @@ def sync_names(members: tuple[str, ...]) -> str:
     return f"ANY 1 ({quoted})" if members else ""
 
 
-def conninfo(settings: Settings, member: str) -> str:
-    """Return how this member reaches ``member`` for replication."""
+def conninfo(settings: Settings, member: str, address: str | None, *, name: str = "") -> str:
+    """Return how this member reaches ``member`` for replication: at ``address``, or by name when that is not known.
+
+    ``name``: what it calls itself there, if not by its own name.
+    """
+    where = f" hostaddr={address}" if address else ""
     return (
-        f"host={settings.address_of(member)} port={settings.postgres_port} user={REPLICATION_USER} dbname=postgres"
-        f" application_name={settings.member} passfile={settings.own / 'pgpass'}"
+        f"host={settings.address_of(member)}{where} port={settings.postgres_port}"
+        f" user={REPLICATION_USER} dbname=postgres"
+        f" application_name={name or settings.member} passfile={settings.own / 'pgpass'}"
         " connect_timeout=3 keepalives_idle=2 keepalives_interval=1 keepalives_count=3 tcp_user_timeout=5000"
     )
 
 
-def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...], closed: bool = False) -> Path:
+def write_configuration(  # noqa: PLR0913 - one argument a setting
+    settings: Settings,
+    *,
+    leader: str,
+    sync: tuple[str, ...],
+    address: str | None = None,
+    closed: bool = False,
+    reverts: bool = False,
+) -> Path:
     """Write all files for a server that follows ``leader`` (empty: nobody) and waits for ``sync`` at commit.
 
-    ``closed``: applications are turned away; replication and the operator's role are not.
+    ``address``: where the leader is, if that is known. ``closed``: applications are turned away; replication and the
+    operator's role are not. ``reverts``: recovery stays on the directory's own timeline, whatever later ones it knows of.
     """
     own = settings.own
     socket_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     password = settings.replication_password_file.read_text(encoding="utf-8").strip()
     _write(own / "pgpass", f"*:*:*:{REPLICATION_USER}:{password}\n")
-    _write(own / "pg_hba.conf", _HBA + (_NOBODY if closed else _EVERYBODY))
+    _write(own / "pg_hba.conf", _access(settings, closed=closed))
     values = {
         **_FIXED,
         "port": str(settings.postgres_port),
@@ -57,8 +71,10 @@ def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...
         "unix_socket_directories": str(socket_folder(settings)),
         "hba_file": str(own / "pg_hba.conf"),
         "cluster_name": settings.member,
-        "primary_conninfo": conninfo(settings, leader) if leader else "",
+        "primary_conninfo": conninfo(settings, leader, address) if leader else "",
+        "recovery_target_timeline": "current" if reverts else "latest",
         "synchronous_standby_names": sync_names(sync),
+        **_tls(settings),
     }
     lines = [f"{key} = '{value}'" for key, value in values.items()]
     if settings.extra_config:
@@ -66,6 +82,20 @@ def write_configuration(settings: Settings, *, leader: str, sync: tuple[str, ...
     _write(own / "postgresql.conf", "\n".join(lines) + "\n")
     _strip_auto(settings.data / "postgresql.auto.conf")
     return own / "postgresql.conf"
+
+
+def _access(settings: Settings, *, closed: bool) -> str:
+    rules = _HBA + (_NOBODY if closed else _EVERYBODY)
+    return re.sub(r"^host ", "hostssl", rules, flags=re.MULTILINE) if settings.tls_key else rules
+
+
+def _tls(settings: Settings) -> dict[str, str]:
+    """Return the server's settings for TLS. Key and certificate are copied: PostgreSQL wants to own them."""
+    if settings.tls_key is None or settings.tls_certificate is None:
+        return {"ssl": "off"}
+    for name, source in (("tls.key", settings.tls_key), ("tls.crt", settings.tls_certificate)):
+        _write(settings.own / name, source.read_text(encoding="utf-8"))
+    return {"ssl": "on", "ssl_key_file": str(settings.own / "tls.key"), "ssl_cert_file": str(settings.own / "tls.crt")}
 
 
 _FIXED = {
@@ -78,7 +108,6 @@ _FIXED = {
     "wal_receiver_status_interval": "1s",
     "wal_receiver_timeout": "10s",
     "wal_sender_timeout": "10s",
-    "recovery_target_timeline": "latest",
     "synchronous_commit": "on",
     "fsync": "on",
     "full_page_writes": "on",
@@ -104,7 +133,7 @@ host  all         all        all        reject
 
 
 def _write(path: Path, text: str) -> None:
-    scratch = path.with_suffix(".new")
+    scratch = path.with_name(f"{path.name}.new")
     scratch.touch(mode=0o600)
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)

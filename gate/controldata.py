@@ -14,6 +14,7 @@ _PAGE_HEADER = 24
 _SEGMENT_HEADER = 40
 _ALIGNMENT = 8
 CLEAN_PRIMARY = "shut down"
+IN_RECOVERY = {"in archive recovery", "shut down in recovery"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class ControlData:
     timeline: int
     checkpoint_lsn: str
     segment_bytes: int
+    next_xid: int
+    """As of the latest checkpoint, with its epoch: a number that never wraps."""
 
 
 class ProgramError(Exception):
@@ -51,12 +54,14 @@ async def read_control(programs: Path, data: Path) -> ControlData:
     """Return ``pg_controldata`` of ``data``."""
     text = await run_program(str(programs / "pg_controldata"), "-D", str(data), environment={"LC_ALL": "C"})
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    turns, _, xid = fields["Latest checkpoint's NextXID"].partition(":")
     return ControlData(
         state=fields["Database cluster state"],
         system_identifier=fields["Database system identifier"],
         timeline=int(fields["Latest checkpoint's TimeLineID"]),
         checkpoint_lsn=fields["Latest checkpoint location"],
         segment_bytes=int(fields["Bytes per WAL segment"]),
+        next_xid=(int(turns) << 32) + int(xid),
     )
 
 
@@ -96,6 +101,11 @@ def record_end(start: int, length: int, segment_bytes: int) -> int:
         left -= room
         position += room
         position += _SEGMENT_HEADER if position % segment_bytes == 0 else _PAGE_HEADER
+
+
+def newest_timeline(data: Path) -> int:
+    """Return the newest timeline of which ``data`` knows that it was begun; 1 when it knows of none."""
+    return max((int(path.stem, 16) for path in (data / "pg_wal").glob("*.history")), default=1)
 
 
 def read_history(data: Path, timeline: int) -> tuple[tuple[int, str], ...]:

@@ -1,7 +1,6 @@
 """The gate itself: looks, decides, acts, for ever; commands come in between, never at the same time as a decision.
 
-One lock serialises decisions and commands. Only a rejoin runs outside it, since it may take hours and the server is
-stopped meanwhile: a command that needs the server is refused then, a seal is still answered.
+One lock serialises decisions and commands. Only a rejoin runs outside it (``gate.work``).
 """
 
 from __future__ import annotations
@@ -9,33 +8,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import sys
-import time
 import traceback
-from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
-from gate import bootstrap, rejoin
+from gate import bootstrap, rejoin, revert
 from gate.api import GateStatus, Role, ServerState
 from gate.configuration import write_configuration
 from gate.controldata import ControlData, ProgramError, read_control
 from gate.decide import Action, Decision, Local, Outside, decide, fence_stands
+from gate.duties import Duties
 from gate.kube import SILENT, ApiServer, ConflictError
+from gate.leave import Leave, now
 from gate.leftover import clear_leftover
+from gate.outlook import Outlook, vouches
 from gate.peers import Peers
-from gate.record import MalformedRecordError, Record
+from gate.portrait import Portrait
+from gate.record import Record
 from gate.sampler import Sampler
 from gate.server import Server
 from gate.settings import Settings
 from gate.sql import NOT_ANSWERING, Session
-from gate.starvation import Starvation, oldest_wal
 from gate.state import Store
-from gate.synchronous import Synchronous
+from gate.watchdog import Watchdog
+from gate.work import Work
 
 _BUSY_POLL_SECONDS = 0.1
-_READY_HOLD_SECONDS = 60.0
+_LEADER_POLL_SECONDS = 0.15
+"""A primary must hear of a claim soon: whoever takes a person's word that it is stopped waits little longer than this."""
+_STOPS_WITHIN_SECONDS = 3.0
+_STARTS = {Action.START_LEADER, Action.START_STANDBY, Action.START_REVERTED}
 
 
 class Gate:
@@ -49,26 +52,25 @@ class Gate:
         """
         self.settings = settings
         self.store = Store(settings.own)
-        self.server = Server(settings)
+        self.leave = Leave.make()
+        self.server = Server(settings, self.leave)
         self.api = ApiServer(settings)
-        self.peers = Peers(settings)
+        self.peers = Peers(settings, self.api)
         self.sampler = Sampler(settings, self.server, lambda: self.following)
         self.control_session = Session(settings)
         self.lock = asyncio.Lock()
         self.kick = asyncio.Event()
         self.following = ""
+        self.upstream_address: str | None = None
+        """Where the server looks for the member that it follows; ``None``: by name."""
         self.doing = "starting"
         self.record: Record | None = None
         self.control: ControlData | None = None
-        self._work: asyncio.Task[None] | None = None
-        self._heard_at = time.clock_gettime(time.CLOCK_BOOTTIME)
-        self._ready, self._held_since = False, 0.0
-        self._told: tuple[Role, str, int] | None = None
-        self._closed_until, self._closed = 0.0, False
-        self._sizes = (0, 0)
-        self._oldest_wal: str | None = None
-        self.synchronous = Synchronous(self)
-        self.starvation = Starvation(self)
+        self.work = Work(self)
+        self.outlook = Outlook(self.api, self.peers, self._log_silence)
+        self.watchdog = Watchdog(self.leave, settings.isolation_timeout, settings.data, self._hear_watcher)
+        self.duties = Duties(self)
+        self.portrait = Portrait(self)
 
     def log(self, message: str, **more: object) -> None:
         """Write one line for ``kubectl logs``."""
@@ -78,8 +80,10 @@ class Gate:
     async def run(self) -> None:
         """Decide and act until cancelled."""
         await clear_leftover(self.settings)
-        await self._refresh_control()
-        background = [asyncio.create_task(work) for work in (self.sampler.run(), self._measure_sizes())]
+        await self.refresh_control()
+        work = (self.watchdog.run(), self.sampler.run(), self.portrait.measure(), self.outlook.hear(self._renew))
+        background = [asyncio.create_task(one) for one in work]
+        await self.watchdog.watches.wait()
         try:
             while True:
                 try:
@@ -91,8 +95,22 @@ class Gate:
                     self.log("FAULT IN THE GATE, goes on", what_failed=traceback.format_exception(error)[-3:])
                 await self._pause()
         finally:
+            self.watchdog.end()
             for task in background:
                 task.cancel()
+
+    def _renew(self, asked: float, outside: Outside) -> None:
+        """Renew the server's leave if what was seen vouches for this member."""
+        if vouches(outside, self.settings.member, self.store.state.epoch):
+            self.leave.renew(asked)
+
+    def _hear_watcher(self, message: str) -> None:
+        self.log(message)
+        self.kick.set()
+
+    def _log_silence(self, what: str, why: str) -> None:
+        if self.record is not None:
+            self.log(what, why=why)
 
     async def _pause(self) -> None:
         waiters = [asyncio.create_task(self.kick.wait()), asyncio.create_task(self.server.ended.wait())]
@@ -101,13 +119,17 @@ class Gate:
             waiter.cancel()
         if self.server.ended.is_set():
             self.server.ended.clear()
-            await self._refresh_control()
+            await self.refresh_control()
         self.kick.clear()
 
     def _pause_seconds(self) -> float:
-        settled = self.server.state is ServerState.RUNNING and self.record is not None and self.record.intent is None
-        settled = settled and self.record is not None and bool(self.record.sync_members)
-        return self.settings.poll_seconds if settled else _BUSY_POLL_SECONDS
+        record = self.record
+        settled = record is not None and record.intent is None and bool(record.sync_members)
+        alone = self.sampler.role is Role.STANDBY and self.sampler.facts.get("upstream") is None
+        if not settled or self.server.state is not ServerState.RUNNING or alone:
+            return _BUSY_POLL_SECONDS
+        longest = self.settings.poll_seconds
+        return longest if self.sampler.role is Role.STANDBY else min(longest, _LEADER_POLL_SECONDS)
 
     def say(self, doing: str) -> None:
         """Say what is going on, once per change."""
@@ -116,96 +138,44 @@ class Gate:
             self.log(doing)
 
     async def _step(self) -> None:
-        outside = await self._look_outside()
-        if self._isolated(outside):
-            return await self._stop_isolated()
+        asked = now()
+        outside = await self.outlook.look(ask_peers=self.server.state is ServerState.STOPPED)
+        self._renew(asked, outside)
         record = outside.record if outside.api_answers else None
         if record is not None:
             self._heed(record)
-        if self._work is not None and not self._work.done():
-            return None
-        self._collect_work()
+        if self.work.is_going_on:
+            return
+        self.work.collect()
         decision = decide(self._local(), outside)
-        if self.server.rests and decision.action in {Action.START_LEADER, Action.START_STANDBY}:
+        if self.server.rests and decision.action in _STARTS:
             decision = Decision(
                 Action.WAIT, "the server ended right after its start (see above); pauses before the next attempt"
             )
-        if decision.action not in {Action.REJOIN, Action.BASE_BACKUP}:
-            self.say(decision.reason)
+        works = decision.action in {Action.REJOIN, Action.BASE_BACKUP}
+        if works and self.work.rests:
+            return
+        if not works:
+            complaint = self.duties.stuck.complaint if decision.action is Action.KEEP else ""
+            self.say(complaint or decision.reason)
         await self._act(decision, outside)
         if record is not None and decision.action is Action.KEEP:
-            await self._tend(record)
-        return None
+            await self.duties.tend(record)
 
     def _heed(self, record: Record) -> None:
         """Take over what the leader record says of epochs, fences and doors."""
         state, member = self.store.state, self.settings.member
         if self.record is not None and self.record.leader == member != record.leader:
-            self._closed_until = time.monotonic() + self.settings.closed_after_route
+            self.duties.close_for_a_while()
         self.record = record
         if record.epoch > state.epoch and record.intent is None:
             self.store.write(epoch=record.epoch)
         if state.fenced_at is not None and not fence_stands(state, member, record):
             self.store.write(fenced_at=None)
         if state.promoted_at is not None and record.leader != member and record.epoch > state.promoted_at:
-            self.store.write(promoted_at=None)
-
-    async def _tend(self, record: Record) -> None:
-        """Small duties of a settled member: its door, synchronous replication, mirror, label."""
-        if time.monotonic() > self._closed_until:
-            self.open_to_applications()
-        if record.leader == self.settings.member and self.sampler.role is Role.PRIMARY and record.intent is None:
-            await self.synchronous.tend(record)
-        if record.leader != self.settings.member and record.intent is None:
-            await self.starvation.tend(record)
-        if record.intent is None and self.sampler.role is not None:
-            await self._tell(record, self.sampler.role)
-
-    async def _tell(self, record: Record, role: Role) -> None:
-        """Label the pod with its role and, as leader, let the Lease mirror the record; once per change."""
-        told = (role, record.leader, record.epoch)
-        if told == self._told:
-            return
-        try:
-            await self.api.label(role.value)
-            if role is Role.PRIMARY:
-                await self.api.mirror(record)
-        except SILENT as error:
-            self.log("label or mirror not written", why=str(error))
-            return
-        self._told = told
-
-    def open_to_applications(self) -> None:
-        """End the time in which a former primary turns applications away. Safe to repeat."""
-        self._closed_until = 0.0
-        if self._closed:
-            self._configure(leader=self.following, sync=self.synchronous.names)
-            self.server.reload()
-            self.log("open to applications")
-
-    async def _look_outside(self) -> Outside:
-        record, answers = None, True
-        try:
-            record = await self.api.record()
-        except (*SILENT, MalformedRecordError) as error:
-            answers = False
-            self.log("the API server does not answer", why=str(error)) if self.record else None
-        need_peers = not answers or record is None or self.server.state is ServerState.STOPPED
-        peers = await self.peers.statuses() if need_peers else {}
-        if answers or any(peers.values()):
-            self._heard_at = time.clock_gettime(time.CLOCK_BOOTTIME)
-        mirror = await self.api.has_mirror() if answers and record is None else False
-        return Outside(api_answers=answers, record=record, mirror=mirror, peers=peers)
-
-    def _isolated(self, outside: Outside) -> bool:
-        silent = time.clock_gettime(time.CLOCK_BOOTTIME) - self._heard_at
-        heard = outside.api_answers or any(outside.peers.values())
-        return not heard and self.sampler.role is Role.PRIMARY and silent > self.settings.isolation_timeout
-
-    async def _stop_isolated(self) -> None:
-        self.say(f"ISOLATED for over {self.settings.isolation_timeout:g} s: stops so that nobody writes here")
-        if not await self.server.stop(within=5):
-            await self.server.stop(within=5, quick=True)
+            self.store.write(promoted_at=None, promoted_xid=None, reverting=None)
+        if state.rejoin_behind and record.leader != state.rejoin_behind:
+            self.store.write(rejoin_behind="")
 
     def _local(self) -> Local:
         data = self.settings.data
@@ -220,6 +190,7 @@ class Gate:
             standby_signal=(data / "standby.signal").exists(),
             timeline=self.sampler.facts.get("timeline") or (control.timeline if control else 0),
             following=self.following,
+            reverts=revert.is_pending(data, self.store.state),
         )
 
     async def _act(self, decision: Decision, outside: Outside) -> None:
@@ -227,136 +198,95 @@ class Gate:
         match decision.action:
             case Action.STOP:
                 await self.server.stop(within=30)
-            case Action.START_LEADER:
-                await self.start(leader="", sync=record.sync_members if record else ())
+            case Action.STOP_NOW:
+                await self.server.stop_now(within=_STOPS_WITHIN_SECONDS)
+            case Action.START_LEADER | Action.START_REVERTED:
+                named = record is not None and record.leader == self.settings.member
+                await self.start(leader="", sync=record.sync_members if record and named else ())
             case Action.START_STANDBY:
+                await self.peers.locate(decision.leader)
                 await self.start(leader=decision.leader)
             case Action.FOLLOW:
-                self._configure(leader=decision.leader)
-                self.server.reload()
+                await self.follow(decision.leader)
             case Action.PROMOTE_SELF:
-                await self.sampler.sample()
-                if self.sampler.role is Role.STANDBY:
-                    await self.control_session.row("select pg_promote(false)")
+                await self._promote_self()
             case Action.BOOTSTRAP:
                 self.record = await bootstrap.bootstrap(self.settings, self.api)
-                await self._refresh_control()
+                await self.refresh_control()
             case Action.BASE_BACKUP | Action.REJOIN if record is not None:
                 await bootstrap.finish_bootstrap(self.settings, record)
-                self.begin(self._become_standby(decision, outside, record))
+                self.work.begin(self.work.become_standby(decision, outside, record))
             case Action.WAIT:
                 await bootstrap.finish_bootstrap(self.settings, record)
+
+    async def follow(self, leader: str) -> None:
+        """Let a standby that runs receive WAL from ``leader``, wherever its pod is now."""
+        await self.peers.locate(leader)
+        self.configure(leader=leader)
+        self.server.reload()
+
+    async def _promote_self(self) -> None:
+        await self.sampler.sample()
+        if self.sampler.role is Role.STANDBY:
+            self.store.write(promoted_xid=await self.next_xid())
+            await self.control_session.row("select pg_promote(false)")
+
+    async def next_xid(self) -> int:
+        """Return the running server's next transaction ID, in recovery as far as it has replayed."""
+        return int((await self.control_session.row("select pg_snapshot_xmax(pg_current_snapshot())::text as xid"))["xid"])
 
     async def start(self, *, leader: str, sync: tuple[str, ...] = ()) -> None:
         """Start the server as a standby of ``leader``, or (empty) as what its directory is.
 
         A standby's directory is never started as a primary: it starts in recovery and is promoted onto a new timeline.
+        Neither is one that is to lead again without what was written since, nor one whose promotion was cut short
+        (``gate.revert``).
         """
-        if leader:
+        if leader or revert.is_pending(self.settings.data, self.store.state) or await self._was_cut_short():
             (self.settings.data / "standby.signal").touch()
-        await self.server.start(self._configure(leader=leader, sync=sync))
+        await self.server.start(self.configure(leader=leader, sync=sync))
 
-    def _configure(self, *, leader: str, sync: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a path
+    async def _was_cut_short(self) -> bool:
+        """Whether a promotion ended in the middle, by the control file as it is now: what was read earlier may be old."""
+        await self.refresh_control()
+        cut_short = revert.was_cut_short(self.settings, self.control)
+        if cut_short:
+            self.log("ITS PROMOTION WAS CUT SHORT: goes through recovery again, onto a timeline of its own")
+        return cut_short
+
+    def configure(self, *, leader: str, sync: tuple[str, ...] = ()) -> Path:
+        """Write the configuration of a server that follows ``leader``, or (empty) nobody; return its path."""
         self.following = leader
-        self.synchronous.names = sync
-        self._closed = bool(leader) and time.monotonic() < self._closed_until
-        return write_configuration(self.settings, leader=leader, sync=sync, closed=self._closed)
+        self.duties.synchronous.begin(sync)
+        self.duties.closed = bool(leader) and self.duties.is_to_be_closed
+        self.upstream_address = self.peers.known(leader)
+        return write_configuration(
+            self.settings,
+            leader=leader,
+            sync=sync,
+            address=self.upstream_address,
+            closed=self.duties.closed,
+            reverts=not leader and revert.is_pending(self.settings.data, self.store.state),
+        )
 
-    async def _become_standby(self, decision: Decision, outside: Outside, record: Record) -> None:
-        if decision.action is Action.BASE_BACKUP and self.settings.data.exists():
-            return
-        leader = outside.peers.get(decision.leader)
-        if leader is None or leader.role is not Role.PRIMARY:
-            self.say(f"waits for {decision.leader} to lead before following it")
-            await asyncio.sleep(0.1)
-            return
-        await self._refresh_control()
-        if decision.action is Action.BASE_BACKUP:
-            await self.copy_anew(leader)
-            return
-        await rejoin.rejoin(self.settings, self.peers, leader, record.epoch, self.say)
-        await self._refresh_control()
-
-    async def copy_anew(self, leader: GateStatus) -> None:
-        """Replace this member's directory by a copy of ``leader``; the server is stopped."""
-        await rejoin.base_backup(self.settings, leader, self.say)
-        await self._refresh_control()
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do ``work``, for which the server is stopped; nothing is decided until it is done."""
-        self._work = asyncio.create_task(work)
-        self._work.add_done_callback(lambda _: self.kick.set())
-
-    def _collect_work(self) -> None:
-        work, self._work = self._work, None
-        if work is not None and not work.cancelled() and work.exception() is not None:
-            self.log("rejoin failed; tries again", why=str(work.exception()))
-
-    async def _refresh_control(self) -> None:
+    async def refresh_control(self) -> None:
+        """Read the control file again; what was known stays when it cannot be read."""
         with contextlib.suppress(ProgramError, KeyError):
             self.control = await read_control(self.settings.programs, self.settings.data)
 
-    async def _measure_sizes(self) -> None:
-        while True:
-            sizes = await asyncio.to_thread(
-                lambda: (rejoin.folder_bytes(self.settings.data), rejoin.kept_bytes(self.settings))
-            )
-            self._sizes = sizes
-            if self.control is not None:
-                self._oldest_wal = await asyncio.to_thread(oldest_wal, self.settings.data, self.control.segment_bytes)
-            await asyncio.sleep(10)
-
     @property
     def ready(self) -> bool:
-        """Whether the pod counts as ready.
-
-        While a switch is under way readiness keeps its last value, for a minute at most: the old primary is stopped and the
-        candidate has lost its upstream, and an endpoint change right before the route's would make kube-proxy wait out its
-        minimum sync period.
-        """
-        claimed = self.record is not None and self.record.intent is not None
-        if self.store.state.fenced_at is not None or claimed:
-            self._held_since = self._held_since or time.monotonic()
-            if time.monotonic() - self._held_since < _READY_HOLD_SECONDS:
-                return self._ready
-        else:
-            self._held_since = 0.0
-        streaming = self.sampler.role is Role.STANDBY and self.sampler.facts.get("upstream") is not None
-        leads = self.sampler.role is Role.PRIMARY
-        self._ready = self.server.state is ServerState.RUNNING and (leads or streaming) and not self._closed
-        return self._ready
+        """Whether the pod counts as ready."""
+        return self.portrait.ready
 
     def status(self) -> GateStatus:
         """Return everything that this gate knows."""
-        state, control = self.store.state, self.control
-        facts: dict[str, Any] = {
-            "system_identifier": control.system_identifier if control else None,
-            "timeline": control.timeline if control else None,
-            **(self.sampler.facts if self.server.state is not ServerState.STOPPED else {}),
-        }
-        return GateStatus(
-            member=self.settings.member,
-            at=datetime.now(UTC),
-            epoch=state.epoch,
-            fenced_at_epoch=state.fenced_at,
-            promoted_at_epoch=state.promoted_at,
-            server=self.server.state,
-            role=self.sampler.role if self.server.state is not ServerState.STOPPED else None,
-            doing=self.doing,
-            ready=self.ready,
-            control_state=control.state if control else None,
-            checkpoint_lsn=control.checkpoint_lsn if control else None,
-            empty=not (self.settings.data / "PG_VERSION").exists(),
-            disk_free_bytes=shutil.disk_usage(self.settings.directory).free,
-            data_bytes=self._sizes[0],
-            kept_aside_bytes=self._sizes[1],
-            oldest_wal=self._oldest_wal,
-            **facts,
-        )
+        return self.portrait.draw()
 
     async def shut_down(self) -> None:
         """Stop the server cleanly: the pod is going away."""
         self.log("asked to end: stops the server")
+        self.watchdog.end()
         if not await self.server.stop(within=50):
             await self.server.stop(within=5, quick=True)
         for end in (self.api.close, self.peers.close):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gate.api import GateStatus, Role, ServerState
+from gate.pause import pause_words
 from gate.record import Mode, Record
 from gate.state import State
 
@@ -21,9 +22,13 @@ class Action(StrEnum):
     WAIT = "wait"
     START_LEADER = "start leader"
     START_STANDBY = "start standby"
+    START_REVERTED = "start reverted"
+    """In recovery on its own timeline, following nobody, for the ``revert`` that was accepted."""
     FOLLOW = "follow"
     PROMOTE_SELF = "promote self"
     STOP = "stop"
+    STOP_NOW = "stop now"
+    """Another member leads or has been claimed by force: at any price."""
     REJOIN = "rejoin"
     BASE_BACKUP = "base backup"
     BOOTSTRAP = "bootstrap"
@@ -54,6 +59,8 @@ class Local:
     timeline: int
     following: str
     """Member that ``primary_conninfo`` names."""
+    reverts: bool = False
+    """A ``revert`` was accepted, and its new timeline has not been begun."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ class Outside:
     """A Lease mirrors a record, whether or not the record is still there."""
     peers: dict[str, GateStatus | None]
     """Member → status, ``None`` when it does not answer."""
+    paused: bool = False
+    """The record carries a pause that is not over."""
 
 
 def fence_stands(state: State, member: str, record: Record | None) -> bool:
@@ -97,7 +106,7 @@ def _without_api_server(local: Local, outside: Outside) -> Decision:
     if local.server is not ServerState.STOPPED:
         return Decision(Action.KEEP, "the API server does not answer; going on as before")
     leader = _leading_peer(outside)
-    if leader is not None and local.standby_signal and (leader.timeline or 0) >= local.timeline:
+    if leader is not None and local.standby_signal and not local.reverts and (leader.timeline or 0) >= local.timeline:
         return Decision(Action.START_STANDBY, f"the API server does not answer; {leader.member} leads", leader.member)
     return Decision(Action.WAIT, "the API server does not answer, and without it nobody may lead")
 
@@ -121,36 +130,49 @@ def _without_record(local: Local, outside: Outside) -> Decision:
 def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noqa: PLR0911 - one return a rule
     intent = record.intent
     named, claimed_for_me = record.leader == local.member, intent is not None and intent.candidate == local.member
+    if local.role is Role.PRIMARY or (local.role is None and not local.standby_signal):
+        if named and intent is not None and not claimed_for_me and intent.mode is Mode.FORCED:
+            return Decision(Action.STOP_NOW, f"a forced failover to {intent.candidate} has been claimed")
+        if not named and not (claimed_for_me and local.state.promoted_at == record.epoch):
+            return Decision(Action.STOP_NOW, f"{record.leader} leads at epoch {record.epoch}")
+        if local.role is Role.PRIMARY:
+            return Decision(Action.KEEP, "runs as primary" if named else "promoted; waits for the route")
     if local.server is not ServerState.RUNNING:
         return Decision(Action.KEEP, f"the server is {local.server}")
-    if local.role is Role.PRIMARY:
-        if named and intent is not None and not claimed_for_me and intent.mode is Mode.FORCED:
-            return Decision(Action.STOP, f"a forced failover to {intent.candidate} has been claimed")
-        if named:
-            return Decision(Action.KEEP, "runs as primary")
-        if claimed_for_me and local.state.promoted_at == record.epoch:
-            return Decision(Action.KEEP, "promoted; waits for the route")
-        return Decision(Action.STOP, f"{record.leader} leads at epoch {record.epoch}")
     if named:
         return _may_lead(local, record, outside) or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
+    if claimed_for_me and local.state.promoted_at == record.epoch:
+        return Decision(Action.KEEP, "is about to lead")
     if local.following != record.leader:
         return Decision(Action.FOLLOW, f"follows {record.leader}", record.leader)
     return Decision(Action.KEEP, f"follows {record.leader}", record.leader)
 
 
-def _stopped(local: Local, record: Record, outside: Outside) -> Decision:
+def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noqa: PLR0911 - one return a rule
     intent = record.intent
     if record.leader == local.member:
         if local.empty:
             return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HAS NO DATA: restore it, or fail over to a standby")
         return _may_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
     if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
+        if local.reverts:
+            return Decision(Action.START_REVERTED, "is to lead again as it is, on an unused timeline")
         return Decision(Action.WAIT, "promoted; waits until the record names this member")
+    if intent is not None and intent.candidate == local.member and intent.mode is Mode.DISCARD:
+        return Decision(Action.WAIT, "is claimed to lead again as it is; touches nothing")
+    held = _held_by_pause(local, record, outside)
     if local.empty:
-        return Decision(Action.BASE_BACKUP, f"no data yet; copies {record.leader}", record.leader)
+        return held or Decision(Action.BASE_BACKUP, f"no data yet; copies {record.leader}", record.leader)
     if local.standby_signal:
         return Decision(Action.START_STANDBY, f"follows {record.leader}", record.leader)
-    return Decision(Action.REJOIN, f"was primary; follows {record.leader} from now on", record.leader)
+    return held or Decision(Action.REJOIN, f"was primary; follows {record.leader} from now on", record.leader)
+
+
+def _held_by_pause(local: Local, record: Record, outside: Outside) -> Decision | None:
+    """Return why this member must not change its directory by itself, or ``None``; a person's word for it goes first."""
+    if not outside.paused or local.state.rejoin_behind == record.leader:
+        return None
+    return Decision(Action.WAIT, f"does not follow {record.leader} by itself: {pause_words(record)}")
 
 
 def _may_lead(local: Local, record: Record, outside: Outside) -> Decision | None:

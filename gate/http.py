@@ -10,10 +10,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, ValidationError
 
-from gate.api import Command, FenceCommand, Problem, ProblemKind, PromoteCommand, Role
-from gate.commands import Commands, RefusedError
+from gate.api import AdoptCommand, Command, FenceCommand, Problem, ProblemKind, PromoteCommand, RevertCommand, Role
+from gate.commands import RefusedError
 from gate.controldata import ProgramError
 from gate.core import Gate
+from gate.reverting import EveryCommand
 
 _STATUS = {ProblemKind.NOT_SERVING: 503, ProblemKind.API_UNREACHABLE: 503}
 _CONFLICT = 409
@@ -21,7 +22,7 @@ _CONFLICT = 409
 
 def application(gate: Gate) -> web.Application:
     """Return the gate's HTTP application."""
-    commands = Commands(gate)
+    commands = EveryCommand(gate)
     app = web.Application(middlewares=[_guard(gate)])
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", lambda _: _readiness(gate))
@@ -32,6 +33,8 @@ def application(gate: Gate) -> web.Application:
     app.router.add_post("/v1/unfence", _command(Command, commands.unfence))
     app.router.add_post("/v1/seal", _command(Command, commands.seal))
     app.router.add_post("/v1/promote", _command(PromoteCommand, commands.promote))
+    app.router.add_post("/v1/revert", _command(RevertCommand, commands.revert))
+    app.router.add_post("/v1/adopt", _command(AdoptCommand, commands.adopt))
     app.router.add_post("/v1/rejoin", _command(Command, commands.rejoin))
     return app
 

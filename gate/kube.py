@@ -30,7 +30,7 @@ class ApiServer:
         space, service = settings.namespace, settings.service
         self._service = f"/api/v1/namespaces/{space}/services/{service}"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{space}/leases"
-        self._pod = f"/api/v1/namespaces/{space}/pods/{settings.member}"
+        self._pods = f"/api/v1/namespaces/{space}/pods"
 
     async def record(self) -> Record | None:
         """Return the leader record, ``None`` when there is none.
@@ -82,9 +82,23 @@ class ApiServer:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
             await self._call("POST", self._leases, body)
 
+    async def address_of(self, member: str) -> str | None:
+        """Return the address of a member's pod, ``None`` when it has none.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: no answer, or we may not ask.
+        """
+        try:
+            pod = await self._call("GET", f"{self._pods}/{member}")
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
+                return None
+            raise
+        return (pod.get("status") or {}).get("podIP")
+
     async def label(self, role: str) -> None:
         """Set label ``role`` on this pod."""
-        await self._call("PATCH", self._pod, {"metadata": {"labels": {"role": role}}})
+        await self._call("PATCH", f"{self._pods}/{self._settings.member}", {"metadata": {"labels": {"role": role}}})
 
     async def close(self) -> None:
         """Let go of the connection."""

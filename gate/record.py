@@ -27,6 +27,8 @@ class Mode(StrEnum):
 
     PLANNED = "planned"
     FORCED = "forced"
+    DISCARD = "discard"
+    """Back to the member that led before, as it is; what was written since is given up."""
 
 
 class Intent(BaseModel):
@@ -58,6 +60,10 @@ class Record(BaseModel):
     sync: str = NO_SYNC
     """Comma-separated members that the leader waits for at commit; ``none`` when commits wait for nobody."""
     system_identifier: str = ""
+    paused_until: str = ""
+    """Time (ISO 8601, UTC) until which nothing is brought back by itself; empty without a pause. See ``gate.pause``."""
+    paused_by: str = ""
+    paused_because: str = ""
     selector: str = ""
     """Pod that the Service really sends writes to; must equal ``leader``."""
     resource_version: str = ""
@@ -99,6 +105,9 @@ def read_record(service: dict[str, Any]) -> Record | None:
             unfinished=notes.get("unfinished", ""),
             sync=notes.get("sync", NO_SYNC),
             system_identifier=notes.get("system-identifier", ""),
+            paused_until=notes.get("paused-until", ""),
+            paused_by=notes.get("paused-by", ""),
+            paused_because=notes.get("paused-because", ""),
             selector=((service.get("spec") or {}).get("selector") or {}).get(POD_NAME_LABEL, ""),
             resource_version=metadata["resourceVersion"],
         )
@@ -125,6 +134,9 @@ def record_patch(record: Record) -> dict[str, Any]:
         "unfinished": record.unfinished or None,
         "sync": record.sync,
         "system-identifier": record.system_identifier,
+        "paused-until": record.paused_until or None,
+        "paused-by": record.paused_by or None,
+        "paused-because": record.paused_because or None,
     }
     return {
         "metadata": {

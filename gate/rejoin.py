@@ -1,8 +1,9 @@
-"""Makes a standby out of what is on this disk, and loses nothing that might be the only copy of a write.
+"""Makes a standby of the leader out of what is on this disk, and loses nothing that might be the only copy of a write.
 
 Cheapest first. A server that stopped cleanly at or before the point where the leader's timeline left its own only needs
 ``standby.signal``. One that wrote past that point keeps that WAL aside and is rewound. Where that fails, its whole
-directory is moved aside and a base backup is taken. Nothing that was moved aside is ever removed here.
+directory is moved aside and a base backup is taken; so it is, without trying, for one whose timeline has been given up.
+Nothing that was moved aside is ever removed here.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gate import revert
 from gate.api import GateStatus
 from gate.configuration import conninfo, write_configuration
 from gate.controldata import CLEAN_PRIMARY, ControlData, ProgramError, end_of_wal, read_control, run_program, segment_name
 from gate.lsn import parse_lsn
 from gate.peers import Peers
 from gate.settings import Settings
+from gate.wal import newest_wal_timeline
 
 _SIGNAL = "standby.signal"
+_COPYING = "pg_basebackup"
+"""A base backup streams WAL and reports it as flushed: under the member's own name commits would wait for it as for a
+synchronous standby, and the record would say that a directory has everything which is not there yet."""
 _SPARE_BYTES = 64 * 1024 * 1024
 Say = Callable[[str], None]
 
@@ -50,23 +56,46 @@ def folder_bytes(folder: Path) -> int:
 
 
 async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: int, say: Say) -> None:
-    """Turn a former primary's directory into a standby's of ``leader``.
+    """Turn a directory that was a primary's, or a standby's that went another way, into a standby's of ``leader``.
 
     Raises:
         NotPossibleError: not enough disk, or the leader does not answer.
     """
-    control = await read_control(settings.programs, settings.data)
-    if await _ends_before_fork(settings, control, leader):
-        say("stopped before the fork: no rewind needed")
-        (settings.data / _SIGNAL).touch()
-        return
-    _keep_wal(settings, control, leader, say)
     try:
-        await peers.checkpoint(leader.member, epoch)
-        await _rewind(settings, leader.member)
+        control = await read_control(settings.programs, settings.data)
+        if (why := _cannot_be_rewound(settings, control, leader)) is not None:
+            say(f"{why}: the directory is kept whole")
+        elif await _ends_before_fork(settings, control, leader):
+            say("stopped before the fork: no rewind needed")
+            (settings.data / _SIGNAL).touch()
+            return
+        else:
+            _keep_wal(settings, control, leader, say)
+            await peers.checkpoint(leader.member, epoch)
+            await _rewind(settings, leader.member, peers.known(leader.member))
+            return
     except (ProgramError, OSError) as error:
         say(f"rewind failed, taking a base backup instead: {error}")
-        await base_backup(settings, leader, say)
+    await base_backup(settings, peers, leader, say)
+
+
+def _cannot_be_rewound(settings: Settings, control: ControlData, leader: GateStatus) -> str | None:
+    """Return why pg_rewind must not be tried, or ``None``. It compares timelines by their numbers alone."""
+    if revert.half_rewound(settings):
+        return "a rewind was cut short"
+    if revert.was_cut_short(settings, control):
+        return "a promotion was cut short"
+    if is_given_up(control.timeline, leader):
+        return f"timeline {control.timeline} is not {leader.member}'s"
+    if (newest := newest_wal_timeline(settings.data)) is not None and newest > control.timeline and _stood_by(settings):
+        return f"it has WAL of timeline {newest}, and its last checkpoint was on {control.timeline}"
+    if control.timeline == leader.timeline:
+        return f"it was a primary on {leader.member}'s own timeline {leader.timeline}"
+    return None
+
+
+def _stood_by(settings: Settings) -> bool:
+    return (settings.data / _SIGNAL).exists()
 
 
 def bytes_for_copy(leader: GateStatus) -> int:
@@ -74,7 +103,7 @@ def bytes_for_copy(leader: GateStatus) -> int:
     return (leader.data_bytes or 0) + _SPARE_BYTES
 
 
-async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
+async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say: Say) -> None:
     """Copy ``leader`` into a fresh directory; what was there before is moved aside first.
 
     Raises:
@@ -86,10 +115,12 @@ async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
         raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
     fresh = settings.directory / "pgdata.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    write_configuration(settings, leader=leader.member, sync=())
+    address = peers.known(leader.member)
+    write_configuration(settings, leader=leader.member, sync=(), address=address)
     say(f"base backup from {leader.member}")
     await run_program(
-        str(settings.programs / "pg_basebackup"), "-D", str(fresh), "-d", conninfo(settings, leader.member),
+        str(settings.programs / "pg_basebackup"), "-D", str(fresh),
+        "-d", conninfo(settings, leader.member, address, name=_COPYING),
         "-X", "stream", "-c", "fast", "--no-password",
     )  # fmt: skip
     (fresh / _SIGNAL).touch()
@@ -99,24 +130,30 @@ async def base_backup(settings: Settings, leader: GateStatus, say: Say) -> None:
         settings.data.rename(aside)
         say(f"old directory kept at {aside}")
     fresh.rename(settings.data)
+    revert.unmark_rewind(settings)
 
 
 async def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
     if control.state != CLEAN_PRIMARY:
         return False
-    fork = _fork_of(control.timeline, leader)
+    fork = fork_of(control.timeline, leader)
     end = await end_of_wal(settings.programs, settings.data, control)
     return fork is not None and parse_lsn(end) <= parse_lsn(fork)
 
 
-def _fork_of(timeline: int, leader: GateStatus) -> str | None:
+def is_given_up(timeline: int, leader: GateStatus) -> bool:
+    """Whether ``leader`` has left ``timeline`` out of its history: what was written there is nobody's any more."""
+    return leader.timeline not in {None, timeline} and fork_of(timeline, leader) is None
+
+
+def fork_of(timeline: int, leader: GateStatus) -> str | None:
     """Return where the leader's history left ``timeline``; ``None`` when it never was on it, or still is."""
     return next((lsn for number, lsn in leader.history if number == timeline), None)
 
 
 def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say: Say) -> None:
     """Copy WAL segments that reach past the fork: they may hold writes that nobody else has."""
-    fork = _fork_of(control.timeline, leader)
+    fork = fork_of(control.timeline, leader)
     first = segment_name(control.timeline, parse_lsn(fork), control.segment_bytes) if fork else f"{control.timeline:08X}"
     segments = [
         path
@@ -132,13 +169,16 @@ def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say:
     say(f"kept {sum(path.stat().st_size for path in segments)} bytes of WAL past the fork at {aside}")
 
 
-async def _rewind(settings: Settings, leader: str) -> None:
-    configuration = write_configuration(settings, leader=leader, sync=())
+async def _rewind(settings: Settings, leader: str, address: str | None) -> None:
+    configuration = write_configuration(settings, leader=leader, sync=(), address=address)
+    revert.mark_rewind(settings)
+    (settings.data / _SIGNAL).unlink(missing_ok=True)  # half rewound, it must not be started as the standby that it was
     await run_program(
-        str(settings.programs / "pg_rewind"), "-D", str(settings.data), "--source-server", conninfo(settings, leader),
-        "--config-file", str(configuration),
+        str(settings.programs / "pg_rewind"), "-D", str(settings.data), "--config-file", str(configuration),
+        "--source-server", conninfo(settings, leader, address),
     )  # fmt: skip
     (settings.data / _SIGNAL).touch()
+    revert.unmark_rewind(settings)
 
 
 def _stamp() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ select pg_current_wal_lsn()::text as current_lsn,
        ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline,
        (select system_identifier::text from pg_control_system()) as system_identifier,
        current_setting('synchronous_standby_names') as synchronous_standby_names,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_xid,
        (select count(*) from pg_stat_activity
          where backend_type = 'client backend' and application_name <> 'gate') as sessions
 """
@@ -29,13 +31,15 @@ select application_name as member, state, sync_state, sent_lsn::text, flush_lsn:
 from pg_stat_replication where application_name <> 'pg_basebackup' order by application_name
 """
 _STANDBY = """
-select coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as receive_lsn,
+select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as receive_lsn,
        pg_last_wal_replay_lsn()::text as replay_lsn,
        pg_last_xact_replay_timestamp() as last_replay_at,
        (select system_identifier::text from pg_control_system()) as system_identifier,
        greatest((select timeline_id from pg_control_checkpoint()),
                 (select min_recovery_end_timeline from pg_control_recovery())) as control_timeline,
-       w.status, w.received_tli, w.latest_end_lsn::text as upstream_lsn, w.last_msg_receipt_time as upstream_at,
+       w.status, w.received_tli, w.latest_end_lsn::text as upstream_lsn, w.last_msg_send_time as upstream_at,
+       w.last_msg_receipt_time as heard_at,
+       clock_timestamp() as at,
        (select count(*) from pg_stat_activity
          where backend_type = 'client backend' and application_name <> 'gate') as sessions
 from (select 1) as one left join pg_stat_wal_receiver w on true
@@ -61,6 +65,10 @@ class Sampler:
         """Fields of ``GateStatus``."""
         self.role: Role | None = None
         self.at = datetime.now(UTC)
+        self.sessions: int | None = None
+        """Of the primary, when it last answered; not forgotten when it stops."""
+        self._last_word: tuple[str, dict[str, Any]] = ("", {})
+        """Upstream, and what it said last of its end of WAL."""
 
     async def run(self) -> None:
         """Sample for ever."""
@@ -77,10 +85,11 @@ class Sampler:
             self.role, self.facts, self._server.serves = None, {}, False
             return
         self.role, self.facts, self.at = Role.STANDBY if recovering else Role.PRIMARY, facts, datetime.now(UTC)
-        self._server.serves = True
+        self._server.serves, self._server.answered_at = True, time.monotonic()
 
     async def _primary(self) -> dict[str, Any]:
         facts = await self._session.row(_PRIMARY)
+        self.sessions = facts["sessions"]
         rows = await self._session.rows(_FOLLOWERS)
         weak = await self._session.rows(_WEAK)
         history = read_history(self._settings.data, facts["timeline"])
@@ -93,23 +102,34 @@ class Sampler:
         }
 
     async def _standby(self) -> dict[str, Any]:
-        row = await self._session.row(_STANDBY)
+        row = self._with_last_word(await self._session.row(_STANDBY))
         streaming = row.pop("status") == "streaming"
-        received_tli, control = row.pop("received_tli"), row.pop("control_timeline")
+        received_tli, control, at = row.pop("received_tli"), row.pop("control_timeline"), row.pop("at")
+        heard = row.pop("heard_at")
         return {
             **row,
+            "upstream_silent_seconds": (at - heard).total_seconds() if heard else None,
             "timeline": received_tli or control,
             "upstream": self._upstream() if streaming else None,
             **lag(row),
         }
+
+    def _with_last_word(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what the upstream said last: PostgreSQL forgets it the moment that the upstream is gone."""
+        upstream = self._upstream()
+        if row.get("upstream_lsn"):
+            self._last_word = (upstream, {key: row[key] for key in ("upstream_lsn", "upstream_at", "heard_at")})
+        elif self._last_word[0] == upstream:
+            return {**row, **self._last_word[1]}
+        return row
 
 
 def lag(row: dict[str, Any]) -> dict[str, Any]:
     """Return ``lag_bytes`` and ``lag_seconds`` of a standby, ``None`` where they cannot be known.
 
     Bytes: received but not replayed, plus what the primary last reported minus received. Seconds: age of the last
-    replayed transaction when the primary last answered; 0 when nothing is missing. The time since the primary's last
-    answer is not lag: it grows for ever on a dead primary.
+    replayed transaction when the primary last spoke, both by the primary's own clock; 0 when nothing is missing. The time
+    since the primary's last word is not lag: it grows for ever on a dead primary.
     """
     received, replayed, upstream = row.get("receive_lsn"), row.get("replay_lsn"), row.get("upstream_lsn")
     if not received or not replayed or not upstream:

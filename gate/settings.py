@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _api_server() -> str:
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    address = f"[{host}]" if ":" in host else host
+    return f"https://{address}:{port}" if host else "https://kubernetes.default.svc"
 
 
 class Settings(BaseSettings):
@@ -45,9 +52,13 @@ class Settings(BaseSettings):
     closed_after_route: float = Field(default=3.0, ge=0)
     """Seconds that a former primary turns applications away after the route has left it. kube-proxy may take a second to
     follow; a pool that gets through meanwhile would keep a session on a server that no longer takes writes."""
-    api_server: str = "https://kubernetes.default.svc"
+    api_server: str = Field(default_factory=_api_server)
+    """By address, as every pod is told it: by name it would be gone whenever DNS is."""
     account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     extra_config: Path | None = None
+    tls_certificate: Path | None = None
+    """PEM; with ``tls_key`` the server speaks TLS, and turns away whoever does not, replication included."""
+    tls_key: Path | None = None
     poll_seconds: float = 1.0
 
     @property

@@ -21,6 +21,12 @@ class State(BaseModel):
     """Epoch of the fence that stands: the server stays stopped."""
     promoted_at: int | None = None
     """Epoch of the promotion that was accepted here."""
+    promoted_xid: int | None = None
+    """Next transaction ID when that promotion was accepted: what was begun since has this one or a later one."""
+    reverting: int | None = None
+    """Newest timeline that is given up: this server, not rewound, is to lead again on a later one (``gate.revert``)."""
+    rejoin_behind: str = ""
+    """Leader that a person has asked this member to follow although automatic rejoin is paused; empty once it does."""
 
 
 class Store:
@@ -39,7 +45,7 @@ class Store:
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else "{}"
         self.state = State.model_validate_json(text)
 
-    def write(self, **changes: int | None) -> None:
+    def write(self, **changes: int | str | None) -> None:
         """Change fields, on disk first; nothing is written when nothing changes."""
         wanted = self.state.model_copy(update=changes)
         if wanted == self.state:

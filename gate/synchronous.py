@@ -1,9 +1,12 @@
-"""Synchronous replication on the leader: tightened when a standby has everything, relaxed only with the record's leave.
+"""Synchronous replication on the leader: commits wait for any one of the standbys that stream.
 
-Tightening: server first, record second, so that a record that names standbys is never a promise that the server does not
-keep. Relaxing: record first (``sync: none``, a new epoch, compare-and-swap), server second, so that nobody can promote a
-standby in the belief that it has every acknowledged write. Commits that wait are never cancelled: a cancelled wait is an
-acknowledged write that may exist once.
+The record's ``sync`` is a promise: every acknowledged write is with one of the standbys that it names. So the server only
+ever waits for some of these, never for others. A shorter list promises more: server first, record second, once each of the
+listed has everything. A longer list, or none, promises less: record first (a new epoch, compare-and-swap), server second,
+so that nobody can promote a standby in the belief that it has every acknowledged write. A standby that comes or goes is
+waited for a while before the list follows, unless there is no list. Commits that wait are never cancelled: a cancelled wait
+is an acknowledged write that may exist once. Only members count: whatever else streams from here (a base backup, an
+archiver) is no standby.
 """
 
 from __future__ import annotations
@@ -28,38 +31,67 @@ class Synchronous:
         self._gate = gate
         self.names: tuple[str, ...] = ()
         """Members that the running server waits for."""
-        self._gone_since: float | None = None
+        self._differs_since: float | None = None
 
     async def tend(self, record: Record) -> None:
         """Do the next thing that is due; called again and again while this member leads undisputed."""
         followers = {row.member: row for row in self._gate.sampler.facts.get("followers", ())}
-        streaming = tuple(sorted(name for name, row in followers.items() if row.state == "streaming"))
+        streaming = tuple(
+            name for name in sorted(self._gate.settings.peers) if name in followers and followers[name].state == "streaming"
+        )
+        wanted = self._gate.settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
-            await self._watch(record, streaming)
-        elif streaming and self._gate.settings.durability == "available":
-            await self._tighten(record, streaming)
-        elif self._gate.settings.durability == "strict" and streaming:
-            await self._tighten(record, self._gate.settings.peers)
+            await self._follow(record, wanted)
+        elif streaming:
+            await self._tighten(record, wanted)
+        elif self.names and not self._strict:
+            self._set(())
 
-    async def _watch(self, record: Record, streaming: tuple[str, ...]) -> None:
-        """Relax when every listed standby has been gone for too long."""
-        if set(record.sync_members) & set(streaming) or self._gate.settings.durability == "strict":
-            self._gone_since = None
-            if self.names != record.sync_members:
-                self._set(record.sync_members)
-            return
+    def begin(self, names: tuple[str, ...]) -> None:
+        """Start from ``names``, which a configuration that was just written lets commits wait for."""
+        self.names, self._differs_since = names, None
+
+    @property
+    def _strict(self) -> bool:
+        return self._gate.settings.durability == "strict"
+
+    async def _follow(self, record: Record, wanted: tuple[str, ...]) -> None:
+        """Bring the record's list to ``wanted`` when it has differed for so long that it is no hiccup."""
+        listed = record.sync_members
+        if set(wanted) == set(listed):
+            self._differs_since = None
+            if self.names != listed:
+                self._set(listed)
+        elif self._differs_for() < self._gate.settings.standby_timeout:
+            if not self.names:
+                self._set(listed)
+        elif not wanted:
+            await self._relax(record, ())
+        elif set(wanted) <= set(listed):
+            await self._tighten(record, wanted)
+        else:
+            await self._relax(record, tuple(sorted({*listed, *wanted})))
+
+    def _differs_for(self) -> float:
         now = time.monotonic()
-        self._gone_since = self._gone_since or now
-        if now - self._gone_since < self._gate.settings.standby_timeout:
-            return
+        self._differs_since = self._differs_since or now
+        return now - self._differs_since
+
+    async def _relax(self, record: Record, members: tuple[str, ...]) -> None:
+        """Say in the record that a commit may wait for any of ``members``, or for nobody; only then let it."""
         relaxed = record.model_copy(
-            update={"sync": NO_SYNC, "epoch": record.epoch + 1, "run": f"gate/{self._gate.settings.member}"}
+            update={
+                "sync": ",".join(members) or NO_SYNC,
+                "epoch": record.epoch + 1,
+                "run": f"gate/{self._gate.settings.member}",
+            }
         )
         self._gate.record = await self._gate.api.write(relaxed)
         self._gate.store.write(epoch=relaxed.epoch)
-        self._set(())
-        self._gone_since = None
-        self._gate.log("NOT REDUNDANT: commits no longer wait", gone=record.sync, epoch=relaxed.epoch)
+        self._set(members)
+        self._differs_since = None
+        words = "commits wait for one more" if members else "NOT REDUNDANT: commits no longer wait"
+        self._gate.log(words, before=record.sync, sync=relaxed.sync, epoch=relaxed.epoch)
 
     async def _tighten(self, record: Record, members: tuple[str, ...]) -> None:
         """Wait for ``members`` from now on, and say so in the record once all of them have everything."""
@@ -77,7 +109,7 @@ class Synchronous:
             row["name"] for row in rows if row["sync_state"] in {"sync", "quorum"} and row["lsn"]
             and parse_lsn(row["lsn"]) >= parse_lsn(here)
         }  # fmt: skip
-        if reached >= set(members) or (self._gate.settings.durability == "strict" and reached):
+        if reached >= set(members) or (self._strict and reached):
             wanted = record.model_copy(
                 update={"sync": ",".join(members), "run": record.run or f"gate/{self._gate.settings.member}"}
             )

@@ -1,0 +1,39 @@
+"""Whether the pod counts as ready: as steady as can be, since every change costs the route a second.
+
+kube-proxy takes changes of endpoints at most once a second. A member that flaps right before the route moves makes the route
+wait. So while a switch is under way readiness keeps its last value, for a minute at most; and a standby that has lost
+its upstream, as it does the moment a primary dies, stays ready for a while: it still answers what it has.
+"""
+
+from __future__ import annotations
+
+import time
+
+_HELD_SECONDS = 60.0
+_ALONE_SECONDS = 10.0
+
+
+class Readiness:
+    """Remembers what was answered last."""
+
+    def __init__(self) -> None:
+        """Start as not ready."""
+        self._ready, self._held_since, self._streamed_at = False, 0.0, float("-inf")
+
+    def judge(self, *, switching: bool, leads: bool, stands_by: bool, streams: bool, closed: bool) -> bool:
+        """Return whether the pod is ready now.
+
+        ``leads`` and ``stands_by`` are true only of a server that runs; ``closed`` turns applications away.
+        """
+        now = time.monotonic()
+        if streams:
+            self._streamed_at = now
+        if switching:
+            self._held_since = self._held_since or now
+            if now - self._held_since < _HELD_SECONDS:
+                return self._ready
+        else:
+            self._held_since = 0.0
+        follows = stands_by and now - self._streamed_at < _ALONE_SECONDS
+        self._ready = (leads or follows) and not closed
+        return self._ready
