@@ -14,10 +14,11 @@ from temporalio import activity
 
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.errors import Refusal, refuse
-from activities.models import ClaimRequest, FinishRequest, Routed, RouteRequest, Switch
+from activities.models.aftermath import FinishRequest
+from activities.models.switch import ClaimRequest, Routed, RouteRequest, Switch
 from activities.systems import Systems
 from estate.model import PostgresTarget
-from gate.record import NO_SYNC, Intent, MalformedRecordError, Record
+from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
 _BREATH_SECONDS = 0.02
 
@@ -41,6 +42,14 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
     return record
 
 
+async def try_write(systems: Systems, target: PostgresTarget, record: Record) -> None:
+    """Write if nobody wrote in between; the caller's loop reads again either way."""
+    try:
+        await systems.kubernetes.write_record(target.region, target.cluster.write_service, record)
+    except ConflictError:
+        await asyncio.sleep(_BREATH_SECONDS)
+
+
 def is_ours(record: Record, switch: Switch) -> bool:
     """Whether ``record`` carries the intent that ``switch`` wrote."""
     intent = record.intent
@@ -54,8 +63,15 @@ def has_moved(record: Record, switch: Switch) -> bool:
     return record.unfinished == str(switch.run) or record.epoch == switch.epoch
 
 
+_NO_PAUSE = {"paused_until": "", "paused_by": "", "paused_because": ""}
+
+
 def routed_record(record: Record, switch: Switch, epoch: int) -> Record:
-    """Return ``record`` with the candidate of ``switch`` as leader: what the route's patch writes."""
+    """Return ``record`` with the candidate of ``switch`` as leader: what the route's patch writes.
+
+    A discard has used the old directory for which bringing it back may have been paused; that pause ends with it.
+    """
+    discards = switch.plan.mode is Mode.DISCARD
     return record.model_copy(
         update={
             "leader": switch.plan.candidate,
@@ -65,6 +81,7 @@ def routed_record(record: Record, switch: Switch, epoch: int) -> Record:
             "sync": NO_SYNC,
             "run": str(switch.run),
             "unfinished": str(switch.run),
+            **(_NO_PAUSE if discards else {}),
         }
     )
 
@@ -95,7 +112,7 @@ class ClaimActivities:
             intent = Intent(candidate=plan.candidate, mode=plan.mode, run=str(run))
             wanted = record.model_copy(update={"epoch": switch.epoch, "intent": intent, "run": str(run)})
             try:
-                await self._write(request.target, wanted)
+                await try_write(self._systems, request.target, wanted)
             except ForbiddenError as error:
                 raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
 
@@ -119,7 +136,7 @@ class ClaimActivities:
                     f"the record is at epoch {record.epoch}, leader {record.leader}, not at our epoch {switch.epoch};"
                     f" {candidate} was promoted but does not get the writes",
                 )
-            await self._write(switch.target, routed_record(record, switch, request.epoch))
+            await try_write(self._systems, switch.target, routed_record(record, switch, request.epoch))
 
     @activity.defn(name="postgres.finish")
     async def finish(self, request: FinishRequest) -> None:
@@ -134,14 +151,7 @@ class ClaimActivities:
             inherited = record.unfinished.startswith(f"{run.workflow_id}/") and record.epoch == switch.epoch
             if record.unfinished != str(run) and not inherited:
                 return
-            await self._write(switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))
-
-    async def _write(self, target: PostgresTarget, record: Record) -> None:
-        """Write if nobody wrote in between; the caller's loop reads again either way."""
-        try:
-            await self._systems.kubernetes.write_record(target.region, target.cluster.write_service, record)
-        except ConflictError:
-            await asyncio.sleep(_BREATH_SECONDS)
+            await try_write(self._systems, switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))
 
 
 def _must_be_as_planned(record: Record, request: ClaimRequest) -> None:

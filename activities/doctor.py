@@ -19,8 +19,10 @@ from temporalio.service import RPCError
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.clients.secrets import read_secret
+from activities.errors import Refusal, refuse
 from activities.examination import fault, of_survey, ok, warning
-from activities.models import DoctorReport, ExamineRequest, Finding, SurveyRequest
+from activities.models.doctor import DoctorReport, ExamineRequest, Finding
+from activities.models.survey import SurveyRequest
 from activities.survey import SurveyActivities
 from activities.systems import Systems
 from estate.loader import EstateError, load_estate, resolve_target
@@ -44,14 +46,22 @@ class DoctorActivities:
 
     @activity.defn(name="doctor.examine")
     async def examine(self, request: ExamineRequest) -> DoctorReport:
-        """Return one finding per thing looked at. Never raises for what it finds."""
+        """Return one finding per thing looked at. Never raises for what it finds.
+
+        Raises:
+            ApplicationError: ``BadInput`` for a cluster that the estate does not list.
+
+        """
         findings = [await self._temporal()]
         try:
             estate = load_estate(self._path)
-            names = sorted(estate.postgres) if request.cluster is None else [request.cluster]
-            targets = [resolve_target(estate, name) for name in names]
         except EstateError as error:
             return DoctorReport(findings=(*findings, fault("estate", str(error), "correct the estate file")))
+        names = sorted(estate.postgres) if request.cluster is None else [request.cluster]
+        try:
+            targets = [resolve_target(estate, name) for name in names]
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error
         findings.append(ok("estate", f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.people)} people"))
         findings.append(await asyncio.to_thread(_records, estate.records))
         for target in targets:
@@ -125,7 +135,7 @@ class DoctorActivities:
         cluster, refused = target.cluster, []
         wanted = [("get", "services", cluster.write_service, ""), ("patch", "services", cluster.write_service, "")]
         wanted += [("get", kind, name, "") for kind in ("pods", "pods/log") for name in cluster.members]
-        wanted += [("list", "endpointslices", "", "discovery.k8s.io")]
+        wanted += [("list", "pods", "", ""), ("list", "endpointslices", "", "discovery.k8s.io")]
         wanted += [
             (verb, "deployments", one.deployment, "apps") for one in cluster.applications for verb in ("get", "patch")
         ]

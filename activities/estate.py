@@ -7,7 +7,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.errors import Refusal, refuse
-from activities.models import ResolveRequest
+from activities.models.survey import ResolveRequest
 from estate.loader import EstateError, load_estate, resolve_target
 from estate.model import PostgresTarget
 

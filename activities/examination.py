@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from activities.models import Finding, MemberFact, Severity, Survey
-from estate.model import Durability, PostgresTarget
+from datetime import datetime
+
+from activities.models.doctor import Finding, Severity
+from activities.models.survey import MemberFact, Survey
+from estate.model import Durability, PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
+from gate.pause import is_paused, pause_words
 from gate.record import NO_SYNC, Record
 
 
@@ -27,9 +31,12 @@ def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
     """Return what a survey shows, the record first, then each member."""
     record = survey.record
     if record is None:
-        service = f"Service {target.cluster.write_service}"
-        return [fault(service, "has no leader record", "start the gates; the first member makes it")]
-    findings = _of_record(target, record)
+        waiting = [fact.name for fact in survey.members if fact.gate is not None and not fact.gate.empty]
+        remedy = "start the gates; the first member makes it"
+        if waiting:
+            remedy = f"{', '.join(waiting)} have data and wait for a person: failover adopt {target.name} --plan"
+        return [fault(f"Service {target.cluster.write_service}", "has no leader record", remedy)]
+    findings = [*_of_record(target, record), *_of_pause(target, record, survey.at)]
     for fact in survey.members:
         findings += _of_member(target, record, fact)
     return findings
@@ -55,6 +62,14 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
     else:
         findings.append(ok(service, f"commits wait for {record.sync}"))
     return findings
+
+
+def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Finding]:
+    if not is_paused(record, now):
+        return []
+    remedy = f"nobody is brought back by itself meanwhile; end it: failover pause {target.name} --off"
+    subject = f"Service {target.cluster.write_service}"
+    return [warning(subject, f"automatic rejoin is {pause_words(record)}", remedy)]
 
 
 def _of_member(target: PostgresTarget, record: Record, fact: MemberFact) -> list[Finding]:
@@ -85,6 +100,11 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
     if gate.weak_commit_settings:
         remedy = "remove it: a commit that waits for nobody can be lost, or be taken by a second writer"
         findings.append(fault(name, f"synchronous_commit is weakened for {', '.join(gate.weak_commit_settings)}", remedy))
+    allowed = target.cluster.forced.isolation_timeout.total_seconds()
+    if ProofKind.ISOLATION in target.cluster.forced.proof and gate.isolation_seconds not in {None, allowed}:
+        message = f"its watchdog waits {gate.isolation_seconds:g} s, the estate counts on {allowed:g} s"
+        remedy = "make GATE_ISOLATION_TIMEOUT and forced.isolation_timeout equal: a promotion would not wait long enough"
+        findings.append(fault(name, message, remedy))
     if gate.disk_free_bytes is None or gate.disk_free_bytes < limits.free_disk:
         message = f"{gate.disk_free_bytes} bytes free, the limit is {int(limits.free_disk)}"
         findings.append(fault(name, message, "enlarge the volume, or lower thresholds.free_disk"))

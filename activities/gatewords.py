@@ -15,6 +15,7 @@ _REFUSALS = {
     ProblemKind.LSN_NOT_REACHED: Refusal.CANDIDATE_BEHIND,
     ProblemKind.WRONG_SYSTEM: Refusal.CANDIDATE_FAILED,
     ProblemKind.UNCLEAN_STOP: Refusal.UNCLEAN_STOP,
+    ProblemKind.NOT_UNTOUCHED: Refusal.NOT_UNTOUCHED,
     ProblemKind.RECORD_FORBIDS: Refusal.RECORD_CHANGED,
     ProblemKind.UNAUTHORIZED: Refusal.SECRET_MISSING,
 }

@@ -19,7 +19,7 @@ from temporalio import activity
 
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.heartbeat import keep_details
-from activities.models import Measurement, MeasureRequest
+from activities.models.measure import Measurement, MeasureRequest
 from activities.systems import Systems
 
 _ROW_TIMEOUT = timedelta(seconds=1)

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.claim import current_record, routed_record
 from activities.clients.ports import ForbiddenError, UnreachableError
-from activities.models import Switch
+from activities.models.switch import Switch
 from activities.systems import Systems
 
 

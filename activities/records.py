@@ -8,7 +8,7 @@ from pathlib import Path
 
 from temporalio import activity
 
-from activities.models import RecordsKept, RecordsRequest, RunReport
+from activities.models.report import RecordsKept, RecordsRequest, RunReport
 
 
 class RecordsActivities:

@@ -14,9 +14,10 @@ from temporalio import activity
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
-from activities.models import PromoteRequest, Quiet, Switch
+from activities.models.switch import PromoteRequest, Quiet, Switch
 from activities.systems import Systems
-from gate.api import Fenced, GateStatus, Promoted, Role, ServerState
+from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
+from gate.record import Mode
 
 _CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
 _ASK_AGAIN_SECONDS = 0.05
@@ -65,7 +66,8 @@ class SwitchActivities:
     async def fence(self, switch: Switch) -> Fenced:
         """Stop the old primary cleanly, keep it stopped, and see that the candidate is still there.
 
-        The candidate is looked at before and after: one that is gone must be noticed while the way back is short.
+        The candidate is looked at before and after: one that is gone must be noticed while the way back is short. That of
+        a discard is no standby: it is stopped, and its directory has not been touched.
 
         Raises:
             ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``.
@@ -80,22 +82,23 @@ class SwitchActivities:
         return fenced
 
     async def _candidate_stands(self, switch: Switch) -> None:
-        """Return once the candidate's gate says that it runs as a standby.
+        """Return once the candidate's gate says that it runs as a standby, or is held as it was.
 
         Raises:
             ApplicationError: ``CandidateFailed`` when it does not say so in time.
 
         """
-        name, why = switch.plan.candidate, ""
+        name, why, discards = switch.plan.candidate, "", switch.plan.mode is Mode.DISCARD
         try:
             async with asyncio.timeout(_CANDIDATE_ANSWERS_WITHIN.total_seconds()):
                 while True:
                     status, why = await self._ask(switch, name)
-                    if status and status.server is ServerState.RUNNING and status.role is Role.STANDBY:
+                    if status and (status.untouched if discards else _stands_by(status)):
                         return
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)
         except TimeoutError:
-            raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer runs as a standby: {why}") from None
+            what = "is held as it was" if discards else "runs as a standby"
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer {what}: {why}") from None
 
     async def _ask(self, switch: Switch, name: str) -> tuple[GateStatus | None, str]:
         try:
@@ -121,6 +124,34 @@ class SwitchActivities:
                 str(switch.run),
                 system_identifier=switch.plan.system_identifier,
                 at_least_lsn=request.end_lsn,
+                wanted_lsn=request.wanted_lsn,
             )
         except GateRefusedError as error:
             raise refused(error) from error
+
+    @activity.defn(name="postgres.revert")
+    async def revert(self, switch: Switch) -> Promoted:
+        """Let the candidate of a discard lead again as it is; the same answer however often it is asked.
+
+        Raises:
+            ApplicationError: ``NotUntouched``, ``CandidateFailed``, ``RecordChanged``, ``Superseded``.
+
+        """
+        plan, given_up = switch.plan, switch.plan.give_up
+        if given_up is None:
+            raise refuse(Refusal.NOT_AVAILABLE, f"the plan for {plan.candidate} does not say what is given up")
+        command = RevertCommand(
+            epoch=switch.epoch,
+            run=str(switch.run),
+            system_identifier=plan.system_identifier,
+            timeline=given_up.timeline,
+            history=given_up.history,
+        )
+        try:
+            return await self._systems.gates.revert(switch.target, plan.candidate, command)
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+
+def _stands_by(status: GateStatus) -> bool:
+    return status.server is ServerState.RUNNING and status.role is Role.STANDBY

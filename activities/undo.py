@@ -18,19 +18,11 @@ from activities.claim import current_record, has_moved, is_ours, routed_record
 from activities.clients.ports import ForbiddenError, GateRefusedError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
-from activities.models import (
-    GaveBack,
-    GiveBackRequest,
-    GiveBackResult,
-    Plan,
-    RunId,
-    Settled,
-    Settlement,
-    SettleRequest,
-    Switch,
-)
+from activities.models.plan import Plan
+from activities.models.switch import GaveBack, GiveBackRequest, GiveBackResult, Settled, Settlement, SettleRequest, Switch
+from activities.models.wire import RunId
 from activities.systems import Systems
-from gate.api import Sealed
+from gate.api import ProblemKind, Sealed
 from gate.record import Mode, Record
 
 _UNSEALED_AFTER = timedelta(seconds=2)
@@ -70,8 +62,7 @@ class UndoActivities:
             return await self._bar(request, record)
         if record.leader != old or record.intent is not None or record.run != str(switch.run):
             return _result(GaveBack.TAKEN_OVER, record.epoch, f"{record.run} has written the record since")
-        await self._unfence(switch, record.epoch)
-        return _result(GaveBack.GIVEN_BACK, record.epoch, f"{old} takes writes again")
+        return _result(GaveBack.GIVEN_BACK, record.epoch, await self._unfence(switch, record.epoch))
 
     async def _seal(self, request: GiveBackRequest, epoch: int) -> Sealed | None:
         """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent."""
@@ -106,11 +97,24 @@ class UndoActivities:
         """Write the record; a conflict is retried as a whole step, since everything must be looked at again."""
         return await self._systems.kubernetes.write_record(switch.target.region, switch.target.cluster.write_service, record)
 
-    async def _unfence(self, switch: Switch, epoch: int) -> None:
+    async def _unfence(self, switch: Switch, epoch: int) -> str:
+        """Lift the fence; return what to say.
+
+        The old primary of a forced failover may well be dead: the record is its own again, and its gate lifts the fence by
+        itself when it reads that.
+        """
+        old, forced = switch.plan.primary, switch.plan.mode is Mode.FORCED
         try:
-            await self._systems.gates.unfence(switch.target, switch.plan.primary, epoch, str(switch.run))
+            await self._systems.gates.unfence(switch.target, old, epoch, str(switch.run))
         except GateRefusedError as error:
-            raise refused(error) from error
+            if not (forced and error.problem.kind is ProblemKind.NOT_SERVING):
+                raise refused(error) from error
+            return f"{old} leads again as far as the record goes, and does not serve: {error.problem.message}"
+        except UnreachableError as error:
+            if not forced:
+                raise
+            return f"{old} leads again as far as the record goes, and its gate is silent: {error}"
+        return f"{old} takes writes again"
 
     @activity.defn(name="postgres.settle")
     async def settle(self, request: SettleRequest) -> Settlement:
@@ -150,7 +154,8 @@ class UndoActivities:
         result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))
         owner = str(left.run)
         if result.outcome is not GaveBack.CANDIDATE_LEADS:
-            await self._until_followed(left)
+            if left.plan.mode is Mode.PLANNED:
+                await self._until_followed(left)
             return Settlement(settled=Settled.UNDONE, run=owner, message=f"undid {owner}: {result.message}")
         record = await current_record(self._systems, left.target)
         if is_ours(record, left):

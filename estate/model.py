@@ -73,7 +73,8 @@ class GateAccess(_Estate):
     """How the gate in front of each member is reached."""
 
     token: SecretReference
-    address: str = "{member}.postgresql-members.{namespace}.svc.cluster.local"
+    address: str | None = None
+    """Pattern of a member's host name, with ``{member}`` and ``{namespace}``; ``None``: the pod's address, by Kubernetes."""
     port: int = Field(default=8008, ge=1, le=65535)
 
 
@@ -98,6 +99,37 @@ class Thresholds(_Estate):
     kube-proxy takes changes at most once a second: a route that follows another change waits for the rest of it."""
     free_disk: ByteSize = ByteSize(256 * 1024 * 1024)
     """Least free space on the candidate's volume."""
+
+
+class ProofKind(StrEnum):
+    """What counts as proof that an old primary is stopped."""
+
+    GATE = "gate"
+    """Its gate answers that the server is down and stays down."""
+    ISOLATION = "isolation"
+    """Its gate kills it by itself when nobody vouches for it; that time has passed."""
+    ATTESTED = "attested"
+    """A person says so, by name."""
+
+
+class Forced(_Estate):
+    """What a forced failover asks for and waits for."""
+
+    proof: tuple[ProofKind, ...] = Field(default=(ProofKind.GATE, ProofKind.ATTESTED), min_length=1)
+    """Kinds that are accepted. ``isolation`` trusts that a frozen primary does not wake up before its own watchdog."""
+    isolation_timeout: timedelta = timedelta(seconds=30)
+    """Must equal ``GATE_ISOLATION_TIMEOUT`` of the gates; doctor compares."""
+    proof_within: timedelta = timedelta(minutes=15)
+    """How long a claimed failover waits for proof or attestation; then it is undone."""
+    redundancy_within: timedelta = timedelta(minutes=1)
+    """How long the run stays to see the old primary follow. Its gate brings it back later just as well."""
+
+
+class Rollback(_Estate):
+    """What a rollback waits for."""
+
+    back_within: timedelta = timedelta(hours=1)
+    """Lossless: how long the run waits for the member that led before to be a synchronous standby; then it is refused."""
 
 
 class Objective(_Estate):
@@ -140,6 +172,8 @@ class Approvals(_Estate):
 
     planned: ApprovalPolicy = ApprovalPolicy()
     forced: ApprovalPolicy = ApprovalPolicy()
+    rollback: ApprovalPolicy = ApprovalPolicy()
+    adopt: ApprovalPolicy = ApprovalPolicy()
 
 
 class PostgresCluster(_Estate):
@@ -157,6 +191,8 @@ class PostgresCluster(_Estate):
     durability: Durability = Durability.AVAILABLE
     objective: Objective = Objective()
     thresholds: Thresholds = Thresholds()
+    forced: Forced = Forced()
+    rollback: Rollback = Rollback()
     approvals: Approvals = Approvals()
 
     @model_validator(mode="after")
@@ -184,7 +220,7 @@ class Estate(_Estate):
                 known = ", ".join(sorted(self.regions))
                 message = f"postgres.{name}.region names {cluster.region!r}, which regions does not list; known: {known}"
                 raise ValueError(message)
-            for kind in ("planned", "forced"):
+            for kind in ("planned", "forced", "rollback", "adopt"):
                 self._policy_can_be_met(f"postgres.{name}.approvals.{kind}", getattr(cluster.approvals, kind))
         return self
 
@@ -204,3 +240,7 @@ class PostgresTarget(_Estate):
     cluster: PostgresCluster
     people: dict[str, tuple[str, ...]] = {}
     records: str | None = None
+
+    def knows(self, person: str) -> bool:
+        """Whether the estate lists ``person``, whatever the case and the blanks around."""
+        return person.strip().casefold() in {name.strip().casefold() for name in self.people}

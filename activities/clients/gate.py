@@ -12,23 +12,43 @@ from typing import TypeVar
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
+from activities.clients.addresses import Addresses
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.secrets import read_secret
+from activities.models.survey import Silence
 from estate.model import PostgresTarget
-from gate.api import Command, FenceCommand, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Sealed
+from gate.api import (
+    AdoptCommand,
+    Adopted,
+    Command,
+    FenceCommand,
+    Fenced,
+    GateStatus,
+    Problem,
+    PromoteCommand,
+    Promoted,
+    RevertCommand,
+    Sealed,
+)
 
 A = TypeVar("A", bound=BaseModel)
 _CONNECT_SECONDS = 1.5
+_CONNECT_SHARE = 0.5
+"""A connection that is not taken must be told from an answer that does not come, however short the patience."""
 _ERROR = 400
-_WITHIN = {"checkpoint": 300.0, "fence": 40.0, "unfence": 100.0, "seal": 10.0, "promote": 9.0, "rejoin": 5.0}
+_WITHIN = {
+    "checkpoint": 300.0, "fence": 40.0, "unfence": 100.0, "seal": 10.0, "promote": 9.0, "revert": 40.0, "rejoin": 5.0,
+    "adopt": 280.0,
+}  # fmt: skip
 """Seconds to wait for each command's answer: the gate's own limit and a margin, but less than the step's posture."""
 
 
 class GateClient:
     """All gates that the estate lists."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Addresses) -> None:
         """Connect on first use, inside the running event loop."""
+        self._addresses = addresses
         self._http: aiohttp.ClientSession | None = None
 
     async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3)) -> GateStatus:
@@ -39,9 +59,9 @@ class GateClient:
         """CHECKPOINT on the member's server."""
         return await self._command(target, member, "checkpoint", Command(epoch=epoch, run=run), GateStatus)
 
-    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:
-        """Stop the member's server cleanly and keep it stopped."""
-        return await self._command(target, member, "fence", FenceCommand(epoch=epoch, run=run), Fenced)
+    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True) -> Fenced:
+        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
+        return await self._command(target, member, "fence", FenceCommand(epoch=epoch, run=run, clean=clean), Fenced)
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Lift the fence; answer when the server serves again."""
@@ -60,14 +80,30 @@ class GateClient:
         *,
         system_identifier: str,
         at_least_lsn: str | None,
+        wanted_lsn: str | None = None,
     ) -> Promoted:
         """Let the member lead; answer when its server accepts writes."""
-        command = PromoteCommand(epoch=epoch, run=run, system_identifier=system_identifier, at_least_lsn=at_least_lsn)
+        command = PromoteCommand(
+            epoch=epoch,
+            run=run,
+            system_identifier=system_identifier,
+            at_least_lsn=at_least_lsn,
+            wanted_lsn=wanted_lsn,
+        )
         return await self._command(target, member, "promote", command, Promoted)
+
+    async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:
+        """Let a former primary lead again as it is, on an unused timeline; answer when its server accepts writes."""
+        return await self._command(target, member, "revert", command, Promoted)
 
     async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Ask the member to look at the record now and follow it; answers at once."""
         return await self._command(target, member, "rejoin", Command(epoch=epoch, run=run), GateStatus)
+
+    async def adopt(self, target: PostgresTarget, member: str, epoch: int, run: str, *, system_identifier: str) -> Adopted:
+        """Make the roles that the product needs in a directory that has run without a gate; its server stays stopped."""
+        command = AdoptCommand(epoch=epoch, run=run, system_identifier=system_identifier)
+        return await self._command(target, member, "adopt", command, Adopted)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -81,10 +117,10 @@ class GateClient:
         self, target: PostgresTarget, member: str, what: str, body: Command | None, answer: type[A], seconds: float
     ) -> A:
         access = target.cluster.gate
-        host = access.address.format(member=member, namespace=target.region.namespace)
+        host = await self._addresses.of_member(target, member)
         headers = {"Authorization": f"Bearer {read_secret(access.token)}"}
         content = None if body is None else body.model_dump(mode="json")
-        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS))
+        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds * _CONNECT_SHARE, _CONNECT_SECONDS))
         try:
             async with self._session().request(
                 "GET" if body is None else "POST",
@@ -98,9 +134,16 @@ class GateClient:
                 raise GateRefusedError(member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)
         except aiohttp.ConnectionTimeoutError as error:
-            raise UnreachableError(f"the gate of {member} took no connection within {_CONNECT_SECONDS:g} s") from error
+            self._addresses.forget(target, member)
+            why = f"the gate of {member} took no connection within {limits.sock_connect:g} s"
+            raise UnreachableError(why, Silence.NO_CONNECTION) from error
         except TimeoutError as error:
-            raise UnreachableError(f"the gate of {member} did not answer {what} within {seconds:g} s") from error
+            why = f"the gate of {member} did not answer {what} within {seconds:g} s"
+            raise UnreachableError(why, Silence.NO_ANSWER) from error
+        except aiohttp.ClientConnectorError as error:
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            silence = Silence.REFUSED if refused else Silence.NO_CONNECTION
+            raise UnreachableError(f"the gate of {member} is not reachable: {error}", silence) from error
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
             raise UnreachableError(f"the gate of {member} is not reachable: {error or type(error).__name__}") from error
         except ValidationError as error:

@@ -18,7 +18,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
-from activities.models import PodFact
+from activities.models.survey import PodFact
 from estate.model import Region
 from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
@@ -48,6 +48,10 @@ class KubernetesClient:
             raise ConflictError(f"the leader record on Service {service} vanished")
         return written
 
+    async def service_version(self, region: Region, service: str) -> str:
+        """Return the ``resourceVersion`` of ``service``, for its first record."""
+        return str((await self._read_service(region, service))["metadata"]["resourceVersion"])
+
     async def preview_record(self, region: Region, service: str, record: Record) -> str:
         """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
         before = await self._read_service(region, service)
@@ -55,6 +59,11 @@ class KubernetesClient:
         names = (f"Service/{service}", f"Service/{service} (after)")
         lines = difflib.unified_diff(_relevant(before), _relevant(after), *names, lineterm="", n=1)
         return "\n".join(lines)
+
+    async def service_address(self, region: Region, service: str) -> str | None:
+        """Return the Service's cluster address, if it has one."""
+        address = ((await self._read_service(region, service)).get("spec") or {}).get("clusterIP")
+        return address if address and address != "None" else None
 
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
         """Return the pods that exist among ``names``."""
@@ -105,6 +114,34 @@ class KubernetesClient:
             return None
         return " ".join(sorted(f"{part['metadata']['name']}={part['metadata']['resourceVersion']}" for part in parts))
 
+    async def pods_of(self, region: Region, deployment: str) -> dict[str, str]:
+        """Return pod → address of the Deployment's pods that have one."""
+        pods = await self._pods_of(region, deployment)
+        return {one["metadata"]["name"]: one["status"]["podIP"] for one in pods if (one.get("status") or {}).get("podIP")}
+
+    async def untaken_pods(self, region: Region, deployment: str) -> dict[str, str]:
+        """Return pod → node of the Deployment's pods that a node was given and that its kubelet has not taken up."""
+        return {
+            one["metadata"]["name"]: one["spec"]["nodeName"]
+            for one in await self._pods_of(region, deployment)
+            if one["spec"].get("nodeName") and not (one.get("status") or {}).get("startTime")
+        }
+
+    async def _pods_of(self, region: Region, deployment: str) -> list[dict[str, Any]]:
+        found = await self._deployment(region, deployment)
+        labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
+        pods = await self._call(
+            region,
+            f"list Pods of Deployment {deployment}",
+            lambda api: client.CoreV1Api(api).list_namespaced_pod(
+                region.namespace,
+                label_selector=",".join(f"{key}={value}" for key, value in labels.items()),
+                _request_timeout=_TIMEOUT,
+            ),
+        )
+        items: list[dict[str, Any]] = pods.get("items", [])
+        return items
+
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
         body = {"spec": {"template": {"metadata": {"annotations": {RESTART_MARK: mark}}}}}
@@ -118,13 +155,7 @@ class KubernetesClient:
 
     async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
         """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
-        found = await self._call(
-            region,
-            f"get Deployment {deployment}",
-            lambda api: client.AppsV1Api(api).read_namespaced_deployment(
-                deployment, region.namespace, _request_timeout=_TIMEOUT
-            ),
-        )
+        found = await self._deployment(region, deployment)
         status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
         updated, available, total = (
             int(status.get(key) or 0) for key in ("updatedReplicas", "availableReplicas", "replicas")
@@ -132,6 +163,15 @@ class KubernetesClient:
         seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"]["generation"])
         done = seen and updated == wanted and available == wanted and total == wanted
         return min(updated, available) if seen else 0, wanted, done
+
+    async def _deployment(self, region: Region, deployment: str) -> dict[str, Any]:
+        return await self._call(
+            region,
+            f"get Deployment {deployment}",
+            lambda api: client.AppsV1Api(api).read_namespaced_deployment(
+                deployment, region.namespace, _request_timeout=_TIMEOUT
+            ),
+        )
 
     async def may(self, region: Region, verb: str, resource: str, name: str = "", group: str = "") -> bool:
         """Return whether the API server says that we may do ``verb`` on ``resource`` (``pods/log`` for a part of one)."""
@@ -205,6 +245,7 @@ class KubernetesClient:
             role=(pod["metadata"].get("labels") or {}).get("role"),
             restarts=sum(int(one.get("restartCount") or 0) for one in containers),
             address=status.get("podIP"),
+            container=_state_of(containers[0]) if containers else "",
         )
 
     async def _call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
@@ -239,6 +280,15 @@ class KubernetesClient:
             settings.retries = False
             self._clients[context] = client.ApiClient(settings)
         return self._clients[context]
+
+
+def _state_of(container: dict[str, Any]) -> str:
+    """Return what the kubelet says of a container: ``running``, ``waiting: REASON`` or ``ended: REASON``."""
+    state = container.get("state") or {}
+    for kind, word in (("waiting", "waiting"), ("terminated", "ended")):
+        if (found := state.get(kind)) is not None:
+            return f"{word}: {found.get('reason') or 'no reason given'}"
+    return "running" if "running" in state else ""
 
 
 def _raise(error: ApiException, what: str, region: Region) -> NoReturn:

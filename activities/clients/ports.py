@@ -8,14 +8,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
-from activities.models import PodFact, SqlFact, Verified
+from activities.models.aftermath import Verified
+from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
 from estate.model import PostgresTarget, Region
-from gate.api import Fenced, GateStatus, Problem, Promoted, Sealed
+from gate.api import Adopted, Fenced, GateStatus, Problem, Promoted, RevertCommand, Sealed
 from gate.record import Record
 
 
 class UnreachableError(Exception):
     """Nobody answered: refused connection, timeout, no such name. Says whom, and how long was waited."""
+
+    def __init__(self, message: str, silence: Silence = Silence.UNKNOWN) -> None:
+        """Keep the kind of silence beside the sentence."""
+        super().__init__(message)
+        self.silence = silence
 
 
 class ConflictError(Exception):
@@ -63,6 +69,9 @@ class Kubernetes(Protocol):
 
         """
 
+    async def service_version(self, region: Region, service: str) -> str:
+        """Return the ``resourceVersion`` of ``service``, for its first record. MissingError without the Service."""
+
     async def preview_record(self, region: Region, service: str, record: Record) -> str:
         """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
 
@@ -81,11 +90,17 @@ class Kubernetes(Protocol):
         ``None`` while one is terminating: its removal, the next change, is certain to come.
         """
 
+    async def pods_of(self, region: Region, deployment: str) -> dict[str, str]:
+        """Return pod → address of the Deployment's pods that have one."""
+
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
 
     async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
         """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
+
+    async def untaken_pods(self, region: Region, deployment: str) -> dict[str, str]:
+        """Return pod → node of the Deployment's pods that a node was given and that its kubelet has not taken up."""
 
 
 class Permissions(Protocol):
@@ -107,8 +122,8 @@ class Gates(Protocol):
     async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """CHECKPOINT on the member's server."""
 
-    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:
-        """Stop the member's server cleanly and keep it stopped."""
+    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True) -> Fenced:
+        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Lift the fence; answer when the server serves again."""
@@ -125,18 +140,28 @@ class Gates(Protocol):
         *,
         system_identifier: str,
         at_least_lsn: str | None,
+        wanted_lsn: str | None = None,
     ) -> Promoted:
         """Let the member lead; answer when its server accepts writes."""
 
+    async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:
+        """Let a former primary lead again as it is, on an unused timeline; answer when its server accepts writes."""
+
     async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Ask the member to look at the record now and follow it; answers at once."""
+
+    async def adopt(self, target: PostgresTarget, member: str, epoch: int, run: str, *, system_identifier: str) -> Adopted:
+        """Make the roles that the product needs in a directory that has run without a gate; its server stays stopped."""
 
 
 class Postgres(Protocol):
     """SQL with the operator's own role."""
 
-    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:
+    async def facts(self, target: PostgresTarget, member: str, *, within: timedelta = ...) -> SqlFact:
         """Return what ``member`` says of itself, asked by its own address."""
+
+    async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:
+        """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
         """Create, insert, read and drop through the write Service, on a new connection.

@@ -12,15 +12,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from activities.clients.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
-from activities.models import SqlFact, Verified
+from activities.models.aftermath import Verified
+from activities.models.survey import SessionFact, Silence, SqlFact
 from estate.model import PostgresTarget
 
 _ANSWER_WITHIN = timedelta(seconds=3)
@@ -32,17 +34,45 @@ select pg_is_in_recovery() as in_recovery,
             else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
        (select coalesce(jsonb_object_agg(application_name, sync_state), '{}') from pg_stat_replication) as sync_states
 """
+_SESSIONS: LiteralString = """
+select coalesce(host(client_addr), '') as address, coalesce(usename, '') as user,
+       case when backend_xid is not null then 0.0
+            when query ~* '^\\s*(insert|update|delete|merge|copy|create|with)\\M'
+            then extract(epoch from clock_timestamp() - coalesce(state_change, query_start))::float8
+       end as wrote_seconds_ago
+from pg_stat_activity where backend_type = 'client backend' and usename not in (current_user, 'postgres')
+"""
 Row = dict[str, Any]
+
+
+class _Host(NamedTuple):
+    """A server's name, for certificates and sentences, and where it is: the name again where nobody knows more."""
+
+    name: str
+    address: str
 
 
 class PostgresClient:
     """Opens a new connection for every question: what is asked is never an old server behind an old session."""
 
-    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:
+    def __init__(self, addresses: Addresses) -> None:
+        """Find servers by ``addresses``."""
+        self._addresses = addresses
+
+    async def facts(self, target: PostgresTarget, member: str, *, within: timedelta = _ANSWER_WITHIN) -> SqlFact:
         """Return what ``member`` says of itself, asked by its own address."""
-        host = target.cluster.gate.address.format(member=member, namespace=target.region.namespace)
-        async with self._reach(target, host, _ANSWER_WITHIN) as connection:
+        host = await self._member(target, member)
+        if (silence := await _listens(host.address, target.cluster.login.port, within / 2)) is not Silence.NO_ANSWER:
+            self._addresses.forget(target, member)
+            raise UnreachableError(f"{host.name} takes no connection ({silence.value})", silence)
+        async with self._reach(target, host, within) as connection:
             return SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
+
+    async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:
+        """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""
+        async with self._reach(target, await self._member(target, member), _ANSWER_WITHIN) as connection:
+            rows = await (await connection.execute(_SESSIONS)).fetchall()
+            return tuple(SessionFact.model_validate(row) for row in rows)
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
         """Create, insert, read and drop through the write Service, on a new connection.
@@ -53,7 +83,7 @@ class PostgresClient:
         """
         began, mark = time.monotonic(), secrets.token_hex(4)
         table = sql.Identifier("failover", f"verify_{mark}")
-        async with self._reach(target, _write_host(target), _ANSWER_WITHIN) as connection:
+        async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
             row = await (await connection.execute("select current_setting('cluster_name') as name")).fetchone()
             if row is None or row["name"] != leader:
                 raise UnreachableError(f"behind the write Service answers {row and row['name']}, not yet {leader}")
@@ -70,7 +100,7 @@ class PostgresClient:
 
     async def prepare_rows(self, target: PostgresTarget) -> None:
         """Create the table that ``write_row`` writes to, once."""
-        async with self._reach(target, _write_host(target), _ANSWER_WITHIN) as connection:
+        async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
             await connection.execute(
                 "create table if not exists failover.writes"
                 " (run text, row int, at timestamptz default clock_timestamp(), primary key (run, row))"
@@ -85,7 +115,7 @@ class PostgresClient:
         """
         warnings: list[str] = []
         try:
-            async with self._connect(target, _write_host(target), timeout) as connection:
+            async with self._connect(target, await self._service(target), timeout) as connection:
                 connection.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
                 await connection.execute("insert into failover.writes (run, row) values (%s, %s)", (run, row))
         except TimeoutError as error:
@@ -99,7 +129,7 @@ class PostgresClient:
 
     async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:
         """Return how many of ``rows`` of ``run`` the server behind the write Service does not have."""
-        async with self._reach(target, _write_host(target), timedelta(seconds=10)) as connection:
+        async with self._reach(target, await self._service(target), timedelta(seconds=10)) as connection:
             found = await (
                 await connection.execute(
                     "select count(*) as missing from unnest(%s::int[]) as wanted (row) where not exists"
@@ -111,30 +141,38 @@ class PostgresClient:
 
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
         """Remove the rows of ``run``. Safe to repeat."""
-        async with self._reach(target, _write_host(target), timedelta(seconds=10)) as connection:
+        async with self._reach(target, await self._service(target), timedelta(seconds=10)) as connection:
             await connection.execute("delete from failover.writes where run = %s", (run,))
+
+    async def _member(self, target: PostgresTarget, member: str) -> _Host:
+        return _Host(member_name(target, member), await self._addresses.of_member(target, member))
+
+    async def _service(self, target: PostgresTarget) -> _Host:
+        return _Host(service_name(target), await self._addresses.of_write_service(target))
 
     @asynccontextmanager
     async def _reach(
-        self, target: PostgresTarget, host: str, within: timedelta
+        self, target: PostgresTarget, host: _Host, within: timedelta
     ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
         """Connect, and turn every failure to be served into UnreachableError."""
         try:
             async with self._connect(target, host, within) as connection:
                 yield connection
         except TimeoutError as error:
-            raise UnreachableError(f"{host} did not answer SQL within {within.total_seconds():g} s") from error
+            why = f"{host.name} did not answer SQL within {within.total_seconds():g} s"
+            raise UnreachableError(why, Silence.NO_ANSWER) from error
         except (psycopg.Error, OSError) as error:
-            raise UnreachableError(f"{host}: {_short(error)}: {str(error).strip()}") from error
+            raise UnreachableError(f"{host.name}: {_short(error)}: {str(error).strip()}", _silence_of(error)) from error
 
     @asynccontextmanager
     async def _connect(
-        self, target: PostgresTarget, host: str, within: timedelta
+        self, target: PostgresTarget, host: _Host, within: timedelta
     ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
         login = target.cluster.login
         async with asyncio.timeout(within.total_seconds()):
             connection = await psycopg.AsyncConnection.connect(
-                host=host,
+                host=host.name,
+                hostaddr=host.address if host.address != host.name else None,
                 port=login.port,
                 user=login.user,
                 password=read_secret(login.password),
@@ -150,8 +188,24 @@ class PostgresClient:
                 await connection.close()
 
 
-def _write_host(target: PostgresTarget) -> str:
-    return f"{target.cluster.write_service}.{target.region.namespace}.svc.cluster.local"
+async def _listens(host: str, port: int, within: timedelta) -> Silence:
+    """Return ``NO_ANSWER`` when somebody takes connections there, which is no answer yet; else how nobody does."""
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+    except ConnectionRefusedError:
+        return Silence.REFUSED
+    except (OSError, TimeoutError):
+        return Silence.NO_CONNECTION
+    return Silence.NO_ANSWER
+
+
+def _silence_of(error: Exception) -> Silence:
+    words = str(error)
+    if "Connection refused" in words:
+        return Silence.REFUSED
+    return Silence.TURNED_AWAY if "FATAL" in words or isinstance(error, psycopg.errors.Error) else Silence.NO_CONNECTION
 
 
 def _short(error: BaseException) -> str:

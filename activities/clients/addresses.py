@@ -1,0 +1,85 @@
+"""Where members and write Services are, by the API server's word instead of DNS.
+
+A pod that was made anew has another address, and DNS tells the old one for seconds. A node that dies may take half of the
+cluster's DNS with it, and then every other name waits five seconds for an answer. The API server knows both at once. When
+it does not answer, what it said last is used, then the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.models.survey import PodFact
+from estate.model import PostgresTarget, Region
+
+_REMEMBERED_SECONDS = 1.0
+_NO_WORD = (UnreachableError, ForbiddenError, MissingError, TimeoutError)
+_WITHIN_SECONDS = 0.5
+
+
+class Locator(Protocol):
+    """Who knows addresses."""
+
+    async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
+        """Return the pods that exist among ``names``."""
+
+    async def service_address(self, region: Region, service: str) -> str | None:
+        """Return the Service's cluster address, if it has one."""
+
+
+class Addresses:
+    """Remembers each address for a second, and longer when nobody says otherwise."""
+
+    def __init__(self, locator: Locator) -> None:
+        """Ask ``locator``."""
+        self._locator = locator
+        self._known: dict[tuple[str, str], tuple[float, str]] = {}
+
+    async def of_member(self, target: PostgresTarget, member: str) -> str:
+        """Return the address of a member's pod, or its name when nobody knows one."""
+        name = member_name(target, member)
+        if target.cluster.gate.address is not None:
+            return name
+        return await self._find((target.region.namespace, member), target, member) or name
+
+    async def of_write_service(self, target: PostgresTarget) -> str:
+        """Return the address of the write Service, or its name."""
+        service = target.cluster.write_service
+        return await self._find((target.region.namespace, f"service/{service}"), target, None) or service_name(target)
+
+    def forget(self, target: PostgresTarget, member: str) -> None:
+        """Ask anew next time: nobody answered there."""
+        self._known.pop((target.region.namespace, member), None)
+
+    async def _find(self, key: tuple[str, str], target: PostgresTarget, member: str | None) -> str | None:
+        clock = asyncio.get_running_loop().time
+        said_at, address = self._known.get(key, (float("-inf"), ""))
+        if clock() - said_at < _REMEMBERED_SECONDS:
+            return address
+        try:
+            async with asyncio.timeout(_WITHIN_SECONDS):
+                found = await self._ask(target, member)
+        except _NO_WORD:
+            found = None
+        if found:
+            self._known[key] = (clock(), found)
+        return found or address or None
+
+    async def _ask(self, target: PostgresTarget, member: str | None) -> str | None:
+        if member is None:
+            return await self._locator.service_address(target.region, target.cluster.write_service)
+        pod = (await self._locator.pods(target.region, (member,))).get(member)
+        return pod.address if pod else None
+
+
+def member_name(target: PostgresTarget, member: str) -> str:
+    """Return the host name of a member."""
+    pattern = target.cluster.gate.address or "{member}.postgresql-members.{namespace}.svc.cluster.local"
+    return pattern.format(member=member, namespace=target.region.namespace)
+
+
+def service_name(target: PostgresTarget) -> str:
+    """Return the host name of the write Service."""
+    return f"{target.cluster.write_service}.{target.region.namespace}.svc.cluster.local"

@@ -1,0 +1,103 @@
+"""How a run ended and what it leaves behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
+from activities.models.measure import Measurement
+from activities.models.plan import Loss, Plan
+from activities.models.survey import Survey
+from activities.models.switch import Proof, Quiet, Routed, Settlement
+from activities.models.wire import Wire
+from gate.api import Adopted, Fenced, Promoted
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    PLANNED_ONLY = "plan"
+    COMPLETED = "completed"
+    SETTLED = "settled"
+    """An earlier run's switch was finished; nothing else was done."""
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    """Cancelled before anything had changed."""
+    ROLLED_BACK = "rolled back"
+    ROLLBACK_INCOMPLETE = "rollback incomplete"
+    STRANDED = "stranded"
+
+
+class Vote(Wire):
+    """One person's recorded decision."""
+
+    by: str
+    role: str
+    approve: bool
+    plan: str
+    note: str = ""
+    attest: bool = False
+    """Said as well that the old primary is stopped, or is to be stopped at any price."""
+    at: datetime | None = None
+    verified: bool = False
+    """``False``: self-asserted, nothing proved who sent it."""
+
+
+class RunReport(Wire):
+    """Everything that a run knows at its end, however it ended. The last step's input, so that history keeps it."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    outcome: Outcome
+    reason: str
+    """One sentence: why it ended like this."""
+    refusal: str = ""
+    """``Refusal`` value when it was refused or undone."""
+    cluster: str
+    mode: str
+    run: str
+    by: str = ""
+    asked_because: str = ""
+    started_at: datetime
+    finished_at: datetime
+    objective_rto_seconds: float | None = None
+    objective_rpo_seconds: float | None = None
+    plan: Plan | None = None
+    survey: Survey | None = None
+    settlement: Settlement | None = None
+    votes: tuple[Vote, ...] = ()
+    attested_by: str = ""
+    epoch: int | None = None
+    quiet: Quiet | None = None
+    fenced: Fenced | None = None
+    loss: Loss | None = None
+    """Discard: what has been given up, or would have been when the caps forbade it; counted after the last write."""
+    proof: Proof | None = None
+    promoted: Promoted | None = None
+    routed: Routed | None = None
+    adopted: Adopted | None = None
+    verified: Verified | None = None
+    evicted: Evicted | None = None
+    reconnected: tuple[Reconnected, ...] = ()
+    redundancy: Redundancy | None = None
+    measurement: Measurement | None = None
+    undone: tuple[str, ...] = ()
+    left_to_do: tuple[str, ...] = ()
+    preview: str = ""
+    """Plan runs: what the API server says would change (server-side dry run)."""
+
+
+class RecordsRequest(Wire):
+    """Keep a report outside Temporal."""
+
+    records: str | None
+    report: RunReport
+
+
+class RecordsKept(Wire):
+    """Where the report went."""
+
+    paths: tuple[str, ...] = ()
+    note: str = ""
