@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from activities.models import Plan, Vote
+from activities.models.plan import Plan
+from activities.models.report import Vote
 from estate.model import ApprovalPolicy
 from workflows.models import ApprovalStatus, Decision
 
@@ -82,7 +83,15 @@ class ApprovalGate:
         """
         role = self.check(decision)
         self.votes.append(
-            Vote(by=decision.by, role=role, approve=decision.approve, plan=decision.plan, note=decision.note, at=now)
+            Vote(
+                by=decision.by,
+                role=role,
+                approve=decision.approve,
+                plan=decision.plan,
+                note=decision.note,
+                attest=decision.attest and decision.approve,
+                at=now,
+            )
         )
 
     def _open_plan(self) -> Plan:

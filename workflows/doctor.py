@@ -8,7 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.doctor import DoctorActivities
-    from activities.models import DoctorReport, ExamineRequest
+    from activities.models.doctor import DoctorReport, ExamineRequest
     from workflows.inputs import parse
     from workflows.models import DoctorRequest
     from workflows.options import OBSERVE

@@ -11,7 +11,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models import Outcome, Wire
+    from activities.models.report import Outcome
+    from activities.models.wire import Wire
     from workflows import steps
     from workflows.journal import Journal
     from workflows.models import Run
@@ -84,13 +85,19 @@ def touched_nothing(error: FailureError) -> bool:
     return is_answer or was_cancelled(error)
 
 
+def is_answer(error: FailureError) -> bool:
+    """Whether a step ended with a clear no, and not with silence after which it may have done its work."""
+    behind = error.cause if isinstance(error, ActivityError) else error
+    return isinstance(behind, ApplicationError) and behind.non_retryable
+
+
 async def _close_badly(journal: Journal, error: BaseException) -> None:
     """Write down the outcome that is true, and keep the report."""
     kind, message = cause_of(error)
     outcome = _outcome(journal, error, kind)
     words = {
         Outcome.REFUSED: message,
-        Outcome.CANCELLED: "cancelled before anything had changed",
+        Outcome.CANCELLED: f"cancelled; {journal.leaves}" if journal.leaves else "cancelled before anything had changed",
         Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
     }
     journal.close(outcome, words.get(outcome, message))

@@ -1,7 +1,8 @@
 """Reading a workflow's input so that no input can leave it Running for ever.
 
 A signature with a typed parameter makes Temporal retry the decoding of bad input without end, where nobody looks. So
-workflows take ``*args``, parse them here inside ``@workflow.init``, and fail at once with a sentence.
+workflows take ``*args``, parse them here inside ``@workflow.init``, and fail at once with a sentence. What is no JSON at all
+arrives here as ``Unreadable``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refusal, refuse
+from workflows.payloads import Unreadable
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -21,12 +23,17 @@ def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationE
     """Return (request, None), or (None, the error to raise from ``run``). Never raises."""
     keys = ", ".join(model.model_fields)
     if len(args) != 1 or not isinstance(args[0], dict):
-        got = f"{len(args)} arguments" if len(args) != 1 else f"a {type(args[0]).__name__}"
-        return None, refuse(Refusal.BAD_INPUT, f"input: expected one JSON object with the keys {keys}; got {got}")
+        return None, refuse(Refusal.BAD_INPUT, f"input: expected one JSON object with the keys {keys}; got {_what(args)}")
     try:
         return model.model_validate_json(json.dumps(args[0])), None
     except ValidationError as error:
         return None, refuse(Refusal.BAD_INPUT, "; ".join(_sentence(fault, keys) for fault in error.errors()))
+
+
+def _what(args: tuple[Any, ...]) -> str:
+    if len(args) != 1:
+        return f"{len(args)} arguments"
+    return args[0].what if isinstance(args[0], Unreadable) else f"a {type(args[0]).__name__}"
 
 
 def _sentence(fault: Any, keys: str) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is not exported for runtime use

@@ -11,10 +11,13 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
-    from activities.models import Outcome, Plan, RunReport, Survey
+    from activities.errors import Refusal, refuse
+    from activities.models.plan import Plan
+    from activities.models.report import Outcome, RunReport
+    from activities.models.survey import Survey
     from estate.model import PostgresTarget
     from workflows.approval import ApprovalGate
-    from workflows.models import FailoverRequest, RejoinRequest, Status
+    from workflows.models import AdoptRequest, FailoverRequest, RejoinRequest, RollbackRequest, Status
     from workflows.phases import Phase
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
@@ -26,14 +29,16 @@ SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 """Must exist in the namespace; the worker creates them when it starts."""
 
 
-_CANCELLABLE = {Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROMOTING}
+_CANCELLABLE = {
+    Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
+}  # fmt: skip
 
 
 @dataclass
 class Journal:
     """The only place that a phase, a fact or an outcome is written to."""
 
-    request: FailoverRequest | RejoinRequest | None
+    request: FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | None
     phase: Phase = Phase.SURVEYING
     started_at: datetime = field(default_factory=workflow.now)
     target: PostgresTarget | None = None
@@ -45,7 +50,11 @@ class Journal:
     would_undo: tuple[str, ...] = ()
     left_to_do: tuple[str, ...] = ()
     forward_only: bool = False
+    leaves: str = ""
+    """What is left behind, harmless, by a run that ends before its point of no return."""
     """Past the point of no return: there is no outcome ``rolled back`` any more."""
+    attested_by: str = ""
+    """Who has said that the old primary is stopped, or is to be stopped at any price."""
     kept: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """Further fields of ``RunReport``, by name."""
@@ -61,8 +70,21 @@ class Journal:
         if phase in _CANCELLABLE and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
         self.phase, self.explanation = phase, explanation
-        workflow.logger.info("Phase", extra={"phase": phase.value})
+        workflow.logger.info("Phase: %s", phase.value)
         workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+        self.show()
+
+    def attest(self, by: str, target: PostgresTarget) -> None:
+        """Take a person's word that the old primary is stopped.
+
+        Raises:
+            ApplicationError: ``BadInput``; the estate does not know that person.
+
+        """
+        if not target.knows(by):
+            known = ", ".join(sorted(target.people)) or "nobody"
+            raise refuse(Refusal.BAD_INPUT, f"by: {by} cannot attest; the estate's people are {known}")
+        self.attested_by = by
         self.show()
 
     def label(self) -> None:
@@ -80,8 +102,10 @@ class Journal:
 
     @property
     def mode(self) -> str:
-        """Mode as asked; ``rejoin`` for a rejoin, ``unknown`` when the input could not be read."""
-        if isinstance(self.request, FailoverRequest):
+        """Mode as asked; ``rejoin`` or ``adopt`` for those, ``unknown`` when the input could not be read."""
+        if isinstance(self.request, AdoptRequest):
+            return "adopt"
+        if isinstance(self.request, FailoverRequest | RollbackRequest):
             return self.request.mode.value
         return "rejoin" if self.request else "unknown"
 
@@ -95,9 +119,21 @@ class Journal:
         if self.request:
             lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
         if self.plan:
-            lines.append(f"plan `{self.plan.digest}`: {self.plan.primary} → {self.plan.candidate}")
+            lines.append(f"plan `{self.plan.digest}`: {self.plan.primary or 'nobody'} → {self.plan.candidate}")
             lines.append("\n".join(f"{number}. {step}" for number, step in enumerate(self.plan.steps, 1)))
         lines += self._approval_lines()
+        if self.plan and self.plan.diagnosis:
+            lines += [self.plan.diagnosis.reason, f"loss: {self.plan.loss}"]
+            lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
+        if self.plan and self.plan.give_up:
+            lines += [f"loss: {self.plan.loss}", f"kept aside: {self.plan.give_up.kept}"]
+        if self.attested_by:
+            lines.append(f"{self.attested_by} says that {self.plan.primary if self.plan else 'it'} is stopped")
+        if member := self.waits_for_attestation:
+            lines.append(
+                f"waits for proof that {member} is stopped: `failover attest {self.plan.cluster if self.plan else ''}"
+                f' --member {member} --by NAME`, or the update `attest` with `{{"by": "NAME", "member": "{member}"}}`'
+            )
         lines += [f"would be undone: {what}" for what in self.would_undo]
         lines += [f"**left to do:** {what}" for what in self.left_to_do]
         return "\n\n".join(lines)
@@ -139,7 +175,15 @@ class Journal:
             outcome=self.outcome,
             explanation=self.explanation,
             left_to_do=self.left_to_do,
+            waits_for_attestation=self.waits_for_attestation,
+            attested_by=self.attested_by,
         )
+
+    @property
+    def waits_for_attestation(self) -> str:
+        """The member that somebody must say is stopped; empty when nobody must."""
+        waits = self.phase is Phase.PROVING and not self.attested_by
+        return self.plan.primary if waits and self.plan else ""
 
     def close(self, outcome: Outcome, explanation: str) -> None:
         """Write down how the run ends."""
@@ -171,6 +215,7 @@ class Journal:
             plan=self.plan,
             survey=self.survey,
             votes=tuple(self.gate.votes) if self.gate else (),
+            attested_by=self.attested_by,
             left_to_do=self.left_to_do,
             **self.facts,
         )

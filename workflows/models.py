@@ -9,16 +9,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from activities.models import Outcome, Plan, Vote, Wire
+from activities.models.plan import Plan
+from activities.models.report import Outcome, Vote
+from activities.models.wire import Wire
 from gate.record import Mode
+from workflows.durations import Duration
 from workflows.phases import Phase
 
 TASK_QUEUE = "failover"
 TASK_TIMEOUT = timedelta(seconds=2)
 """How long a worker may think about one step of a workflow: one that dies meanwhile holds the run up for as long.
 Starters pass it; a run started in the Temporal UI gets the server's default (10 s unless its configuration says less)."""
+
+
+LONGEST_PAUSE = timedelta(days=7)
+"""A pause that is forgotten leaves a cluster without redundancy."""
 
 
 class Run(StrEnum):
@@ -33,6 +41,13 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _of_a_failover(mode: object) -> object:
+    """Return ``mode`` if a failover has it; giving writes up is ``postgres-rollback``'s."""
+    if mode not in ("planned", "forced"):
+        raise PydanticCustomError("enum", "Input should be 'planned' or 'forced'")
+    return mode
+
+
 ShortName = Annotated[str, Field(min_length=1, max_length=253)]
 
 
@@ -40,12 +55,37 @@ class FailoverRequest(_Request):
     """Input of ``postgres-failover``: short enough to type into a form."""
 
     cluster: ShortName
-    mode: Mode
+    mode: Annotated[Mode, BeforeValidator(_of_a_failover)]
     run: Run = Run.PLAN
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=1000)
     to: ShortName | None = None
     """Member that is to lead; ``None`` chooses the best standby."""
+    attest: bool = False
+    """Forced: ``by`` says that the old primary is stopped, or is to be stopped at any price."""
+
+
+class RollbackMode(StrEnum):
+    """What becomes of the writes made since the promotion."""
+
+    LOSSLESS = "lossless"
+    """Kept: the member that led before catches up first."""
+    DISCARD = "discard"
+    """Given up, within the caps: the member that led before leads again as it is."""
+
+
+class RollbackRequest(_Request):
+    """Input of ``postgres-rollback``."""
+
+    cluster: ShortName
+    mode: RollbackMode = RollbackMode.LOSSLESS
+    run: Run = Run.PLAN
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+    max_bytes: ByteSize | None = Field(default=None, ge=0)
+    """Discard: WAL written since the promotion that may be given up, for example ``1MiB``."""
+    max_transactions: int | None = Field(default=None, ge=0)
+    """Discard: transactions begun since the promotion that may be given up."""
 
 
 class RejoinRequest(_Request):
@@ -57,6 +97,41 @@ class RejoinRequest(_Request):
     run: Run = Run.PLAN
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=1000)
+
+
+class AdoptRequest(_Request):
+    """Input of ``postgres-adopt``."""
+
+    cluster: ShortName
+    run: Run = Run.PLAN
+    leader: ShortName | None = None
+    """Member that was the primary; ``None`` takes the one whose directory is no standby's."""
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+
+
+class PauseRequest(_Request):
+    """Input of ``postgres-pause``."""
+
+    cluster: ShortName
+    lasts: Duration | None = None
+    """How long from now on: ``2h``, ``1d``, ``PT90M``."""
+    off: bool = False
+    """End the pause."""
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
+        if self.off:
+            return None if self.lasts is None else "lasts: a pause is ended by off: give one of the two"
+        if self.lasts is None:
+            return 'lasts: missing; give it, for example {"lasts": "2h"}, or {"off": true} to end the pause'
+        if not timedelta(0) < self.lasts <= LONGEST_PAUSE:
+            return f"lasts: {self.lasts} is no pause; more than nothing, and at most {LONGEST_PAUSE.days} days"
+        missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
+        return f"{missing[0]}: missing; whoever finds the pause must know who asked and why" if missing else None
 
 
 class DoctorRequest(_Request):
@@ -75,7 +150,19 @@ class Decision(_Request):
     approve: bool
     role: str = ""
     """Role in which ``by`` votes; may be left out when only one of the person's roles is still needed."""
+    attest: bool = False
+    """Forced: ``by`` also says that the old primary is stopped, or is to be stopped at any price."""
     note: str = Field(default="", max_length=1000)
+
+
+class Attestation(_Request):
+    """Input of the update and the signal ``attest``."""
+
+    by: ShortName
+    member: ShortName
+    """The old primary: naming it is what makes the word deliberate."""
+    note: str = Field(default="", max_length=1000)
+    """How ``by`` knows: machine deallocated, power off."""
 
 
 class ApprovalStatus(Wire):
@@ -105,11 +192,19 @@ class Status(Wire):
     explanation: str = ""
     """One sentence: what is going on, or why it ended."""
     left_to_do: tuple[str, ...] = ()
+    waits_for_attestation: str = ""
+    """The member that somebody must say is stopped; empty when nobody must."""
+    attested_by: str = ""
 
 
 def lock_id(cluster: str) -> str:
     """Return the workflow ID that a run which changes ``cluster`` must have: it is the cluster's lock."""
     return f"postgres/{cluster}"
+
+
+def pause_id(cluster: str) -> str:
+    """Return the workflow ID of a change of ``cluster``'s pause. It is no lock on anything else."""
+    return f"pause/postgres/{cluster}"
 
 
 def plan_id(cluster: str) -> str:

@@ -41,6 +41,9 @@ def _patience(*, attempt: timedelta, in_all: timedelta, slowest_retry: timedelta
 OBSERVE = _patience(attempt=timedelta(seconds=20), in_all=timedelta(minutes=1), slowest_retry=timedelta(seconds=1))
 """Reads: cheap to repeat, and a person is waiting for the answer."""
 
+OBSERVE_LONG = _patience(attempt=timedelta(minutes=1), in_all=timedelta(minutes=2), slowest_retry=timedelta(seconds=1))
+"""Looks that wait for something to happen, beside the rest."""
+
 MUTATE = _patience(attempt=timedelta(seconds=45), in_all=timedelta(minutes=1), slowest_retry=timedelta(seconds=1))
 """Changes before the point of no return: better undone soon than insisted on while writes are stopped."""
 

@@ -12,6 +12,7 @@ class Phase(StrEnum):
     AWAITING_APPROVAL = "awaiting approval"
     CLAIMING = "claiming"
     FENCING = "fencing"
+    PROVING = "awaiting proof"
     PROMOTING = "promoting"
     ROUTING = "routing"
     VERIFYING = "verifying"
@@ -48,13 +49,19 @@ REPORT_PHASE_OF_STEP = {
     "postgres.survey": ReportPhase.DECIDE,
     "kubernetes.preview": ReportPhase.DECIDE,
     "postgres.claim": ReportPhase.CLAIM,
+    "postgres.adopt": ReportPhase.CLAIM,
+    "postgres.first_record": ReportPhase.CLAIM,
     "postgres.checkpoint": ReportPhase.CLAIM,
     "kubernetes.await_quiet": ReportPhase.CLAIM,
     "postgres.fence": ReportPhase.FENCE,
+    "postgres.prove": ReportPhase.FENCE,
     "postgres.promote": ReportPhase.PROMOTE,
+    "postgres.revert": ReportPhase.PROMOTE,
     "postgres.route": ReportPhase.ROUTE,
     "postgres.verify": ReportPhase.VERIFY,
+    "postgres.evict": ReportPhase.RECONNECT,
     "kubernetes.reconnect": ReportPhase.RECONNECT,
+    "postgres.first_write": ReportPhase.RECONNECT,
     "postgres.await_redundancy": ReportPhase.REDUNDANCY,
     "postgres.give_back": ReportPhase.UNDO,
 }

@@ -11,14 +11,16 @@ import json
 from dataclasses import dataclass
 
 from activities.errors import Refusal, refuse
-from activities.models import Candidate, MemberFact, Plan, Survey
+from activities.models.plan import Candidate, Plan
+from activities.models.survey import MemberFact, Survey
 from estate.model import PostgresTarget, Reconnect
 from gate.api import GateStatus, Role, ServerState
-from gate.lsn import parse_lsn
 from gate.record import Mode, Record
 from workflows.models import FailoverRequest
 
 _DIGEST_LENGTH = 8
+_DECISIONS = {"cluster", "mode", "primary", "candidate", "timeline", "system_identifier", "sync", "applications"}
+"""A field that is added here changes the digest of plans that wait for approval at that moment."""
 _SYNCHRONOUS = {"sync", "quorum"}
 
 
@@ -31,18 +33,21 @@ class Limitation:
 
 
 def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> Plan:
-    """Return the plan for a planned switch.
+    """Return the plan for a planned switch: to the first fit standby in the order of the estate.
+
+    The order decides, not who has received most at this moment: all that are fit get everything, and the choice must not
+    change while people make up their minds.
 
     Raises:
         ApplicationError: with the ``Refusal`` that applies; nothing was changed.
 
     """
     record = usable_record(survey, target)
-    leader = _leader(record, survey)
+    leader = leader_of(record, survey)
     standbys = [fact for fact in survey.members if fact.name != record.leader]
     limits = {fact.name: limitation(fact, leader, record, target) for fact in standbys}
-    candidates = tuple(_candidate(fact, limits[fact.name]) for fact in standbys)
-    chosen = _choose(request.to, record, candidates, limits)
+    candidates = tuple(as_candidate(fact, limits[fact.name], "streams synchronously and is caught up") for fact in standbys)
+    chosen = fit(request.to, record, candidates, limits)[0]
     plan = Plan(
         cluster=target.name,
         mode=Mode.PLANNED,
@@ -62,7 +67,11 @@ def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) 
 
 def digest(plan: Plan) -> str:
     """Return the short hash of what an approver agrees to."""
-    decisions = plan.model_dump(mode="json", exclude={"digest", "candidates", "epoch", "steps"})
+    decisions = plan.model_dump(mode="json", include=_DECISIONS)
+    if not plan.lossless:
+        decisions["lossless"] = False
+    if plan.give_up is not None:
+        decisions["give_up"] = plan.give_up.model_dump(mode="json", exclude={"so_far", "kept"})
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
@@ -88,10 +97,10 @@ def usable_record(survey: Survey, target: PostgresTarget) -> Record:
     return record
 
 
-def _leader(record: Record, survey: Survey) -> GateStatus:
+def leader_of(record: Record, survey: Survey) -> GateStatus:
     """Return the primary's status once gate and SQL agree that it, and nobody else, leads."""
     for fact in survey.members:
-        if fact.name != record.leader and _claims_to_lead(fact):
+        if fact.name != record.leader and claims_to_lead(fact):
             raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
     return _agreed(record, survey.member(record.leader) or MemberFact(name=record.leader, gate_error="not surveyed"))
 
@@ -114,7 +123,8 @@ def _agreed(record: Record, fact: MemberFact) -> GateStatus:
     return fact.gate
 
 
-def _claims_to_lead(fact: MemberFact) -> bool:
+def claims_to_lead(fact: MemberFact) -> bool:
+    """Whether gate or SQL say that the member is out of recovery."""
     by_gate = fact.gate is not None and fact.gate.role is Role.PRIMARY
     return by_gate or (fact.sql is not None and not fact.sql.in_recovery)
 
@@ -122,19 +132,35 @@ def _claims_to_lead(fact: MemberFact) -> bool:
 def limitation(fact: MemberFact, leader: GateStatus, record: Record, target: PostgresTarget) -> Limitation | None:
     """Return why ``fact`` may not be promoted in a planned switch, or ``None``."""
     gate = fact.gate
-    if gate is None:
-        return Limitation(Refusal.UNREACHABLE, f"the gate of {fact.name} does not answer: {fact.gate_error}")
-    if gate.server is not ServerState.RUNNING or gate.role is not Role.STANDBY:
-        return Limitation(Refusal.NO_STANDBY, f"{fact.name} does not run as a standby: its gate {gate.doing}")
-    if fact.sql is None:
-        return Limitation(Refusal.UNREACHABLE, f"{fact.name} does not answer SQL: {fact.sql_error}")
-    if gate.system_identifier != record.system_identifier:
-        return Limitation(Refusal.NO_STANDBY, f"{fact.name} belongs to another system, {gate.system_identifier}")
+    unfit = no_standby(fact, record, target)
+    if gate is None or unfit is not None:
+        return unfit
     if gate.timeline != leader.timeline:
         return Limitation(
             Refusal.WRONG_TIMELINE, f"{fact.name} is on timeline {gate.timeline}, {leader.member} on {leader.timeline}"
         )
     return _follows(fact, gate, leader, record) or _is_close(gate, target)
+
+
+def no_standby(fact: MemberFact, record: Record, target: PostgresTarget) -> Limitation | None:
+    """Return why ``fact`` is no standby of this cluster that answers, which every promotion wants; ``None`` when it is."""
+    gate = fact.gate
+    if gate is None:
+        return Limitation(Refusal.UNREACHABLE, f"the gate of {fact.name} does not answer: {fact.gate_error}")
+    if gate.server is not ServerState.RUNNING or gate.role is not Role.STANDBY:
+        words = f"{fact.name} does not run as a standby: its gate {gate.doing}"
+        full = has_room(gate, target)
+        return Limitation(Refusal.NO_STANDBY, f"{words}; {full.reason}" if full else words)
+    if fact.sql is None:
+        return Limitation(Refusal.UNREACHABLE, f"{fact.name} does not answer SQL: {fact.sql_error}")
+    return must_be_of_the_cluster(fact.name, gate, record)
+
+
+def must_be_of_the_cluster(name: str, gate: GateStatus, record: Record) -> Limitation | None:
+    """Return the limitation of a member that was set up as another system."""
+    if gate.system_identifier != record.system_identifier:
+        return Limitation(Refusal.NO_STANDBY, f"{name} belongs to another system, {gate.system_identifier}")
+    return None
 
 
 def _follows(fact: MemberFact, gate: GateStatus, leader: GateStatus, record: Record) -> Limitation | None:
@@ -159,6 +185,12 @@ def _is_close(gate: GateStatus, target: PostgresTarget) -> Limitation | None:
             Refusal.LAG_TOO_LARGE,
             f"{gate.member} lags {gate.lag_bytes} bytes, the limit is {int(limits.planned_lag)} (thresholds.planned_lag)",
         )
+    return has_room(gate, target)
+
+
+def has_room(gate: GateStatus, target: PostgresTarget) -> Limitation | None:
+    """Return the limitation of a member whose disk is too full to lead."""
+    limits = target.cluster.thresholds
     if gate.disk_free_bytes is None or gate.disk_free_bytes < limits.free_disk:
         return Limitation(
             Refusal.DISK_TOO_FULL,
@@ -168,22 +200,23 @@ def _is_close(gate: GateStatus, target: PostgresTarget) -> Limitation | None:
     return None
 
 
-def _candidate(fact: MemberFact, limit: Limitation | None) -> Candidate:
+def as_candidate(fact: MemberFact, limit: Limitation | None, praise: str) -> Candidate:
+    """Return what the plan says of a standby; ``praise`` is for one without limitation."""
     gate = fact.gate
     return Candidate(
         name=fact.name,
         eligible=limit is None,
-        reason=limit.reason if limit else "streams synchronously and is caught up",
+        reason=limit.reason if limit else praise,
         receive_lsn=gate.receive_lsn if gate else None,
         lag_bytes=gate.lag_bytes if gate else None,
         lag_seconds=gate.lag_seconds if gate else None,
     )
 
 
-def _choose(
+def fit(
     wanted: str | None, record: Record, candidates: tuple[Candidate, ...], limits: dict[str, Limitation | None]
-) -> Candidate:
-    """Return the wanted candidate, else the most advanced; ties by name."""
+) -> list[Candidate]:
+    """Return those that may lead, or just the wanted one; refuse when there is none."""
     if wanted == record.leader:
         raise refuse(Refusal.BAD_INPUT, f"to: {wanted} leads already")
     if wanted is not None and wanted not in limits:
@@ -192,7 +225,7 @@ def _choose(
     pool = [one for one in candidates if wanted in (None, one.name)]
     able = [one for one in pool if one.eligible]
     if able:
-        return min(able, key=lambda one: (-parse_lsn(one.receive_lsn or "0/0"), one.name))
+        return able
     faults = [fault for one in pool if (fault := limits[one.name]) is not None]
     if not faults:
         raise refuse(Refusal.NO_STANDBY, f"{record.leader} has no standby in the estate")
@@ -209,6 +242,7 @@ def _steps(record: Record, candidate: str, target: PostgresTarget) -> tuple[str,
         f"promote: {candidate}, once it has received everything up to the shutdown checkpoint (no way back from here)",
         f"route: Service {service} sends writes to {candidate}",
         f"verify: a write through Service {service} reaches {candidate}",
+        f"evict: no session of an application is left on {old}",
         *(f"reconnect: rolling restart of Deployment {name}" for name in restarts),
         f"restore redundancy: {old} follows {candidate} and is synchronous again",
     )

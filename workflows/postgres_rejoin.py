@@ -14,7 +14,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models import Outcome, Survey
+    from activities.models.report import Outcome
+    from activities.models.survey import Survey
     from gate.record import Record
     from workflows import endings, steps
     from workflows.inputs import parse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -11,35 +11,38 @@ with workflow.unsafe.imports_passed_through():
     from activities.claim import ClaimActivities
     from activities.estate import EstateActivities
     from activities.measure import MeasureActivities
-    from activities.models import (
-        ClaimRequest,
+    from activities.models.aftermath import (
+        Evicted,
         FinishRequest,
+        FirstWrite,
+        FirstWriteRequest,
         FollowRequest,
-        GiveBackRequest,
-        GiveBackResult,
-        Measurement,
-        MeasureRequest,
-        Plan,
-        PromoteRequest,
-        Quiet,
         Reconnected,
         ReconnectRequest,
-        RecordsKept,
-        RecordsRequest,
         Redundancy,
-        ResolveRequest,
-        Routed,
-        RouteRequest,
-        RunId,
-        RunReport,
-        Settlement,
-        SettleRequest,
-        Survey,
-        SurveyRequest,
-        Switch,
         Verified,
     )
+    from activities.models.measure import Measurement, MeasureRequest
+    from activities.models.plan import Plan
+    from activities.models.report import RecordsKept, RecordsRequest, RunReport
+    from activities.models.survey import ResolveRequest, Survey, SurveyRequest
+    from activities.models.switch import (
+        ClaimRequest,
+        GiveBackRequest,
+        GiveBackResult,
+        PromoteRequest,
+        Proof,
+        ProveRequest,
+        Quiet,
+        Routed,
+        RouteRequest,
+        Settlement,
+        SettleRequest,
+        Switch,
+    )
+    from activities.models.wire import RunId
     from activities.preview import PreviewActivities
+    from activities.prove import ProveActivities
     from activities.records import RecordsActivities
     from activities.survey import SurveyActivities
     from activities.switch import SwitchActivities
@@ -47,7 +50,10 @@ with workflow.unsafe.imports_passed_through():
     from estate.model import Application, PostgresTarget
     from gate.api import Fenced, GateStatus, Promoted
     from gate.record import Record
-    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, UNHURRIED, URGENT
+    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT
+
+
+_HURRIED = timedelta(seconds=1)
 
 
 def me() -> RunId:
@@ -73,10 +79,14 @@ async def settle(target: PostgresTarget) -> Settlement:
     )
 
 
-async def survey(target: PostgresTarget) -> Survey:
-    """Look at the cluster."""
+async def survey(target: PostgresTarget, *, hurried: bool = False, before: Survey | None = None) -> Survey:
+    """Look at the cluster; ``hurried`` waits less for witnesses that are probably dead, least for who was ``before``."""
+    request = SurveyRequest(target=target)
+    if hurried:
+        silent = tuple(fact.name for fact in before.members if fact.gate is None and fact.sql is None) if before else ()
+        request = SurveyRequest(target=target, patience=_HURRIED, silent=silent)
     return await workflow.execute_activity_method(
-        SurveyActivities.survey, SurveyRequest(target=target), summary=f"survey {target.name}", **OBSERVE
+        SurveyActivities.survey, request, summary=f"survey {target.name}", **OBSERVE
     )
 
 
@@ -118,13 +128,30 @@ async def fence(switch: Switch) -> Fenced:
     )
 
 
-async def promote(switch: Switch, end_lsn: str | None) -> Promoted:
+def prove(switch: Switch, attested_by: str) -> workflow.ActivityHandle[Proof]:
+    """Start to look for proof that the old primary is stopped."""
+    return workflow.start_activity_method(
+        ProveActivities.prove,
+        ProveRequest(switch=switch, attested_by=attested_by),
+        summary=f"prove that {switch.plan.primary} is stopped",
+        **ALONGSIDE,
+    )
+
+
+async def promote(switch: Switch, end_lsn: str | None, wanted_lsn: str | None = None) -> Promoted:
     """Let the candidate lead."""
     return await workflow.execute_activity_method(
         SwitchActivities.promote,
-        PromoteRequest(switch=switch, end_lsn=end_lsn),
+        PromoteRequest(switch=switch, end_lsn=end_lsn, wanted_lsn=wanted_lsn),
         summary=f"promote {switch.plan.candidate}",
         **URGENT,
+    )
+
+
+async def revert(switch: Switch) -> Promoted:
+    """Let the candidate of a discard lead again as it is."""
+    return await workflow.execute_activity_method(
+        SwitchActivities.revert, switch, summary=f"bring {switch.plan.candidate} back as it is", **MUTATE
     )
 
 
@@ -155,11 +182,28 @@ async def verify(switch: Switch) -> Verified:
     )
 
 
-async def reconnect(switch: Switch, application: Application) -> Reconnected:
+async def evict(switch: Switch) -> Evicted:
+    """See that no session is left on the old primary."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.evict, switch, summary=f"no session left on {switch.plan.primary}", **OBSERVE
+    )
+
+
+async def first_write(switch: Switch, application: Application, since: datetime) -> FirstWrite:
+    """Wait for an application's first write on the new primary."""
+    return await workflow.execute_activity_method(
+        AftermathActivities.first_write,
+        FirstWriteRequest(switch=switch, deployment=application.deployment, since=since),
+        summary=f"{application.deployment} writes again",
+        **OBSERVE_LONG,
+    )
+
+
+async def reconnect(switch: Switch, application: Application, *, must_restart: bool) -> Reconnected:
     """Bring one application over."""
     return await workflow.execute_activity_method(
         AftermathActivities.reconnect,
-        ReconnectRequest(switch=switch, application=application),
+        ReconnectRequest(switch=switch, application=application, must_restart=must_restart),
         summary=f"reconnect {application.deployment}",
         **FORWARD,
     )
@@ -197,7 +241,13 @@ async def follows(target: PostgresTarget, record: Record, member: str) -> Redund
     return await workflow.execute_activity_method(
         AftermathActivities.await_redundancy,
         FollowRequest(
-            target=target, leader=record.leader, member=member, epoch=record.epoch, run=me(), since=workflow.now()
+            target=target,
+            leader=record.leader,
+            member=member,
+            epoch=record.epoch,
+            run=me(),
+            since=workflow.now(),
+            although_paused=True,
         ),
         summary=f"{member} follows {record.leader}",
         **FORWARD,

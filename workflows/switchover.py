@@ -1,4 +1,8 @@
-"""Carries out a plan: claim, fence, promote, route and what follows, with the one way back.
+"""Carries out a plan: claim, stop the old primary, promote, route and what follows, with the one way back.
+
+A planned switch stops a living primary cleanly (fence); a forced one waits for proof that it is stopped (prove); a discard
+stops it cleanly, counts what would be lost, and brings the one before back as it is (revert). From the route on all are the
+same.
 
 The undo is a single step (``postgres.give_back``) that is written down before the claim and tolerates that nothing
 happened yet. Its answer decides the direction: *given back* ends the run, *candidate leads* means that the promotion has
@@ -15,11 +19,17 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models import GaveBack, Measurement, Redundancy, Settled, Switch
+    from activities.models.measure import Measurement
+    from activities.models.switch import GaveBack, Settled, Switch
+    from gate.api import Fenced
+    from gate.record import Mode
     from workflows import steps
+    from workflows.aftermath import Aftermath, all_that_follows, tick_off
+    from workflows.discard_planning import counted_loss, loss_words, must_be_within
     from workflows.endings import cause_of, was_cancelled
     from workflows.journal import Journal
     from workflows.phases import Phase
+    from workflows.proving import proof_of
     from workflows.uncancellable import uncancellable
 
 _BASELINE = timedelta(milliseconds=250)
@@ -45,40 +55,74 @@ class Switchover:
             self._journal.forward_only = True
             await uncancellable(self._move_route(epoch))
             await uncancellable(self.aftermath())
-        finally:
+        except (asyncio.CancelledError, FailureError):  # no finally: a run that a worker forgets must do nothing more
             await uncancellable(self._stop_writer())
+            raise
+        await uncancellable(self._stop_writer())
 
     async def _take_over(self) -> int:
         """Return the epoch at which the candidate leads."""
         plan, journal = self._switch.plan, self._journal
         try:
-            end_lsn = await self._fence()
+            end_lsn = await {Mode.FORCED: self._prove, Mode.DISCARD: self._count}.get(plan.mode, self._fence)()
         except (asyncio.CancelledError, FailureError) as error:
             return await uncancellable(self._go_back(error, promote_sent=False))
-        journal.left_to_do = self._all_that_follows()
+        journal.left_to_do = all_that_follows(self._switch.plan)
         try:
-            promoted = await uncancellable(steps.promote(self._switch, end_lsn))
+            discards = plan.mode is Mode.DISCARD
+            proof = journal.facts.get("proof")
+            wanted_lsn = proof.wanted_lsn if proof else None
+            taking_over = steps.revert(self._switch) if discards else steps.promote(self._switch, end_lsn, wanted_lsn)
+            promoted = await uncancellable(taking_over)
         except FailureError as error:
             journal.enter(Phase.STRANDED, f"{plan.candidate} did not confirm its promotion: {cause_of(error)[1]}")
             return await uncancellable(self._go_back(error, promote_sent=True))
         journal.facts["promoted"] = promoted
         return promoted.epoch
 
-    async def _fence(self) -> str:
-        """Claim, checkpoint, fence; return the end of the old primary's WAL."""
+    async def _claim(self) -> None:
         journal, plan = self._journal, self._switch.plan
         journal.would_undo = (f"give writes back to {plan.primary} at epoch {self._switch.epoch + 1}",)
         journal.enter(Phase.CLAIMING)
-        self._writer = steps.measure(self._switch.target)
+        if plan.mode is not Mode.DISCARD:  # its rows would be given up, and count against the caps
+            self._writer = steps.measure(self._switch.target)
         self._switch = await steps.claim(self._switch.target, plan)
         journal.facts["epoch"] = self._switch.epoch
+
+    async def _prove(self) -> str | None:
+        """Claim, and wait for proof; return what the candidate must have received."""
+        journal, old = self._journal, self._switch.plan.primary
+        await self._claim()
+        journal.enter(Phase.PROVING, f"is {old} stopped?")
+        proof = await proof_of(journal, self._switch)
+        journal.facts["proof"] = proof
+        if proof.fenced is not None:
+            journal.facts["fenced"] = proof.fenced
+        journal.enter(Phase.PROMOTING, proof.words)
+        return proof.at_least_lsn
+
+    async def _fence(self) -> str:
+        """Claim, checkpoint, fence; return the end of the old primary's WAL."""
+        fenced = await self._stop_it()
+        self._journal.enter(Phase.PROMOTING)
+        return fenced.end_lsn
+
+    async def _count(self) -> None:
+        """Claim, checkpoint, fence; go on only if what is given up, now that nobody can add to it, is within the caps."""
+        journal, given_up = self._journal, self._switch.plan.give_up
+        fenced = await self._stop_it()
+        journal.facts["loss"] = loss = counted_loss(given_up, fenced)
+        must_be_within(given_up, loss)
+        journal.enter(Phase.PROMOTING, loss_words(loss))
+
+    async def _stop_it(self) -> Fenced:
+        await self._claim()
         await steps.checkpoint(self._switch)
         await self._pause()
-        journal.enter(Phase.FENCING)
+        self._journal.enter(Phase.FENCING)
         fenced = await steps.fence(self._switch)
-        journal.facts["fenced"] = fenced
-        journal.enter(Phase.PROMOTING)
-        return fenced.end_lsn
+        self._journal.facts["fenced"] = fenced
+        return fenced
 
     async def _pause(self) -> None:
         """Wait while writes still flow: for a baseline of the measurement, and until no endpoint changes."""
@@ -107,7 +151,7 @@ class Switchover:
             journal.left_to_do = (f"give writes back to {switch.plan.primary} (start the same run again)",)
             raise refuse(kind, f"{cause_of(error)[1]}; the undo failed: {cause_of(failure)[1]}") from error
         if result.outcome is GaveBack.CANDIDATE_LEADS:
-            journal.left_to_do = self._all_that_follows()
+            journal.left_to_do = all_that_follows(self._switch.plan)
             return result.epoch
         journal.left_to_do = ()
         if result.outcome is GaveBack.TAKEN_OVER:
@@ -130,7 +174,7 @@ class Switchover:
         if settlement.switch is None:
             raise error
         self._switch = settlement.switch
-        journal.left_to_do = self._all_that_follows()
+        journal.left_to_do = all_that_follows(self._switch.plan)
         return self._switch.epoch
 
     async def _move_route(self, epoch: int) -> None:
@@ -138,64 +182,11 @@ class Switchover:
         journal.would_undo = ()
         journal.enter(Phase.ROUTING)
         journal.facts["routed"] = await steps.route(self._switch, epoch)
-        self._done("route")
+        tick_off(journal, "route")
 
     async def aftermath(self) -> None:
-        """Verify, reconnect, wait for redundancy; what does not succeed stays in ``left_to_do``."""
-        journal, switch = self._journal, self._switch
-        journal.forward_only = True
-        journal.left_to_do = journal.left_to_do or self._all_that_follows()[1:]
-        journal.enter(Phase.VERIFYING)
-        journal.facts["verified"] = verified = await steps.verify(switch)
-        self._done("verify")
-        journal.enter(Phase.RECONNECTING, "service is restored")
-        routed = journal.facts.get("routed")
-        rejoining = asyncio.create_task(steps.await_redundancy(switch, routed.routed_at if routed else verified.verified_at))
-        await self._reconnect()
-        await self._stop_writer()
-        journal.enter(Phase.REJOINING, "service is restored")
-        await self._await_redundancy(rejoining)
-        await steps.finish(switch)
-        self._done("finish")
-        if journal.left_to_do:
-            raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
-
-    async def _await_redundancy(self, watch: asyncio.Task[Redundancy]) -> None:
-        """Watch the old primary come back; after a cancel only a little longer, since the gates go on by themselves.
-
-        Without this a member that never comes back would hold the cluster's lock for a day.
-        """
-        await workflow.wait_condition(lambda: watch.done() or workflow.cancellation_reason() is not None)
-        try:
-            await workflow.wait_condition(
-                watch.done, timeout=_WATCHED_AFTER_CANCEL, timeout_summary="cancelled: a last look"
-            )
-        except TimeoutError:
-            watch.cancel()
-        try:
-            self._journal.facts["redundancy"] = await watch
-        except (asyncio.CancelledError, FailureError) as error:
-            if not was_cancelled(error):
-                raise
-        else:
-            self._done("redundancy")
-
-    async def _reconnect(self) -> None:
-        """Restart the applications side by side; one that fails does not hold up the others."""
-        applications = self._switch.plan.applications
-        answers = await asyncio.gather(
-            *(steps.reconnect(self._switch, application) for application in applications), return_exceptions=True
-        )
-        done = []
-        for application, answer in zip(applications, answers, strict=True):
-            if isinstance(answer, FailureError):
-                self._journal.left_to_do += (f"{application.deployment}: {cause_of(answer)[1]}",)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                done.append(answer)
-        self._journal.facts["reconnected"] = tuple(done)
-        self._done("reconnect")
+        """Do what follows the change of route; what does not succeed stays in ``left_to_do``."""
+        await Aftermath(self._journal, self._switch, self._stop_writer).carry_out()
 
     async def _stop_writer(self) -> None:
         """End the measurement and keep what it saw; a run does not fail for it."""
@@ -211,20 +202,6 @@ class Switchover:
     def _of_the_switch(self, measured: Measurement) -> Measurement:
         fenced, routed = self._journal.facts.get("fenced"), self._journal.facts.get("routed")
         return measured.around(fenced.stopped_at, routed.routed_at) if fenced and routed else measured
-
-    def _all_that_follows(self) -> tuple[str, ...]:
-        plan = self._switch.plan
-        return (
-            f"route: writes to {plan.candidate}",
-            f"verify: a write reaches {plan.candidate}",
-            "reconnect: applications",
-            f"redundancy: {plan.primary} follows {plan.candidate}",
-            "finish: take the mark of an unfinished switch off the record",
-        )
-
-    def _done(self, step: str) -> None:
-        journal = self._journal
-        journal.left_to_do = tuple(left for left in journal.left_to_do if not left.startswith(f"{step}:"))
 
 
 def _behind(error: BaseException) -> BaseException | None:

@@ -9,10 +9,11 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
+    from gate.record import Mode
     from workflows.approval import ApprovalGate
     from workflows.inputs import parse
     from workflows.journal import Journal
-    from workflows.models import Decision, Status
+    from workflows.models import Attestation, Decision, Status
 
 
 class Decidable:
@@ -28,8 +29,7 @@ class Decidable:
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
     def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Record a vote (``Decision``) and return the status after it."""
-        self._votes().record(_decision(args), workflow.now())
-        self._journal.show()
+        self._count(_decision(args))
         return self._journal.status
 
     @decide.validator
@@ -40,10 +40,57 @@ class Decidable:
     def vote(self, *args: Any) -> None:  # noqa: ANN401
         """Record a vote (``Decision``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._votes().record(_decision(args), workflow.now())
+            self._count(_decision(args))
         except ValueError as complaint:
-            workflow.logger.warning("Ignored vote", extra={"why": str(complaint)})
-            return
+            workflow.logger.warning("Ignored vote: %s", complaint)
+
+    @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
+    def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Take the word (``Attestation``) and return the status after it."""
+        self._take_word(_attestation(args))
+        return self._journal.status
+
+    @attest.validator
+    def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_word(_attestation(args))
+
+    @workflow.signal(description="Like attest, without an answer; a word that does not count is dropped.")
+    def attested(self, *args: Any) -> None:  # noqa: ANN401
+        """Take the word (``Attestation``) if it counts. Never raises: an error here would wedge the run."""
+        try:
+            self._take_word(_attestation(args))
+        except ValueError as complaint:
+            workflow.logger.warning("Ignored attestation: %s", complaint)
+
+    def _count(self, decision: Decision) -> None:
+        """Record a vote, and the word that may come with it.
+
+        Raises:
+            ValueError: it does not count.
+
+        """
+        self._votes().record(decision, workflow.now())
+        plan, target = self._journal.plan, self._journal.target
+        if decision.attest and decision.approve and target and plan and plan.mode is Mode.FORCED:
+            self._journal.attested_by = decision.by
+        self._journal.show()
+
+    def _check_word(self, word: Attestation) -> None:
+        """Raise ValueError when ``word`` does not count."""
+        plan, target = self._journal.plan, self._journal.target
+        if plan is None or target is None or plan.mode is not Mode.FORCED or self._journal.forward_only:
+            message = "nothing waits for a word: only a forced failover before its promotion does"
+            raise ValueError(message)
+        if word.member != plan.primary:
+            message = f"member: {word.member} is not the old primary of this failover; that is {plan.primary}"
+            raise ValueError(message)
+        if not target.knows(word.by):
+            message = f"by: {word.by} cannot attest; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
+            raise ValueError(message)
+
+    def _take_word(self, word: Attestation) -> None:
+        self._check_word(word)
+        self._journal.attested_by = word.by
         self._journal.show()
 
     def _votes(self) -> ApprovalGate:
@@ -51,6 +98,14 @@ class Decidable:
             message = "there is no plan to decide on yet; ask for the status first"
             raise ValueError(message)
         return self._journal.gate
+
+
+def _attestation(args: tuple[Any, ...]) -> Attestation:
+    """Return the word in ``args``. Raises ValueError as ``_decision`` does."""
+    word, fault = parse(Attestation, args)
+    if word is None:
+        raise ValueError(fault.message if fault else "input: missing")
+    return word
 
 
 def _decision(args: tuple[Any, ...]) -> Decision:

@@ -1,0 +1,69 @@
+"""What every run that moves writes does first: settle what an earlier one left, and wait for people."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.errors import Refusal, refuse
+    from activities.models.plan import Plan
+    from activities.models.report import Outcome
+    from activities.models.switch import Settled, Switch
+    from estate.model import ApprovalPolicy, PostgresTarget
+    from workflows import endings, steps
+    from workflows.approval import ApprovalGate
+    from workflows.journal import Journal
+    from workflows.phases import Phase
+    from workflows.switchover import Switchover
+    from workflows.uncancellable import uncancellable
+    from workflows.voting import wait_for_votes
+
+
+async def settled(journal: Journal, target: PostgresTarget) -> bool:
+    """Deal with what an earlier run left; return whether that was all there is to do."""
+    try:
+        settlement = await steps.settle(target)
+    except FailureError as error:
+        if endings.touched_nothing(error):
+            raise
+        words = f"what an earlier run left is not settled: {endings.cause_of(error)[1]}; start it again"
+        raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
+    if settlement.settled is Settled.NOTHING:
+        return False
+    journal.facts["settlement"] = settlement
+    if settlement.switch is None:
+        return False
+    await uncancellable(Switchover(journal, settlement.switch).aftermath())
+    journal.close(Outcome.SETTLED, f"{settlement.message}; it is finished now, nothing else was done")
+    return True
+
+
+async def approved(
+    journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, make: Callable[[], Awaitable[Plan]]
+) -> Plan:
+    """Make a plan, wait for people as ``policy`` says, then make it again: hours may have passed."""
+    plan, by = await make(), journal.request.by if journal.request else ""
+    if policy.needed and policy.requester_required and not by:
+        raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
+    gate = journal.gate = ApprovalGate(policy, target.people, by)
+    if gate.needed == 0:
+        return plan
+    window = gate.open(plan, workflow.now())
+    journal.enter(Phase.AWAITING_APPROVAL)
+    await wait_for_votes(gate, window)
+    again = await make()
+    if again.digest != plan.digest:
+        raise refuse(
+            Refusal.PLAN_CHANGED,
+            f"plan {plan.digest} ({plan.primary} to {plan.candidate}) was approved, but the cluster has changed since:"
+            f" now it would be {again.digest} ({again.primary} to {again.candidate}); nothing was changed",
+        )
+    return again
+
+
+def switch_of(target: PostgresTarget, plan: Plan) -> Switch:
+    """Return the switch that carries ``plan`` out."""
+    return Switch(target=target, plan=plan, epoch=plan.epoch + 1, run=steps.me())

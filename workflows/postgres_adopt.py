@@ -1,0 +1,183 @@
+r"""Take over a pair that has run without the gate: its gates stand before the old directories and wait for a person.
+
+    survey -> approve -> survey -> prepare  !  record -> verify -> redundancy
+                                   \_ left _/  \______ forward only ______/
+
+``!`` is the first leader record. Before it nobody leads, and a run that fails, is refused or cancelled leaves the directory
+as it was but for the product's own roles: the old manifests still start it. After it the gates do the rest by themselves,
+and the run watches. A run that finds the record of an earlier one under the same lock finishes that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.adopt import AdoptActivities
+    from activities.errors import Refusal, refuse
+    from activities.models.aftermath import Redundancy
+    from activities.models.plan import Plan
+    from activities.models.report import Outcome
+    from activities.models.switch import Switch
+    from activities.models.upkeep import AdoptStep
+    from estate.model import PostgresTarget
+    from gate.record import Record
+    from workflows import endings, steps
+    from workflows.adoption import finishing_plan, make_adoption_plan
+    from workflows.approval import ApprovalGate
+    from workflows.inputs import parse
+    from workflows.journal import Journal
+    from workflows.models import AdoptRequest, Run
+    from workflows.names import must_hold_lock
+    from workflows.options import MUTATE, UNHURRIED
+    from workflows.phases import Phase
+    from workflows.uncancellable import uncancellable
+    from workflows.voting import Decidable, wait_for_votes
+
+
+_WATCHED_AFTER_CANCEL = timedelta(seconds=10)
+
+
+@workflow.defn(name="postgres-adopt")
+class PostgresAdopt(Decidable):
+    """One adoption of one cluster; its workflow ID is the cluster's lock."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self._request, self._bad_input = parse(AdoptRequest, args)
+        self._journal = Journal(self._request)
+
+    @workflow.run
+    async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
+        """Adopt, or say why not."""
+        return await endings.conclude(self._journal, self._story())
+
+    async def _story(self) -> None:
+        request, journal = self._checked_request(), self._journal
+        target = journal.target = await steps.resolve(request.cluster)
+        plan, goes_on = await self._plan(request, target)
+        if request.run is Run.PLAN:
+            words = "would finish the adoption of" if goes_on else "would adopt"
+            journal.close(
+                Outcome.PLANNED_ONLY, f"{words} {target.name} with {plan.candidate} as leader; nothing was changed"
+            )
+            return
+        step = AdoptStep(
+            target=target,
+            leader=plan.candidate,
+            epoch=plan.epoch + 1,
+            system_identifier=plan.system_identifier,
+            run=steps.me(),
+        )
+        if not goes_on:
+            plan = await self._approved(request, target, plan)
+            step = step.model_copy(update={"epoch": plan.epoch + 1})
+            await self._prepare(step)
+            await uncancellable(self._record(step))
+        self._journal.forward_only = True
+        await uncancellable(self._see_it_serve(step, plan))
+        journal.close(Outcome.COMPLETED, f"{plan.candidate} leads {target.name}, which is adopted")
+
+    def _checked_request(self) -> AdoptRequest:
+        self._journal.label()
+        if self._bad_input is not None or self._request is None:
+            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        if self._request.run is Run.DRILL:
+            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
+        must_hold_lock(self._request.cluster, self._request.run)
+        return self._request
+
+    async def _plan(self, request: AdoptRequest, target: PostgresTarget) -> tuple[Plan, bool]:
+        """Return the plan, and whether an earlier adoption has written the record already."""
+        journal = self._journal
+        journal.enter(Phase.SURVEYING)
+        journal.survey = survey = await steps.survey(target)
+        left = finishing_plan(request, target, survey.record) if survey.record else None
+        journal.plan = plan = left or make_adoption_plan(request, target, survey)
+        return plan, left is not None
+
+    async def _approved(self, request: AdoptRequest, target: PostgresTarget, plan: Plan) -> Plan:
+        """Wait for people as the policy says, then look again: hours may have passed."""
+        policy = target.cluster.approvals.adopt
+        if policy.needed and policy.requester_required and not request.by:
+            raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
+        gate = self._journal.gate = ApprovalGate(policy, target.people, request.by)
+        if gate.needed == 0:
+            return plan
+        window = gate.open(plan, workflow.now())
+        self._journal.enter(Phase.AWAITING_APPROVAL)
+        await wait_for_votes(gate, window)
+        again, adopted = await self._plan(request, target)
+        if adopted or again.digest != plan.digest:
+            raise refuse(
+                Refusal.PLAN_CHANGED,
+                f"plan {plan.digest} ({plan.candidate} leads) was approved, but the cluster has changed since: now it would"
+                f" be {again.digest or 'adopted already'} ({again.candidate} leads); nothing was changed",
+            )
+        return again
+
+    async def _prepare(self, step: AdoptStep) -> None:
+        journal = self._journal
+        journal.leaves = f"nobody leads, and the directory of {step.leader} has at most the product's own roles more"
+        journal.enter(Phase.CLAIMING, f"prepares {step.leader}")
+        journal.facts["adopted"] = await workflow.execute_activity_method(
+            AdoptActivities.adopt, step, summary=f"prepare {step.leader}", **UNHURRIED
+        )
+        journal.enter(Phase.CLAIMING, "writes the first record")
+
+    async def _record(self, step: AdoptStep) -> None:
+        """Write the first record; without a clear no it may have been written."""
+        journal = self._journal
+        try:
+            await workflow.execute_activity_method(
+                AdoptActivities.first_record, step, summary=f"first record: {step.leader}, epoch {step.epoch}", **MUTATE
+            )
+        except FailureError as error:
+            if not endings.is_answer(error):
+                journal.forward_only = True
+                journal.left_to_do = (f"record: is there one? adopt {step.target.name} again, it finds out",)
+            raise
+        journal.forward_only = True
+
+    async def _see_it_serve(self, step: AdoptStep, plan: Plan) -> None:
+        """Watch the gates: the leader takes a write, the others follow synchronously.
+
+        After a cancel the others are watched only a little longer, since the gates go on by themselves.
+        """
+        journal, target = self._journal, step.target
+        followers = [name for name in target.cluster.members if name != step.leader]
+        verify = f"verify: a write reaches {step.leader}"
+        waits = {name: f"redundancy: {name} follows {step.leader}" for name in followers}
+        journal.left_to_do = (verify, *waits.values())
+        journal.enter(Phase.VERIFYING)
+        switch = Switch(target=target, plan=plan, epoch=step.epoch, run=step.run)
+        journal.facts["verified"] = await steps.verify(switch)
+        journal.left_to_do = tuple(waits.values())
+        journal.enter(Phase.REJOINING, "service is restored")
+        record = Record(leader=step.leader, epoch=step.epoch)
+        for name in followers:
+            watch = asyncio.create_task(steps.follows(target, record, name))
+            if not await _done_unless_cancelled(watch):
+                raise refuse(Refusal.STRANDED, f"cancelled: service is restored, and {name} does not follow yet")
+            journal.facts["redundancy"] = await watch
+            journal.left_to_do = tuple(left for left in journal.left_to_do if left != waits[name])
+
+
+async def _done_unless_cancelled(watch: asyncio.Task[Redundancy]) -> bool:
+    """Wait for ``watch``; give it up some time after a cancel of this run. Return whether it is done."""
+    await workflow.wait_condition(lambda: watch.done() or workflow.cancellation_reason() is not None)
+    try:
+        await workflow.wait_condition(watch.done, timeout=_WATCHED_AFTER_CANCEL, timeout_summary="cancelled: a last look")
+    except TimeoutError:
+        watch.cancel()
+        with suppress(asyncio.CancelledError, FailureError):
+            await watch
+        return False
+    return True
