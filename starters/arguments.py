@@ -23,21 +23,29 @@ Cluster = Annotated[
 ]
 Procedure = Annotated[
     str,
-    typer.Argument(metavar="PROCEDURE", help="postgres-failover (move writes) or postgres-rejoin (bring a standby back)."),
+    typer.Argument(
+        metavar="PROCEDURE",
+        help="postgres-failover (move writes), postgres-rollback (take a promotion back), postgres-rejoin (bring a standby"
+        " back) or postgres-adopt (take over a pair that has run without gates).",
+    ),
 ]
 Mode = Annotated[
     str | None,
     typer.Option(
         "--mode",
-        metavar="planned|forced",
-        help="postgres-failover: planned (the primary lives; nothing is lost) or forced (it is gone). Default: planned.",
+        metavar="planned|forced|lossless|discard",
+        help="postgres-failover: planned (the primary lives; nothing is lost; the default) or forced (it is gone). "
+        "postgres-rollback: lossless (the default) or discard (what was written since is given up).",
         show_default=False,
     ),
 ]
 To = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="MEMBER", help="postgres-failover: who is to lead. Default: the best standby.", show_default=False
+        "--to",
+        metavar="MEMBER",
+        help="Who is to lead. Default: the best standby (postgres-adopt: the old primary).",
+        show_default=False,
     ),
 ]
 Member = Annotated[
@@ -49,6 +57,38 @@ Member = Annotated[
         show_default=False,
     ),
 ]
+Attest = Annotated[
+    bool,
+    typer.Option(
+        "--attest",
+        help="Forced: you say, by name, that the old primary is stopped, or is to be stopped at any price."
+        " Only when you know: its machine is off or deallocated.",
+    ),
+]
+Stopped = Annotated[
+    str,
+    typer.Option(
+        "--member", metavar="MEMBER", help="The old primary that is stopped; it must be named.", show_default=False
+    ),
+]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(
+        "--max-bytes",
+        metavar="SIZE",
+        help="postgres-rollback, discard: WAL written since the promotion that may be lost, for example 1MiB.",
+        show_default=False,
+    ),
+]
+MaxTransactions = Annotated[
+    int | None,
+    typer.Option(
+        "--max-transactions",
+        metavar="N",
+        help="postgres-rollback, discard: transactions since the promotion that may be lost.",
+        show_default=False,
+    ),
+]
 By = Annotated[
     str,
     typer.Option(
@@ -56,6 +96,16 @@ By = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the report.", show_default=False)]
+Leader = Annotated[
+    str | None,
+    typer.Option("--leader", metavar="MEMBER", help="Who was the primary; refused if it was not.", show_default=False),
+]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Only show what would happen; changes nothing.")]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1d12h. At most 7 days.", show_default=False),
+]
+Off = Annotated[bool, typer.Option("--off", help="End the pause.")]
 OutputOption = Annotated[
     Output,
     typer.Option(

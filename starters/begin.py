@@ -20,13 +20,13 @@ from starters.planview import plan_view
 from starters.report.chronicle import Chronicle
 from starters.report.facts import facts_of
 from starters.report.words import exit_of
-from starters.requests import Typed, request_of, workflow_id
+from starters.requests import Request, Typed, request_of, workflow_id
 from starters.results import answer_of, machine_view
 from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place
 from starters.watching import watch_run
 from workers.connection import connect
-from workflows.models import TASK_TIMEOUT, FailoverRequest, RejoinRequest, Run
+from workflows.models import TASK_TIMEOUT, Run
 
 _PLAN_AT_MOST = timedelta(minutes=5)
 _FIRST_WORDS_WITHIN_SECONDS = 5.0
@@ -53,8 +53,12 @@ async def start(typed: Typed, output: Output, *, watch: bool) -> Answer:
     """Start the real run; follow it, or return as soon as it is clear whether it is refused or waits for people."""
     request = request_of(typed, Run.REAL)
     client = await connect()
+    return await carry_on(client, await _begin(client, typed, request), output, watch=watch)
+
+
+async def carry_on(client: Client, place: Place, output: Output, *, watch: bool) -> Answer:
+    """Follow a real run that was just started, or return as soon as it is clear how it begins."""
     served = await has_worker(client)
-    place = await _begin(client, typed, request)
     complaint = (
         ""
         if served
@@ -70,7 +74,7 @@ async def start(typed: Typed, output: Output, *, watch: bool) -> Answer:
     return _first_words(await _until_clear(client, place), place)
 
 
-async def _begin(client: Client, typed: Typed, request: FailoverRequest | RejoinRequest) -> Place:
+async def _begin(client: Client, typed: Typed, request: Request) -> Place:
     """Start the workflow; the ID is the lock."""
     own_id, is_plan = workflow_id(request), request.run is Run.PLAN
     policy = WorkflowIDConflictPolicy.TERMINATE_EXISTING if is_plan else WorkflowIDConflictPolicy.FAIL
@@ -86,11 +90,11 @@ async def _begin(client: Client, typed: Typed, request: FailoverRequest | Rejoin
             static_summary=f"{request.run.value}: {request.reason or 'no reason given'}"[:200],
         )
     except WorkflowAlreadyStartedError as error:
-        raise await _held(client, Place(own_id)) from error
+        raise await held(client, Place(own_id)) from error
     return Place(own_id, handle.result_run_id or handle.first_execution_run_id or "")
 
 
-async def _held(client: Client, place: Place) -> CommandError:
+async def held(client: Client, place: Place) -> CommandError:
     """Return the refusal that points to the lock's holder."""
     holder = await read_run(client, place)
     asked = holder.asked

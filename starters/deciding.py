@@ -26,7 +26,7 @@ from starters.results import machine_view
 from starters.server import NO_WORKER, ask_status, has_worker, read_run, task_queue
 from starters.targets import Place, find
 from workers.connection import connect
-from workflows.models import Decision, Status
+from workflows.models import Attestation, Decision, Status
 from workflows.phases import Phase
 
 _ANSWER_WITHIN = timedelta(seconds=15)
@@ -44,6 +44,7 @@ class Ballot:
     plan: str | None
     role: str
     note: str
+    attest: bool = False
 
 
 async def decide(ballot: Ballot, output: Output) -> Answer:
@@ -52,10 +53,11 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
         raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
     client = await connect()
     place = await find(client, ballot.target)
-    await _must_be_open(client, place)
+    await must_be_open(client, place)
     digest = ballot.plan or await _digest_seen(client, place, ballot, output)
     decision = Decision(by=ballot.by, plan=digest, approve=ballot.approve, role=ballot.role, note=ballot.note)
-    status = await _send(client, place, decision)
+    decision = decision.model_copy(update={"attest": ballot.attest})
+    status = await send_word(client, place, "decide", decision)
     word = "approved" if ballot.approve else "rejected"
     missing = _missing(status)
     text = f"{ballot.by} has {word} plan {digest} of {place.name}; {missing or f'it goes on: {again(place)}'}"
@@ -63,7 +65,13 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
     return Answer(code, {"decision": word, "status": status.model_dump(mode="json")}, Text(text))
 
 
-async def _must_be_open(client: Client, place: Place) -> Chronicle:
+async def must_be_open(client: Client, place: Place) -> Chronicle:
+    """Return the run.
+
+    Raises:
+        CommandError: it has ended.
+
+    """
     chronicle = await read_run(client, place)
     if chronicle.close:
         raise CommandError(
@@ -103,23 +111,24 @@ def _confirmed(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
-async def _send(client: Client, place: Place, decision: Decision) -> Status:
-    """Return the run's status after the vote.
+async def send_word(client: Client, place: Place, update: str, word: Decision | Attestation) -> Status:
+    """Return the run's status after a vote or an attestation.
 
     Raises:
-        CommandError: the vote does not count, or nobody answered.
+        CommandError: it does not count, or nobody answered.
 
     """
+    what = "the vote" if update == "decide" else "the word"
     try:
         async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
-            answer = await place.handle(client).execute_update("decide", decision, result_type=Status)
+            answer = await place.handle(client).execute_update(update, word, result_type=Status)
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         why = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise CommandError(Exit.REFUSED, f"the vote does not count: {why}") from error
+        raise CommandError(Exit.REFUSED, f"{what} does not count: {why}") from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         silent = await _why_silent(client)
-        sentence = f"{place.name} has not answered ({silent}); the vote may still count: failover status {place.name}"
+        sentence = f"{place.name} has not answered ({silent}); {what} may still count: failover status {place.name}"
         raise CommandError(Exit.FAILED, sentence) from error
     return Status.model_validate(answer)
 
@@ -142,7 +151,7 @@ async def cancel(target: str) -> Answer:
     """Ask the run to stop and undo, and wait a little for how it ends."""
     client = await connect()
     place = await find(client, target)
-    chronicle = await _must_be_open(client, place)
+    chronicle = await must_be_open(client, place)
     if chronicle.phase in _NO_WAY_BACK:
         raise CommandError(
             Exit.REFUSED,
@@ -151,10 +160,12 @@ async def cancel(target: str) -> Answer:
     await place.handle(client).cancel()
     served = await has_worker(client)
     within = _END_WITHIN_SECONDS if served else 0.0
-    facts = facts_of(await read_until_closed(client, Place(place.workflow_id, chronicle.run_id), within))
+    chronicle = await read_until_closed(client, Place(place.workflow_id, chronicle.run_id), within)
+    facts = facts_of(chronicle)
     if facts.open:
-        silent = "" if served else f"; {NO_WORKER.format(queue=task_queue())}"
-        sentence = f"{place.name} has been asked to stop and is {facts.phase or 'not begun yet'}{silent}; {again(place)}"
-        return Answer(Exit.DONE if served else Exit.WAITING, machine_view(facts), Text(sentence))
+        why = chronicle.stuck[:300] if served else NO_WORKER.format(queue=task_queue())
+        standing = "; ".join(filter(None, (facts.phase or "not begun yet", why, again(place))))
+        sentence = f"{place.name} has been asked to stop, but has not stopped yet: it is {standing}"
+        return Answer(Exit.FAILED if served else Exit.WAITING, machine_view(facts), Text(sentence))
     stopped = facts.outcome in {"cancelled", "rolled back"}
     return Answer(Exit.DONE if stopped else Exit.FAILED, machine_view(facts), brief(facts))

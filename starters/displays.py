@@ -105,7 +105,7 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
     table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
     for phase in ReportPhase:
-        if phase in rows or (phase in _USUAL and facts.workflow == "postgres-failover"):
+        if phase in rows or (phase in _USUAL and facts.workflow != "postgres-rejoin"):
             table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
     return Group(
         Text(title(facts), style="bold"),
@@ -143,7 +143,7 @@ def clock(chronicle: Chronicle, now: datetime) -> str:
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
     """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
-    fences = chronicle.steps_named("postgres.fence")
+    fences = [*chronicle.steps_named("postgres.fence"), *chronicle.steps_named("postgres.prove")]
     if not fences:
         return None
     proofs = [*chronicle.steps_named("postgres.verify"), *chronicle.steps_named("postgres.give_back")]
@@ -155,7 +155,18 @@ def notices(watched: Watched) -> list[str]:
     """Return what a person should know or do now."""
     lines = [watched.note] if watched.note else []
     lines += [f"tried again: {trouble}" for trouble in watched.troubles]
+    if watched.chronicle.phase == Phase.PROVING:
+        return lines + proof_lines(watched)
     return lines + (approval_lines(watched) if watched.chronicle.phase == Phase.AWAITING_APPROVAL else [])
+
+
+def proof_lines(watched: Watched) -> list[str]:
+    """Return what a forced failover waits for, and the command that ends the wait."""
+    status = watched.status
+    if status is None or not status.waits_for_attestation:
+        return []
+    old = status.waits_for_attestation
+    return [f"waits for proof that {old} is stopped; if you know: failover attest {status.cluster} --member {old} --by NAME"]
 
 
 def approval_lines(watched: Watched) -> list[str]:
@@ -168,7 +179,7 @@ def approval_lines(watched: Watched) -> list[str]:
     yes = sum(vote.approve for vote in approval.votes)
     waits = f"waits for {approval.needed} of {', '.join(approval.roles)}{until} ({yes} so far)"
     return [
-        f"plan {plan.digest}: {plan.primary} → {plan.candidate}",
+        f"plan {plan.digest}: {plan.primary or 'nobody'} → {plan.candidate}",
         f"{waits}: failover approve {plan.cluster} --by NAME --plan {plan.digest}",
     ]
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, FailureError
 
-from activities.models import DoctorReport, Finding, Severity
+from activities.models.doctor import DoctorReport, Finding, Severity
 from starters.answers import Answer, CommandError, Exit
 from starters.server import NO_WORKER, has_worker, task_queue
 from starters.targets import cluster_name
@@ -52,7 +52,7 @@ async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
 
 def _complaint(error: WorkflowFailureError) -> tuple[Exit, str]:
     cause: BaseException | None = error.cause
-    while isinstance(cause, FailureError) and cause.cause is not None:
+    while isinstance(cause, FailureError) and not isinstance(cause, ApplicationError) and cause.cause is not None:
         cause = cause.cause
     if isinstance(cause, ApplicationError):
         return (Exit.USAGE if cause.type == "BadInput" else Exit.FAILED), cause.message

@@ -28,7 +28,7 @@ _ASK_AGAIN_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
 _LOOK_SOON_SECONDS = 0.3
 _UNTOUCHED_SECONDS = 2.0
-_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
+_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
 
 
 @dataclass
@@ -131,13 +131,16 @@ async def look(client: Client, watched: Watched) -> None:
     chronicle, handle = watched.chronicle, watched.place.handle(client)
     if chronicle.started_at is None:
         return
+    if chronicle.stuck:
+        watched.note = f"workers fail at it and try again, nothing goes on meanwhile: {chronicle.stuck[:300]}"
+        return
     if not chronicle.phase and (datetime.now(UTC) - chronicle.started_at).total_seconds() > _UNTOUCHED_SECONDS:
         late = "" if await has_worker(client) else f"; {NO_WORKER.format(queue=task_queue())}"
         watched.note = f"no worker has picked the run up yet{late}"
         return
-    if chronicle.phase == Phase.AWAITING_APPROVAL:
+    if chronicle.phase in {Phase.AWAITING_APPROVAL, Phase.PROVING}:
         watched.status = await ask_status(handle) or watched.status
-        watched.note = "" if watched.status else "waits for approval of a plan that no worker is there to show"
+        watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
     description = await handle.describe()
     watched.troubles = tuple(
         f"{pending.activity_type.name}: attempt {pending.attempt}: {innermost(pending.last_failure)[:300]}"

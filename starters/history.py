@@ -20,7 +20,7 @@ from starters.targets import Place, find
 from workers.connection import connect
 from workflows.journal import MODE, OUTCOME, PHASE, RUN
 
-_OURS = "WorkflowType IN ('postgres-failover', 'postgres-rejoin')"
+_OURS = "WorkflowType IN ('postgres-failover', 'postgres-rejoin', 'postgres-rollback', 'postgres-adopt')"
 
 
 class PastRun(BaseModel):

@@ -9,17 +9,21 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import typer
 
 from starters import arguments as arg
 from starters import begin
 from starters.answers import EXIT_CODES, Exit, Output, respond
+from starters.attesting import Word, attest
 from starters.deciding import Ballot, cancel, decide
 from starters.doctor import doctor
 from starters.history import history
+from starters.pausing import TypedPause, pause
 from starters.reporting import Wanted, report
-from starters.requests import Typed
+from starters.requests import ADOPT, Caps, Typed
+from starters.resuming import resume
 from starters.status import all_open, status_of
 from starters.watching import watch as watching
 from starters.worker import run_worker
@@ -38,6 +42,8 @@ At 3 in the morning:
   failover doctor                                    is everything fit for a switch?
   failover plan  postgres-failover orders            what would happen; changes nothing
   failover start postgres-failover orders --by YOU --reason "why"
+  failover start postgres-failover orders --mode forced --by YOU --reason "why"      the primary is gone
+  failover plan  postgres-rollback orders            what it would take to go back after a promotion
   failover status                                    what runs, and who is waited for
   failover watch orders                              come back to a run (closing the terminal never stops it)
 
@@ -53,12 +59,15 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     mode: arg.Mode = None,
     to: arg.To = None,
     member: arg.Member = None,
+    max_bytes: arg.MaxBytes = None,
+    max_transactions: arg.MaxTransactions = None,
     by: arg.By = "",
     reason: arg.Reason = "",
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Show what would happen. Changes nothing, may run at any time."""
-    typed = Typed(procedure, target, mode=mode, to=to, member=member, by=by, reason=reason)
+    caps = Caps(max_bytes, max_transactions)
+    typed = Typed(procedure, target, mode=mode, to=to, member=member, by=by, reason=reason, caps=caps)
     respond(output, begin.plan(typed))
 
 
@@ -70,6 +79,9 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     mode: arg.Mode = None,
     to: arg.To = None,
     member: arg.Member = None,
+    max_bytes: arg.MaxBytes = None,
+    max_transactions: arg.MaxTransactions = None,
+    attest: arg.Attest = False,
     by: arg.By = "",
     reason: arg.Reason = "",
     watch: arg.Watch = None,
@@ -79,7 +91,8 @@ def start_command(  # noqa: PLR0913 - one parameter an option
 
     Until the standby is promoted the run can be cancelled, and everything is undone. Closing the terminal stops nothing.
     """
-    typed = Typed(procedure, target, mode=mode, to=to, member=member, by=by, reason=reason)
+    caps = Caps(max_bytes, max_transactions)
+    typed = Typed(procedure, target, mode=mode, to=to, member=member, attest=attest, by=by, reason=reason, caps=caps)
     respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch))
 
 
@@ -102,11 +115,12 @@ def approve_command(  # noqa: PLR0913 - one parameter an option
     by: arg.By = "",
     plan: arg.PlanDigest = None,
     role: arg.Role = "",
+    attest: arg.Attest = False,
     note: arg.Note = "",
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Agree to the plan that waits. Whoever asked for the run cannot approve it."""
-    respond(output, decide(Ballot(target, approve=True, by=by, plan=plan, role=role, note=note), output))
+    respond(output, decide(Ballot(target, approve=True, by=by, plan=plan, role=role, note=note, attest=attest), output))
 
 
 @app.command("reject", epilog=EXIT_CODES)
@@ -123,6 +137,23 @@ def reject_command(  # noqa: PLR0913 - one parameter an option
     respond(output, decide(Ballot(target, approve=False, by=by, plan=plan, role=role, note=note), output))
 
 
+@app.command("attest", epilog=EXIT_CODES)
+def attest_command(
+    target: arg.Target,
+    *,
+    member: arg.Stopped,
+    by: arg.By = "",
+    note: arg.Note = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Say that the old primary of a forced failover is stopped. If it is not, two servers may take writes.
+
+    A forced failover promotes nobody before that is proved. Where the old primary's own gate cannot say it, you can: when
+    its machine is off, deallocated, or cut from its disk for good. The report keeps your name and your note.
+    """
+    respond(output, attest(Word(target, member=member, by=by, note=note)))
+
+
 @app.command("cancel", epilog=EXIT_CODES)
 def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Stop a run and undo what it did.
@@ -131,6 +162,55 @@ def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT
     for the old primary to follow, can be ended then; it goes on following by itself.
     """
     respond(output, cancel(target))
+
+
+@app.command("adopt", epilog=EXIT_CODES)
+def adopt_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Cluster,
+    *,
+    leader: arg.Leader = None,
+    plan: arg.PlanOnly = False,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    watch: arg.Watch = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Take over a pair that has run without the gate: its gates stand before the old directories and wait.
+
+    Until the first leader record is written everything stays as it is. docs/install.md says what must be where before.
+    """
+    typed = Typed(ADOPT, target, to=leader, by=by, reason=reason)
+    watched = sys.stdout.isatty() if watch is None else watch
+    respond(output, begin.plan(typed) if plan else begin.start(typed, output, watch=watched))
+
+
+@app.command("resume", epilog=EXIT_CODES)
+def resume_command(
+    target: arg.Target, *, by: arg.By = "", watch: arg.Watch = None, output: arg.OutputOption = Output.TEXT
+) -> None:
+    """Finish a run that ended STRANDED or ROLLBACK INCOMPLETE, or was terminated.
+
+    The same procedure is started again with the same input; it first undoes or finishes what is left. Refused with 3 when
+    nothing is left, or when starting again would move the writes once more.
+    """
+    respond(output, resume(target, by, output, watch=sys.stdout.isatty() if watch is None else watch))
+
+
+@app.command("pause", epilog=EXIT_CODES)
+def pause_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Cluster,
+    *,
+    lasts: arg.For = None,
+    off: arg.Off = False,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Hold what happens by itself: no former primary rejoins, no standby is copied anew, until --for is over or --off.
+
+    What people ask for goes ahead: failover, rejoin. Possible while a run goes on. Servers that run are left alone.
+    """
+    respond(output, pause(TypedPause(target, lasts, off, by, reason)))
 
 
 @app.command("report", epilog=f"{EXIT_CODES}\n1 also while the run is still going on.")
@@ -187,17 +267,29 @@ def add_lab() -> None:
 def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
-    if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:
-        add_lab()  # takes longer to load than most commands take
     try:
+        if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:
+            add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     except BrokenPipeError:
         code = int(Exit.DONE)
+    except Exception as error:  # noqa: BLE001 - the process ends below, before Python could say it
+        _say(error)
     finally:
         _flush()
         os._exit(code)
+
+
+def _say(error: Exception) -> None:
+    """Say in one line what nobody expected."""
+    more = "FAILOVER_DEBUG=1 shows where"
+    if os.environ.get("FAILOVER_DEBUG") == "1":
+        traceback.print_exception(error)
+        more = "see above"
+    words = " ".join(str(error).split())[:500]
+    typer.echo(f"failover: unexpected {type(error).__name__}: {words} ({more})", err=True)
 
 
 def _flush() -> None:

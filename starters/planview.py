@@ -30,8 +30,14 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
 
 def _onward(facts: Facts, procedure: str) -> list[str]:
     asked = facts.asked
-    options = f" --mode {asked.mode}" if procedure == "postgres-failover" else ""
+    moves = procedure in {"postgres-failover", "postgres-rollback"}
+    options = f" --mode {asked.mode or 'lossless'}" if moves else ""
+    if (plan := facts.known.plan) is not None and plan.give_up is not None:
+        most = plan.give_up.at_most
+        options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
     needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
     lines = ["Nothing was changed. To do it:"]
+    if procedure == "postgres-adopt":
+        return [needs, *lines, f"  failover adopt {asked.cluster} --by YOU --reason WHY"]
     lines.append(f"  failover start {procedure} {asked.cluster}{options} --by YOU --reason WHY")
-    return [needs, *lines] if procedure == "postgres-failover" else lines
+    return [needs, *lines] if moves else lines

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from gate.record import Mode
 from starters.answers import CommandError, Exit
 from starters.targets import cluster_name
-from workflows.models import FailoverRequest, RejoinRequest, Run, lock_id, plan_id
+from workflows.models import (
+    AdoptRequest,
+    FailoverRequest,
+    RejoinRequest,
+    RollbackMode,
+    RollbackRequest,
+    Run,
+    lock_id,
+    plan_id,
+)
 
-FAILOVER, REJOIN = "postgres-failover", "postgres-rejoin"
-PROCEDURES = (FAILOVER, REJOIN)
+FAILOVER, REJOIN, ROLLBACK, ADOPT = "postgres-failover", "postgres-rejoin", "postgres-rollback", "postgres-adopt"
+PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT)
+Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest
+
+
+class Caps(NamedTuple):
+    """How much a discard may give up, as typed."""
+
+    max_bytes: str | None = None
+    max_transactions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -24,11 +42,13 @@ class Typed:
     mode: str | None = None
     to: str | None = None
     member: str | None = None
+    attest: bool = False
+    caps: Caps = field(default_factory=Caps)
     by: str = ""
     reason: str = ""
 
 
-def request_of(typed: Typed, run: Run) -> FailoverRequest | RejoinRequest:
+def request_of(typed: Typed, run: Run) -> Request:
     """Return the request.
 
     Raises:
@@ -39,12 +59,23 @@ def request_of(typed: Typed, run: Run) -> FailoverRequest | RejoinRequest:
         raise _usage(f"procedure: {typed.procedure!r} does not exist; use {' or '.join(PROCEDURES)}")
     cluster = cluster_name(typed.target)
     try:
+        if typed.procedure == ROLLBACK:
+            return _rollback(typed, cluster, run)
+        for name, cap in zip(("max-bytes", "max-transactions"), typed.caps, strict=True):
+            _must_be_absent(name, cap, typed.procedure, "leave it out: only postgres-rollback gives writes up")
         if typed.procedure == FAILOVER:
             _must_be_absent("member", typed.member, FAILOVER, "use --to to say who is to lead")
+            mode = _mode(typed.mode)
+            if typed.attest and (mode is not Mode.FORCED or not typed.by):
+                raise _usage("attest: only with --mode forced and --by NAME: a word needs a name")
             return FailoverRequest(
-                cluster=cluster, mode=_mode(typed.mode), run=run, by=typed.by, reason=typed.reason, to=typed.to
+                cluster=cluster, mode=mode, run=run, by=typed.by, reason=typed.reason, to=typed.to, attest=typed.attest
             )
-        _must_be_absent("mode", typed.mode, REJOIN, "leave it out")
+        _must_be_absent("mode", typed.mode, typed.procedure, "leave it out")
+        _must_be_absent("attest", typed.attest or None, typed.procedure, "leave it out")
+        if typed.procedure == ADOPT:
+            _must_be_absent("member", typed.member, ADOPT, "use --to to say who was the primary")
+            return AdoptRequest(cluster=cluster, run=run, leader=typed.to, by=typed.by, reason=typed.reason)
         _must_be_absent("to", typed.to, REJOIN, "use --member to say whom to bring back")
         return RejoinRequest(cluster=cluster, member=typed.member, run=run, by=typed.by, reason=typed.reason)
     except ValidationError as error:
@@ -52,19 +83,34 @@ def request_of(typed: Typed, run: Run) -> FailoverRequest | RejoinRequest:
         raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
 
 
-def workflow_id(request: FailoverRequest | RejoinRequest) -> str:
+def _rollback(typed: Typed, cluster: str, run: Run) -> RollbackRequest:
+    _must_be_absent("member", typed.member, ROLLBACK, "leave it out: writes go back to who led before")
+    _must_be_absent("to", typed.to, ROLLBACK, "leave it out: writes go back to who led before")
+    _must_be_absent("attest", typed.attest or None, ROLLBACK, "leave it out")
+    mode = typed.mode or RollbackMode.LOSSLESS.value
+    if mode not in set(RollbackMode):
+        raise _usage(f"mode: {mode!r} is no mode; use {' or '.join(RollbackMode)}")
+    if mode == RollbackMode.DISCARD and None in typed.caps:
+        raise _usage("max-bytes, max-transactions: --mode discard needs both; say how much may be lost, as 1MiB and 100")
+    if mode == RollbackMode.LOSSLESS and typed.caps != Caps():
+        raise _usage("max-bytes, max-transactions: only with --mode discard; lossless loses nothing")
+    asked = {"cluster": cluster, "mode": mode, "run": run, "by": typed.by, "reason": typed.reason}
+    return RollbackRequest.model_validate({**asked, **typed.caps._asdict()})
+
+
+def workflow_id(request: Request) -> str:
     """Return the ID under which the request must run."""
     return plan_id(request.cluster) if request.run is Run.PLAN else lock_id(request.cluster)
 
 
 def _mode(text: str | None) -> Mode:
     try:
-        return Mode(text or Mode.PLANNED)
-    except ValueError:
-        raise _usage(f"mode: {text!r} is no mode; use {' or '.join(Mode)}") from None
+        return {"planned": Mode.PLANNED, "forced": Mode.FORCED}[text or "planned"]
+    except KeyError:
+        raise _usage(f"mode: {text!r} is no mode; use planned or forced") from None
 
 
-def _must_be_absent(name: str, value: str | None, procedure: str, remedy: str) -> None:
+def _must_be_absent(name: str, value: object, procedure: str, remedy: str) -> None:
     if value is not None:
         raise _usage(f"{name}: {procedure} has no --{name}; {remedy}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
@@ -10,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from starters.answers import Answer, Exit
+from starters.answers import Answer, CommandError, Exit, Verbatim
 from starters.displays import clock, notices
 from starters.following import Watched, again, look
+from starters.pausing import Pause, pauses
+from starters.remedies import remedy_of
 from starters.report import words
 from starters.report.chronicle import Chronicle
 from starters.report.facts import Facts, facts_of
@@ -21,23 +24,55 @@ from starters.results import answer_of, machine_view
 from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place, find
 from workers.connection import connect
-from workflows.models import Status
+from workflows.models import Status, lock_id, pause_id
 
-_OURS = "WorkflowType IN ('postgres-failover', 'postgres-rejoin') AND ExecutionStatus = 'Running'"
+_OURS = (
+    "WorkflowType IN ('postgres-failover', 'postgres-rejoin', 'postgres-rollback', 'postgres-adopt')"
+    " AND ExecutionStatus = 'Running'"
+)
 
 
 async def status_of(target: str) -> Answer:
     """Say how one run stands; for one that has ended, how it ended."""
     client = await connect()
     place = await find(client, target)
+    cluster = place.workflow_id.removeprefix(lock_id(""))
+    standing = await pauses(client, pause_id(cluster)) if place.workflow_id == lock_id(cluster) else ()
+    try:
+        return _with_pauses(await _status_of(client, place), standing)
+    except CommandError as error:
+        if not standing:
+            raise
+        return _with_pauses(Answer(Exit.DONE, text=Text(str(error))), standing)
+
+
+def _with_pauses(answer: Answer, standing: tuple[Pause, ...]) -> Answer:
+    """Return ``answer`` with the pauses that stand, below what else there is to say."""
+    lines = [Text(one.line, style="yellow") for one in standing]
+    text = Group(*([answer.text] if answer.text is not None and not isinstance(answer.text, Verbatim) else []), *lines)
+    data = {**answer.data, "pauses": [one.model_dump() for one in standing]}
+    return replace(answer, data=data, text=text)
+
+
+async def _status_of(client: Client, place: Place) -> Answer:
     watched = Watched(place=place, chronicle=await read_run(client, place))
     facts = facts_of(watched.chronicle)
     if not facts.open:
-        return answer_of(facts)
+        return _with_remedy(answer_of(facts), facts)
     await look(client, watched)
     code = Exit.WAITING if facts.waits_for_people else Exit.DONE
     live = {"status": watched.status.model_dump(mode="json") if watched.status else None, "notices": notices(watched)}
-    return Answer(code, {**machine_view(facts), **live}, _view(watched, facts))
+    return _with_remedy(Answer(code, {**machine_view(facts), **live}, _view(watched, facts)), facts)
+
+
+def _with_remedy(answer: Answer, facts: Facts) -> Answer:
+    """Return ``answer`` with what a person should do about the run."""
+    remedy = remedy_of(facts)
+    data = {**answer.data, "remedy": list(remedy.lines) if remedy else [], "resumable": bool(remedy and remedy.resumable)}
+    if remedy is None or answer.text is None or isinstance(answer.text, Verbatim):
+        return replace(answer, data=data)
+    told = [Text(), Text("What to do", style="bold"), *(Text(f"  {line}") for line in remedy.lines)]
+    return replace(answer, data=data, text=Group(answer.text, *told))
 
 
 def _view(watched: Watched, facts: Facts) -> RenderableType:
@@ -73,7 +108,8 @@ async def all_open() -> Answer:
     complaint = "" if served else NO_WORKER.format(queue=task_queue())
     waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
     data = {"worker": served, "runs": [machine_view(run) for run in runs]}
-    return Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
+    answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
+    return _with_pauses(answer, await pauses(client))
 
 
 async def _read(client: Client, place: Place) -> Chronicle:

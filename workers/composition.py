@@ -13,8 +13,10 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.adopt import AdoptActivities
 from activities.aftermath import AftermathActivities
 from activities.claim import ClaimActivities
+from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
 from activities.clients.postgres import PostgresClient
@@ -22,7 +24,9 @@ from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
+from activities.pause import PauseActivities
 from activities.preview import PreviewActivities
+from activities.prove import ProveActivities
 from activities.records import RecordsActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
@@ -38,13 +42,17 @@ _BEAT = timedelta(seconds=0.2)
 def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
-    systems = Systems(kubernetes=kubernetes, gates=GateClient(), postgres=PostgresClient())
+    addresses = Addresses(kubernetes)
+    systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
     groups = (
         EstateActivities(settings.estate),
         SurveyActivities(systems),
         PreviewActivities(systems),
         ClaimActivities(systems),
+        PauseActivities(systems),
+        AdoptActivities(systems),
         SwitchActivities(systems),
+        ProveActivities(systems),
         UndoActivities(systems),
         AftermathActivities(systems),
         MeasureActivities(systems),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
+
+from workflows.payloads import DATA_CONVERTER
 
 _DEFAULT_ADDRESS = "localhost:7233"
 
@@ -30,7 +31,7 @@ async def connect(runtime: Runtime | None = None) -> Client:
     settings.setdefault("target_host", _DEFAULT_ADDRESS)
     where = settings.get("target_host")
     try:
-        client = await Client.connect(**settings, data_converter=pydantic_data_converter, runtime=runtime)
+        client = await Client.connect(**settings, data_converter=DATA_CONVERTER, runtime=runtime)
         await client.workflow_service.get_system_info(GetSystemInfoRequest())
     except (RuntimeError, RPCError, ValueError, OSError) as error:
         words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__

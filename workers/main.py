@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 from temporalio.api.enums.v1 import IndexedValueType
@@ -19,6 +20,7 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
+from estate.loader import EstateError, load_estate
 from workers.composition import make_worker
 from workers.connection import ServerUnreachableError, connect
 from workers.settings import WorkerSettings
@@ -42,7 +44,16 @@ def main() -> int:
         )
         print(f"worker: {name}: {remedy}", file=sys.stderr)  # noqa: T201
         return _USAGE
+    _look_at_estate(settings.estate)
     return asyncio.run(_serve(settings))
+
+
+def _look_at_estate(path: Path) -> None:
+    """Say at once that the estate cannot be used. Serve all the same: runs under way have read it and must go on."""
+    try:
+        load_estate(path)
+    except EstateError as error:
+        _log.critical("%s; every run that begins is refused until it can be read (it is read anew for each)", error)
 
 
 async def _serve(settings: WorkerSettings) -> int:

@@ -18,7 +18,9 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from activities.models import ClaimRequest, Plan, RecordsRequest, RunReport, Vote
+from activities.models.plan import Plan
+from activities.models.report import RecordsRequest, RunReport, Vote
+from activities.models.switch import ClaimRequest
 from estate.model import PostgresTarget
 from workflows.models import Decision
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
@@ -86,6 +88,8 @@ class Chronicle:
     target: PostgresTarget | None = None
     plan: Plan | None = None
     report: RunReport | None = None
+    stuck: str = ""
+    """Why workers fail at the run itself; empty once one goes on with it."""
     last_event: int = 0
     last_at: datetime | None = None
 
@@ -99,6 +103,8 @@ class Chronicle:
             self._activity(kind.removeprefix("activity_task_"), event, self.last_at)
         elif kind.startswith("timer_"):
             self._timer(kind, event, self.last_at)
+        elif kind.startswith("workflow_task_"):
+            self._task(kind, event)
         elif kind.startswith("workflow_execution_"):
             self._execution(kind.removeprefix("workflow_execution_"), event, self.last_at)
         elif kind == "upsert_workflow_search_attributes":
@@ -170,6 +176,12 @@ class Chronicle:
         if began in self.timers:
             self.timers[began] = (self.timers[began][0], at)
 
+    def _task(self, kind: str, event: HistoryEvent) -> None:
+        if kind == "workflow_task_failed":
+            self.stuck = innermost(event.workflow_task_failed_event_attributes.failure)
+        elif kind == "workflow_task_completed":
+            self.stuck = ""
+
     def _execution(self, kind: str, event: HistoryEvent, at: datetime) -> None:
         details = getattr(event, f"workflow_execution_{kind}_event_attributes")
         if kind == "started":
@@ -224,7 +236,7 @@ def decode_json(payload: Payload | None) -> Any:  # noqa: ANN401 - whatever some
     """Return the payload as plain JSON; ``None`` when it is not JSON."""
     try:
         return json.loads(payload.data) if payload is not None and payload.data else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from activities.models import (
-    Measurement,
-    Outcome,
-    Plan,
-    Reconnected,
-    Redundancy,
-    Routed,
-    Settlement,
-    Survey,
-    Verified,
-    Vote,
-    Wire,
-)
-from gate.api import Fenced, Promoted
+from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
+from activities.models.measure import Measurement
+from activities.models.plan import Loss, Plan
+from activities.models.report import Outcome, Vote
+from activities.models.survey import Survey
+from activities.models.switch import Proof, Routed, Settlement
+from activities.models.wire import Wire
+from gate.api import Adopted, Fenced, Promoted
 from starters.report.chronicle import Chronicle, decode
 from starters.report.timing import Timing, timing_of
 from starters.report.verdict import Verdict, verdict_of
 from workflows.phases import Phase
 
 _AFTER_A_STOP = ("start the same run again: it first settles what this one left behind",)
+
+
+_ASK_FOR_APPROVAL = {"postgres-failover", "postgres-rollback", "postgres-adopt"}
+_WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING}
 
 
 class Known(Wire):
@@ -38,10 +36,15 @@ class Known(Wire):
     settlement: Settlement | None = None
     votes: tuple[Vote, ...] = ()
     epoch: int | None = None
+    attested_by: str = ""
     fenced: Fenced | None = None
+    loss: Loss | None = None
+    proof: Proof | None = None
     promoted: Promoted | None = None
     routed: Routed | None = None
+    adopted: Adopted | None = None
     verified: Verified | None = None
+    evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None
     measurement: Measurement | None = None
@@ -112,7 +115,7 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         run_id=chronicle.run_id,
         asked=_asked(chronicle),
         open=chronicle.is_open,
-        waits_for_people=chronicle.is_open and chronicle.phase == Phase.AWAITING_APPROVAL,
+        waits_for_people=chronicle.is_open and chronicle.phase in _WAITS_FOR_PEOPLE,
         phase=chronicle.phase,
         outcome=report.outcome if report else None,
         close=chronicle.close,
@@ -161,9 +164,11 @@ def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
 
 def _roles(chronicle: Chronicle) -> tuple[str, ...]:
     target = chronicle.target
-    if target is None or chronicle.workflow != "postgres-failover":
+    policies = target.cluster.approvals if target else None
+    if policies is None or chronicle.workflow not in _ASK_FOR_APPROVAL:
         return ()
-    policies = target.cluster.approvals
+    if chronicle.workflow != "postgres-failover":
+        return (policies.rollback if chronicle.workflow == "postgres-rollback" else policies.adopt).roles
     return (policies.forced if chronicle.asked.get("mode") == "forced" else policies.planned).roles
 
 
@@ -177,9 +182,12 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         settlement=answered("postgres.settle", Settlement),
         votes=tuple(chronicle.votes),
         fenced=answered("postgres.fence", Fenced),
-        promoted=answered("postgres.promote", Promoted),
+        proof=answered("postgres.prove", Proof),
+        promoted=answered("postgres.promote", Promoted) or answered("postgres.revert", Promoted),
         routed=answered("postgres.route", Routed),
+        adopted=answered("postgres.adopt", Adopted),
         verified=answered("postgres.verify", Verified),
+        evicted=answered("postgres.evict", Evicted),
         reconnected=tuple(one for one in reconnected if one is not None),
         redundancy=answered("postgres.await_redundancy", Redundancy),
         measurement=answered("postgres.measure", Measurement),

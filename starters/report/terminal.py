@@ -9,7 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from activities.models import MemberFact, Plan, Survey
+from activities.models.aftermath import Reconnected
+from activities.models.plan import Plan
+from activities.models.survey import MemberFact, Survey
 from starters.answers import Exit
 from starters.report import words
 from starters.report.facts import Facts
@@ -78,12 +80,14 @@ def _line(text: str) -> Text:
 def people_lines(facts: Facts) -> list[str]:
     """Return who had to agree and who did."""
     needed = f"approval asked of: {', '.join(facts.roles)}" if facts.roles else "no approval asked"
-    lines = [needed] if facts.workflow == "postgres-failover" else []
+    lines = [needed] if facts.workflow != "postgres-rejoin" else []
     for vote in facts.known.votes:
         what = "approved" if vote.approve else "rejected"
         proof = "" if vote.verified else " (unverified: nothing proves who sent it)"
         note = f": {vote.note}" if vote.note else ""
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
+    if facts.known.attested_by:
+        lines.append(f"attested by {facts.known.attested_by}: the old primary is stopped, or was to be stopped at any price")
     if facts.cancel_asked_at:
         lines.append(f"cancel asked for {words.moment(facts.cancel_asked_at)}")
     return lines
@@ -91,11 +95,23 @@ def people_lines(facts: Facts) -> list[str]:
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return the plan's decisions and its steps."""
+    how = plan.mode.value if plan.primary else "adopted"
     return [
-        f"{plan.primary} → {plan.candidate}   ({plan.mode.value}, digest {plan.digest or 'none'})",
+        f"{plan.primary or 'nobody'} → {plan.candidate}   ({how}, digest {plan.digest or 'none'})",
         f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}",
+        *_about_the_primary(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
+
+
+def _about_the_primary(plan: Plan) -> list[str]:
+    """Return what a forced plan says of the old primary, the loss, and what people must say; a discard, of its loss."""
+    if plan.give_up is not None:
+        return [f"loss: {plan.loss}", f"the given-up data is kept in {plan.give_up.kept}"]
+    if plan.diagnosis is None:
+        return []
+    lines = [plan.diagnosis.reason, *(f"  - {line}" for line in plan.diagnosis.evidence), f"loss: {plan.loss}"]
+    return [*lines, f"needed: {plan.attestation}"] if plan.attestation else lines
 
 
 def _candidates(plan: Plan | None) -> list[RenderableType]:
@@ -167,6 +183,9 @@ def time_lines(facts: Facts) -> list[str]:
 def measured_lines(facts: Facts) -> list[str]:
     """Return outage, loss, application errors, applications and redundancy."""
     known, lines = facts.known, list(facts.verdict.sentences)
+    if (adopted := known.adopted) is not None:
+        lines.append(f"made on {known.plan.candidate if known.plan else 'it'}: {', '.join(adopted.made) or 'nothing'}")
+        lines += [f"MEND SOON: {note}" for note in adopted.notes]
     if (measured := known.measurement) is not None:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
@@ -174,14 +193,31 @@ def measured_lines(facts: Facts) -> list[str]:
         lines.append(f"its errors by SQLSTATE: {errors}")
         if measured.note:
             lines.append(f"note: {measured.note}")
+    if known.loss is not None and known.plan is not None and known.plan.give_up is not None:
+        lines.append(
+            f"counted after the last write: {known.loss.bytes} bytes of WAL and {known.loss.transactions} transactions since"
+            f" the promotion at {known.plan.give_up.fork_lsn}; once given up, kept in {known.plan.give_up.kept}"
+        )
+    if (proof := known.proof) is not None:
+        lines.append(f"proof ({proof.kind}) after {words.duration(proof.seconds)}: {proof.words}")
+    if (evicted := known.evicted) is not None:
+        ended, left = ("unknown" if number is None else str(number) for number in (evicted.ended, evicted.remaining))
+        lines.append(f"sessions on the old primary: ended {ended}, left {left}; {evicted.words}")
     lines += [
         f"{app.deployment}: {app.ready} of {app.wanted} ready after {words.duration(app.seconds)}"
-        f"{', restarted' if app.restarted else ''}{f'; {app.note}' if app.note else ''}"
+        f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
         for app in known.reconnected
     ]
     if (back := known.redundancy) is not None:
-        lines.append(f"redundancy: {back.member} follows again ({back.sync_state}) after {words.duration(back.seconds)}")
+        follows = "follows" if known.adopted else "follows again"
+        again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"
+        lines.append(f"redundancy: {back.note or again}")
     return lines
+
+
+def _wrote(app: Reconnected) -> str:
+    seconds = app.writes_again_seconds
+    return "" if seconds is None else f", wrote again {words.duration(seconds)} after the route had moved"
 
 
 def trouble_lines(facts: Facts) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
-from activities.models import Wire
+from activities.models.wire import Wire
 from starters.report.chronicle import Chronicle, Step
 from workflows.phases import Phase, ReportPhase
 

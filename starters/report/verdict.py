@@ -3,13 +3,21 @@
 The outage is what the measuring client saw. If it saw none, writes were stopped at most from the start of the fence to
 the verified write on the new primary. A loss that could not be counted is zero only if the old primary's stop was clean
 and the candidate was promoted with everything up to its last record; otherwise it is unknown, and unknown is not met.
+
+A forced failover begins when the damage is done: the client of the run saw no write before it. Its outage is at least the
+time from the run's start to the verified write, and its loss is what the plan argued from synchronous replication.
+
+A discard gives up what people agreed to give up: its loss is counted, and no objective judges it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from activities.models import Measurement, Outcome, Wire
+from activities.models.measure import Measurement
+from activities.models.plan import Loss
+from activities.models.report import Outcome
+from activities.models.wire import Wire
 from gate.api import Fenced, Promoted
 from gate.lsn import parse_lsn
 from starters.report.chronicle import Chronicle
@@ -25,6 +33,8 @@ class Verdict(Wire):
     outage_seconds: float | None
     outage_is_bound: bool
     """The figure is an upper bound from the steps' times, not a measurement."""
+    outage_is_least: bool = False
+    """Forced: it counts from the run's start, and writes may have stood still before."""
     lost: int | None
     """Acknowledged writes that the new primary does not have."""
     loss_is_argued: bool
@@ -36,11 +46,15 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     """Return the verdict on a run."""
     rto, rpo = _objective(chronicle)
     outage, bound = _outage(chronicle, measurement)
+    least = outage is None and _is_forced(chronicle)
+    outage = _since_start(chronicle) if least else outage
     lost, argued = _loss(chronicle, measurement)
     moved = chronicle.report is not None and chronicle.report.outcome in {Outcome.COMPLETED, Outcome.STRANDED}
-    moved = moved and bool(chronicle.steps_named("postgres.promote"))
+    moved = moved and bool(chronicle.steps_named("postgres.promote") or chronicle.steps_named("postgres.revert"))
     in_time = outage is not None and rto is not None and outage <= rto
+    given_up = chronicle.report.loss if chronicle.report else None
     in_loss = lost == 0 or (lost is not None and rpo is not None and _lost_seconds(lost, measurement) <= rpo)
+    in_loss = in_loss or given_up is not None
     stranded = chronicle.report is not None and chronicle.report.outcome is Outcome.STRANDED
     return Verdict(
         met=(in_time and in_loss and not stranded) if moved else None,
@@ -48,11 +62,12 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         rpo_seconds=rpo,
         outage_seconds=outage,
         outage_is_bound=bound,
+        outage_is_least=least,
         lost=lost,
         loss_is_argued=argued,
         sentences=(
-            _about_outage(outage, rto, bound=bound, in_time=in_time),
-            _about_loss(lost, rpo, argued=argued, in_loss=in_loss),
+            _about_outage(outage, rto, how=_how(bound=bound, least=least), in_time=in_time),
+            _about_given_up(given_up) if given_up else _about_loss(lost, rpo, argued=argued, in_loss=in_loss),
         )
         if moved
         else (),
@@ -71,11 +86,23 @@ def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[floa
     """Return (seconds, is an upper bound)."""
     if measurement is not None and measurement.outage_seconds is not None and _covers(chronicle, measurement):
         return measurement.outage_seconds, False
+    if _is_forced(chronicle):
+        return None, False
     fences, proofs = chronicle.steps_named("postgres.fence"), chronicle.steps_named("postgres.verify")
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     if not fences or ended is None:
         return None, False
     return (ended - fences[0].scheduled).total_seconds(), True
+
+
+def _is_forced(chronicle: Chronicle) -> bool:
+    return chronicle.asked.get("mode") == "forced"
+
+
+def _since_start(chronicle: Chronicle) -> float | None:
+    proofs = chronicle.steps_named("postgres.verify")
+    ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
+    return (ended - chronicle.started_at).total_seconds() if ended and chronicle.started_at else None
 
 
 def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
@@ -89,6 +116,9 @@ def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
 
 def _loss(chronicle: Chronicle, measurement: Measurement | None) -> tuple[int | None, bool]:
     """Return (lost writes, argued instead of counted)."""
+    if _is_forced(chronicle) and not (measurement and measurement.lost):
+        lossless = chronicle.plan is not None and chronicle.plan.lossless
+        return (0, True) if lossless else (None, False)
     if measurement is not None and measurement.lost is not None:
         return measurement.lost, False
     fenced, promoted = chronicle.result_of("postgres.fence", Fenced), chronicle.result_of("postgres.promote", Promoted)
@@ -103,24 +133,32 @@ def _lost_seconds(lost: int, measurement: Measurement | None) -> float:
     return float("inf") if gap is None else lost * gap
 
 
-def _about_outage(outage: float | None, rto: float | None, *, bound: bool, in_time: bool) -> str:
+def _how(*, bound: bool, least: bool) -> str:
+    if least:
+        return "at least, from the run's start to the verified write (nobody has measured since when writes stood still)"
+    if bound:
+        return "at most, by the steps' own times (the measuring writer saw none around the promotion)"
+    return "as a client saw it"
+
+
+def _about_outage(outage: float | None, rto: float | None, *, how: str, in_time: bool) -> str:
     if outage is None:
         return "outage: not measured, so the objective counts as missed"
     if rto is None:
         return f"outage: {outage:.3f} s; the objective is unknown"
-    how = (
-        "at most, by the steps' own times (the measuring writer saw none around the promotion)"
-        if bound
-        else "as a client saw it"
-    )
     return f"outage: {outage:.3f} s {how}; objective {rto:g} s: {'met' if in_time else 'missed'}"
+
+
+def _about_given_up(loss: Loss) -> str:
+    """Say what a discard has cost: it was asked for and approved, so no objective applies."""
+    return f"loss: at most {loss.transactions} transactions ({loss.bytes} bytes of WAL), given up as approved"
 
 
 def _about_loss(lost: int | None, rpo: float | None, *, argued: bool, in_loss: bool) -> str:
     if lost is None:
-        return "loss: could not be counted, so the objective counts as missed"
+        return "loss: unknown, so the objective counts as missed"
     how = (
-        "not counted, but the new primary had received the old one's last record"
+        "not counted: the new primary provably had everything that was acknowledged"
         if argued
         else "acknowledged writes, all looked up on the new primary"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from activities.errors import Refusal
-from activities.models import Outcome
+from activities.models.report import Outcome
 from starters.answers import Exit
 from starters.report.facts import Facts
 
@@ -21,10 +21,13 @@ _ENDS = {
     Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: writes may be stopped until somebody acts",
     Outcome.STRANDED: "STRANDED past the point of no return: not all was done, and it cannot be undone",
 }
+_GIVEN_UP_ADOPTION = "Given up: nobody leads yet; the directories are as they were, but for the product's own roles"
 
 
 def headline(facts: Facts) -> str:
     """Return how the run stands, in one line."""
+    if facts.outcome in {Outcome.REFUSED, Outcome.CANCELLED} and any(step.name == "postgres.adopt" for step in facts.steps):
+        return _GIVEN_UP_ADOPTION
     if facts.outcome is not None:
         return _ENDS[facts.outcome]
     if facts.open and facts.waits_for_people:
