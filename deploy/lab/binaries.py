@@ -65,6 +65,18 @@ def ensure_binaries(say: Callable[[str], None]) -> Path:
     return goal
 
 
+def built_binaries() -> Path:
+    """Return the folder with every program; builds nothing.
+
+    Raises:
+        LabError: they are not built.
+    """
+    folder = cache() / f"bin-{_key()}"
+    if not folder.is_dir():
+        raise LabError(f"the lab's programs are not in {cache()}; `failover lab up` builds them")
+    return folder
+
+
 def _key() -> str:
     digest = hashlib.sha256()
     for path in sorted(_MODULES.rglob("*")):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy.lab import processes
 from deploy.lab.cluster import ready_nodes, up
-from deploy.lab.names import NODES, Lab, LabError
+from deploy.lab.names import NODES, Lab, LabError, LabUsageError
 from deploy.lab.network import set_link
 from deploy.lab.node import power_off
 from deploy.lab.processes import wait_until
-from deploy.lab.workload import annotation, kubectl
+from deploy.lab.workload import NAMESPACE, annotation, kubectl
 
 FAULTS = {
     "primary": "kill -9 the leading PostgreSQL server; its gate starts it again",
+    "container": "kill -9 every process of the pod NAME; the kubelet starts its container again",
+    "freeze": "stop every process of the pod NAME where it is (SIGSTOP); heal lets them go on",
     "pod": "delete the pod NAME at once, without grace",
     "worker": "kill -9 the worker in pod NAME (default: the first one)",
     "node": "cut the power of the node NAME",
@@ -28,23 +31,21 @@ def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
     """Break ``what``; return a sentence that says what was done.
 
     Raises:
-        LabError: unknown fault, or its name is missing or unknown.
+        LabUsageError: unknown fault, or its name is missing or unknown.
+        LabError: there is nothing to break.
     """
     if what not in FAULTS:
-        raise LabError(f"what: {what!r} is not known; known are {', '.join(FAULTS)}")
+        raise LabUsageError(f"what: {what!r} is not known; known are {', '.join(FAULTS)}")
     if what == "primary":
         return _kill_server(lab, binaries, annotation(lab, binaries, "leader"))
     if what == "worker":
-        pod = name or worker_pods(lab, binaries)[0]
+        workers = worker_pods(lab, binaries)
+        pod = _known("running worker pod", name or next(iter(workers), ""), workers)
         kill_processes(lab, binaries, pod, signal.SIGKILL)
         return f"killed the worker in {pod}"
-    if what == "pod":
-        if not name:
-            raise LabError("name: missing; say which pod, for example postgresql-standby-0")
-        kubectl(lab, binaries, "delete", "pod", name, "--force", "--grace-period=0", "--wait=false")
-        return f"deleted {name}"
-    if name not in NODES:
-        raise LabError(f"name: {name or 'missing'} is no node; nodes are {', '.join(NODES)}")
+    if what in {"container", "freeze", "pod"}:
+        return _break_pod(lab, binaries, what, _known("pod", name, pods(lab, binaries)))
+    _known("node", name, NODES)
     if what == "node":
         power_off(lab, name)
         return f"cut the power of {name}"
@@ -52,30 +53,56 @@ def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
     return f"pulled the cable of {name}"
 
 
-def heal(lab: Lab) -> None:
+def _break_pod(lab: Lab, binaries: Path, what: str, pod: str) -> str:
+    if what == "pod":
+        kubectl(lab, binaries, "delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
+        return f"deleted {pod}"
+    count = kill_processes(lab, binaries, pod, signal.SIGKILL if what == "container" else signal.SIGSTOP)
+    return f"{'killed' if what == 'container' else 'stopped'} {count} processes of {pod}"
+
+
+def _known(kind: str, name: str, known: Sequence[str]) -> str:
+    """Return ``name`` if there is such a thing."""
+    if name not in known:
+        raise LabUsageError(f"target: {name or 'missing'} is no {kind}; there is {', '.join(known) or 'none'}")
+    return name
+
+
+def heal(lab: Lab, say: Callable[[str], None] = print) -> None:
     """Bring everything back: cables, power, and whatever else ``up`` brings."""
     for node in NODES:
         if processes.pid_of(lab, node) is not None:
             set_link(lab, node, up=True)
-    binaries = up(lab)
+    thaw(lab)
+    binaries = up(lab, say)
     wait_until("every node Ready", lambda: ready_nodes(lab, binaries) >= set(NODES), 90)
 
 
 def worker_pods(lab: Lab, binaries: Path) -> list[str]:
     """Return the names of the running worker pods."""
-    path = "jsonpath={.items[*].metadata.name}"
-    select = ("-l", "app=failover-worker", "--field-selector=status.phase=Running")
-    return sorted(kubectl(lab, binaries, "get", "pods", *select, "-o", path).split())
+    return pods(lab, binaries, "-l", "app=failover-worker", "--field-selector=status.phase=Running")
 
 
-def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals) -> int:
+def pods(lab: Lab, binaries: Path, *select: str) -> list[str]:
+    """Return the names of the platform's pods, sorted."""
+    return sorted(kubectl(lab, binaries, "get", "pods", *select, "-o", "jsonpath={.items[*].metadata.name}").split())
+
+
+def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals, *, namespace: str = NAMESPACE) -> int:
     """Send ``number`` to every process of ``pod`` but its pause; return how many there were."""
-    uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+    uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}", namespace=namespace)
     pids = _pids(lab, uid)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
     return len(pids)
+
+
+def thaw(lab: Lab) -> None:
+    """Let every process of the lab's pods that was stopped go on."""
+    for pid in _pids(lab, ""):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _pids(lab: Lab, uid: str) -> list[int]:
@@ -95,6 +122,8 @@ def _pids(lab: Lab, uid: str) -> list[int]:
 
 
 def _kill_server(lab: Lab, binaries: Path, leader: str) -> str:
+    if not leader:
+        raise LabError("nobody leads PostgreSQL now; see: failover lab status")
     pid = lab.disks / leader / "pgdata" / "postmaster.pid"
     if not pid.exists():
         raise LabError(f"{leader} has no running server")

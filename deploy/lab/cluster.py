@@ -85,6 +85,16 @@ def status(lab: Lab) -> dict[str, bool]:
     return {part: pid_of(lab, part) is not None for part in parts}
 
 
+def must_run(lab: Lab) -> None:
+    """Return if anything of the lab runs.
+
+    Raises:
+        LabUsageError: nothing does.
+    """
+    if not any(status(lab).values()):
+        raise names.LabUsageError(f"name: no lab {lab.name} runs here; start it with: failover lab up{lab.option}")
+
+
 def down(lab: Lab, say: Say = print) -> None:
     """Leave nothing behind: no process, mount, namespace, link, cgroup, rule or file of this lab."""
     with timed(say, "processes ended"):

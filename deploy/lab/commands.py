@@ -4,92 +4,134 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from deploy.lab import breaking, cluster, existing
-from deploy.lab.binaries import ensure_binaries
+from deploy.lab.binaries import built_binaries
 from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
-from deploy.lab.names import Lab, LabError
-from deploy.lab.signposts import signposts
+from deploy.lab.names import Lab, LabError, LabUsageError
+from deploy.lab.packages import must_be_root
+from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
-from starters.answers import Output
+from starters.answers import Exit, Output
 from starters.arguments import OutputOption
 
 lab = typer.Typer(help="A whole platform on this machine, to try, to break and to measure.", no_args_is_help=True)
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; several can run side by side.")]
-_FAILED = 1
+
+
+def _end(output: Output, code: Exit, data: dict[str, Any], text: str = "") -> NoReturn:
+    """Print the answer, as one JSON document if that is asked for, and end the command."""
+    if output is Output.JSON:
+        typer.echo(json.dumps({"exit_code": int(code), **data}))
+    elif text:
+        typer.echo(text)
+    raise typer.Exit(int(code))
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn what a person must know into one sentence and exit code 1."""
+def _one_sentence(output: Output = Output.TEXT) -> Iterator[None]:
+    """Turn what a person must know into one sentence: exit code 2 if it was typed wrongly, else 1."""
     try:
         yield
     except LabError as error:
-        typer.echo(f"lab: {error}", err=True)
-        raise typer.Exit(_FAILED) from error
+        code = Exit.USAGE if isinstance(error, LabUsageError) else Exit.FAILED
+        if output is Output.TEXT:
+            typer.echo(f"lab: {error}", err=True)
+        _end(output, code, {"error": str(error)})
+
+
+def _progress(output: Output) -> Callable[[str], None]:
+    """Return how to say what is going on: beside the JSON document, never in it."""
+    return partial(typer.echo, err=output is Output.JSON)
+
+
+def _running(name: str) -> Lab:
+    """Return the lab if it runs and may be touched.
+
+    Raises:
+        LabError: it does not, or not by this user.
+    """
+    one = Lab(name)
+    must_be_root()
+    cluster.must_run(one)
+    return one
 
 
 @lab.command()
 def up(
+    *,
     name: Name = "lab",
     context: Annotated[str | None, typer.Option(help="Use this existing cluster (kubeconfig context) instead.")] = None,
     image: Annotated[str | None, typer.Option(help="With --context: image that holds PostgreSQL and this product.")] = None,
     temporal: Annotated[str | None, typer.Option(help="With --context: HOST:PORT of Temporal for its pods.")] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Start it, or repair what is missing. Harmless when it runs already; works after a crash or a reboot."""
-    with _one_sentence():
+    with _one_sentence(output):
+        say = _progress(output)
         if context is not None:
-            existing.install(context, image, temporal, typer.echo)
-            return
+            existing.install(context, image, temporal, say)
+            _end(output, Exit.DONE, {"context": context})
+        if image is not None or temporal is not None:
+            raise LabUsageError("context: missing; --image and --temporal are for an existing cluster only")
         one = Lab(name)
-        cluster.up(one, typer.echo)
-        typer.echo(signposts(one))
+        cluster.up(one, say)
+        data = {"lab": name, "environment": environment(one), "ui": f"http://127.0.0.1:{one.ports['ui']}"}
+        _end(output, Exit.DONE, data, signposts(one))
 
 
 @lab.command()
 def status(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
     """Say which parts run, and who leads PostgreSQL. Exit code 1 when a part is missing."""
-    with _one_sentence():
+    with _one_sentence(output):
         one = Lab(name)
+        must_be_root()
         parts = cluster.status(one)
-        up_at_all = any(parts.values())
         leader, sync = "", ""
-        if up_at_all:
-            binaries = ensure_binaries(typer.echo)
+        if any(parts.values()):
+            binaries = built_binaries()
             leader, sync = annotation(one, binaries, "leader"), annotation(one, binaries, "sync")
-        if output is Output.JSON:
-            typer.echo(json.dumps({"parts": parts, "leader": leader, "sync": sync}))
-        elif not up_at_all:
-            typer.echo(f"lab {name} does not run; start it with: failover lab up")
-        else:
-            for part, runs in parts.items():
-                typer.echo(f"  {part:<22} {'runs' if runs else 'MISSING (failover lab up brings it back)'}")
-            typer.echo(f"  PostgreSQL: {leader or 'nobody'} leads, commits wait for {sync or 'nobody'}\n{signposts(one)}")
-        raise typer.Exit(0 if all(parts.values()) else _FAILED)
+        code = Exit.DONE if all(parts.values()) else Exit.FAILED
+        data = {"parts": parts, "leader": leader, "sync": sync}
+        _end(output, code, data, _status_view(one, parts, leader, sync))
+
+
+def _status_view(one: Lab, parts: dict[str, bool], leader: str, sync: str) -> str:
+    if not any(parts.values()):
+        return f"lab {one.name} does not run; start it with: failover lab up{one.option}"
+    missing = f"MISSING (failover lab up{one.option} brings it back)"
+    lines = [f"  {part:<22} {'runs' if runs else missing}" for part, runs in parts.items()]
+    lines += [f"  PostgreSQL: {leader or 'nobody'} leads, commits wait for {sync or 'nobody'}", signposts(one)]
+    return "\n".join(lines)
 
 
 @lab.command(name="break")
 def break_command(
     what: Annotated[str, typer.Argument(help="; ".join(f"{key}: {text}" for key, text in breaking.FAULTS.items()))],
     target: Annotated[str, typer.Argument(help="Which one, where there are several.")] = "",
+    *,
     name: Name = "lab",
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Break one thing."""
-    with _one_sentence():
-        typer.echo(breaking.break_it(Lab(name), ensure_binaries(typer.echo), what, target))
+    with _one_sentence(output):
+        done = breaking.break_it(_running(name), built_binaries(), what, target)
+        _end(output, Exit.DONE, {"lab": name, "done": done}, done)
 
 
 @lab.command()
-def heal(name: Name = "lab") -> None:
+def heal(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
     """Undo every break."""
-    with _one_sentence():
-        breaking.heal(Lab(name))
+    with _one_sentence(output):
+        breaking.heal(_running(name), _progress(output))
+        _end(output, Exit.DONE, {"lab": name, "done": "healed"})
 
 
 @lab.command()
@@ -100,21 +142,24 @@ def load(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Write rows and call the sample API until Ctrl-C; then say what was lost, refused, and how long writes stood still."""
-    with _one_sentence(), running_load(Lab(name), ensure_binaries(typer.echo)) as running:
-        if output is Output.TEXT:
-            typer.echo("writing a row every 20 ms, calling the API every 50 ms; Ctrl-C ends it and prints what was seen")
-        try:
-            time.sleep(seconds)
-        except KeyboardInterrupt:
-            typer.echo("")
-        seen = running.stop()
-    if output is Output.JSON:
-        typer.echo(json.dumps(seen))
-        return
-    typer.echo(f"  rows acknowledged     {seen['rows']}, lost {seen['lost']}, failed {sum(seen['row_errors'].values())}")
-    typer.echo(f"  longest without one   {seen['outage_seconds'] * 1000:.0f} ms")
-    typer.echo(f"  API calls             {seen['api_ok']} answered, {len(seen['api_errors'])} errors")
-    typer.echo(f"  two writers at once   {len(seen['two_writers'])} times in {sum(seen['checks'].values())} checks")
+    with _one_sentence(output):
+        with running_load(_running(name), built_binaries()) as running:
+            if output is Output.TEXT:
+                typer.echo("writing a row every 20 ms, calling the API every 50 ms; Ctrl-C ends it and prints what was seen")
+            try:
+                time.sleep(seconds)
+            except KeyboardInterrupt:
+                typer.echo("", err=output is Output.JSON)
+            seen = running.stop()
+        _end(output, Exit.DONE, seen, _seen_view(seen))
+
+
+def _seen_view(seen: dict[str, Any]) -> str:
+    return f"""\
+  rows acknowledged     {seen["rows"]}, lost {seen["lost"]}, failed {sum(seen["row_errors"].values())}
+  longest without one   {seen["outage_seconds"] * 1000:.0f} ms
+  API calls             {seen["api_ok"]} answered, {len(seen["api_errors"])} errors
+  two writers at once   {len(seen["two_writers"])} times in {sum(seen["checks"].values())} checks"""
 
 
 @lab.command()
@@ -125,7 +170,10 @@ def demo(name: Name = "lab") -> None:
 
 
 @lab.command()
-def down(name: Name = "lab") -> None:
+def down(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
     """End everything of it: processes, mounts, namespaces, links, cgroups and files. The built programs stay cached."""
-    with _one_sentence():
-        cluster.down(Lab(name), typer.echo)
+    with _one_sentence(output):
+        one = Lab(name)
+        must_be_root()
+        cluster.down(one, _progress(output))
+        _end(output, Exit.DONE, {"lab": name, "done": "down"})

@@ -1,4 +1,7 @@
-"""The demonstration: a planned failover under load and the move back, each with live progress and its report."""
+"""The demonstration, under load: a planned failover, then the primary is killed and a forced one brings the writes back.
+
+Each with live progress and its report. What the client saw is printed at the end, over both.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.models import Outcome
+from activities.models.report import Outcome
 from deploy.lab import cluster
+from deploy.lab.breaking import break_it
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
 from deploy.lab.signposts import signposts
@@ -28,17 +32,16 @@ _WIDTH = 120
 
 
 def demo(lab: Lab) -> int:
-    """Run it; return 0 when both moves were completed and nothing was lost."""
+    """Run it; return 0 when both were completed and nothing was lost."""
     began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else _WIDTH)
     print("Bringing the lab up", flush=True)
     binaries = cluster.up(lab)
     good = True
     with load(lab, binaries) as running:
-        print("\nA client writes a row every 20 ms through the Service, and calls the API", flush=True)
+        print("\nClients write a row every 20 ms through the Service, and call the API", flush=True)
         time.sleep(1)
-        for title in ("A planned failover", "And back again"):
-            print(f"\n{title}: asked by {OPERATOR}, approved by {APPROVER}", flush=True)
-            facts = asyncio.run(_move(lab, binaries))
+        for forced in (False, True):
+            facts = asyncio.run(_move(lab, binaries, forced=forced))
             console.print(full(facts))
             good = good and facts.outcome is Outcome.COMPLETED
         time.sleep(1)
@@ -50,17 +53,23 @@ def demo(lab: Lab) -> int:
     return 0 if good and seen["lost"] == 0 and not seen["two_writers"] else 1
 
 
-async def _move(lab: Lab, binaries: Path) -> Facts:
+async def _move(lab: Lab, binaries: Path, *, forced: bool) -> Facts:
     client = await connect(lab)
     while annotation(lab, binaries, "sync") in {"", "none"}:  # noqa: ASYNC110 - a cluster elsewhere
         await asyncio.sleep(0.1)
+    old = annotation(lab, binaries, "leader")
+    if forced:
+        print(f"\nNow {old} dies: {break_it(lab, binaries, 'container', old)}", flush=True)
+    word = f", and both say that {old} is to be stopped at any price" if forced else ""
+    print(f"\nA {'forced' if forced else 'planned'} failover: asked by {OPERATOR}, approved by {APPROVER}{word}", flush=True)
+    asked: dict[str, str | bool] = {"mode": "forced", "attest": True} if forced else {}
     try:
-        handle = await start(client, reason="demonstration")
+        handle = await start(client, reason="demonstration", **asked)
     except WorkflowAlreadyStartedError as error:
         raise LabError("a run is moving this database already; see it with: ./run failover watch orders") from error
     place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
     watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
-    await approve(handle)
+    await approve(handle, attest=forced)
     facts = await ending(handle)
     await watching
     return facts

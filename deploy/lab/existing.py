@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.lab.names import LabError
+from deploy.lab.names import LabError, LabUsageError
 from deploy.lab.processes import run
 from deploy.lab.workload import NAMESPACE, SECRETS
 
@@ -25,15 +25,20 @@ def install(context: str, image: str | None, temporal: str | None, say: Callable
     """Apply the base to the cluster behind ``context``. Safe to repeat; existing Secrets are kept.
 
     Raises:
-        LabError: an option or kubectl is missing, or the cluster refused.
+        LabUsageError: an option is missing, or kubectl does not know the context.
+        LabError: kubectl is missing, or the cluster refused.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         raise LabError("kubectl is missing; install it to use --context")
     if image is None:
-        raise LabError("image: missing; build deploy/images/Dockerfile, push it where the cluster can pull it, give --image")
+        raise LabUsageError(
+            "image: missing; build deploy/images/Dockerfile, push it where the cluster can pull it, give --image"
+        )
     if temporal is None:
-        raise LabError("temporal: missing; give --temporal HOST:PORT as pods of that cluster reach it")
+        raise LabUsageError("temporal: missing; give --temporal HOST:PORT as pods of that cluster reach it")
+    if not run([kubectl, "config", "get-contexts", context, "-o", "name"], check=False).strip():
+        raise LabUsageError(f"context: {context!r} is not in your kubeconfig; see kubectl config get-contexts")
     base = [kubectl, f"--context={context}"]
     rendered = run([kubectl, "kustomize", str(_BASE)])
     objects = [_adapted(one, image, temporal) for one in yaml.safe_load_all(rendered) if one]

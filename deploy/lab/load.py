@@ -1,10 +1,11 @@
 """Load on a lab, as customers make it, and the checker that asks whether two servers take writes at one moment.
 
 Runs inside the hub, where service and pod addresses are reachable, until it gets SIGTERM or SIGINT; then it prints one
-JSON document. Three clients side by side:
+JSON document. After its settings it reads lines ``MEMBER ADDRESS`` for pods that were made anew. Three clients side by side:
 
-- *rows*: a new connection through the write Service for every row; its longest gap is the outage, acknowledged rows that
-  are missing at the end are the loss;
+- *rows*: a new client every 20 ms, with a connection through the write Service for its one row; the longest gap is the
+  outage, acknowledged rows that are missing at the end are the loss. Nobody waits for the one before: a client that began
+  while the address led nowhere goes on for a second, and the next one's way may be open long before;
 - *api*: ``POST /api/v1/workflows`` through the sample API's Service; every answer but 201 is an error with its time;
 - *checker*: a COMMIT at ``synchronous_commit = local`` on each server by its own address. A server that answers it takes
   writes. Two that take turns faster than a switch could move are two writers.
@@ -19,7 +20,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,7 @@ import psycopg
 from pydantic import BaseModel
 
 _ROW_EVERY, _CALL_EVERY, _ASK_EVERY = 0.02, 0.05, 0.005
+_GAPS = 5
 _TURN_SECONDS = 0.1
 """A switch stops one server before it promotes the other, which has not taken less than 0.15 s here."""
 
@@ -35,11 +37,12 @@ class LoadSettings(BaseModel):
     """Where the clients go."""
 
     write_address: str
-    api_address: str
+    api_address: str = ""
+    """Empty: nobody calls the API."""
     members: dict[str, str]
     """Member → pod address."""
     password: str
-    token: str
+    token: str = ""
     run: str
 
 
@@ -56,11 +59,11 @@ class Seen:
     asked: dict[str, int] = field(default_factory=dict)
 
 
-def longest_gap(acknowledged: list[tuple[int, float]]) -> tuple[float, float, float]:
-    """Return (seconds, from, to) of the longest time without an acknowledged row."""
+def longest_gaps(acknowledged: list[tuple[int, float]]) -> list[tuple[float, float, float]]:
+    """Return (seconds, from, to) of the longest times without an acknowledged row, the longest first."""
     times = [at for _, at in acknowledged]
     pairs = [(after - before, before, after) for before, after in pairwise(times)]
-    return max(pairs, default=(0.0, 0.0, 0.0))
+    return sorted(pairs, reverse=True)[:_GAPS]
 
 
 def two_writers(commits: list[tuple[float, float, str]]) -> list[str]:
@@ -81,18 +84,20 @@ def two_writers(commits: list[tuple[float, float, str]]) -> list[str]:
 
 
 async def _rows(settings: LoadSettings, seen: Seen) -> None:
-    number = 0
-    while True:
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(1), await _connect(settings, settings.write_address) as connection:
-                await connection.execute("insert into lab_rows values (%s, %s)", (settings.run, number))
-            seen.acknowledged.append((number, time.time()))
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            name = type(error).__name__
-            seen.row_errors[name] = seen.row_errors.get(name, 0) + 1
-        number += 1
-        await asyncio.sleep(max(_ROW_EVERY - (time.monotonic() - began), 0.001))
+    async with asyncio.TaskGroup() as clients:
+        for number in count():
+            clients.create_task(_row(settings, seen, number))
+            await asyncio.sleep(_ROW_EVERY)
+
+
+async def _row(settings: LoadSettings, seen: Seen, number: int) -> None:
+    try:
+        async with asyncio.timeout(1), await _connect(settings, settings.write_address) as connection:
+            await connection.execute("insert into lab_rows values (%s, %s)", (settings.run, number))
+        seen.acknowledged.append((number, time.time()))
+    except (psycopg.Error, OSError, TimeoutError) as error:
+        name = type(error).__name__
+        seen.row_errors[name] = seen.row_errors.get(name, 0) + 1
 
 
 async def _calls(settings: LoadSettings, seen: Seen) -> None:
@@ -113,9 +118,21 @@ async def _calls(settings: LoadSettings, seen: Seen) -> None:
             await asyncio.sleep(_CALL_EVERY)
 
 
-async def _check(settings: LoadSettings, seen: Seen, member: str, address: str) -> None:
-    connection = None
+async def _follow_pods(settings: LoadSettings) -> None:
+    """Learn the new addresses of pods that are made anew."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        member, _, address = line.decode().strip().partition(" ")
+        if member in settings.members and address:
+            settings.members[member] = address
+
+
+async def _check(settings: LoadSettings, seen: Seen, member: str) -> None:
+    connection, address = None, ""
     while True:
+        if address != settings.members[member]:
+            connection, address = None, settings.members[member]
         asked = time.time()
         seen.asked[member] = seen.asked.get(member, 0) + 1
         try:
@@ -166,15 +183,18 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     await _prepare(settings)
-    clients = [_rows(settings, seen), _calls(settings, seen)]
-    clients += [_check(settings, seen, member, address) for member, address in settings.members.items()]
+    clients = [_rows(settings, seen), _follow_pods(settings)]
+    if settings.api_address:
+        clients.append(_calls(settings, seen))
+    clients += [_check(settings, seen, member) for member in settings.members]
     tasks = [asyncio.create_task(client) for client in clients]
     print("ready", flush=True)
     await ending.wait()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    seconds, before, after = longest_gap(seen.acknowledged)
+    gaps = longest_gaps(seen.acknowledged)
+    seconds, before, after = gaps[0] if gaps else (0.0, 0.0, 0.0)
     return {
         "rows": len(seen.acknowledged),
         "row_errors": seen.row_errors,
@@ -182,6 +202,7 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
         "outage_seconds": round(seconds, 4),
         "outage_from": before,
         "outage_to": after,
+        "gaps": gaps,
         "api_ok": seen.api_ok,
         "api_errors": seen.api_errors,
         "checks": seen.asked,

@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
+from deploy.lab.controlplane import kubectl_command
 from deploy.lab.load import LoadSettings
 from deploy.lab.names import Lab, LabError
 from deploy.lab.network import in_hub
-from deploy.lab.workload import MEMBERS, kubectl, secret_of
+from deploy.lab.workload import MEMBERS, NAMESPACE, kubectl, secret_of
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -38,13 +40,13 @@ class Load:
 
 
 @contextmanager
-def load(lab: Lab, binaries: Path) -> Iterator[Load]:
-    """Make load inside the block.
+def load(lab: Lab, binaries: Path, settings: LoadSettings | None = None) -> Iterator[Load]:
+    """Make load inside the block: on the platform, or wherever ``settings`` say.
 
     Raises:
         LabError: the lab does not take it.
     """
-    settings = _settings(lab, binaries)
+    settings = settings or platform_settings(lab, binaries)
     process = subprocess.Popen(
         in_hub(lab, "setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "deploy.lab.load"),
         stdin=subprocess.PIPE,
@@ -60,13 +62,39 @@ def load(lab: Lab, binaries: Path) -> Iterator[Load]:
     if process.stdout.readline().strip() != "ready":
         raise LabError("the load did not start: PostgreSQL does not take writes through its Service")
     running = Load(process)
+    with _pods_told_to(process.stdin, lab, binaries):
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@contextmanager
+def _pods_told_to(pipe: IO[str], lab: Lab, binaries: Path) -> Iterator[None]:
+    """Tell the load the address of each pod that is made anew: the checker must not look at empty places."""
+    line = r'jsonpath={.metadata.name} {.status.podIP}{"\n"}'
+    arguments = ("-n", NAMESPACE, "get", "pods", "-l", "app=postgresql", "--watch", "-o", line)
+    watch = subprocess.Popen(kubectl_command(lab, binaries, *arguments), stdout=subprocess.PIPE, text=True)
+
+    def copy() -> None:
+        with suppress(OSError, ValueError):
+            for told in watch.stdout or ():
+                pipe.write(told)
+                pipe.flush()
+
+    thread = Thread(target=copy, daemon=True)
+    thread.start()
     try:
-        yield running
+        yield
     finally:
-        running.stop()
+        watch.terminate()
+        watch.wait()
+        thread.join()
 
 
-def _settings(lab: Lab, binaries: Path) -> LoadSettings:
+def platform_settings(lab: Lab, binaries: Path) -> LoadSettings:
+    """Return where the platform's clients go."""
+
     def address(kind: str, name: str, path: str) -> str:
         return kubectl(lab, binaries, "get", kind, name, "-o", f"jsonpath={{{path}}}")
 

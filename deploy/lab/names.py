@@ -25,6 +25,10 @@ class LabError(Exception):
     """Something a person must know; one sentence with the remedy."""
 
 
+class LabUsageError(LabError):
+    """What was asked for does not exist, or was typed wrongly; nothing was done."""
+
+
 @dataclass(frozen=True)
 class Lab:
     """One lab by name. Makes no promise that it runs."""
@@ -34,7 +38,12 @@ class Lab:
     def __post_init__(self) -> None:
         """Refuse names that cannot be part of a namespace's or a link's name."""
         if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", self.name):
-            raise LabError(f"name: {self.name!r} must be 1 to 10 lower-case letters or digits, a letter first")
+            raise LabUsageError(f"name: {self.name!r} must be 1 to 10 lower-case letters or digits, a letter first")
+
+    @property
+    def option(self) -> str:
+        """What to add to a ``failover lab`` command to mean this lab."""
+        return "" if self.name == "lab" else f" --name {self.name}"
 
     @property
     def home(self) -> Path:
@@ -65,6 +74,11 @@ class Lab:
     def disks(self) -> Path:
         """Volumes: one directory per disk."""
         return self.home / "disks"
+
+    @property
+    def extra(self) -> Path:
+        """Programs that a benchmark brings for pods of its own; empty otherwise."""
+        return self.home / "extra"
 
     @property
     def kubeconfig(self) -> Path:

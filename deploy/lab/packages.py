@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -21,7 +22,9 @@ _PROGRAMS = {
     "setpriv": "util-linux",
 }
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
+_LOCK = Path("/run/lock/failover-packages")
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_NET_ADMIN": 12}
 _ELSEWHERE = "use an existing cluster instead: failover lab up --context NAME"
 
 
@@ -48,19 +51,35 @@ def ensure_packages(say: Callable[[str], None]) -> None:
     Raises:
         LabError: not Linux, not root, not a Debian, or the installation failed.
     """
+    must_be_root()
+    if not Path("/proc/self/ns/net").exists():
+        raise LabError(f"this kernel has no network namespaces; {_ELSEWHERE}")
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # apt-get fails beside another one
+        missing = missing_packages()
+        if not missing:
+            return
+        if shutil.which("apt-get") is None:
+            raise LabError(f"this distribution has no apt-get; install {', '.join(missing)} by hand, or {_ELSEWHERE}")
+        say(f"  installing {', '.join(missing)}")
+        _install(missing)
+
+
+def must_be_root() -> None:
+    """Return if this process may do what the lab needs.
+
+    Raises:
+        LabError: not Linux, not root, or a root that may not make namespaces.
+    """
     if os.uname().sysname != "Linux":
         raise LabError(f"the lab needs Linux, this is {os.uname().sysname}; {_ELSEWHERE}")
     if os.geteuid() != 0:
         raise LabError(f"the lab needs root for network namespaces and containers; run it with sudo, or {_ELSEWHERE}")
-    if not Path("/proc/self/ns/net").exists():
-        raise LabError(f"this kernel has no network namespaces; {_ELSEWHERE}")
-    missing = missing_packages()
-    if not missing:
-        return
-    if shutil.which("apt-get") is None:
-        raise LabError(f"this distribution has no apt-get; install {', '.join(missing)} by hand, or {_ELSEWHERE}")
-    say(f"  installing {', '.join(missing)}")
-    _install(missing)
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    held = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), ~0)
+    lacking = [name for name, bit in _CAPABILITIES.items() if not held >> bit & 1]
+    if lacking:
+        raise LabError(f"root lacks {' and '.join(lacking)} here (a container?); give it them, or {_ELSEWHERE}")
 
 
 def _install(packages: list[str]) -> None:

@@ -26,6 +26,7 @@ def shown(lab: Lab) -> dict[str, str]:
         f"{_INSIDE}/python": sys.base_prefix,
         f"{_INSIDE}/site": sysconfig.get_path("purelib"),
         f"{_INSIDE}/disks": str(lab.disks),
+        f"{_INSIDE}/extra": str(lab.extra),
     }
 
 

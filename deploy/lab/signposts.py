@@ -18,10 +18,9 @@ def write_environment(lab: Lab) -> None:
 
 def signposts(lab: Lab) -> str:
     """Return the lines to print."""
-    extra = "" if lab.name == "lab" else f" --name {lab.name}"
     return f"""
   Temporal UI       http://127.0.0.1:{lab.ports["ui"]}
   look around       ./run failover doctor · ./run failover history · . {lab.home}/environment && kubectl get pods -A
   move the database ./run failover start postgres-failover orders --by mona   (then: approve orders --by dana)
-  break something   ./run failover lab break primary{extra} · heal{extra}
-  take it down      ./run failover lab down{extra}"""
+  break something   ./run failover lab break primary{lab.option} · heal{lab.option}
+  take it down      ./run failover lab down{lab.option}"""

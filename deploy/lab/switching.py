@@ -8,13 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from activities.models.plan import Plan
+from activities.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id
+from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
@@ -28,16 +31,31 @@ async def connect(lab: Lab) -> Client:
     return await Client.connect(f"127.0.0.1:{lab.ports['temporal']}", data_converter=pydantic_data_converter)
 
 
-async def start(client: Client, **request: str) -> Handle:
+async def start(client: Client, **request: str | bool) -> Handle:
     """Start a real planned failover unless ``request`` says otherwise; nothing is approved yet."""
-    asked = {"cluster": CLUSTER, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab", **request}
+    usual = {"cluster": CLUSTER, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab"}
     return await client.start_workflow(
-        "postgres-failover", asked, id=lock_id(CLUSTER), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+        "postgres-failover", {**usual, **request}, id=lock_id(CLUSTER), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
     )
 
 
-async def approve(handle: Handle, *, within: float = 30) -> Status:
-    """Approve the plan once it waits; return the status after it.
+async def approve(handle: Handle, *, within: float = 30, attest: bool = False) -> Status:
+    """Approve the plan once it waits, and ``attest`` that the old primary is stopped; return the status after it.
+
+    Raises:
+        LabError: the run ended before; carries its own words.
+    """
+    return await agree(handle, await plan_of(handle, within=within), attest=attest)
+
+
+async def agree(handle: Handle, plan: Plan, *, attest: bool = False) -> Status:
+    """Approve ``plan``; return the status after it."""
+    decision = Decision(by=APPROVER, plan=plan.digest, approve=True, attest=attest)
+    return await handle.execute_update(PostgresFailover.decide, decision)
+
+
+async def plan_of(handle: Handle, *, within: float = 30) -> Plan:
+    """Return the plan once it waits for approval.
 
     Raises:
         LabError: the run ended before; carries its own words.
@@ -48,10 +66,8 @@ async def approve(handle: Handle, *, within: float = 30) -> Status:
             if status is not None and status.outcome is not None:
                 raise LabError(f"the run ended before it could be approved: {status.explanation}")
             if status is not None and status.plan is not None and status.approval is not None:
-                break
+                return status.plan
             await asyncio.sleep(0.05)
-    decision = Decision(by=APPROVER, plan=status.plan.digest, approve=True)
-    return await handle.execute_update(PostgresFailover.decide, decision)
 
 
 async def status_of(handle: Handle) -> Status | None:
@@ -68,11 +84,23 @@ async def facts(handle: Handle) -> Facts:
     return facts_of(chronicle_of(history.events, handle.id))
 
 
-async def switch(client: Client, **request: str) -> Facts:
+async def switch(client: Client, **request: str | bool) -> Facts:
     """Move writes to the other member and return the report; the run may end in any way."""
     handle = await start(client, **request)
     await approve(handle)
     return await ending(handle)
+
+
+async def is_fit(client: Client) -> bool:
+    """Whether a plan is made and not refused. What a cluster says of itself can be a moment old."""
+    handle: Handle = await client.start_workflow(
+        "postgres-failover",
+        {"cluster": CLUSTER, "mode": "planned"},
+        id=plan_id(CLUSTER),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
+    return (await ending(handle)).outcome is Outcome.PLANNED_ONLY
 
 
 async def ending(handle: Handle, *, within: float = 180) -> Facts:

@@ -23,6 +23,8 @@ TUNING = (
     'history.timerProcessorMaxTimeShift="10ms"',
     "frontend.WorkflowPauseEnabled=true",
     'history.defaultWorkflowTaskTimeout="2s"',
+    'frontend.keepAliveTime="1s"',
+    'frontend.keepAliveTimeout="1s"',
 )
 
 

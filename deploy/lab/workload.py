@@ -35,9 +35,9 @@ _CODE = {
 
 def prepare_disks(lab: Lab) -> None:
     """Make the directories that the nodes mount when they are powered on."""
-    lab.product.mkdir(parents=True, exist_ok=True)
-    lab.disks.mkdir(parents=True, exist_ok=True)
-    user, group = _postgres()
+    for folder in (lab.product, lab.disks, lab.extra):
+        folder.mkdir(parents=True, exist_ok=True)
+    user, group = postgres_user()
     for member in MEMBERS:
         make_disk(lab, member, user, group)
     make_disk(lab, "records", _WORKER_USER, _WORKER_USER)
@@ -47,7 +47,7 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
     """Install everything, or bring it back to what the manifests say. Never touches the write Service's selector."""
     copy_product(lab)
     rendered = run([str(binaries / "kubectl"), "kustomize", str(_OVERLAY)])
-    user, group = _postgres()
+    user, group = postgres_user()
     rendered = rendered.replace("POSTGRES_UID", str(user)).replace("POSTGRES_GID", str(group))
     objects = [one for one in yaml.safe_load_all(rendered) if one]
     for one in objects:
@@ -55,9 +55,9 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
             code = digest_of(*_CODE[one["metadata"]["name"]])
             one["spec"]["template"]["metadata"].setdefault("annotations", {})[_CODE_MARK] = code
     spaces = [one for one in objects if one["kind"] == "Namespace"]
-    _apply(lab, binaries, spaces)
+    apply(lab, binaries, spaces)
     _make_secrets(lab, binaries)
-    _apply(lab, binaries, objects)
+    apply(lab, binaries, objects)
     for one in objects:
         if one["kind"] == "StatefulSet":
             _replace_if_stuck(lab, binaries, one["metadata"]["name"])
@@ -79,9 +79,9 @@ def field(lab: Lab, binaries: Path, what: str, path: str) -> str:
     return kubectl(lab, binaries, "get", what, "-o", f"jsonpath={{{path}}}", check=False)
 
 
-def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True) -> str:
-    """Run kubectl in the platform's namespace and return its output."""
-    return run(kubectl_command(lab, binaries, "-n", NAMESPACE, *arguments), check=check)
+def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True, namespace: str = NAMESPACE) -> str:
+    """Run kubectl in a namespace, the platform's unless told otherwise, and return its output."""
+    return run(kubectl_command(lab, binaries, "-n", namespace, *arguments), check=check)
 
 
 def annotation(lab: Lab, binaries: Path, key: str) -> str:
@@ -113,15 +113,21 @@ def _make_secrets(lab: Lab, binaries: Path) -> None:
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": values}
         for name, values in known.items()
     ]
-    _apply(lab, binaries, objects)
+    apply(lab, binaries, objects)
 
 
-def _apply(lab: Lab, binaries: Path, objects: list[dict[str, object]]) -> None:
+def apply(lab: Lab, binaries: Path, objects: list[dict[str, object]]) -> None:
+    """Bring ``objects`` about, whoever owned their fields before."""
     command = kubectl_command(lab, binaries, "apply", "--server-side", "--force-conflicts", "--field-manager=lab", "-f", "-")
     run(command, feed=yaml.safe_dump_all(objects))
 
 
-def _postgres() -> tuple[int, int]:
+def postgres_user() -> tuple[int, int]:
+    """Return the machine's user and group that PostgreSQL runs as.
+
+    Raises:
+        LabError: there is none.
+    """
     try:
         return pwd.getpwnam("postgres").pw_uid, grp.getgrnam("postgres").gr_gid
     except KeyError as error:

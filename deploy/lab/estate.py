@@ -1,0 +1,39 @@
+"""The lab's estate, changed for a while: by a benchmark that asks nobody for approval, by a test that adds a member."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.lab.breaking import worker_pods
+from deploy.lab.names import Lab
+from deploy.lab.processes import wait_until
+from deploy.lab.workload import kubectl
+
+_READ_WITHIN = 120
+
+
+def read_estate(lab: Lab, binaries: Path) -> dict[str, Any]:
+    """Return the estate as the cluster has it."""
+    found = kubectl(lab, binaries, "get", "configmap", "failover-estate", "-o", r"jsonpath={.data.estate\.yaml}")
+    estate: dict[str, Any] = yaml.safe_load(found)
+    return estate
+
+
+def publish_estate(lab: Lab, binaries: Path, estate: dict[str, Any]) -> None:
+    """Replace the estate, and return once every worker reads it."""
+    text = yaml.safe_dump(estate)
+    patch = yaml.safe_dump({"data": {"estate.yaml": text}})
+    kubectl(lab, binaries, "patch", "configmap", "failover-estate", "--type=merge", "-p", patch)
+    for pod in worker_pods(lab, binaries):
+        _until_read(lab, binaries, pod, text)
+
+
+def _until_read(lab: Lab, binaries: Path, pod: str, text: str) -> None:
+    """Return once the worker in ``pod`` reads the estate so: a pod that changes makes its kubelet look at its volumes."""
+    kubectl(lab, binaries, "annotate", "pod", pod, f"failover.lab/estate-read={secrets.token_hex(4)}", "--overwrite")
+    read = ("exec", pod, "--", "cat", "/etc/failover/estate.yaml")
+    wait_until(f"{pod} has the estate", lambda: kubectl(lab, binaries, *read, check=False) == text, _READ_WITHIN)
