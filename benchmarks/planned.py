@@ -3,7 +3,7 @@
     python benchmarks/planned.py --moves 20
 
 Writes ``benchmarks/results/planned.json`` and ``planned.md``. Outage is the longest gap between two acknowledged rows of
-a client that opens a new connection through the Service for each row, every 20 ms; the usual gap stands beside it.
+clients that begin every 20 ms, each with a new connection through the Service; the usual gap stands beside it.
 """
 
 from __future__ import annotations
