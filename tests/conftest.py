@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from workflows.journal import SEARCH_ATTRIBUTES
+from workflows.payloads import DATA_CONVERTER
+
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; reports choose their own width where there is no terminal
 
 _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=5000",
@@ -27,7 +30,7 @@ async def temporal() -> AsyncIterator[Client]:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
         search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         dev_server_extra_args=[part for value in _DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)],
     )
     async with environment:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
 from activities.clients.ports import ConflictError
@@ -76,8 +77,10 @@ async def bench() -> AsyncIterator[Bench]:
             yield Bench(systems_of(world), resolve_target(load_estate(EXAMPLE), "orders"))
         assert world.violations == []
         return
-    gates = GateClient()
-    systems = Systems(kubernetes=KubernetesClient(), gates=gates, postgres=PostgresClient())
+    kubernetes = KubernetesClient()
+    addresses = Addresses(kubernetes)
+    gates = GateClient(addresses)
+    systems = Systems(kubernetes=kubernetes, gates=gates, postgres=PostgresClient(addresses))
     bench = Bench(systems, PostgresTarget.model_validate_json(REAL))
     await bench.until(bench.is_whole)
     yield bench

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from activities.clients.ports import GateRefusedError
-from gate.api import ProblemKind, Role, ServerState
+from gate.api import ProblemKind, RevertCommand, Role, ServerState
 from gate.record import Intent, Mode
 from tests.contract.conftest import Bench
 
@@ -39,6 +39,24 @@ async def test_a_standby_is_not_fenced_as_a_primary(bench: Bench) -> None:
     with pytest.raises(GateRefusedError) as refused:
         await bench.gates.fence(bench.target, await bench.standby(), (await bench.record()).epoch, RUN)
     assert refused.value.problem.kind is ProblemKind.NOT_PRIMARY
+
+
+async def test_a_running_standby_does_not_lead_again_as_it_was(bench: Bench) -> None:
+    record = await bench.record()
+    command = RevertCommand(
+        epoch=record.epoch, run=RUN, system_identifier=record.system_identifier, timeline=9, history=((8, "0/3000000"),)
+    )
+    with pytest.raises(GateRefusedError) as refused:
+        await bench.gates.revert(bench.target, await bench.standby(), command)
+    assert refused.value.problem.kind is ProblemKind.NOT_UNTOUCHED
+
+
+async def test_the_transactions_since_a_promotion_can_be_counted(bench: Bench) -> None:
+    leader = await bench.leader()
+    status = await bench.gates.status(bench.target, leader)
+    assert status.next_xid is not None
+    assert status.promoted_xid is None or status.promoted_xid <= status.next_xid
+    assert not status.untouched
 
 
 async def test_a_claim_is_given_back_and_a_late_promotion_changes_nothing(bench: Bench) -> None:

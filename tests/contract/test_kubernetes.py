@@ -51,6 +51,7 @@ async def test_a_restart_with_the_same_mark_is_one_restart(bench: Bench) -> None
     await bench.until(is_done)
     await bench.kubernetes.restart_deployment(bench.region, name, "contract@1")
     assert await bench.kubernetes.deployment_progress(bench.region, name) == (2, 2, True)
+    assert await bench.kubernetes.untaken_pods(bench.region, name) == {}
 
 
 async def test_an_application_that_is_not_there_is_named(bench: Bench) -> None:

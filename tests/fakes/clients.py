@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
 from activities.errors import Refusal, refuse
-from activities.models import PodFact, SqlFact, Verified
+from activities.models.aftermath import Verified
+from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
 from activities.systems import Systems
 from estate.model import PostgresTarget, Region
-from gate.api import Fenced, GateStatus, ProblemKind, Promoted, Role, Sealed, ServerState
+from gate.api import Adopted, Fenced, GateStatus, ProblemKind, Promoted, RevertCommand, Role, Sealed
 from gate.record import Record, read_record, record_patch
 from tests.fakes.gatehand import GateHand
 from tests.fakes.member import Member
@@ -36,6 +37,12 @@ class FakeKubernetes:
             self.world.patch(record_patch(record))
             return self.world.record
 
+    async def service_version(self, region: Region, service: str) -> str:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.service_version"):
+            if self.world.service is None:
+                raise MissingError(f"get Service {service}: not found")
+            return str(self.world.service["metadata"]["resourceVersion"])
+
     async def preview_record(self, region: Region, service: str, record: Record) -> str:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.preview_record"):
             return f"-leader: {self.world.record.leader}\n+leader: {record.leader}"
@@ -43,7 +50,7 @@ class FakeKubernetes:
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.pods"):
             living = [name for name in names if self.world.members[name].alive]
-            return {name: PodFact(name=name, phase="Running", ready=True) for name in living}
+            return {name: PodFact(name=name, phase="Running", ready=True, container="running") for name in living}
 
     async def logs(self, region: Region, pod: str, lines: int) -> str:  # noqa: ARG002
         return f"last lines of {pod}"
@@ -53,11 +60,16 @@ class FakeKubernetes:
             pod = self.world.behind_service()
             if self.world.endpoints is not None:
                 return self.world.endpoints
-            return (pod.name,) if pod is not None and pod.alive else ()
+            return (pod.name,) if pod is not None and pod.alive and pod.reachable else ()
 
     async def endpoints_version(self, region: Region) -> str | None:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.endpoints_version"):
             return self.world.record.selector
+
+    async def pods_of(self, region: Region, deployment: str) -> dict[str, str]:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.pods_of"):
+            self._deployment(deployment)
+            return {f"{deployment}-{number}": address for number, address in enumerate(self.world.app_addresses)}
 
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.restart_deployment"):
@@ -70,6 +82,10 @@ class FakeKubernetes:
         async with self.world.faults.around("kubernetes.deployment_progress"):
             stuck = self._deployment(deployment).stuck
             return (1, 2, False) if stuck else (2, 2, True)
+
+    async def untaken_pods(self, region: Region, deployment: str) -> dict[str, str]:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.untaken_pods"):
+            return dict(self._deployment(deployment).untaken)
 
     def _deployment(self, name: str) -> Deployment:
         if name not in self.world.deployments:
@@ -87,8 +103,10 @@ class FakeGates:
         found = self.world.members[member]
         if self.world.secret_missing:
             raise refuse(Refusal.SECRET_MISSING, f"secret {self.world.secret_missing}: the file cannot be read")
-        if not found.alive:
-            raise UnreachableError(f"the gate of {member} is not reachable: connection refused")
+        if found.hidden:
+            raise UnreachableError(f"the gate of {member} is not reachable from here", Silence.NO_CONNECTION)
+        if found.silence is not None:
+            raise UnreachableError(f"the gate of {member} is not reachable: {found.silence.value}", found.silence)
         return GateHand(self.world, found)
 
     async def status(
@@ -104,10 +122,12 @@ class FakeGates:
                 raise hand.no(ProblemKind.NOT_PRIMARY, "does not run as primary")
             return hand.status()
 
-    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Fenced:  # noqa: ARG002
+    async def fence(
+        self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True  # noqa: ARG002
+    ) -> Fenced:  # fmt: skip
         async with self.world.faults.around("gates.fence"):
             self.world.touch(f"fence {member}")
-            return self._hand(member).fence(epoch)
+            return self._hand(member).fence(epoch, clean=clean)
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
         async with self.world.faults.around("gates.unfence"):
@@ -128,10 +148,16 @@ class FakeGates:
         *,
         system_identifier: str,
         at_least_lsn: str | None,
+        wanted_lsn: str | None = None,  # noqa: ARG002
     ) -> Promoted:
         async with self.world.faults.around("gates.promote"):
             self.world.touch(f"promote {member}")
             return self._hand(member).promote(epoch, system_identifier, at_least_lsn)
+
+    async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:  # noqa: ARG002
+        async with self.world.faults.around("gates.revert"):
+            self.world.touch(f"revert {member}")
+            return self._hand(member).revert(command)
 
     async def rejoin(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
         async with self.world.faults.around("gates.rejoin"):
@@ -139,7 +165,15 @@ class FakeGates:
             hand = self._hand(member)
             hand.accept(epoch)
             self.world.members[member].streams = True
+            self.world.members[member].remember(rejoin_behind=self.world.record.leader)
             return hand.status()
+
+    async def adopt(
+        self, target: PostgresTarget, member: str, epoch: int, run: str, *, system_identifier: str  # noqa: ARG002
+    ) -> Adopted:  # fmt: skip
+        async with self.world.faults.around("gates.adopt"):
+            self.world.touch(f"adopt {member}")
+            return self._hand(member).adopt(epoch, system_identifier)
 
 
 class FakePostgres:
@@ -148,10 +182,17 @@ class FakePostgres:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def facts(self, target: PostgresTarget, member: str) -> SqlFact:  # noqa: ARG002
+    async def facts(
+        self, target: PostgresTarget, member: str, *, within: timedelta = timedelta(seconds=3)  # noqa: ARG002
+    ) -> SqlFact:  # fmt: skip
         async with self.world.faults.around("postgres.facts"):
             found = self._running(self.world.members[member])
             return SqlFact(in_recovery=found.role is Role.STANDBY, timeline=found.timeline, system_identifier=found.system)
+
+    async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:  # noqa: ARG002
+        async with self.world.faults.around("postgres.sessions"):
+            self._running(self.world.members[member])
+            return tuple(SessionFact(address=one, user="app", wrote_seconds_ago=0.0) for one in self.world.app_addresses)
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:  # noqa: ARG002
         async with self.world.faults.around("postgres.verify_write"):
@@ -178,8 +219,11 @@ class FakePostgres:
         """Keep the rows: the test counts them afterwards."""
 
     def _running(self, member: Member | None) -> Member:
-        if member is None or not member.alive or member.server is not ServerState.RUNNING:
-            raise UnreachableError(f"{member and member.name}: connection refused")
+        if member is not None and member.hidden:
+            raise UnreachableError(f"{member.name} is not reachable from here", Silence.NO_CONNECTION)
+        if member is None or member.sql_silence is not None:
+            silence = member.sql_silence if member and member.sql_silence else Silence.REFUSED
+            raise UnreachableError(f"{member and member.name}: {silence.value}", silence)
         return member
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from activities.models.survey import Silence
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.decide import Local
 from gate.lsn import format_lsn
@@ -28,6 +29,12 @@ class Member:
     following: str = ""
     standby_signal: bool = True
     timeline: int = 1
+    history: tuple[tuple[int, str], ...] = ()
+    """Earlier timelines and where each was left."""
+    xid: int = 740
+    """Next transaction ID."""
+    kept: list[set[tuple[str, int]]] = field(default_factory=list)
+    """Rows of directories that were moved aside."""
     position: int = 0x3000000
     """End of WAL (primary) or WAL received (standby)."""
     state: State = field(default_factory=State)
@@ -35,24 +42,69 @@ class Member:
     rows: set[tuple[str, int]] = field(default_factory=set)
     alive: bool = True
     """The pod: gate and server."""
+    reachable: bool = True
+    """Its network: cut off, it runs on and hears nobody."""
+    hidden: bool = False
+    """It is cut off from workers and API server, but not from the other gates and its clients."""
+    frozen: bool = False
+    """Its container: gate and server stand still."""
+    server_frozen: bool = False
+    """Only the server does; the gate goes on."""
+    held: bool = False
+    """Its gate's watchdog has stopped the server where it is after a freeze, until somebody vouches for it."""
+    vouched_at: float = 0.0
+    """By the event loop's clock."""
+    sync: set[str] = field(default_factory=set)
+    """Members that a commit of its server waits for one of."""
     streams: bool = True
     asynchronous: bool = False
     lag_bytes: int | None = 0
     disk_free: int = 10 * 2**30
     system: str = SYSTEM
     stops_uncleanly: bool = False
+    empty: bool = False
+    """Its directory holds no database."""
+    prepared: bool = False
+    """The product's roles have been made in a directory that ran without a gate."""
 
     @property
     def writes(self) -> bool:
         """Whether a COMMIT would return here."""
-        return self.alive and self.server is ServerState.RUNNING and self.role is Role.PRIMARY
+        return self.runs and self.role is Role.PRIMARY
 
     @property
     def stands_by(self) -> bool:
         """Whether it runs as a standby."""
-        return self.alive and self.server is ServerState.RUNNING and self.role is Role.STANDBY
+        return self.runs and self.role is Role.STANDBY
 
-    def remember(self, **changes: int | None) -> None:
+    @property
+    def runs(self) -> bool:
+        """Whether its server executes anything."""
+        still = self.frozen or self.server_frozen or self.held
+        return self.alive and not still and self.server is ServerState.RUNNING
+
+    @property
+    def silence(self) -> Silence | None:
+        """How its gate fails to answer; ``None`` when it answers."""
+        if not self.reachable:
+            return Silence.NO_CONNECTION
+        if not self.alive:
+            return Silence.REFUSED
+        return Silence.NO_ANSWER if self.frozen else None
+
+    @property
+    def sql_silence(self) -> Silence | None:
+        """How its server fails to answer; ``None`` when it answers."""
+        if self.silence is not None or self.runs:
+            return self.silence
+        return Silence.REFUSED if self.server is ServerState.STOPPED else Silence.NO_ANSWER
+
+    def die(self) -> None:
+        """End the pod; what is on its disk stays."""
+        self.alive = False
+        self.stop()
+
+    def remember(self, **changes: int | str | None) -> None:
         """Change the durable state."""
         self.state = self.state.model_copy(update=changes)
 
@@ -64,6 +116,7 @@ class Member:
     def stop(self) -> None:
         """Stop the server; the gate stays."""
         self.server, self.role = ServerState.STOPPED, None
+        self.server_frozen = self.held = False
 
     def local(self, members: tuple[str, ...]) -> Local:
         """Return what the gate's decision is made from."""
@@ -72,12 +125,23 @@ class Member:
             members=members,
             state=self.state,
             server=self.server,
-            role=self.role,
-            empty=False,
+            role=None if self.server_frozen or self.held else self.role,
+            empty=self.empty,
             standby_signal=self.standby_signal,
             timeline=self.timeline,
             following=self.following,
+            reverts=self.reverts,
         )
+
+    @property
+    def reverts(self) -> bool:
+        """Whether a revert was accepted whose timeline has not been begun."""
+        return self.state.reverting is not None and self.timeline <= self.state.reverting
+
+    def begin_timeline(self, number: int) -> None:
+        """Leave recovery onto timeline ``number``."""
+        self.history = (*self.history, (self.timeline, format_lsn(self.position)))
+        self.timeline = number
 
     def status(self, world: World) -> GateStatus:
         """Return what the gate answers."""
@@ -88,15 +152,29 @@ class Member:
             epoch=self.state.epoch,
             fenced_at_epoch=self.state.fenced_at,
             promoted_at_epoch=self.state.promoted_at,
+            promoted_xid=self.state.promoted_xid,
+            next_xid=self.xid,
+            untouched=self.server is ServerState.STOPPED and not self.standby_signal,
+            history=self.history if self.writes else (),
+            fork_lsn=self.history[-1][1] if self.writes and self.history else None,
+            data_bytes=2**20,
             server=self.server,
-            role=self.role,
+            role=self.role if self.runs else None,
+            frozen=self.server_frozen or self.held,
+            silent_seconds=9.0 if self.server_frozen else None,
             doing="is fenced" if fenced else f"runs as {self.role}" if self.role else "is stopped",
             ready=self.writes or standby,
             system_identifier=self.system,
             timeline=self.timeline,
+            empty=self.empty,
+            standby_directory=None if self.empty else self.standby_signal,
+            control_state="in production" if self.stops_uncleanly else "shut down",
+            checkpoint_lsn=format_lsn(self.position),
             receive_lsn=format_lsn(self.position) if standby else None,
             current_lsn=format_lsn(self.position) if self.writes else None,
-            upstream=self.following if standby and self.streams else None,
+            replay_lsn=format_lsn(self.position) if standby else None,
+            lag_seconds=0.0 if standby and self.lag_bytes == 0 else None,
+            upstream=self.following if standby and world.streams_to(self) else None,
             lag_bytes=self.lag_bytes if standby else None,
             followers=self.followers(world) if self.writes else (),
             disk_free_bytes=self.disk_free,

@@ -12,16 +12,21 @@ import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from activities.clients.ports import ConflictError
 from activities.errors import Refusal, refuse
 from gate.api import Role, ServerState
 from gate.decide import Action, Decision, Outside, decide, fence_stands
+from gate.outlook import vouches
+from gate.pause import is_paused
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
+from gate.state import State
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
 
+_RELAX_SECONDS = 0.3
 A, B, C = "postgresql-primary-0", "postgresql-standby-0", "postgresql-standby-1"
 
 
@@ -33,6 +38,8 @@ class Deployment:
     restarts: int = 0
     stuck: bool = False
     """Its pods never become ready."""
+    untaken: tuple[tuple[str, str], ...] = ()
+    """Pods and the nodes that do not take them up."""
 
 
 class World:
@@ -41,8 +48,10 @@ class World:
     def __init__(self, members: tuple[str, ...] = (A, B)) -> None:
         self.faults = Faults()
         self.members = {name: Member(name, following=A) for name in members}
-        self.members[A] = Member(A, role=Role.PRIMARY, standby_signal=False)
+        self.members[A] = Member(A, role=Role.PRIMARY, standby_signal=False, sync=set(members[1:]))
         self.deployments = {"api-deployment": Deployment(), "worker-deployment": Deployment()}
+        self.app_addresses: tuple[str, ...] = ("10.0.0.7",)
+        """Where the applications' sessions come from."""
         self.service: dict[str, Any] | None = {
             "metadata": {"name": "postgresql-primary", "namespace": "aiagent-prod", "resourceVersion": "1"}, "spec": {}
         }  # fmt: skip
@@ -60,8 +69,18 @@ class World:
         """What somebody else does between a worker's read and its patch, once each."""
         self.endpoints: tuple[str, ...] | None = None
         """Pods behind the Service that the selector's change has not reached yet; ``None``: it has."""
+        self.api_answers = True
+        """To the gates; workers are told by faults (``take_api_server_away`` does both)."""
+        self.isolation_seconds = 1.0
+        self.relaxes = False
+        """Whether a leader whose standbys are gone goes on without them."""
+        self._alone_since: float | None = None
         self.violations: list[str] = []
         self.acknowledged: set[tuple[str, int]] = set()
+        self.given_up: set[tuple[str, int]] = set()
+        """Acknowledged rows that a discard has left behind."""
+        self._begun = {1}
+        """Timelines that were ever begun."""
 
     @property
     def has_record(self) -> bool:
@@ -118,6 +137,14 @@ class World:
         self.service["spec"].update(patch.get("spec", {}))
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
 
+    def forget_gates(self) -> None:
+        """Be a pair that has run without gates: data, stopped servers, and no record."""
+        assert self.service is not None
+        self.service["metadata"]["annotations"], self.service["spec"] = {}, {}
+        for member in self.members.values():
+            member.stop()
+            member.sync, member.state = set(), State()
+
     def relabel(self, key: str, value: str) -> None:
         """Edit the Service in a way that does not concern the record."""
         self.patch({"metadata": {"annotations": {key: value}}})
@@ -131,16 +158,26 @@ class World:
         return [
             one for one in self.members.values()
             if one.stands_by and one.streams and one.following == leader.name and one.timeline == leader.timeline
+            and one.reachable and leader.reachable and leader.writes
         ]  # fmt: skip
+
+    def streams_to(self, standby: Member) -> bool:
+        """Whether the member that ``standby`` follows sends WAL to it."""
+        leader = self.members.get(standby.following)
+        return leader is not None and standby in self.standbys_of(leader)
 
     def insert(self, row: tuple[str, int]) -> bool:
         """Write through the Service; return whether it was acknowledged."""
         leader = self.behind_service()
-        if leader is None or not leader.writes:
+        if leader is None or not leader.writes or not leader.reachable:
             return False
-        for one in [leader, *self.standbys_of(leader)]:
+        following = self.standbys_of(leader)
+        if leader.sync and not {one.name for one in following} & leader.sync:
+            return False  # the commit waits
+        for one in [leader, *following]:
             one.rows.add(row)
             one.position += RECORD_BYTES
+            one.xid += 1
         self.acknowledged.add(row)
         return True
 
@@ -167,12 +204,34 @@ class World:
     def tick(self) -> None:
         """One look of every living gate."""
         for member in self.members.values():
-            if member.alive and self.has_record:
-                self._forget(member, self.record)
-                self._act(member, decide(member.local(tuple(self.members)), self._outside(member)))
+            if member.alive and not member.frozen and self.has_record:
+                self._look(member)
                 self.observe(f"{member.name} decided")
         if self.has_record:
-            self._tighten()
+            self._tend()
+
+    def _look(self, member: Member) -> None:
+        """One look of one gate, and of its watchdog."""
+        outside, now = self._outside(member), asyncio.get_running_loop().time()
+        if outside.api_answers:
+            self._forget(member, self.record)
+        if vouches(outside, member.name, member.state.epoch):
+            member.vouched_at, member.held = now, False
+        if now - member.vouched_at > self.isolation_seconds and member.role is not Role.STANDBY:
+            member.stop()
+        self._act(member, decide(member.local(tuple(self.members)), outside))
+
+    def thaw(self, member: Member) -> None:
+        """Let a frozen container go on; its watchdog holds the server first."""
+        member.frozen, member.held = False, member.role is Role.PRIMARY
+
+    def take_api_server_away(self) -> None:
+        """Let it answer nobody, workers and gates alike."""
+        self.api_answers, self.faults.silenced = False, "kubernetes."
+
+    def bring_api_server_back(self) -> None:
+        """Let it answer again."""
+        self.api_answers, self.faults.silenced = True, ""
 
     def observe(self, when: str) -> None:
         """Check the invariant."""
@@ -180,8 +239,13 @@ class World:
             self.violations.append(f"{when}: {' and '.join(self.writers)} accept writes")
 
     def _outside(self, member: Member) -> Outside:
-        peers = {one.name: one.status(self) if one.alive else None for one in self.members.values() if one is not member}
-        return Outside(api_answers=True, record=self.record, mirror=True, peers=peers)
+        others = [one for one in self.members.values() if one is not member]
+        hears = {one.name: member.reachable and one.silence is None for one in others}
+        peers = {one.name: one.status(self) if hears[one.name] else None for one in others}
+        answers = member.reachable and not member.hidden and self.api_answers
+        record = self.record if answers else None
+        paused = is_paused(record, datetime.now(UTC))
+        return Outside(api_answers=answers, record=record, mirror=True, peers=peers, paused=paused)
 
     def _forget(self, member: Member, record: Record) -> None:
         """Keep the durable state as ``Gate._step`` does."""
@@ -191,17 +255,24 @@ class World:
             member.remember(fenced_at=None)
         promoted = member.state.promoted_at
         if promoted is not None and record.leader != member.name and record.epoch > promoted:
-            member.remember(promoted_at=None)
+            member.remember(promoted_at=None, promoted_xid=None, reverting=None)
+        if record.leader != member.state.rejoin_behind or self.streams_to(member):
+            member.remember(rejoin_behind="")
 
     def _act(self, member: Member, decision: Decision) -> None:
         leader = self.members.get(decision.leader)
         match decision.action:
-            case Action.STOP:
+            case Action.STOP | Action.STOP_NOW:
                 member.stop()
             case Action.START_LEADER:
-                member.start(Role.STANDBY if member.standby_signal else Role.PRIMARY)
-            case Action.PROMOTE_SELF:
+                member.start(Role.STANDBY if member.standby_signal or member.reverts else Role.PRIMARY)
+                member.sync = set(self.record.sync_members)
+            case Action.PROMOTE_SELF if member.stands_by:
+                waits_for = member.sync
                 self.promote(member)
+                member.sync = waits_for
+            case Action.START_REVERTED:
+                member.start(Role.STANDBY)
             case Action.START_STANDBY | Action.FOLLOW:
                 member.start(Role.STANDBY, decision.leader)
                 if leader is not None and leader.writes:
@@ -211,21 +282,42 @@ class World:
                 member.standby_signal = True
 
     def _copy(self, leader: Member, member: Member) -> None:
+        if member.timeline not in {leader.timeline, *(number for number, _ in leader.history)}:
+            member.kept.append(member.rows)
         member.rows, member.timeline, member.position = set(leader.rows), leader.timeline, leader.position
+        member.history, member.xid = leader.history, leader.xid
 
     def promote(self, member: Member) -> None:
-        """Leave recovery onto a new timeline."""
+        """Leave recovery onto a new timeline; commits wait for nobody yet."""
         member.start(Role.PRIMARY)
-        member.timeline += 1
+        member.sync = set()
+        if member.state.reverting is not None:
+            lost = self.acknowledged - member.rows
+            self.acknowledged, self.given_up = self.acknowledged - lost, self.given_up | lost
+        number = max(member.timeline, member.state.reverting or 0) + 1
+        if number in self._begun:
+            self.violations.append(f"{member.name} begins timeline {number} a second time")
+        self._begun.add(number)
+        member.begin_timeline(number)
 
-    def _tighten(self) -> None:
-        """Let the leader name its standbys in the record once they have everything."""
-        record = self.record
+    def _tend(self) -> None:
+        """Let the leader name its standbys in the record once they have everything, and leave go of those that are gone."""
+        record, now = self.record, asyncio.get_running_loop().time()
         leader = self.members.get(record.leader)
-        if record.sync == NO_SYNC and record.intent is None and leader is not None and leader.writes:
-            names = ",".join(one.name for one in self.standbys_of(leader) if not one.asynchronous)
-            if names:
-                self.write(sync=names)
+        if record.intent is not None or leader is None or not leader.writes or not self._outside(leader).api_answers:
+            self._alone_since = None
+            return
+        names = [one.name for one in self.standbys_of(leader) if not one.asynchronous]
+        if record.sync == NO_SYNC and names:
+            leader.sync = set(names)
+            self.write(sync=",".join(names))
+        if record.sync != NO_SYNC and set(names) & set(record.sync_members):
+            leader.sync, self._alone_since = set(record.sync_members), None
+        elif record.sync != NO_SYNC and self.relaxes:
+            self._alone_since = self._alone_since or now
+            if now - self._alone_since > _RELAX_SECONDS:
+                self.write(sync=NO_SYNC, epoch=record.epoch + 1, run=f"gate/{leader.name}")
+                leader.sync, self._alone_since = set(), None
 
     @property
     def stopped(self) -> list[str]:

@@ -17,7 +17,20 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from deploy.lab.processes import start_time
-from gate.api import Command, Fenced, GateStatus, Problem, PromoteCommand, Promoted, Role, Sealed, ServerState
+from gate.api import (
+    Command,
+    FenceCommand,
+    Fenced,
+    GateStatus,
+    Problem,
+    PromoteCommand,
+    Promoted,
+    RevertCommand,
+    Role,
+    Sealed,
+    ServerState,
+)
+from gate.processes import children_of, kill_all
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
 
@@ -93,6 +106,12 @@ class Cluster:
         if number in {signal.SIGKILL, signal.SIGTERM}:
             gate.wait(60)
 
+    def die(self, member: str) -> None:
+        """Kill a member's gate and server at once."""
+        postmaster = self.postmaster(member)
+        self.kill(member)
+        kill_all(postmaster)
+
     def postmaster(self, member: str) -> int:
         return int((self.directory(member) / "pgdata/postmaster.pid").read_text(encoding="utf-8").split()[0])
 
@@ -101,6 +120,21 @@ class Cluster:
             return self.postmaster(member)
         except (FileNotFoundError, IndexError):
             return None
+
+    def freeze(self, member: str, number: signal.Signals = signal.SIGSTOP, *, gate: bool = True) -> None:
+        """Stop, or let go on, all processes of a member as the freezing of its container would: its first process first."""
+        postmaster, first = self.postmaster(member), self.gates[member].pid
+        around = [first, self.watcher(member)] if gate else []
+        for pid in [*around, postmaster, *children_of(postmaster)]:
+            if pid is not None:
+                os.kill(pid, number)
+
+    def watcher(self, member: str) -> int | None:
+        """Return the gate's child that is not the server."""
+        return next((pid for pid in children_of(self.gates[member].pid) if pid != self.server_of(member)), None)
+
+    def said(self, member: str, words: str) -> bool:
+        return words in (self.folder / f"{member}.log").read_text(encoding="utf-8")
 
     def stop(self) -> None:
         for gate in self.gates.values():
@@ -129,8 +163,9 @@ class Cluster:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    async def fence(self, member: str, epoch: int) -> Fenced:
-        return Fenced.model_validate_json(await self.call(member, "fence", Command(epoch=epoch, run="test/1")))
+    async def fence(self, member: str, epoch: int, *, clean: bool = True) -> Fenced:
+        command = FenceCommand(epoch=epoch, run="test/1", clean=clean)
+        return Fenced.model_validate_json(await self.call(member, "fence", command))
 
     async def unfence(self, member: str, epoch: int) -> GateStatus:
         return GateStatus.model_validate_json(await self.call(member, "unfence", Command(epoch=epoch, run="test/1")))
@@ -138,10 +173,18 @@ class Cluster:
     async def seal(self, member: str, epoch: int) -> Sealed:
         return Sealed.model_validate_json(await self.call(member, "seal", Command(epoch=epoch, run="test/1")))
 
-    async def promote(self, member: str, epoch: int, lsn: str | None = None) -> Promoted:
-        record = self.record
-        command = PromoteCommand(epoch=epoch, run="test/1", at_least_lsn=lsn, system_identifier=record.system_identifier)
+    async def promote(self, member: str, epoch: int, lsn: str | None = None, *, wanted: str | None = None) -> Promoted:
+        command = PromoteCommand(
+            epoch=epoch, run="test/1", at_least_lsn=lsn, wanted_lsn=wanted, system_identifier=self.record.system_identifier
+        )
         return Promoted.model_validate_json(await self.call(member, "promote", command))
+
+    async def revert(self, member: str, epoch: int, given_up: GateStatus, **changes: object) -> Promoted:
+        command = RevertCommand(
+            epoch=epoch, run="test/1", system_identifier=self.record.system_identifier, timeline=given_up.timeline or 0,
+            history=given_up.history,
+        ).model_copy(update=changes)  # fmt: skip
+        return Promoted.model_validate_json(await self.call(member, "revert", command))
 
     @property
     def record(self) -> Record:
@@ -192,7 +235,7 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(folder: Path, members: int = 2, **environment: str) -> AsyncIterator[Cluster]:
-    """Start a cluster and wait until its first standby is synchronous."""
+    """Start a cluster and wait until a standby is synchronous: the first one, if there is no other."""
     cluster = Cluster(folder, members, environment)
     runner = web.AppRunner(cluster.api.application(), access_log=None)
     await runner.setup()
@@ -201,7 +244,7 @@ async def running_cluster(folder: Path, members: int = 2, **environment: str) ->
         for member in cluster.members:
             cluster.start(member)
         if members > 1:
-            await cluster.until_synchronous(cluster.members[1])
+            await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, 25)
         yield cluster
     finally:
         await asyncio.to_thread(cluster.stop)

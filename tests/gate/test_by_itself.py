@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 
+import pytest
+
+from deploy.lab.packages import postgres_bin
 from deploy.lab.processes import start_time
 from gate.api import Role, ServerState
 from gate.record import Mode
@@ -108,6 +112,82 @@ async def test_a_primary_that_was_ahead_is_rewound_and_its_wal_is_kept(pair: Clu
     assert await pair.sql("pg-1", "select to_regclass('only_here')::text") == [(None,)]
 
 
+@pytest.mark.parametrize("damaged", ["pg_wal/0000000*", "global/pg_control"])
+async def test_a_primary_that_stopped_cleanly_and_whose_files_are_damaged_is_copied_anew(
+    pair: Cluster, damaged: str
+) -> None:
+    await pair.sql("pg-0", "create table of_both (n int)")
+    epoch = pair.claim("pg-1")
+    fenced = await pair.fence("pg-0", epoch)
+    await pair.promote("pg-1", epoch, fenced.end_lsn)
+    pair.kill("pg-0", signal.SIGTERM)
+    for file in (pair.directory("pg-0") / "pgdata").glob(damaged):
+        file.unlink()
+    pair.route("pg-1")
+    pair.start("pg-0")
+    await pair.until_synchronous("pg-0", 60)
+    assert pair.said("pg-0", "taking a base backup instead")
+    assert len(list((pair.directory("pg-0") / "gate" / "kept").glob("pgdata-*"))) == 1
+
+
+async def test_a_promotion_that_was_cut_short_is_done_anew_on_another_timeline(pair: Cluster) -> None:
+    for member in ("pg-0", "pg-1"):
+        pair.die(member)
+    cut = pair.directory("pg-1") / "pgdata"
+    (cut / "standby.signal").unlink()
+    (cut / "pg_wal" / "00000002.history").write_text("1\t0/3000000\tno recovery target specified\n", encoding="utf-8")
+    pair.claim("pg-1", Mode.FORCED)
+    pair.route("pg-1")
+    pair.start("pg-1")
+    status = await pair.until_role("pg-1", Role.PRIMARY)
+    assert status.timeline == 3
+    pair.start("pg-0")
+    await pair.until_synchronous("pg-0", 60)
+
+
+async def test_a_directory_whose_promotion_was_cut_short_is_copied_anew_when_another_leads(pair: Cluster) -> None:
+    pair.die("pg-1")
+    (pair.directory("pg-1") / "pgdata" / "standby.signal").unlink()
+    pair.start("pg-1")
+    await pair.until(lambda: list((pair.directory("pg-1") / "gate" / "kept").glob("pgdata-*")), 30)
+    await pair.until_synchronous("pg-1", 60)
+    assert pair.said("pg-1", "a promotion was cut short")
+
+
+async def test_a_former_primary_on_the_leaders_own_timeline_is_copied_anew(pair: Cluster) -> None:
+    pair.kill("pg-1", signal.SIGTERM)
+    (pair.directory("pg-1") / "pgdata" / "standby.signal").unlink()
+    await _run_alone(pair, "pg-1")
+    pair.start("pg-1")
+    await pair.until(lambda: list((pair.directory("pg-1") / "gate" / "kept").glob("pgdata-*")), 30)
+    await pair.until_synchronous("pg-1", 60)
+    assert pair.said("pg-1", "own timeline 1")
+
+
+async def _run_alone(pair: Cluster, member: str) -> None:
+    """Let a member's server run as a primary for a moment, as if nobody else led, and stop it cleanly."""
+    data = pair.directory(member) / "pgdata"
+    programs = postgres_bin()
+    assert programs is not None
+    control = ("setpriv", "--reuid=postgres", "--clear-groups", str(programs / "pg_ctl"), "-D", str(data), "-w")
+    options = f"-c unix_socket_directories={data} -c listen_addresses='' -c synchronous_standby_names=''"
+    for command in (("-o", options, "-l", str(data / "alone.log"), "start"), ("-m", "fast", "stop")):
+        process = await asyncio.create_subprocess_exec(*control, *command)
+        assert await process.wait() == 0
+
+
+async def test_a_rejoin_that_fails_is_not_tried_in_a_hurry(pair: Cluster) -> None:
+    pair.kill("pg-1", signal.SIGTERM)
+    await pair.until(lambda: pair.record.sync == "none", 20)
+    shutil.rmtree(pair.directory("pg-1") / "pgdata")
+    await pair.as_superuser("pg-0", "alter role replicator password 'another'")
+    pair.start("pg-1")
+    await pair.until(lambda: pair.said("pg-1", "rejoin failed"), 20)
+    await asyncio.sleep(4)
+    log = (pair.folder / "pg-1.log").read_text(encoding="utf-8")
+    assert 1 <= log.count("rejoin failed") <= 4
+
+
 async def test_a_standby_whose_wal_is_gone_is_copied_anew(pair: Cluster) -> None:
     pair.environment["STARVED_AFTER"] = "1"
     pair.kill("pg-1", signal.SIGTERM)
@@ -125,3 +205,17 @@ async def test_a_standby_whose_wal_is_gone_is_copied_anew(pair: Cluster) -> None
     assert list((pair.directory("pg-1") / "gate" / "kept").glob("pgdata-*"))
     await pair.until_role("pg-1", Role.STANDBY)
     assert await pair.sql("pg-1", "select count(*) from later") == [(3,)]
+
+
+async def test_a_copy_that_is_being_made_does_not_count_as_a_standby(pair: Cluster) -> None:
+    await pair.sql("pg-0", "create table much as select repeat(md5(n::text), 30) as text from generate_series(1, 120000) n")
+    pair.kill("pg-1", signal.SIGTERM)
+    await pair.until(lambda: pair.record.sync == "none", 20)
+    shutil.rmtree(pair.directory("pg-1") / "pgdata")
+    pair.start("pg-1")
+    seen = set()
+    async with asyncio.timeout(60):
+        while not pair.record.sync_members:
+            rows = await pair.sql("pg-0", "select application_name from pg_stat_replication", user="failover")
+            seen |= {str(row[0]) for row in rows} if pair.server_of("pg-1") is None else set()
+    assert (seen, pair.record.sync_members) == ({"pg_basebackup"}, ("pg-1",))

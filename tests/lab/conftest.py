@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +14,19 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.models import Outcome
 from deploy.lab import breaking, cluster
+from deploy.lab.breaking import kill_processes
 from deploy.lab.measuring import Load, load
 from deploy.lab.names import Lab
 from deploy.lab.processes import wait_until
-from deploy.lab.switching import CLUSTER, connect, ending
+from deploy.lab.switching import approve, connect, ending, is_fit, start
 from deploy.lab.workload import MEMBERS, annotation, kubectl
-from workflows.models import TASK_QUEUE, plan_id
+from starters.report.facts import Facts
 
-_DNS_SECONDS = 6
-"""Until nobody remembers the address of a pod that was deleted."""
+WORKLOADS = (
+    "statefulset/postgresql-primary", "statefulset/postgresql-standby", "deployment/failover-worker",
+    "deployment/api-deployment",
+)  # fmt: skip
 KEEP = "FAILOVER_KEEP_TEST_LAB"
 
 
@@ -70,19 +73,14 @@ class Platform:
 
     def settle(self, seconds: float = 90) -> None:
         """Wait until the cluster is whole: redundant, no intent, every workload ready."""
-        wait_until("redundant", lambda: self.note("sync") in MEMBERS and not self.note("intent"), seconds)
-        for kind in ("deployment/failover-worker", "deployment/api-deployment"):
-            self.kubectl("rollout", "status", kind, f"--timeout={seconds:.0f}s")
+        for workload in WORKLOADS:
+            self.kubectl("rollout", "status", workload, f"--timeout={seconds:.0f}s")
+        wait_until("redundant", lambda: self.note("sync") not in {"", "none"} and not self.note("intent"), seconds)
 
     async def until_fit(self, seconds: float = 90) -> None:
         """Wait until a plan is made and not refused: what the cluster says of itself can be a moment old."""
         async with asyncio.timeout(seconds):
-            while True:
-                handle = await self.client.start_workflow(
-                    "postgres-failover", {"cluster": CLUSTER, "mode": "planned"}, id=plan_id(CLUSTER), task_queue=TASK_QUEUE
-                )
-                if (await ending(handle)).outcome is Outcome.PLANNED_ONLY:
-                    return
+            while not await is_fit(self.client):
                 await asyncio.sleep(0.5)
 
     async def fresh_pods(self) -> None:
@@ -92,9 +90,42 @@ class Platform:
             running = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].state.running}")
             if restarts not in {"", "0"} or not running:
                 self.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
-                await asyncio.sleep(_DNS_SECONDS)
+                if pod in MEMBERS:  # controllers that have lost their API server look again only after a minute or so
+                    wait_until(f"{pod} made anew", lambda pod=pod: pod in self.pods("postgresql"), 150)  # type: ignore[misc]
+                    self.kubectl("wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=150s")
+                self.settle(150)
         self.settle()
         await self.until_fit()
+
+    def node_of(self, pod: str) -> str:
+        return self.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
+
+    def freeze(self, pod: str) -> None:
+        assert kill_processes(self.lab, self.binaries, pod, signal.SIGSTOP) > 0
+
+    def freeze_server(self, pod: str) -> None:
+        """Stop the server's processes where they are, and not its gate's; new ones may appear while they are stopped."""
+        script = 'for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = postgres ] && kill -STOP ${p#/proc/}; done; true'
+        for _ in range(2):
+            self.kubectl("exec", pod, "--", "sh", "-c", script)
+
+    def thaw(self, pod: str) -> None:
+        kill_processes(self.lab, self.binaries, pod, signal.SIGCONT)
+
+    async def force(self) -> Facts:
+        """Fail over by force, approved at once by somebody who says that the old primary is to be stopped."""
+        handle = await start(self.client, mode="forced", attest=True, reason="forced by a test")
+        await approve(handle, attest=True)
+        return await ending(handle)
+
+    def sql(self, member: str, statement: str, *, database: str = "aiagent_prod") -> str:
+        """Run a statement as superuser on a member's private socket."""
+        socket = "/var/lib/postgresql/data/gate/run"
+        psql = ("psql", "-X", "-A", "-t", "-h", socket, "-U", "postgres", "-d", database, "-c", statement)
+        return self.kubectl("exec", member, "--", *psql)
+
+    def log(self, pod: str) -> str:
+        return self.kubectl("logs", pod)
 
     def break_it(self, what: str, name: str = "") -> str:
         return breaking.break_it(self.lab, self.binaries, what, name)

@@ -6,14 +6,16 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from deploy.lab import cluster, processes
+from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
 from deploy.lab.workload import annotation
-from tests.lab.conftest import Platform
+from tests.lab.conftest import Platform, must_be_sound
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 _BRIEF = "brief"
@@ -28,17 +30,23 @@ def test_up_twice_changes_nothing(whole: Platform) -> None:
 @pytest.mark.parametrize(
     "parts", [("apiserver", "temporal", "node-2", "node-1-kubelet", "portal"), None], ids=["parts", "all"]
 )
-def test_up_repairs_what_a_crash_has_killed(whole: Platform, parts: tuple[str, ...] | None) -> None:
-    """Parts of it, and all at once: the machine has lost its power."""
-    for name in parts or processes.names(whole.lab):
-        pid = processes.pid_of(whole.lab, name)
+def test_up_repairs_what_a_crash_has_killed(platform: Platform, parts: tuple[str, ...] | None) -> None:
+    """Parts of it, and all at once, under load: the machine has lost its power.
+
+    A member whose pod gets another address is watched again once a second checker has started, when all is repaired.
+    """
+    for name in parts or processes.names(platform.lab):
+        pid = processes.pid_of(platform.lab, name)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        processes.wait_until(f"{name} gone", lambda name=name: processes.pid_of(whole.lab, name) is None, 10)  # type: ignore[misc]
-    assert not all(cluster.status(whole.lab).values())
-    cluster.up(whole.lab)
-    whole.settle(200)
-    assert all(cluster.status(whole.lab).values())
+        processes.wait_until(f"{name} gone", lambda name=name: processes.pid_of(platform.lab, name) is None, 10)  # type: ignore[misc]
+    assert not all(cluster.status(platform.lab).values())
+    cluster.up(platform.lab)
+    platform.settle(200)
+    assert all(cluster.status(platform.lab).values())
+    with load(platform.lab, platform.binaries) as running:
+        time.sleep(2)
+        must_be_sound(running.stop())
 
 
 def test_a_second_lab_comes_and_goes_without_a_trace(whole: Platform) -> None:

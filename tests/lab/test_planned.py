@@ -9,7 +9,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.errors import Refusal
-from activities.models import Outcome
+from activities.models.report import Outcome
 from deploy.lab.switching import approve, ending, start, switch
 from gate.api import Role
 from tests.lab.conftest import Platform

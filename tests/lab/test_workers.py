@@ -1,4 +1,7 @@
-"""A worker is killed with -9 after each step of a planned failover, while another one is there."""
+"""A worker is killed with -9 after each step of a planned failover, while another one is there.
+
+All steps belong to ``./run matrix``; the three around the point of no return are tried every time.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,24 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from activities.models import Outcome
+from activities.models.report import Outcome
 from deploy.lab.breaking import kill_processes
 from deploy.lab.switching import Handle, approve, ending, start
 from tests.lab.conftest import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
-STEPS = (
-    "estate.resolve", "postgres.settle", "postgres.survey", "postgres.claim", "postgres.checkpoint", "postgres.fence",
-    "postgres.promote", "postgres.route", "postgres.verify", "kubernetes.reconnect", "postgres.finish",
+_ALWAYS = {"postgres.claim", "postgres.fence", "postgres.promote"}
+_STEPS = (
+    "estate.resolve", "postgres.settle", "postgres.survey", "postgres.claim", "postgres.checkpoint",
+    "kubernetes.await_quiet", "postgres.fence", "postgres.promote", "postgres.route", "postgres.verify",
+    "kubernetes.reconnect", "postgres.finish",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=[] if step in _ALWAYS else [pytest.mark.matrix]) for step in _STEPS]
+)
 async def test_the_run_goes_on_within_three_seconds(platform: Platform, step: str) -> None:
     leader = platform.standby
     handle = await start(platform.client)
@@ -51,8 +58,11 @@ async def _kill_after(platform: Platform, handle: Handle, step: str) -> float:
                 killed = done.identity.partition("@")[2]
                 await asyncio.to_thread(kill_processes, platform.lab, platform.binaries, killed, signal.SIGKILL)
                 at = time.time()
-        elif killed and event.event_type in _BEGINNINGS and killed not in str(event):
-            return max(event.event_time.ToDatetime(UTC).timestamp() - at, 0.0)
+        elif killed and event.event_type in _BEGINNINGS:
+            after = event.event_time.ToDatetime(UTC).timestamp() - at
+            # The killed pod comes back within a second or two, under its old name: what begins later is done by the living.
+            if after >= 0 or killed not in str(event):
+                return max(after, 0.0)
     return 0.0
 
 

@@ -16,6 +16,14 @@ from typing import Any
 _ROOT = Path(__file__).parents[2]
 
 
+def _as_on_a_terminal() -> None:
+    """Let Ctrl-C be heard although whoever started the tests may ignore it, as a shell does for what it runs beside."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_NOT_INHERITED = ("TEMPORAL_", "FAILOVER_", "COLUMNS")
+
+
 @dataclass(frozen=True)
 class Ran:
     """How a command ended."""
@@ -45,10 +53,11 @@ class Command:
     async def begin(self, *args: str, **environment: str) -> Process:
         """Start it and return at once."""
         settings = {"TEMPORAL_ADDRESS": self.address, "FAILOVER_TASK_QUEUE": self.queue, **environment}
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "FAILOVER_"))}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "starters.main", *args,
             stdout=PIPE, stderr=PIPE, stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT, env={**inherited, **settings},
+            preexec_fn=_as_on_a_terminal,
         )  # fmt: skip
 
     async def __call__(self, *args: str, **environment: str) -> Ran:

@@ -80,12 +80,12 @@ async def test_what_was_undone_is_a_failure_that_says_so(stage: Stage) -> None:
     assert stage.world.writers == [A]
 
 
-@pytest.mark.parametrize(("mode", "code"), [("forced", 3), ("planned", 0)])
-async def test_a_mode_that_is_not_available_is_refused(stage: Stage, mode: str, code: int) -> None:
-    ran = await stage.failover("start", "postgres-failover", stage.cluster, "--mode", mode, "--watch")
+async def test_a_primary_that_lives_is_not_failed_over_by_force_without_a_word(stage: Stage) -> None:
+    ran = await stage.failover("start", "postgres-failover", stage.cluster, "--mode", "forced", "--watch")
 
-    assert ran.code == code
-    assert ("not available" in ran.out) is (code == 3)
+    assert ran.code == 3
+    assert "use mode planned" in ran.out
+    assert stage.world.writers == [A]
 
 
 async def test_an_unknown_cluster_is_bad_input(stage: Stage) -> None:

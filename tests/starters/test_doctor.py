@@ -1,9 +1,11 @@
-"""``doctor`` in front of a worker that answers with findings made up here."""
+"""``doctor`` in front of a worker; where nothing else is said, its findings are made up here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -11,10 +13,13 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.errors import Refusal, refuse
-from activities.models import DoctorReport, ExamineRequest, Finding, Severity
+from activities.doctor import DoctorActivities
+from activities.models.doctor import DoctorReport, ExamineRequest, Finding, Severity
+from tests.fakes.clients import systems_of
+from tests.fakes.world import World
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
+from tests.workflows.bench import write_estate
 from workflows.doctor import Doctor
 
 _FINE = Finding(severity=Severity.OK, subject="orders: gate of postgresql-primary-0", message="runs as primary")
@@ -26,15 +31,13 @@ _BAD = Finding(
 
 @activity.defn(name="doctor.examine")
 async def examine(request: ExamineRequest) -> DoctorReport:
-    if request.cluster == "unknown":
-        raise refuse(Refusal.BAD_INPUT, "cluster: the estate does not list 'unknown'; it lists orders")
     return DoctorReport(findings=(_FINE, _ODD, _BAD) if request.cluster is None else (_FINE, _ODD))
 
 
 @asynccontextmanager
-async def examined(client: Client) -> AsyncIterator[Command]:
+async def examined(client: Client, step: Callable[..., Any] = examine) -> AsyncIterator[Command]:
     queue = f"doctor-{uuid4().hex[:8]}"
-    async with Worker(client, task_queue=queue, workflows=[Doctor], activities=[examine]):
+    async with Worker(client, task_queue=queue, workflows=[Doctor], activities=[step]):
         yield command_for(client, queue)
 
 
@@ -57,8 +60,10 @@ async def test_warnings_alone_do_not_fail(temporal: Client) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-async def test_an_unknown_cluster_is_bad_input(temporal: Client, form: str) -> None:
-    async with examined(temporal) as failover:
+async def test_an_unknown_cluster_is_bad_input(temporal: Client, tmp_path: Path, form: str) -> None:
+    write_estate(tmp_path / "estate.yaml", "orders")
+    real = DoctorActivities(tmp_path / "estate.yaml", systems_of(World()), cast("Any", None))
+    async with examined(temporal, real.examine) as failover:
         ran = await failover("doctor", "unknown", "--output", form)
 
     assert ran.code == 2

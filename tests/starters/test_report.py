@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from temporalio.api.common.v1 import Payload
 
 from starters.answers import Exit, plain
-from starters.report.chronicle import Chronicle, chronicle_of
+from starters.report.chronicle import Chronicle, chronicle_of, decode_json
 from starters.report.documents import html, markdown
 from starters.report.facts import facts_of
 from starters.report.terminal import full
@@ -91,7 +92,7 @@ def test_without_measurement_and_proof_the_objective_is_missed() -> None:
     told = facts_of(chronicle)
 
     assert told.verdict.met is False
-    assert "could not be counted" in told.verdict.sentences[1]
+    assert "unknown" in told.verdict.sentences[1]
     assert exit_of(told) is Exit.FAILED
 
 
@@ -153,3 +154,8 @@ def test_a_refusal_shows_what_was_seen() -> None:
 )
 def test_durations_read_well(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_an_input_that_cannot_be_read_is_skipped() -> None:
+    assert decode_json(Payload(data=b"not json {")) is None
+    assert decode_json(Payload(data=b"[" * 100_000)) is None

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
+from starters.answers import Exit
+from starters.deciding import cancel
 from tests.starters.command import Command
+from tests.starters.conftest import Stage
+from tests.workflows.bench import Handle
 
 
 @pytest.mark.parametrize("command", ["watch", "status", "report", "cancel", "approve"])
@@ -51,3 +56,26 @@ async def test_doctor_without_a_worker_is_a_fault(unserved: Command) -> None:
     (finding,) = ran.document["findings"]
     assert finding["severity"] == "fault"
     assert "failover worker" in finding["remedy"]
+
+
+async def test_a_run_that_no_worker_can_carry_out_says_why(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status says what the workers fail at, and a cancel that stops nothing does not claim to."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", stage.failover.address)
+    monkeypatch.setenv("FAILOVER_TASK_QUEUE", stage.failover.queue)
+    monkeypatch.setattr("starters.deciding._END_WITHIN_SECONDS", 0.5)
+    handle = await stage.bench.start({}, workflow="postgres-failovr")
+    await stage.bench.until(lambda: _failed_at(handle))
+
+    status = await stage.failover("status", stage.cluster)
+    cancelled = await cancel(stage.cluster)
+
+    assert "postgres-failovr is not registered" in status.out
+    assert "no worker has picked the run up" not in status.out
+    assert cancelled.code is Exit.FAILED
+    assert "has not stopped yet" in str(cancelled.text)
+    assert "postgres-failovr is not registered" in str(cancelled.text)
+
+
+async def _failed_at(handle: Handle) -> bool:
+    events = [event.event_type async for event in handle.fetch_history_events()]
+    return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in events

@@ -10,7 +10,22 @@ from typer.testing import CliRunner, Result
 from starters.main import app
 from tests.starters.command import Command
 
-_COMMANDS = ("plan", "start", "watch", "status", "approve", "reject", "cancel", "report", "history", "doctor", "worker")
+_COMMANDS = (
+    "plan",
+    "start",
+    "watch",
+    "status",
+    "approve",
+    "reject",
+    "cancel",
+    "pause",
+    "adopt",
+    "resume",
+    "report",
+    "history",
+    "doctor",
+    "worker",
+)
 _NOBODY = "127.0.0.1:1"
 
 
@@ -21,7 +36,17 @@ def run(*args: str) -> Result:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("start", "redis-failover", "orders"), ("procedure:", "postgres-failover or postgres-rejoin")),
+        (("start", "redis-failover", "orders"), ("procedure:", "postgres-rollback or postgres-adopt")),
+        (("plan", "postgres-rollback", "orders", "--mode", "forced"), ("mode:", "lossless or discard")),
+        (("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "1MiB"), ("max-", "needs both")),
+        (("plan", "postgres-rollback", "orders", "--max-transactions", "1"), ("max-", "lossless loses nothing")),
+        (("start", "postgres-rollback", "orders", "--to", "a-0"), ("to:", "who led before")),
+        (("start", "postgres-failover", "orders", "--max-bytes", "1"), ("max-bytes:", "postgres-rollback")),
+        (("plan", "postgres-failover", "orders", "--mode", "discard"), ("mode:", "planned or forced")),
+        (
+            ("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "much", "--max-transactions", "1"),
+            ("max_bytes:", "correct it"),
+        ),
         (("plan", "postgres-failover", "orders", "--mode", "fast"), ("mode:", "planned or forced")),
         (("start", "postgres-rejoin", "orders", "--mode", "planned"), ("mode:", "leave it out")),
         (("start", "postgres-rejoin", "orders", "--to", "a-0"), ("to:", "--member")),

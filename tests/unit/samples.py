@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from activities.models import MemberFact, SqlFact, Survey
+from activities.models.survey import MemberFact, SqlFact, Survey
 from estate.model import GateAccess, Login, PostgresCluster, PostgresTarget, Region
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.record import Record

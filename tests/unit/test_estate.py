@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.models import ResolveRequest
+from activities.models.survey import ResolveRequest
 from estate.loader import EstateError, load_estate, resolve_target
 from estate.model import PostgresTarget
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gate.api import GateStatus, Role, ServerState
 from gate.decide import Action, Decision, Local, Outside, decide, fence_stands
+from gate.outlook import vouches
 from gate.record import Intent, Mode, Record
 from gate.state import State
 
@@ -44,6 +45,7 @@ def _locals(draw: st.DrawFn) -> Local:
         standby_signal=draw(st.booleans()),
         timeline=draw(st.integers(1, 3)),
         following=draw(st.just("") | _names),
+        reverts=draw(st.booleans()),
     )
 
 
@@ -69,7 +71,8 @@ def _situations(draw: st.DrawFn) -> tuple[Local, Outside]:
     peers = {name: status for name, status in draw(_peers).items() if name != local.member}
     answers = draw(_MOSTLY)
     record = draw(_records) if answers and draw(_MOSTLY) else None
-    return local, Outside(api_answers=answers, record=record, mirror=draw(st.booleans()), peers=peers)
+    paused = record is not None and draw(st.booleans())
+    return local, Outside(api_answers=answers, record=record, mirror=draw(st.booleans()), peers=peers, paused=paused)
 
 
 @settings(max_examples=400)
@@ -89,6 +92,32 @@ def test_leads_only_when_a_fresh_record_names_it_and_nothing_speaks_against_it(s
         one for one in outside.peers.values() if one and one.role is Role.PRIMARY and (one.timeline or 0) > local.timeline
     ]
     assert later == []
+
+
+@settings(max_examples=400)
+@given(_situations())
+def test_starts_to_revert_only_for_a_claim_that_it_has_accepted(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    if decide(local, outside).action is not Action.START_REVERTED:
+        return
+    record = outside.record
+    assert record is not None
+    assert record.intent is not None
+    assert (record.intent.candidate, record.epoch) == (local.member, local.state.promoted_at)
+    assert record.leader != local.member
+    assert (local.reverts, local.server) == (True, ServerState.STOPPED)
+    assert not fence_stands(local.state, local.member, record)
+
+
+@settings(max_examples=400)
+@given(_situations())
+def test_does_not_touch_a_directory_that_is_claimed_to_lead_as_it_is(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    record = outside.record
+    claimed = record and record.intent and record.intent.candidate == local.member and record.intent.mode is Mode.DISCARD
+    if not claimed or record is None or record.leader == local.member or local.server is not ServerState.STOPPED:
+        return
+    assert decide(local, outside).action in {Action.WAIT, Action.START_REVERTED}
 
 
 @settings(max_examples=400)
@@ -138,7 +167,22 @@ def test_a_primary_that_the_record_does_not_name_stops_unless_it_was_just_promot
         return
     claimed = record.intent is not None and record.intent.candidate == local.member
     promoted = claimed and local.state.promoted_at == record.epoch
-    assert decide(local, outside).action is (Action.KEEP if promoted else Action.STOP)
+    assert decide(local, outside).action is (Action.KEEP if promoted else Action.STOP_NOW)
+
+
+@settings(max_examples=400)
+@given(_situations())
+def test_while_paused_nobody_changes_a_directory_by_itself_and_nothing_else_is_held(
+    situation: tuple[Local, Outside],
+) -> None:
+    local, outside = situation
+    asked = replace(local, state=local.state.model_copy(update={"rejoin_behind": outside.record and outside.record.leader}))
+    unpaused = decide(local, replace(outside, paused=False))
+    held = outside.paused and unpaused.action in {Action.REJOIN, Action.BASE_BACKUP}
+    decision = decide(local, outside)
+    assert decision.action is (Action.WAIT if held else unpaused.action)
+    assert ("paused until" in decision.reason) is held
+    assert decide(asked, outside) == unpaused
 
 
 @given(_records, st.integers(1, 4), _names)
@@ -217,7 +261,7 @@ def _first(peers: dict[str, Any], *, mirror: bool = False, **mine: Any) -> Decis
 
 
 def test_a_planned_claim_leaves_the_primary_alone_and_a_forced_one_stops_it() -> None:
-    for mode, action in ((Mode.PLANNED, Action.KEEP), (Mode.FORCED, Action.STOP)):
+    for mode, action in ((Mode.PLANNED, Action.KEEP), (Mode.DISCARD, Action.KEEP), (Mode.FORCED, Action.STOP_NOW)):
         intent = Intent(candidate=B, mode=mode, run="x/1")
         assert _decide(record=Record(leader=ME, epoch=2, intent=intent)).action is action
 
@@ -226,6 +270,35 @@ def test_a_former_primary_rejoins_and_a_standby_starts() -> None:
     for signal, action in ((False, Action.REJOIN), (True, Action.START_STANDBY)):
         decision = _decide(record=Record(leader=B, epoch=2), server=ServerState.STOPPED, role=None, standby_signal=signal)
         assert (decision.action, decision.leader) == (action, B)
+
+
+def test_a_former_primary_is_left_as_it_is_while_bringing_it_back_is_paused() -> None:
+    record = Record(leader=B, epoch=2, paused_until="2999-01-01")
+    outside = Outside(api_answers=True, record=record, mirror=True, peers={}, paused=True)
+    usual: dict[str, Any] = {
+        "member": ME, "members": MEMBERS, "state": State(), "server": ServerState.STOPPED, "role": None,
+        "empty": False, "timeline": 1, "following": "",
+    }  # fmt: skip
+    for signal, action in ((False, Action.WAIT), (True, Action.START_STANDBY)):
+        assert decide(Local(**usual, standby_signal=signal), outside).action is action
+
+
+def test_a_revert_is_carried_out_once_and_a_standby_in_it_follows_nobody() -> None:
+    record = Record(leader=B, epoch=2, intent=Intent(candidate=ME, mode=Mode.DISCARD, run="x/1"))
+    accepted = State(promoted_at=2, reverting=2)
+    down: dict[str, Any] = {"server": ServerState.STOPPED, "role": None, "state": accepted}
+    assert _decide(record=record, reverts=True, **down).action is Action.START_REVERTED
+    assert _decide(record=record, reverts=False, **down).action is Action.WAIT
+    assert _decide(record=record, reverts=True, **{**down, "state": State()}).action is Action.WAIT
+    recovering = _decide(record=record, reverts=True, role=Role.STANDBY, standby_signal=True, state=accepted)
+    assert recovering.action is Action.KEEP
+    assert _decide(record=record, role=Role.PRIMARY, state=accepted).action is Action.KEEP
+
+
+def test_without_the_api_server_a_revert_waits_though_a_peer_leads() -> None:
+    peers = {B: _peer(B, role=Role.PRIMARY, timeline=2)}
+    down: dict[str, Any] = {"server": ServerState.STOPPED, "role": None, "standby_signal": True}
+    assert _decide(record=None, api_answers=False, peers=peers, reverts=True, **down).action is Action.WAIT
 
 
 def test_a_gate_without_data_copies_the_leader() -> None:
@@ -244,3 +317,18 @@ def test_without_api_server_one_leading_peer_is_followed_and_two_are_not() -> No
 def test_data_without_a_record_waits_for_a_person() -> None:
     decision = _decide(record=None, server=ServerState.STOPPED, role=None)
     assert (decision.action, "a person" in decision.reason) == (Action.WAIT, True)
+
+
+@pytest.mark.parametrize("epochs", [(5, None), (4, 5)])
+def test_without_api_server_peers_vouch(epochs: tuple[int | None, int | None]) -> None:
+    assert vouches(_without_api_server(*epochs), ME, 5)
+
+
+@pytest.mark.parametrize("epochs", [(None, None), (6, None), (5, 6), (6, 5)])
+def test_nobody_vouches_when_one_peer_knows_of_a_later_epoch(epochs: tuple[int | None, int | None]) -> None:
+    assert not vouches(_without_api_server(*epochs), ME, 5)
+
+
+def _without_api_server(*epochs: int | None) -> Outside:
+    peers = {name: None if epoch is None else _peer(name, epoch=epoch) for name, epoch in zip((B, C), epochs, strict=True)}
+    return Outside(api_answers=False, record=None, mirror=True, peers=peers)

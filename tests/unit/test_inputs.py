@@ -21,18 +21,27 @@ def test_the_shortest_request_is_a_plan() -> None:
     assert request == FailoverRequest(cluster="orders", mode=Mode.PLANNED, run=Run.PLAN)
 
 
+KEYS = "cluster, mode, run, by, reason, to, attest"
+
+
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        ((), "input: expected one JSON object with the keys cluster, mode, run, by, reason, to; got 0 arguments"),
-        ((GOOD, GOOD), "input: expected one JSON object with the keys cluster, mode, run, by, reason, to; got 2 arguments"),
-        ((None,), "input: expected one JSON object with the keys cluster, mode, run, by, reason, to; got a NoneType"),
+        ((), f"input: expected one JSON object with the keys {KEYS}; got 0 arguments"),
+        (
+            (GOOD, GOOD),
+            f"input: expected one JSON object with the keys {KEYS}; got 2 arguments",
+        ),
+        (
+            (None,),
+            f"input: expected one JSON object with the keys {KEYS}; got a NoneType",
+        ),
         (({"cluster": "orders"},), 'mode: missing; give it, for example {"mode": …}'),
         (({**GOOD, "mode": "panned"},), "mode: input should be 'planned' or 'forced', got 'panned'"),
         (({**GOOD, "cluster": 1},), "cluster: input should be a valid string, got 1"),
         (
             ({**GOOD, "dry_run": True},),
-            "dry_run: unknown key; known keys are cluster, mode, run, by, reason, to",
+            f"dry_run: unknown key; known keys are {KEYS}",
         ),
     ],
 )

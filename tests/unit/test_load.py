@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.lab.load import longest_gap, two_writers
+from deploy.lab.load import longest_gaps, two_writers
 
 
 def test_a_clean_switch_has_one_writer_at_a_time() -> None:
@@ -26,5 +26,5 @@ def test_commits_that_overlap_are_found() -> None:
 
 
 def test_the_longest_gap_is_between_acknowledgements() -> None:
-    assert longest_gap([(0, 1.0), (1, 1.5), (7, 1.75)]) == (0.5, 1.0, 1.5)
-    assert longest_gap([(0, 1.0)]) == (0.0, 0.0, 0.0)
+    assert longest_gaps([(0, 1.0), (1, 1.5), (7, 1.75)]) == [(0.5, 1.0, 1.5), (0.25, 1.5, 1.75)]
+    assert longest_gaps([(0, 1.0)]) == []

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 
-from activities.models import MemberFact, Plan
+from activities.models.plan import Plan
+from activities.models.survey import MemberFact
 from gate.api import Follower, GateStatus, Role, ServerState
-from gate.lsn import format_lsn, parse_lsn
+from gate.lsn import format_lsn
 from gate.record import Intent, Mode
 from tests.unit.samples import A, B, C, leader, member, record, request, sql, status, survey, target
 from workflows.planning import digest, make_plan
@@ -21,14 +22,11 @@ def _plan(*standbys: MemberFact, to: str | None = None, **changes: Any) -> Plan:
     return make_plan(request(to=to), target(), survey(*standbys, **changes))
 
 
-def test_plans_a_switch_to_the_most_advanced_standby() -> None:
+def test_plans_a_switch_to_the_first_fit_standby_whoever_is_ahead_at_the_moment() -> None:
     plan = _plan(member(B), member(C, gate=status(C, receive_lsn="0/3000001")))
-    assert (plan.primary, plan.candidate, plan.epoch, plan.timeline) == (A, C, 5, 3)
+    assert (plan.primary, plan.candidate, plan.epoch, plan.timeline) == (A, B, 5, 3)
     assert [one.name for one in plan.candidates] == [B, C]
-
-
-def test_breaks_a_tie_by_name() -> None:
-    assert _plan(member(C), member(B)).candidate == B
+    assert _plan(member(C), member(B)).candidate == C
 
 
 def test_takes_the_member_that_was_asked_for_though_another_is_ahead() -> None:
@@ -66,6 +64,11 @@ def test_refuses_a_standby_that_is_not_fit(changes: dict[str, Any], kind: str) -
     with pytest.raises(ApplicationError) as refused:
         _plan(member(B, **changes))
     assert (refused.value.type, refused.value.non_retryable, B in refused.value.message) == (kind, True, True)
+
+
+def test_a_standby_that_does_not_run_is_said_to_have_a_full_disk() -> None:
+    with pytest.raises(ApplicationError, match=r"does not run as a standby.*0 bytes free, the limit is"):
+        _plan(member(B, gate=status(B, server=ServerState.STARTING, role=None, disk_free_bytes=0)))
 
 
 @pytest.mark.parametrize("lag", [0, 2**24])
@@ -162,7 +165,7 @@ _STANDBY = st.fixed_dictionaries(
 
 
 @given(st.lists(_STANDBY, max_size=6))
-def test_the_candidate_is_always_fit_and_the_most_advanced(figures: list[dict[str, Any]]) -> None:
+def test_the_candidate_is_always_the_first_that_is_fit(figures: list[dict[str, Any]]) -> None:
     names = [f"pg-{number}" for number in range(len(figures))]
     facts = [member(name, gate=status(name, **one)) for name, one in zip(names, figures, strict=True)]
     wanted = survey(*facts, record=record(sync=",".join(names) or "none"))
@@ -176,4 +179,4 @@ def test_the_candidate_is_always_fit_and_the_most_advanced(figures: list[dict[st
             make_plan(request(), target(members=(A, *names)), wanted)
         return
     plan = make_plan(request(), target(members=(A, *names)), wanted)
-    assert plan.candidate == min(fit, key=lambda one: (-parse_lsn(str(one.gate and one.gate.receive_lsn)), one.name)).name
+    assert plan.candidate == fit[0].name

@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from activities.models import Plan, RunId, Switch
+from activities.models.plan import Plan
+from activities.models.switch import Switch
+from activities.models.wire import RunId
 from activities.switch import SwitchActivities
 from activities.systems import Systems
 from estate.model import Region, Thresholds

@@ -21,8 +21,11 @@ _RECORDS = st.builds(
     run=_RUN,
     previous=st.just("") | _NAME,
     unfinished=st.just("") | _RUN,
+    paused_until=st.just("") | st.just("2026-03-01T12:00:00+00:00"),
     sync=st.just("none") | st.lists(_NAME, min_size=1, max_size=3, unique=True).map(",".join),
     system_identifier=st.just("7300000000000000001"),
+    paused_by=st.just("") | _NAME,
+    paused_because=st.just("") | _NAME,
     resource_version=st.just("7"),
 )
 

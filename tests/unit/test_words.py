@@ -12,7 +12,8 @@ from activities.clients.ports import GateRefusedError
 from activities.errors import Refusal, refuse, retry_in
 from activities.gatewords import refused
 from activities.measure import Tally
-from activities.models import Settlement, Wire
+from activities.models.switch import Settlement
+from activities.models.wire import Wire
 from gate.api import Problem, ProblemKind
 from workflows.endings import cause_of
 from workflows.models import Run, lock_id, plan_id
@@ -29,6 +30,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
         (ProblemKind.LSN_NOT_REACHED, "CandidateBehind"),
         (ProblemKind.WRONG_SYSTEM, "CandidateFailed"),
         (ProblemKind.UNCLEAN_STOP, "UncleanStop"),
+        (ProblemKind.NOT_UNTOUCHED, "NotUntouched"),
         (ProblemKind.RECORD_FORBIDS, "RecordChanged"),
         (ProblemKind.UNAUTHORIZED, "SecretMissing"),
     ],

@@ -66,6 +66,10 @@ class Bench:
         request = {"cluster": self.cluster, "mode": "planned", "run": run, "by": "omar", "reason": "a test", **more}
         return await self.start(request, id=id_)
 
+    async def force(self, **more: Any) -> Handle:
+        """Start a forced failover by somebody who says that the old primary is stopped."""
+        return await self.switch(mode="forced", attest=True, **more)
+
     async def finished(self, handle: Handle) -> Summary:
         """Wait for a run that ends well."""
         return Summary.model_validate(await handle.result())
@@ -121,18 +125,7 @@ class Bench:
     @property
     def flaws(self) -> list[str]:
         """What is wrong with the cluster."""
-        world, record = self.world, self.world.record
-        followers = [one.name for one in world.standbys_of(world.members[record.leader])]
-        checks = {
-            f"{world.writers} take writes, the record names {record.leader}": world.writers == [record.leader],
-            f"the selector names {record.selector}": record.selector == record.leader,
-            f"intent {record.intent}": record.intent is None,
-            f"unfinished {record.unfinished}": not record.unfinished,
-            f"followers {followers}": len(followers) == len(world.members) - 1,
-            f"sync {record.sync}": bool(record.sync_members),
-            "fenced": all(one.state.fenced_at is None for one in world.members.values()),
-        }
-        return [flaw for flaw, holds in checks.items() if not holds]
+        return flaws_of(self.world)
 
     async def until_cancel_is_known(self, handle: Handle) -> None:
         """Wait until the workflow itself has been told of the cancel."""
@@ -147,21 +140,38 @@ class Bench:
         return False
 
 
+def flaws_of(world: World) -> list[str]:
+    """Return what is wrong with a cluster that nothing goes on in."""
+    record = world.record
+    followers = [one.name for one in world.standbys_of(world.members[record.leader])]
+    checks = {
+        f"{world.writers} take writes, the record names {record.leader}": world.writers == [record.leader],
+        f"the selector names {record.selector}": record.selector == record.leader,
+        f"intent {record.intent}": record.intent is None,
+        f"unfinished {record.unfinished}": not record.unfinished,
+        f"followers {followers}": len(followers) == len(world.members) - 1,
+        f"sync {record.sync}": bool(record.sync_members),
+        "fenced": all(one.state.fenced_at is None for one in world.members.values()),
+    }
+    return [flaw for flaw, holds in checks.items() if not holds]
+
+
 def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     """Write an estate with one cluster; ``changes`` replace keys of it."""
     people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
+    records = changes.pop("records", str(path.parent / "records"))
     entry = {
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
         "write_service": "postgresql-primary", "gate": {"token": "env:GATE_TOKEN"},
         "login": {"password": "env:OPERATOR_PASSWORD"},
         "applications": [{"deployment": "api-deployment", "ready_within": "PT2S"}],
-        "thresholds": {"quiet": "PT0S"}, **changes,
+        "thresholds": {"quiet": "PT0.05S"}, **changes,
     }  # fmt: skip
     content = {
         "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
         "postgres": {cluster: entry},
         "people": people,
-        "records": str(path.parent / "records"),
+        "records": records,
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
@@ -187,6 +197,6 @@ async def serving(client: Client, folder: Path, world: World, *, live: bool = Tr
             world.faults.release()
             await _end_all(bench)
             await bench.stop_worker()
-    assert world.violations == []
+    assert world.violations == [], world.violations
     leader = world.members.get(world.record.leader) if world.readable else None
     assert leader is None or not leader.rows or world.acknowledged <= leader.rows, "acknowledged rows are lost"

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from tests.fakes.world import World
 from tests.workflows.bench import Bench, serving
+from tests.workflows.gone import POLICY, Gone, take_away
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -24,4 +25,12 @@ async def asking(temporal: Client, tmp_path: Path) -> AsyncIterator[Bench]:
     """Ask a DBA other than the requester to approve."""
     policy = {"planned": {"roles": ["DBA"], "window": "PT1M"}}
     async with serving(temporal, tmp_path, World(), approvals=policy) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bereft(temporal: Client, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Serve a cluster whose primary is dead; its people attest."""
+    async with serving(temporal, tmp_path, World(), forced=POLICY) as one:
+        take_away(one.world, Gone.DEAD)
         yield one

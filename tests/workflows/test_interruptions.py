@@ -12,15 +12,17 @@ from tests.fakes.world import A, B
 from tests.workflows.bench import Bench
 
 BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.claim")
-UNDOABLE = ("postgres.checkpoint", "postgres.fence")
+UNDOABLE = ("postgres.checkpoint", "kubernetes.await_quiet", "postgres.fence")
 FORWARD = (
-    "postgres.route", "postgres.verify", "kubernetes.reconnect", "postgres.await_redundancy", "postgres.finish",
+    "postgres.route", "postgres.verify", "postgres.evict", "kubernetes.reconnect", "postgres.first_write",
+    "postgres.await_redundancy", "postgres.finish",
 )  # fmt: skip
 BESIDE = ("postgres.measure", "records.keep")
 STEPS = (*BEFORE, *UNDOABLE, "postgres.promote", *FORWARD, *BESIDE)
 _REFUSED = {
     **dict.fromkeys(BEFORE, ("NotAvailable", A)),
     **dict.fromkeys((*UNDOABLE, "postgres.promote"), ("RolledBack", A)),
+    "kubernetes.await_quiet": ("completed", B),
     **dict.fromkeys(FORWARD, ("Stranded", B)),
     **dict.fromkeys(BESIDE, ("completed", B)),
 }
@@ -65,7 +67,7 @@ async def test_a_cancel_while_a_step_runs(bench: Bench, step: str) -> None:
     if step == "postgres.measure":
         fault.released.set()
     elif step not in _CANCELLED_BEFORE:
-        await _goes_on(fault)
+        await goes_on(fault)
     await _ends_as_cancelled_at(bench, step, await bench.ending(handle))
     if step in BEFORE[:3]:
         assert bench.world.snapshot == before
@@ -84,7 +86,7 @@ async def test_a_cancel_right_after_a_step(bench: Bench, step: str) -> None:
     await _ends_as_cancelled_at(bench, step, await bench.ending(handle))
 
 
-async def _goes_on(fault: Ordered) -> None:
+async def goes_on(fault: Ordered) -> None:
     """Give a cancel the time to reach the step, by the heartbeat's way; it must not have been sent there."""
     with suppress(TimeoutError):
         await asyncio.wait_for(fault.over.wait(), timeout=0.6)

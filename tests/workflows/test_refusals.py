@@ -60,6 +60,10 @@ def _foreign_primary(world: World) -> None:
     world.members[A].system = "42"
 
 
+def _second_primary(world: World) -> None:
+    world.members[B].role = Role.PRIMARY
+
+
 def _no_service(world: World) -> None:
     world.service = None
 
@@ -102,6 +106,7 @@ def _unfinished_elsewhere(world: World) -> None:
         (_primary_dead, "Unreachable", f"the gate of {A} does not answer"),
         (_foreign_standby, "NoStandby", f"{B} belongs to another system, 42"),
         (_foreign_primary, "RecordDisagrees", f"{A} has system identifier 42"),
+        (_second_primary, "TwoPrimaries", B),
         (_no_service, "NoRecord", "postgresql-primary"),
         (_no_record, "NoRecord", "postgresql-primary"),
         (_unreadable_record, "RecordDisagrees", "failover/*"),
@@ -124,20 +129,6 @@ async def test_refuses_and_changes_nothing(
         assert (refusal.type, words in refusal.message) == (kind, True), refusal.message
         assert (status.phase, status.outcome) == ("refused", "refused")
         assert (world.snapshot, world.changed) == (before, [])
-
-
-async def test_refuses_when_a_second_server_is_out_of_recovery(bench: Bench) -> None:
-    before = bench.world.snapshot
-    bench.world.faults.order("postgres.survey", Fault.HANGS)
-    handle = await bench.switch()
-    await bench.until(lambda: "postgres.survey" in bench.world.faults.calls)
-    bench.world.members[B].role = Role.PRIMARY
-    bench.world.faults.release()
-    refusal = await bench.refused(handle)
-    assert (refusal.type, B in refusal.message) == ("TwoPrimaries", True)
-    bench.world.members[B].role = Role.STANDBY
-    bench.world.violations.clear()
-    assert bench.world.snapshot == before
 
 
 async def test_refuses_without_a_standby_in_the_estate(temporal: Client, tmp_path: Path) -> None:
@@ -186,13 +177,6 @@ async def test_refuses_a_second_switch_while_one_runs(bench: Bench) -> None:
         await bench.switch()
     bench.world.faults.release()
     assert (await bench.finished(first)).outcome == "completed"
-
-
-async def test_the_forced_mode_is_not_there_yet(bench: Bench) -> None:
-    before = bench.world.snapshot
-    refusal = await bench.refused(await bench.switch(mode="forced"))
-    assert (refusal.type, refusal.message.startswith("mode:")) == ("NotAvailable", True)
-    assert bench.world.snapshot == before
 
 
 async def test_a_harmless_edit_of_the_service_is_tried_again(bench: Bench) -> None:

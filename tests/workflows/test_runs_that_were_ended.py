@@ -19,6 +19,7 @@ MUTATING = (
     "postgres.claim", "postgres.checkpoint", "postgres.fence", "postgres.promote", "postgres.route",
     "kubernetes.reconnect", "postgres.finish",
 )  # fmt: skip
+_LOOKING = ("kubernetes.await_quiet", "postgres.verify", "postgres.await_redundancy")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,8 @@ async def test_a_frozen_worker_that_wakes_up_after_a_cancel_changes_nothing(benc
 @pytest.mark.parametrize(
     ("step", "back_to"),
     [
-        *((step, back_to) for back_to in ("the claim", "last task") for step in (*MUTATING, "postgres.verify")),
+        *((step, back_to) for back_to in ("the claim", "last task") for step in (*MUTATING, *_LOOKING)),
+        *((step, "last task") for step in ("estate.resolve", "postgres.settle", "postgres.survey", "records.keep")),
         ("postgres.fence", "first task"),
         ("postgres.route", "first task"),
     ],
@@ -82,13 +84,13 @@ async def test_reset_in_a_step(temporal: Client, bench: Bench, step: str, back_t
     ordered = bench.world.faults.order(step, Fault.HANGS)
     handle = await bench.switch()
     await ordered.reached.wait()
-    again = await _reset(temporal, handle, await _task(handle, back_to))
+    again = await reset(temporal, handle, await task_of(handle, back_to))
     ending = await bench.ending(again)
     assert ending in {"completed", "RolledBack"}
     await bench.until_consistent()
 
 
-async def _task(handle: Handle, which: str) -> int:
+async def task_of(handle: Handle, which: str) -> int:
     """Return the event that ``which`` workflow task ended with."""
     tasks, last = [], 0
     async for event in handle.fetch_history_events():
@@ -100,7 +102,7 @@ async def _task(handle: Handle, which: str) -> int:
     return {"first task": tasks[0], "last task": tasks[-1], "the claim": last}[which]
 
 
-async def _reset(client: Client, handle: Handle, task: int) -> Handle:
+async def reset(client: Client, handle: Handle, task: int) -> Handle:
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from activities import aftermath
 from gate.api import ServerState
+from starters.report.chronicle import chronicle_of
+from starters.report.facts import facts_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.workflows.bench import Bench
@@ -138,6 +143,27 @@ async def test_a_pod_that_never_gets_ready_is_left_to_do_and_the_rest_is_done(be
     assert len((await bench.status(handle)).left_to_do) == 1
     await bench.until_consistent()
     assert bench.world.members[A].server is ServerState.RUNNING
+
+
+@pytest.mark.parametrize("writes", [True, False])
+async def test_a_restart_that_waits_for_a_dead_node_holds_up_only_what_was_not_seen_to_write(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, writes: bool
+) -> None:
+    monkeypatch.setattr(aftermath, "_TAKEN_UP_SECONDS", 0.2)
+    monkeypatch.setattr(aftermath, "_WRITES_WITHIN", timedelta(seconds=1))
+    application = bench.world.deployments["api-deployment"]
+    application.stuck, application.untaken = True, (("api-deployment-2", "node-9"),)
+    if not writes:
+        bench.world.app_addresses = ()
+    handle = await bench.switch()
+    words = "waits for a node that does not answer (api-deployment-2 on node-9)"
+    if writes:
+        assert (await bench.finished(handle)).outcome == "completed"
+        history = await handle.fetch_history()
+        assert words in facts_of(chronicle_of(history.events, handle.id)).known.reconnected[0].note
+    else:
+        refusal = await bench.refused(handle)
+        assert (refusal.type, "api-deployment has 1 of 2 pods ready" in refusal.message) == ("Stranded", True)
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, None])

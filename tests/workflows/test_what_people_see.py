@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from temporalio.common import TypedSearchAttributes
 
 from tests.fakes.faults import Fault
@@ -73,3 +74,10 @@ async def test_every_step_has_a_summary(bench: Bench) -> None:
     steps = [event for event in history["events"] if "activityTaskScheduledEventAttributes" in event]
     assert len(steps) >= 12
     assert all(event.get("userMetadata", {}).get("summary") for event in steps)
+
+
+async def test_the_workers_log_names_each_phase(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    await bench.finished(await bench.switch())
+    messages = [record.getMessage() for record in caplog.records if record.name == "temporalio.workflow"]
+    for phase in ("surveying", "fencing", "promoting", "completed"):
+        assert any(message.startswith(f"Phase: {phase} ") for message in messages), messages

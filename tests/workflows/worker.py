@@ -11,12 +11,15 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
+from activities.adopt import AdoptActivities
 from activities.aftermath import AftermathActivities
 from activities.claim import ClaimActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
+from activities.pause import PauseActivities
 from activities.preview import PreviewActivities
+from activities.prove import ProveActivities
 from activities.records import RecordsActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
@@ -24,8 +27,7 @@ from activities.undo import UndoActivities
 from tests.fakes.clients import systems_of
 from tests.fakes.faults import Faults
 from tests.fakes.world import World
-from workflows.postgres_failover import PostgresFailover
-from workflows.postgres_rejoin import PostgresRejoin
+from workflows.catalog import WORKFLOWS
 
 WITHOUT_BEAT = "without heartbeat: "
 """Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
@@ -53,23 +55,28 @@ class _Around(ActivityInboundInterceptor):
 
 def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
     """Return a worker whose steps act on ``world``."""
-    systems = systems_of(world)
-    with_systems = (
-        SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
-        MeasureActivities,
-    )  # fmt: skip
-    owners: list[Any] = [kind(systems) for kind in with_systems]
-    owners += [EstateActivities(estate), RecordsActivities()]
     return Worker(
         client,
         task_queue=queue,
-        workflows=[PostgresFailover, PostgresRejoin],
-        activities=[method for owner in owners for method in _steps_of(owner)],
+        workflows=WORKFLOWS,
+        activities=steps_for(world, estate),
         interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         **options,
     )
+
+
+def steps_for(world: World, estate: Path) -> list[Callable[..., Any]]:
+    """Return every step, acting on ``world``."""
+    systems = systems_of(world)
+    with_systems = (
+        SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
+        MeasureActivities, ProveActivities, PauseActivities, AdoptActivities,
+    )  # fmt: skip
+    owners: list[Any] = [kind(systems) for kind in with_systems]
+    owners += [EstateActivities(estate), RecordsActivities()]
+    return [method for owner in owners for method in _steps_of(owner)]
 
 
 def _steps_of(owner: object) -> list[Callable[..., Any]]:

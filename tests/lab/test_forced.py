@@ -1,0 +1,177 @@
+"""Forced failovers on the real platform: each way in which a primary can be gone, once. Never two writers, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import datetime
+
+import pytest
+import pytest_asyncio
+
+from activities.errors import Refusal
+from activities.models.report import Outcome
+from deploy.lab.breaking import heal
+from deploy.lab.network import set_link
+from deploy.lab.node import start_node
+from deploy.lab.switching import approve, ending, start
+from starters.report.facts import Facts
+from tests.lab.conftest import Platform
+from tests.lab.histories import completed
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+_ISOLATION_SECONDS = 30
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def _look(platform: Platform) -> None:
+    await platform.fresh_pods()
+    platform.look()
+
+
+def _must_lead(platform: Platform, facts: Facts) -> None:
+    assert facts.outcome is Outcome.COMPLETED, facts.reason
+    assert platform.leader == platform.candidate
+    assert facts.known.plan is not None
+    assert facts.known.plan.lossless
+
+
+async def test_a_primary_that_lives_is_left_alone(platform: Platform) -> None:
+    handle = await start(platform.client, mode="forced")
+    facts = await ending(handle)
+    assert (facts.outcome, facts.refusal) == (Outcome.REFUSED, Refusal.PRIMARY_ALIVE)
+    assert platform.leader == platform.old
+
+
+async def test_a_frozen_server_is_proved_to_be_stopped_by_its_own_gate(platform: Platform) -> None:
+    await asyncio.to_thread(platform.freeze_server, platform.old)
+    handle = await start(platform.client, mode="forced")
+    await approve(handle, within=60)
+    facts = await ending(handle)
+    _must_lead(platform, facts)
+    assert facts.known.proof is not None
+    assert facts.known.proof.kind == "gate"
+    platform.settle()
+
+
+async def test_a_killed_container(platform: Platform) -> None:
+    platform.break_it("container", platform.old)
+    _must_lead(platform, await platform.force())
+    platform.settle()
+
+
+async def test_a_deleted_pod_is_replaced_by_the_standby_and_comes_back_as_one(platform: Platform) -> None:
+    platform.break_it("pod", platform.old)
+    _must_lead(platform, await platform.force())
+    platform.settle()
+    assert platform.note("sync") == platform.old
+
+
+async def test_a_node_without_power(platform: Platform) -> None:
+    node = platform.nodes[platform.old]
+    handle = await start(platform.client, mode="forced", attest=True) if platform.break_it("node", node) else None
+    assert handle is not None
+    await approve(handle, attest=True, within=60)
+    await completed(handle, "postgres.verify")
+    await asyncio.to_thread(heal, platform.lab)
+    _must_lead(platform, await ending(handle))
+    platform.settle(200)
+
+
+async def test_a_primary_that_is_frozen_and_thaws_after_the_promotion_takes_no_write(platform: Platform) -> None:
+    platform.freeze(platform.old)
+    try:
+        handle = await start(platform.client, mode="forced", attest=True)
+        await approve(handle, attest=True, within=60)
+        await completed(handle, "postgres.promote")
+    finally:
+        platform.thaw(platform.old)
+    facts = await ending(handle)
+    _must_lead(platform, facts)
+    assert facts.known.plan is not None
+    assert facts.known.plan.diagnosis is not None
+    assert facts.known.plan.diagnosis.condition == "frozen"
+    assert "WAS FROZEN" in platform.log(platform.old)
+    platform.settle()
+
+
+async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promoted(platform: Platform) -> None:
+    """Nobody attests; the estate accepts isolation."""
+    before = _estate(platform)
+    _accept(platform, ["gate", "isolation"])
+    node = platform.nodes[platform.old]
+    try:
+        set_link(platform.lab, node, up=False)
+        cut = time.time()
+        handle = await start(platform.client, mode="forced")
+        await approve(handle, within=60)
+        await completed(handle, "postgres.verify")
+        print(f"verified {time.time() - cut:.2f} s after the cut")
+    finally:
+        set_link(platform.lab, node, up=True)
+        _put_estate(platform, before)
+    facts = await ending(handle)
+    _must_lead(platform, facts)
+    platform.settle(200)
+    assert facts.known.proof is not None
+    assert facts.known.proof.kind == "isolation"
+    assert facts.known.promoted is not None
+    assert _stopped_at(platform) < facts.known.promoted.promoted_at.timestamp()
+    assert time.time() - cut > _ISOLATION_SECONDS
+
+
+async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(platform: Platform) -> None:
+    node = platform.nodes[platform.old]
+    platform.break_it("node", node)
+    handle = await start(platform.client, mode="forced")
+    await approve(handle, within=60)
+    async with asyncio.timeout(60):
+        while not (status := await handle.query("status"))["waits_for_attestation"]:
+            await asyncio.sleep(0.2)
+    assert status["waits_for_attestation"] == platform.old
+    await handle.execute_update("attest", {"by": "dana", "member": platform.old, "note": "power is off"})
+    await completed(handle, "postgres.verify")
+    start_node(platform.lab, node, platform.binaries)
+    facts = await ending(handle)
+    _must_lead(platform, facts)
+    assert facts.known.attested_by == "dana"
+    await asyncio.to_thread(heal, platform.lab)
+    platform.settle(200)
+
+
+def _stopped_at(platform: Platform) -> float:
+    """Return when the gate of the old primary says that it has killed its server; all clocks here are one."""
+    for line in platform.log(platform.old).splitlines():
+        if "ISOLATED" in line:
+            return datetime.fromisoformat(json.loads(line)["at"]).timestamp()
+    pytest.fail("the old primary's gate does not say that it was isolated")
+
+
+def _estate(platform: Platform) -> str:
+    return platform.kubectl("get", "configmap", "failover-estate", "-o", "json")
+
+
+def _accept(platform: Platform, kinds: list[str]) -> None:
+    found = json.loads(_estate(platform))
+    text = found["data"]["estate.yaml"]
+    policy = f"    forced: {{proof: [{', '.join(kinds)}], redundancy_within: PT30S}}\n"
+    found["data"]["estate.yaml"] = text.replace("    approvals:\n", f"{policy}    approvals:\n", 1)
+    _put_estate(platform, json.dumps(found))
+
+
+def _put_estate(platform: Platform, text: str) -> None:
+    """Change the ConfigMap and wait until every worker sees it: kubelets take their time."""
+    found = json.loads(text)
+    for key in ("resourceVersion", "uid", "creationTimestamp", "managedFields"):
+        found["metadata"].pop(key, None)
+    manifest = platform.lab.home / "estate.json"
+    manifest.write_text(json.dumps(found), encoding="utf-8")
+    platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
+    wanted = found["data"]["estate.yaml"].strip()
+    for pod in platform.pods("failover-worker"):
+        deadline = time.monotonic() + 150
+        while platform.kubectl("exec", pod, "--", "cat", "/etc/failover/estate.yaml").strip() != wanted:
+            assert time.monotonic() < deadline
+            platform.kubectl("annotate", "pod", pod, f"lab/touched={time.time()}", "--overwrite")
+            time.sleep(1)

@@ -1,0 +1,246 @@
+"""What can happen to a cluster and to the runs that change it, in any order; what must hold whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gate.api import ServerState
+from tests.fakes.member import Member
+from tests.fakes.world import A, B, C
+from tests.properties.attempt import Attempt
+from tests.properties.clock import JumpingLoop
+from tests.properties.orchestra import Orchestra, Run
+from tests.properties.world import HarshWorld
+from tests.workflows.bench import flaws_of, write_estate
+from tests.workflows.worker import steps_for
+from workflows.postgres_failover import PostgresFailover
+from workflows.postgres_rejoin import PostgresRejoin
+
+T = TypeVar("T")
+_CLUSTER, _LOCK = "orders", "postgres/orders"
+_SECONDS = st.sampled_from([0.005, 0.015, 0.03, 0.06, 0.1, 0.3, 0.6, 1.2, 3.0])
+_WHICH = st.integers(min_value=0, max_value=2)
+_WAYS_TO_GO = st.sampled_from(["dies", "freezes", "is cut off", "is hidden", "its server freezes", "lags"])
+_MOST_THAT_IS_BROKEN = 2
+"""More at once, and hardly anything ever happens."""
+_PROOFS = st.sampled_from([["gate", "attested"], ["gate", "isolation"], ["gate", "isolation", "attested"]])
+_SAID = {"stranded", "rollback incomplete", "terminated"}
+"""Outcomes after which something may be left in the record."""
+
+
+class Campaign(RuleBasedStateMachine):
+    """One cluster's life."""
+
+    tally: ClassVar[dict[str, int]] = {}
+
+    @initialize(three=st.booleans(), proof=_PROOFS, relaxes=st.booleans())
+    def begin(self, *, three: bool, proof: list[str], relaxes: bool) -> None:
+        self._loop = JumpingLoop()
+        self._loop.set_exception_handler(lambda *_: None)  # a run that is terminated leaves errors that nobody fetches
+        self._folder = tempfile.TemporaryDirectory(prefix="failover-campaign-")
+        estate = Path(self._folder.name) / "estate.yaml"
+        self._clocks = pytest.MonkeyPatch()
+        for module in ("activities.prove", "activities.aftermath"):
+            self._clocks.setattr(f"{module}.time", SimpleNamespace(monotonic=self._loop.time))
+        self._loop.run_until_complete(self._begin(estate, (A, B, C) if three else (A, B), proof, relaxes=relaxes))
+
+    async def _begin(self, estate: Path, members: tuple[str, ...], proof: list[str], *, relaxes: bool) -> None:
+        self.world = world = HarshWorld(members)
+        world.relaxes = relaxes
+        forced = {"proof": proof, "isolation_timeout": "PT1S", "proof_within": "PT4S", "redundancy_within": "PT1S"}
+        write_estate(estate, _CLUSTER, members=list(members), forced=forced, records=None)
+        self.orchestra = Orchestra(steps_for(world, estate))
+        self._life = [asyncio.create_task(one) for one in (world.be_alive(), world.be_written_to())]
+        self._accused: tuple[str, Run] | None = None
+        """Who is said to be stopped, and in which run."""
+        self._frozen: list[Attempt] = []
+
+    def _pass(self, seconds: float) -> None:
+        self._loop.run_until_complete(asyncio.sleep(seconds))
+
+    def _soon(self, what: Callable[[T], None], whom: T | None) -> None:
+        """Do it inside the loop."""
+        if whom is not None:
+            self._loop.call_soon(what, whom)
+            self._pass(0)
+
+    def _count(self, what: str) -> None:
+        self.tally[what] = self.tally.get(what, 0) + 1
+
+    @property
+    def _open(self) -> Run | None:
+        return next((run for run in self.orchestra.runs if run.is_open), None)
+
+    def _member(self, which: int) -> Member:
+        return list(self.world.members.values())[which % len(self.world.members)]
+
+    def _start(self, kind: type, **request: Any) -> Run:
+        async def start() -> Run:
+            return self.orchestra.start(kind, {"cluster": _CLUSTER, "run": "real", "by": "omar", **request}, _LOCK)
+
+        return self._loop.run_until_complete(start())
+
+    @rule(seconds=_SECONDS)
+    def time_passes(self, seconds: float) -> None:
+        self._pass(seconds)
+
+    @precondition(lambda self: self._open is None)
+    @rule(kind=st.sampled_from(["planned", "forced", "rejoin"]), attest=st.booleans(), seconds=_SECONDS)
+    def somebody_starts_a_run(self, kind: str, seconds: float, *, attest: bool) -> None:
+        leader = self.world.members[self.world.record.leader]
+        attest = attest and kind == "forced" and (leader.frozen or leader.server is ServerState.STOPPED)
+        if kind == "rejoin":
+            self._start(PostgresRejoin)
+        else:
+            run = self._start(PostgresFailover, mode=kind, attest=attest)
+            self._accused = (leader.name, run) if attest else self._accused
+        self._pass(seconds)
+
+    @precondition(lambda self: self._open is None)
+    @rule(how=_WAYS_TO_GO, attest=st.booleans(), seconds=_SECONDS)
+    def the_primary_is_lost_and_somebody_fails_over(self, how: str, seconds: float, *, attest: bool) -> None:
+        self._break(self.world.members[self.world.record.leader], how)
+        self._pass(0.1)
+        self.somebody_starts_a_run("forced", seconds, attest=attest)
+
+    @precondition(lambda self: self._open is not None)
+    @rule(how=st.sampled_from(["cancelled", "terminated"]), seconds=_SECONDS)
+    def the_run_is_ended_by_hand(self, how: str, seconds: float) -> None:
+        self._soon(self.orchestra.cancel if how == "cancelled" else self.orchestra.terminate, self._open)
+        self._pass(seconds)
+
+    @precondition(lambda self: self._broken < _MOST_THAT_IS_BROKEN)
+    @rule(which=_WHICH, how=_WAYS_TO_GO, seconds=_SECONDS)
+    def a_member_breaks(self, which: int, how: str, seconds: float) -> None:
+        self._break(self._member(which), how)
+        self._pass(seconds)
+
+    @rule(which=_WHICH, seconds=_SECONDS)
+    def a_member_comes_back(self, which: int, seconds: float) -> None:
+        self._bring_back(self._member(which))
+        self._pass(seconds)
+
+    @rule(gates=st.booleans(), workers=st.booleans(), seconds=_SECONDS)
+    def the_api_server_comes_or_goes(self, seconds: float, *, gates: bool, workers: bool) -> None:
+        if gates or all(self._may_be_gone(member) for member in self.world.members.values()):
+            self.world.api_answers = gates
+        self.world.faults.silenced = "" if workers else "kubernetes."
+        self._pass(seconds)
+
+    @rule(what=st.sampled_from(["is killed", "freezes", "wakes up"]), seconds=_SECONDS)
+    def the_worker(self, what: str, seconds: float) -> None:
+        if what == "freezes":
+            self._frozen += self.orchestra.attempts
+        does = {"is killed": Attempt.kill, "freezes": Attempt.freeze, "wakes up": Attempt.thaw}[what]
+        for attempt in list(self._frozen if what == "wakes up" else self.orchestra.attempts):
+            self._soon(does, attempt)
+        self._frozen = [] if what == "wakes up" else self._frozen
+        self._pass(seconds)
+
+    @property
+    def _broken(self) -> int:
+        members = self.world.members.values()
+        return sum(
+            not (one.alive and one.reachable) or one.frozen or one.server_frozen or one.asynchronous for one in members
+        )
+
+    def _break(self, member: Member, how: str) -> None:
+        if how == "dies":
+            member.die()
+        elif how == "lags":
+            member.asynchronous = True
+        elif how == "is hidden":
+            member.hidden = True
+        elif how == "is cut off":
+            member.reachable = member.reachable and not self._may_be_gone(member)
+        elif how == "freezes":
+            member.frozen = member.alive and self._may_be_gone(member)
+        elif member.server is ServerState.RUNNING:
+            member.server_frozen = True
+
+    def _is_accused(self, member: Member) -> bool:
+        """Whether somebody has said of it that it is stopped, in a run that may still act on that."""
+        if self._accused is None or not self._accused[1].is_open:
+            return False
+        return self._accused[0] == member.name == self.world.record.leader
+
+    def _may_be_gone(self, member: Member) -> bool:
+        """Keep a true word from becoming a lie: who is said to be stopped comes back only where the API server tells it."""
+        return not (self._is_accused(member) and member.alive and not member.frozen)
+
+    def _bring_back(self, member: Member) -> None:
+        if self._is_accused(member) and not self.world.api_answers:
+            return
+        member.alive = member.reachable = True
+        member.hidden = member.server_frozen = member.asynchronous = False
+        if member.frozen:
+            self.world.thaw(member)
+
+    @invariant()
+    def promises_hold(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self._count("events")
+        assert self.world.violations == []
+        assert not any(task.done() for task in self._life), self._life
+        self._no_promised_row_is_lost()
+        record = self.world.record
+        owner = record.intent.run if record.intent else record.unfinished
+        for run in self.orchestra.runs:
+            if not run.is_open and owner == f"{run.workflow_id}/{run.run_id}":
+                assert run.ending in _SAID, f"{run.run_id} ended {run.ending} and left {owner} in the record"
+
+    def _no_promised_row_is_lost(self) -> None:
+        """Allow what a plan had named: it is a person's decision then."""
+        plans = [run.instance._journal.plan for run in self.orchestra.runs if run.instance]
+        named = {plan.candidate for plan in plans if plan and not plan.lossless}
+        assert {member for member, _ in self.world.losses} <= named, f"lost: {self.world.losses}, named: {named}"
+        leader = self.world.members[self.world.record.leader]
+        assert not leader.writes or self.world.promised <= leader.rows, f"{leader.name} leads without acknowledged rows"
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self._heal()
+        finally:
+            self._loop.end_all_tasks()
+            self._clocks.undo()
+            self._folder.cleanup()
+            self._loop.close()
+
+    def _heal(self) -> None:
+        """Heal everything, start once more, and expect a cluster without flaws."""
+        self.world.bring_api_server_back()
+        self.the_worker("wakes up", 0)
+        for member in self.world.members.values():
+            self._bring_back(member)
+        if self._open is not None:
+            self._until(lambda: self._open is None, 60)
+        self._pass(2)
+        once_more = self._start(PostgresFailover, mode="planned")
+        self._until(lambda: not once_more.is_open, 60)
+        self._until(lambda: not flaws_of(self.world), 10)
+        self.promises_hold()
+        if self.world.losses:
+            self._count("lives with a loss that a plan had named")
+        for run in self.orchestra.runs:
+            self._count(f"{run.instance._journal.mode} {run.ending}")
+
+    def _until(self, holds: Any, seconds: float) -> None:
+        ends = self._loop.time() + seconds
+        while not holds():
+            if self._loop.time() > ends:
+                raise AssertionError(
+                    f"not within {seconds} s: {flaws_of(self.world)}, open {self._open}, {self.world.record}"
+                )
+            self._pass(0.1)

@@ -1,0 +1,76 @@
+"""Whatever happens in whatever order: never two writers, never a lost acknowledged row, never a silent half state.
+
+``FAILOVER_CAMPAIGN=2000 pytest tests/properties -s`` plays so many lives instead of the usual few, each time others. A life
+that breaks a promise is printed as the steps to repeat; keep it below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.properties.campaign import Campaign
+
+_LIVES = 200
+_EVENTS_PER_LIFE = 25
+
+
+def test_no_interleaving_of_faults_and_runs_breaks_a_promise() -> None:
+    wanted = os.environ.get("FAILOVER_CAMPAIGN")
+    Campaign.tally.clear()
+    profile = settings(
+        max_examples=int(wanted or _LIVES),
+        stateful_step_count=_EVENTS_PER_LIFE,
+        derandomize=wanted is None,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Campaign, settings=profile)
+    print(", ".join(f"{what}: {number}" for what, number in sorted(Campaign.tally.items())))
+    assert {"planned completed", "forced completed", "forced rolled back", "forced terminated"} <= set(Campaign.tally)
+
+
+@pytest.fixture
+def life() -> Iterator[Campaign]:
+    one = Campaign()
+    yield one
+    one.teardown()
+
+
+def _half_cut_off(life: Campaign) -> None:
+    """Let its peer vouch for the old primary while a run waits for its isolation."""
+    life.begin(three=False, proof=["gate", "isolation"], relaxes=False)
+    life.the_primary_is_lost_and_somebody_fails_over(how="is hidden", attest=False, seconds=3.0)
+
+
+def _a_peer_that_has_not_heard(life: Campaign) -> None:
+    """Thaw the old primary where only a peer vouches that was cut off when the others were told."""
+    life.begin(three=True, proof=["gate", "attested"], relaxes=False)
+    life.world.isolation_seconds = 3.0
+    life.a_member_breaks(which=2, how="is cut off", seconds=0.03)
+    life.the_primary_is_lost_and_somebody_fails_over(how="freezes", attest=True, seconds=1.2)
+    life.the_api_server_comes_or_goes(gates=False, workers=True, seconds=0.005)
+    life.a_member_comes_back(which=2, seconds=0.005)
+    life.a_member_comes_back(which=0, seconds=0.1)
+
+
+@pytest.mark.parametrize("events", [_half_cut_off, _a_peer_that_has_not_heard])
+def test_a_life_in_which_two_could_have_written(life: Campaign, events: Callable[[Campaign], None]) -> None:
+    events(life)
+    life.promises_hold()
+    assert life.world.record.leader == life.world.writers[0] != "postgresql-primary-0"
+
+
+def test_a_life_in_which_another_standby_confirms_until_the_old_primary_is_killed(life: Campaign) -> None:
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=False)
+    life.a_member_breaks(which=0, how="is hidden", seconds=0.005)
+    life.somebody_starts_a_run("forced", 0.3, attest=False)
+    life.a_member_breaks(which=1, how="lags", seconds=0.005)
+    life.time_passes(seconds=3.0)
+    life.promises_hold()
+    assert (life.world.losses, life.orchestra.runs[0].ending) == ([], "rolled back")

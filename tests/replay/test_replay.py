@@ -1,0 +1,60 @@
+"""Runs that are open while their code is changed must go on: every kept history replays with today's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from temporalio import activity
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from tests.fakes.world import World
+from tests.replay.record import HISTORIES
+from tests.replay.runs import RUNS
+from tests.workflows.worker import steps_for
+from workflows.catalog import WORKFLOWS
+
+
+async def replay(name: str, text: str) -> None:
+    """Replay the history in ``text``; say what to do when today's code would have gone another way."""
+    began = WorkflowHistory.from_json(name, text).events[0].workflow_execution_started_event_attributes
+    history = WorkflowHistory.from_json(began.workflow_id, text)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
+    failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+    if failure is not None:
+        pytest.fail(
+            f"{began.workflow_type.name} would no longer do what it did in tests/replay/histories/{name}.json:"
+            " a run that is open when it is deployed would stop for ever. Gate the change with workflow.patched(...); or,"
+            f" if no such run can be open any more, record anew with: python -m tests.replay.record {name}\n"
+            f"{str(failure).splitlines()[0][:300]}",
+            pytrace=False,
+        )
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+async def test_a_kept_history_replays(name: str) -> None:
+    await replay(name, (HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+async def test_a_changed_order_of_steps_is_said_in_a_sentence() -> None:
+    text = (HISTORIES / "planned-completed.json").read_text(encoding="utf-8")
+    swapped = text.replace('"postgres.fence"', '"?"').replace('"postgres.promote"', '"postgres.fence"')
+    with pytest.raises(pytest.fail.Exception, match=r"postgres-failover would no longer .* workflow\.patched"):
+        await replay("planned-completed", swapped.replace('"?"', '"postgres.promote"'))
+
+
+def test_there_is_a_history_for_every_run_and_a_run_for_every_history() -> None:
+    assert {path.stem for path in HISTORIES.glob("*.json")} == set(RUNS)
+
+
+def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
+    steps = {str(activity._Definition.must_from_callable(step).name) for step in steps_for(World(), tmp_path)}
+    kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.glob("*.json"))
+    assert {step for step in steps if f'"{step}"' not in kept} == set()
+
+
+def test_no_history_names_this_machine() -> None:
+    for path in HISTORIES.glob("*.json"):
+        assert "/site-packages/" not in path.read_text(encoding="utf-8"), path.name

@@ -1,0 +1,59 @@
+"""A rollback from the command line: what it would cost, what it cost, and where the rest is kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from temporalio.client import Client
+
+from tests.fakes.world import A, B, World
+from tests.starters.conftest import Stage, command_for
+from tests.workflows.bench import serving
+from tests.workflows.test_rollback import promoted_badly
+
+_DISCARD = ("--mode", "discard", "--max-bytes", "1MiB", "--max-transactions", "10", "--by", "omar", "--reason", "bad data")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(temporal: Client, tmp_path: Path) -> AsyncIterator[Stage]:
+    world = World()
+    promoted_badly(world)
+    async with serving(temporal, tmp_path, world) as bench:
+        yield Stage(bench, command_for(temporal, bench.queue))
+
+
+async def test_a_plan_shows_the_loss_the_caps_and_where_the_data_is_kept(stage: Stage) -> None:
+    ran = await stage.failover("plan", "postgres-rollback", stage.cluster, *_DISCARD)
+    assert ran.code == 0, ran
+    for words in (
+        "3 transactions",
+        "768 bytes",
+        "1048576 bytes",
+        "gate/kept/pgdata-*",
+        "--mode discard --max-bytes 1048576",
+    ):
+        assert words in ran.out, ran.out
+    assert stage.world.record.leader == B
+
+
+async def test_a_report_shows_what_was_given_up(stage: Stage) -> None:
+    ran = await stage.failover("start", "postgres-rollback", stage.cluster, *_DISCARD, "--watch")
+    assert ran.code == 0, ran
+    assert stage.world.record.leader == A
+    report = await stage.failover("report", stage.cluster)
+    for words in (
+        "at most 3 transactions (768 bytes of WAL), given up as approved",
+        f"kept in gate/kept/pgdata-* on the volume of {B}",
+    ):
+        assert words in report.out, report.out
+    listed = await stage.failover("history", stage.cluster)
+    assert "discard" in listed.out
+
+
+async def test_more_than_allowed_is_refused_with_the_figures(stage: Stage) -> None:
+    few = ("--mode", "discard", "--max-bytes", "1MiB", "--max-transactions", "2", "--by", "omar")
+    ran = await stage.failover("start", "postgres-rollback", stage.cluster, *few)
+    assert ran.code == 3, ran
+    assert "3 transactions" in ran.out
