@@ -29,6 +29,7 @@ from pydantic import BaseModel
 
 _ROW_EVERY, _CALL_EVERY, _ASK_EVERY = 0.02, 0.05, 0.005
 _GAPS = 5
+_READY_WITHIN = 60
 _TURN_SECONDS = 0.1
 """A switch stops one server before it promotes the other, which has not taken less than 0.15 s here."""
 
@@ -156,9 +157,18 @@ async def _connect(settings: LoadSettings, address: str) -> psycopg.AsyncConnect
 
 
 async def _prepare(settings: LoadSettings) -> None:
-    async with await _connect(settings, settings.write_address) as connection:
-        await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
-        await connection.execute("create table if not exists lab_checks (member text)")
+    """Make the tables; wait for a Service whose endpoints are late, as they are after the API server was away."""
+    deadline = time.monotonic() + _READY_WITHIN
+    while True:
+        try:
+            async with await _connect(settings, settings.write_address) as connection:
+                await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
+                await connection.execute("create table if not exists lab_checks (member text)")
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
 
 
 async def _lost(settings: LoadSettings, seen: Seen) -> int | None:

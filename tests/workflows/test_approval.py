@@ -106,8 +106,7 @@ async def test_an_approved_plan_that_no_longer_holds_is_refused(temporal: Client
     async with serving(temporal, tmp_path, World((A, B, C)), approvals={"planned": {"roles": ["DBA"]}}) as bench:
         handle, status, digest = await _waiting(bench)
         assert status.plan is not None
-        chosen = bench.world.members[status.plan.candidate]
-        chosen.position -= 1
+        bench.world.members[status.plan.candidate].lag_bytes = 10**9
         before = bench.world.snapshot
         await handle.execute_update("decide", _vote(digest))
         refusal = await bench.refused(handle)
