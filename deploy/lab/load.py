@@ -161,14 +161,15 @@ async def _prepare(settings: LoadSettings) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     while True:
         try:
-            async with await _connect(settings, settings.write_address) as connection:
-                await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
-                await connection.execute("create table if not exists lab_checks (member text)")
-            return
+            connection = await _connect(settings, settings.write_address)
+            break
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.5)
+    async with connection:
+        await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
+        await connection.execute("create table if not exists lab_checks (member text)")
 
 
 async def _lost(settings: LoadSettings, seen: Seen) -> int | None:
