@@ -12,11 +12,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deploy.lab import breaking, cluster, existing
-from deploy.lab.binaries import built_binaries
+from deploy.lab.binaries import built_binaries, ensure_binaries
 from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
-from deploy.lab.packages import must_be_root
+from deploy.lab.packages import ensure_packages, must_be_root
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
 from starters.answers import Exit, Output
@@ -160,6 +160,15 @@ def _seen_view(seen: dict[str, Any]) -> str:
   longest without one   {seen["outage_seconds"] * 1000:.0f} ms
   API calls             {seen["api_ok"]} answered, {len(seen["api_errors"])} errors
   two writers at once   {len(seen["two_writers"])} times in {sum(seen["checks"].values())} checks"""
+
+
+@lab.command()
+def build(*, output: OutputOption = Output.TEXT) -> None:
+    """Install and build what a lab needs, and start nothing. `up` does it too; a second time takes no time."""
+    with _one_sentence(output):
+        say = _progress(output)
+        ensure_packages(say)
+        _end(output, Exit.DONE, {"programs": str(ensure_binaries(say))})
 
 
 @lab.command()
