@@ -96,7 +96,7 @@ class AftermathActivities:
         node which does not take up its pods goes on without us once the application writes, and the answer says so.
 
         Raises:
-            ApplicationError: ``NotVerified`` when the pods are not ready within the application's ``ready_within``, when
+            ApplicationError: ``NotVerified`` when the pods are not ready ``ready_within`` after the route moved, when
                 there is no such Deployment or when we may not restart it.
 
         """
@@ -124,10 +124,11 @@ class AftermathActivities:
                     seconds=seconds,
                     note=waits,
                 )
-            if seconds > application.ready_within.total_seconds():
+            waited = (datetime.now(UTC) - request.since).total_seconds()
+            if waited > application.ready_within.total_seconds():
                 raise refuse(
                     Refusal.NOT_VERIFIED,
-                    f"Deployment {application.deployment} has {ready} of {wanted} pods ready after {seconds:.0f} s",
+                    f"Deployment {application.deployment} has {ready} of {wanted} pods ready after {waited:.0f} s",
                 )
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
@@ -188,9 +189,9 @@ class AftermathActivities:
     async def await_redundancy(self, request: FollowRequest) -> Redundancy:
         """Return once the old primary follows the new one and commits wait for a standby, as the record says.
 
-        With more than two members that may be another standby than the old primary; ``sync_state`` tells. The gates do
-        the work by themselves; this only watches. While automatic rejoin is paused there is nothing to watch: then the
-        answer says so, with ``sync_state`` absent.
+        With more than two members that may be another standby than the old primary; ``sync_state`` tells. A member that was
+        asked to follow must be in the record's list itself. The gates do the work by themselves; this only watches. While
+        automatic rejoin is paused there is nothing to watch: then the answer says so, with ``sync_state`` absent.
 
         Raises:
             ApplicationError: ``Superseded`` when another member leads meanwhile.
@@ -205,9 +206,9 @@ class AftermathActivities:
             states = {row.member: row.sync_state for row in status.followers if row.state == "streaming"}
             redundant = any(states.get(name) in _SYNCHRONOUS for name in record.sync_members)
             seconds = max((datetime.now(UTC) - since).total_seconds(), 0.0)
-            if redundant and member in states:
+            if redundant and member in states and (not request.asked_for or member in record.sync_members):
                 return Redundancy(member=member, sync_state=states[member], seconds=seconds)
-            if is_paused(record, datetime.now(UTC)) and not request.although_paused and member not in states:
+            if is_paused(record, datetime.now(UTC)) and not request.asked_for and member not in states:
                 return Redundancy(member=member, sync_state="absent", seconds=seconds, note=_held(request, record))
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 

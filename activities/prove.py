@@ -21,6 +21,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.diagnosis import LIVING
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
 from activities.heartbeat import keep_details
@@ -35,6 +36,9 @@ _MARGIN = timedelta(seconds=0.5)
 _LAST_CHANCE_SECONDS = 0.4
 """How long an attested old primary gets to stop by itself. Its gate's word is better, and comes at once or not. One that
 cannot be asked, since its pod was just deleted, may live on for a moment: a primary's gate reads the claim every 0.15 s."""
+_LIVING_CHANCE_SECONDS = 6.0
+"""The same for one that lived when it was looked at: its gate may first finish a call of 2 s, and gives the stop 2 s more.
+A word that it *is to be* stopped is no proof as long as its gate may be at it."""
 _AGAIN_SECONDS = 0.1
 _UNHEARD_SECONDS = 10.0
 """How long a standby that a commit may have waited for is given to say what it has received."""
@@ -94,6 +98,10 @@ class _Search:
     def _patience(self) -> float:
         return _LAST_CHANCE_SECONDS if self._request.attested_by else _AGAIN_SECONDS
 
+    def _chance(self) -> float:
+        diagnosis = self._switch.plan.diagnosis
+        return _LIVING_CHANCE_SECONDS if diagnosis and diagnosis.condition in LIVING else _LAST_CHANCE_SECONDS
+
     def _waited(self) -> float:
         return 0.0 if self._told_at is None else time.monotonic() - self._told_at
 
@@ -129,7 +137,7 @@ class _Search:
 
     def _other_means(self) -> tuple[ProofKind, str] | None:
         forced, by = self._switch.target.cluster.forced, self._request.attested_by
-        had_its_chance = time.monotonic() - self._began > _LAST_CHANCE_SECONDS
+        had_its_chance = time.monotonic() - self._began > self._chance()
         if by and had_its_chance and ProofKind.ATTESTED in forced.proof:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
         allowed = forced.isolation_timeout + _MARGIN

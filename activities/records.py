@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from temporalio import activity
+from temporalio.service import RPCError
 
 from activities.models.report import RecordsKept, RecordsRequest, RunReport
+
+_WRITE_WITHIN_SECONDS = 15.0
 
 
 class RecordsActivities:
     """The last step of every run."""
+
+    def __init__(self) -> None:
+        """Write in threads of its own: a directory on a hung mount must not take those of the other steps."""
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="records")
 
     @activity.defn(name="records.keep")
     async def keep(self, request: RecordsRequest) -> RecordsKept:
@@ -28,9 +36,12 @@ class RecordsActivities:
         folder /= f"{report.started_at:%Y-%m-%dT%H%M%SZ}-{report.run_id[:8]}"
         try:
             history = await _history(report)
-            paths = await asyncio.to_thread(_write, folder, report, history)
+            write = asyncio.get_running_loop().run_in_executor(self._threads, _write, folder, report, history)
+            paths = await asyncio.wait_for(write, _WRITE_WITHIN_SECONDS)
+        except RPCError as error:
+            return RecordsKept(note=f"records: the history cannot be read: {error.message}")
         except OSError as error:
-            return RecordsKept(note=f"records: {folder} cannot be written: {error.strerror}")
+            return RecordsKept(note=f"records: {folder} cannot be written: {error.strerror or 'it does not answer'}")
         return RecordsKept(paths=paths)
 
 

@@ -244,3 +244,16 @@ class PostgresTarget(_Estate):
     def knows(self, person: str) -> bool:
         """Whether the estate lists ``person``, whatever the case and the blanks around."""
         return person.strip().casefold() in {name.strip().casefold() for name in self.people}
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether a person's word counts as proof that a primary is stopped."""
+        return ProofKind.ATTESTED in self.cluster.forced.proof
+
+    def why_no_word(self, person: str) -> str:
+        """Return why ``person`` cannot say that a primary is stopped; empty when they can."""
+        if not self.takes_words:
+            return f"attest: {self.name} takes nobody's word (forced.proof is {', '.join(self.cluster.forced.proof)})"
+        if not self.knows(person):
+            return f"by: {person} cannot attest; the estate's people are {', '.join(sorted(self.people)) or 'nobody'}"
+        return ""

@@ -16,7 +16,7 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
-    from activities.models.aftermath import Reconnected, Redundancy
+    from activities.models.aftermath import Reconnected, Redundancy, Verified
     from activities.models.plan import Plan
     from activities.models.switch import Switch
     from estate.model import Application
@@ -42,7 +42,7 @@ class Aftermath:
         journal.forward_only = True
         journal.left_to_do = journal.left_to_do or all_that_follows(switch.plan)[1:]
         journal.enter(Phase.VERIFYING)
-        journal.facts["verified"] = verified = await steps.verify(switch)
+        journal.facts["verified"] = verified = await self._verify()
         tick_off(journal, "verify")
         journal.enter(Phase.RECONNECTING, "service is restored")
         routed = journal.facts.get("routed")
@@ -56,6 +56,14 @@ class Aftermath:
         tick_off(self._journal, "finish")
         if journal.left_to_do:
             raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
+
+    async def _verify(self) -> Verified:
+        try:
+            return await steps.verify(self._switch)
+        except FailureError as error:
+            new = self._switch.plan.candidate
+            words = f"no write reaches {new}: {cause_of(error)[1]}; if it is gone, start again with mode forced"
+            raise refuse(Refusal.STRANDED, words) from error
 
     async def _await_redundancy(self, watch: asyncio.Task[Redundancy]) -> None:
         """Watch the old primary come back; after a cancel only a little longer, since the gates go on by themselves.
@@ -120,7 +128,7 @@ class Aftermath:
         """Restart one application where that is due, and learn when it wrote again."""
         writing = asyncio.create_task(steps.first_write(self._switch, application, since))
         try:
-            answer = await steps.reconnect(self._switch, application, must_restart=must_restart)
+            answer = await steps.reconnect(self._switch, application, since, must_restart=must_restart)
             wrote = await writing
         finally:
             writing.cancel()

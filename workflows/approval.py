@@ -55,14 +55,14 @@ class ApprovalGate:
             needed=self.needed, roles=self._policy.roles, votes=tuple(self.votes), expires_at=self._expires_at
         )
 
-    def check(self, decision: Decision) -> str:
+    def check(self, decision: Decision, now: datetime) -> str:
         """Return the role that the vote would fill; change nothing.
 
         Raises:
             ValueError: the vote does not count; the message says why and what would.
 
         """
-        plan = self._open_plan()
+        plan = self._open_plan(now)
         if decision.plan != plan.digest:
             message = f"plan: {decision.plan} is not the plan that waits, {plan.digest}; look at it first"
             raise ValueError(message)
@@ -81,7 +81,7 @@ class ApprovalGate:
             ValueError: as ``check``.
 
         """
-        role = self.check(decision)
+        role = self.check(decision, now)
         self.votes.append(
             Vote(
                 by=decision.by,
@@ -94,12 +94,15 @@ class ApprovalGate:
             )
         )
 
-    def _open_plan(self) -> Plan:
+    def _open_plan(self, now: datetime) -> Plan:
         if self._plan is None:
             message = "there is no plan to decide on yet; ask for the status first"
             raise ValueError(message)
         if self.needed == 0 or self.approved or self.rejection:
             message = "nothing waits for a decision"
+            raise ValueError(message)
+        if self._expires_at is not None and now >= self._expires_at:
+            message = f"the window for approval ended at {self._expires_at:%H:%M:%S} UTC; start it again"
             raise ValueError(message)
         return self._plan
 

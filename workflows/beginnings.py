@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.models.report import Outcome
     from activities.models.switch import Settled, Switch
     from estate.model import ApprovalPolicy, PostgresTarget
+    from gate.record import Mode
     from workflows import endings, steps
     from workflows.approval import ApprovalGate
     from workflows.journal import Journal
@@ -23,10 +24,17 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def settled(journal: Journal, target: PostgresTarget) -> bool:
-    """Deal with what an earlier run left; return whether that was all there is to do."""
+    """Deal with what an earlier run left; return whether that was all there is to do.
+
+    A forced failover goes on when an earlier switch was carried out and its new leader takes no write: it has died since.
+    """
+    journal.explanation = "settles what an earlier run left, if anything"
+    journal.show()
     try:
         settlement = await steps.settle(target)
     except FailureError as error:
+        if endings.was_cancelled(error):
+            journal.leaves = "what an earlier run left may be half undone, and writes stopped: start it again"
         if endings.touched_nothing(error):
             raise
         words = f"what an earlier run left is not settled: {endings.cause_of(error)[1]}; start it again"
@@ -36,7 +44,14 @@ async def settled(journal: Journal, target: PostgresTarget) -> bool:
     journal.facts["settlement"] = settlement
     if settlement.switch is None:
         return False
-    await uncancellable(Switchover(journal, settlement.switch).aftermath())
+    try:
+        await uncancellable(Switchover(journal, settlement.switch).aftermath())
+    except FailureError:
+        if journal.mode != Mode.FORCED.value or "verified" in journal.facts:
+            raise
+        await uncancellable(steps.finish(settlement.switch))
+        journal.forward_only, journal.left_to_do = False, ()
+        return False
     journal.close(Outcome.SETTLED, f"{settlement.message}; it is finished now, nothing else was done")
     return True
 
@@ -45,7 +60,7 @@ async def approved(
     journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, make: Callable[[], Awaitable[Plan]]
 ) -> Plan:
     """Make a plan, wait for people as ``policy`` says, then make it again: hours may have passed."""
-    plan, by = await make(), journal.request.by if journal.request else ""
+    plan, by = await make(), journal.request.by.strip() if journal.request else ""
     if policy.needed and policy.requester_required and not by:
         raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
     gate = journal.gate = ApprovalGate(policy, target.people, by)

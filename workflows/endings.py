@@ -85,7 +85,7 @@ def touched_nothing(error: FailureError) -> bool:
     return is_answer or was_cancelled(error)
 
 
-def is_answer(error: FailureError) -> bool:
+def is_answer(error: BaseException) -> bool:
     """Whether a step ended with a clear no, and not with silence after which it may have done its work."""
     behind = error.cause if isinstance(error, ActivityError) else error
     return isinstance(behind, ApplicationError) and behind.non_retryable
@@ -96,7 +96,7 @@ async def _close_badly(journal: Journal, error: BaseException) -> None:
     kind, message = cause_of(error)
     outcome = _outcome(journal, error, kind)
     words = {
-        Outcome.REFUSED: message,
+        Outcome.REFUSED: f"{message}; {journal.leaves}" if journal.leaves else message,
         Outcome.CANCELLED: f"cancelled; {journal.leaves}" if journal.leaves else "cancelled before anything had changed",
         Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
     }

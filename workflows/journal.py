@@ -50,9 +50,9 @@ class Journal:
     would_undo: tuple[str, ...] = ()
     left_to_do: tuple[str, ...] = ()
     forward_only: bool = False
-    leaves: str = ""
-    """What is left behind, harmless, by a run that ends before its point of no return."""
     """Past the point of no return: there is no outcome ``rolled back`` any more."""
+    leaves: str = ""
+    """What is left behind by a run that ends before its point of no return."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
     kept: tuple[str, ...] = ()
@@ -78,12 +78,11 @@ class Journal:
         """Take a person's word that the old primary is stopped.
 
         Raises:
-            ApplicationError: ``BadInput``; the estate does not know that person.
+            ApplicationError: ``BadInput``; the estate does not take that person's word.
 
         """
-        if not target.knows(by):
-            known = ", ".join(sorted(target.people)) or "nobody"
-            raise refuse(Refusal.BAD_INPUT, f"by: {by} cannot attest; the estate's people are {known}")
+        if complaint := target.why_no_word(by):
+            raise refuse(Refusal.BAD_INPUT, complaint)
         self.attested_by = by
         self.show()
 
@@ -182,8 +181,9 @@ class Journal:
     @property
     def waits_for_attestation(self) -> str:
         """The member that somebody must say is stopped; empty when nobody must."""
-        waits = self.phase is Phase.PROVING and not self.attested_by
-        return self.plan.primary if waits and self.plan else ""
+        if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:
+            return ""
+        return self.plan.primary if self.target.takes_words else ""
 
     def close(self, outcome: Outcome, explanation: str) -> None:
         """Write down how the run ends."""

@@ -48,11 +48,14 @@ MUTATE = _patience(attempt=timedelta(seconds=45), in_all=timedelta(minutes=1), s
 """Changes before the point of no return: better undone soon than insisted on while writes are stopped."""
 
 UNHURRIED = _patience(attempt=timedelta(minutes=5), in_all=timedelta(minutes=10), slowest_retry=timedelta(seconds=1))
-"""The checkpoint before the stop: it may take minutes, and writes go on meanwhile."""
+"""The checkpoint before the claim: it may take minutes, and the cluster is whole and takes writes meanwhile."""
 
 URGENT = _patience(attempt=timedelta(seconds=10), in_all=timedelta(seconds=15), slowest_retry=timedelta(seconds=1))
 """The promotion: past the point of no return, but a dead candidate must be noticed while it still matters. And what is
 only worth a short wait."""
+
+INSISTENT = _patience(attempt=timedelta(minutes=1), in_all=timedelta(minutes=10), slowest_retry=timedelta(seconds=1))
+"""The first write to the new leader: if it does not come, that one may be dead too, and a person must be able to act."""
 
 FORWARD = _patience(attempt=timedelta(minutes=10), in_all=timedelta(days=1), slowest_retry=timedelta(seconds=5))
 """Past the point of no return: patient, since there is no way back."""

@@ -58,6 +58,7 @@ class PostgresRejoin:
             return
         journal.enter(Phase.REJOINING, ", ".join(members))
         for member in members:
+            journal.leaves = f"{member} was asked to follow {record.leader}, and its gate goes on with that by itself"
             await steps.rejoin(target, record, member)
             journal.facts["redundancy"] = await steps.follows(target, record, member)
         journal.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
@@ -66,6 +67,8 @@ class PostgresRejoin:
         self._journal.label()
         if self._bad_input is not None or self._request is None:
             raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        if self._request.run is Run.DRILL:
+            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
         must_hold_lock(self._request.cluster, self._request.run)
         return self._request
 

@@ -50,7 +50,7 @@ with workflow.unsafe.imports_passed_through():
     from estate.model import Application, PostgresTarget
     from gate.api import Fenced, GateStatus, Promoted
     from gate.record import Record
-    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT
+    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, INSISTENT, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT
 
 
 _HURRIED = timedelta(seconds=1)
@@ -108,7 +108,7 @@ async def claim(target: PostgresTarget, plan: Plan) -> Switch:
 
 
 async def checkpoint(switch: Switch) -> GateStatus:
-    """CHECKPOINT before the stop."""
+    """CHECKPOINT before the claim."""
     return await workflow.execute_activity_method(
         SwitchActivities.checkpoint, switch, summary=f"checkpoint {switch.plan.primary}", **UNHURRIED
     )
@@ -176,9 +176,10 @@ async def route(switch: Switch, epoch: int) -> Routed:
 
 
 async def verify(switch: Switch) -> Verified:
-    """Prove the new route by a write."""
+    """Prove the new route by a write; insists less on that of an earlier run, whose leader may have died since."""
+    patience = INSISTENT if switch.run == me() else URGENT
     return await workflow.execute_activity_method(
-        AftermathActivities.verify, switch, summary=f"verify by a write to {switch.plan.candidate}", **FORWARD
+        AftermathActivities.verify, switch, summary=f"verify by a write to {switch.plan.candidate}", **patience
     )
 
 
@@ -199,11 +200,11 @@ async def first_write(switch: Switch, application: Application, since: datetime)
     )
 
 
-async def reconnect(switch: Switch, application: Application, *, must_restart: bool) -> Reconnected:
+async def reconnect(switch: Switch, application: Application, since: datetime, *, must_restart: bool) -> Reconnected:
     """Bring one application over."""
     return await workflow.execute_activity_method(
         AftermathActivities.reconnect,
-        ReconnectRequest(switch=switch, application=application, must_restart=must_restart),
+        ReconnectRequest(switch=switch, application=application, since=since, must_restart=must_restart),
         summary=f"reconnect {application.deployment}",
         **FORWARD,
     )
@@ -247,7 +248,7 @@ async def follows(target: PostgresTarget, record: Record, member: str) -> Redund
             epoch=record.epoch,
             run=me(),
             since=workflow.now(),
-            although_paused=True,
+            asked_for=True,
         ),
         summary=f"{member} follows {record.leader}",
         **FORWARD,
@@ -278,5 +279,5 @@ async def keep(target: PostgresTarget | None, report: RunReport, *, touch_nothin
         RecordsActivities.keep,
         RecordsRequest(records=records, report=report),
         summary="keep the report",
-        **COMPENSATE,
+        **OBSERVE,
     )

@@ -1,5 +1,8 @@
 """Carries out a plan: claim, stop the old primary, promote, route and what follows, with the one way back.
 
+A CHECKPOINT on a living primary comes before the claim: it may take minutes, and from the claim on nobody takes a standby
+that dies out of the list that commits wait for.
+
 A planned switch stops a living primary cleanly (fence); a forced one waits for proof that it is stopped (prove); a discard
 stops it cleanly, counts what would be lost, and brings the one before back as it is (revert). From the route on all are the
 same.
@@ -15,7 +18,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
@@ -26,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import steps
     from workflows.aftermath import Aftermath, all_that_follows, tick_off
     from workflows.discard_planning import counted_loss, loss_words, must_be_within
-    from workflows.endings import cause_of, was_cancelled
+    from workflows.endings import cause_of, is_answer, touched_nothing, was_cancelled
     from workflows.journal import Journal
     from workflows.phases import Phase
     from workflows.proving import proof_of
@@ -34,9 +37,6 @@ with workflow.unsafe.imports_passed_through():
 
 _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is stopped meanwhile."""
-
-
-_WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 
 
 class Switchover:
@@ -51,6 +51,7 @@ class Switchover:
     async def carry_out(self) -> None:
         """Do all of it, or give the writes back and raise."""
         try:
+            await self._checkpoint()
             epoch = await self._take_over()
             self._journal.forward_only = True
             await uncancellable(self._move_route(epoch))
@@ -80,6 +81,11 @@ class Switchover:
         journal.facts["promoted"] = promoted
         return promoted.epoch
 
+    async def _checkpoint(self) -> None:
+        if self._switch.plan.mode is not Mode.FORCED:
+            self._journal.enter(Phase.CLAIMING, "checkpoint first")
+            await steps.checkpoint(self._switch)
+
     async def _claim(self) -> None:
         journal, plan = self._journal, self._switch.plan
         journal.would_undo = (f"give writes back to {plan.primary} at epoch {self._switch.epoch + 1}",)
@@ -102,13 +108,13 @@ class Switchover:
         return proof.at_least_lsn
 
     async def _fence(self) -> str:
-        """Claim, checkpoint, fence; return the end of the old primary's WAL."""
+        """Claim and fence; return the end of the old primary's WAL."""
         fenced = await self._stop_it()
         self._journal.enter(Phase.PROMOTING)
         return fenced.end_lsn
 
     async def _count(self) -> None:
-        """Claim, checkpoint, fence; go on only if what is given up, now that nobody can add to it, is within the caps."""
+        """Claim and fence; go on only if what is given up, now that nobody can add to it, is within the caps."""
         journal, given_up = self._journal, self._switch.plan.give_up
         fenced = await self._stop_it()
         journal.facts["loss"] = loss = counted_loss(given_up, fenced)
@@ -117,7 +123,6 @@ class Switchover:
 
     async def _stop_it(self) -> Fenced:
         await self._claim()
-        await steps.checkpoint(self._switch)
         await self._pause()
         self._journal.enter(Phase.FENCING)
         fenced = await steps.fence(self._switch)
@@ -143,7 +148,7 @@ class Switchover:
             journal.enter(Phase.UNDOING, cause_of(error)[1])
         # After a reset the claim belongs to an earlier run, whose promote may still be on its way.
         never_sent = not promote_sent and switch.run.run_id == workflow.info().run_id
-        unknown = "epoch" not in journal.facts and not isinstance(_behind(error), ApplicationError)
+        unknown = "epoch" not in journal.facts and not is_answer(error)
         try:
             result = await steps.give_back(switch, never_sent=never_sent, claim_may_come=unknown)
         except FailureError as failure:
@@ -165,8 +170,11 @@ class Switchover:
         journal = self._journal
         try:
             settlement = await steps.settle(self._switch.target)
-        except FailureError:
-            raise error from None
+        except FailureError as failure:
+            if touched_nothing(failure):
+                raise error from None
+            words = f"{cause_of(error)[1]}; what an earlier run left is not settled: {cause_of(failure)[1]}; start it again"
+            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from failure
         if settlement.settled is not Settled.NOTHING:
             journal.facts["settlement"] = settlement
         if settlement.settled is Settled.UNDONE:
@@ -202,7 +210,3 @@ class Switchover:
     def _of_the_switch(self, measured: Measurement) -> Measurement:
         fenced, routed = self._journal.facts.get("fenced"), self._journal.facts.get("routed")
         return measured.around(fenced.stopped_at, routed.routed_at) if fenced and routed else measured
-
-
-def _behind(error: BaseException) -> BaseException | None:
-    return error.cause if isinstance(error, ActivityError) else error

@@ -34,7 +34,7 @@ class Decidable:
 
     @decide.validator
     def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
-        self._votes().check(_decision(args))
+        self._check_vote(_decision(args))
 
     @workflow.signal(description="Like decide, without an answer; a vote that does not count is dropped.")
     def vote(self, *args: Any) -> None:  # noqa: ANN401
@@ -69,11 +69,22 @@ class Decidable:
             ValueError: it does not count.
 
         """
+        self._check_vote(decision)
         self._votes().record(decision, workflow.now())
-        plan, target = self._journal.plan, self._journal.target
-        if decision.attest and decision.approve and target and plan and plan.mode is Mode.FORCED:
+        if self._carries_word(decision):
             self._journal.attested_by = decision.by
         self._journal.show()
+
+    def _check_vote(self, decision: Decision) -> None:
+        """Raise ValueError when the vote, or the word that comes with it, does not count."""
+        self._votes().check(decision, workflow.now())
+        target = self._journal.target
+        if target and self._carries_word(decision) and (complaint := target.why_no_word(decision.by)):
+            raise ValueError(complaint)
+
+    def _carries_word(self, decision: Decision) -> bool:
+        plan = self._journal.plan
+        return bool(decision.attest and decision.approve and plan and plan.mode is Mode.FORCED)
 
     def _check_word(self, word: Attestation) -> None:
         """Raise ValueError when ``word`` does not count."""
@@ -84,9 +95,8 @@ class Decidable:
         if word.member != plan.primary:
             message = f"member: {word.member} is not the old primary of this failover; that is {plan.primary}"
             raise ValueError(message)
-        if not target.knows(word.by):
-            message = f"by: {word.by} cannot attest; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
-            raise ValueError(message)
+        if complaint := target.why_no_word(word.by):
+            raise ValueError(complaint)
 
     def _take_word(self, word: Attestation) -> None:
         self._check_word(word)

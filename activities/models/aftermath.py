@@ -66,6 +66,8 @@ class ReconnectRequest(Wire):
 
     switch: Switch
     application: Application
+    since: datetime
+    """When the route moved: ``ready_within`` counts from then, whoever goes on with the step."""
     must_restart: bool = False
     """Restart it although the estate does not ask for that: it may hold sessions that nobody can end."""
 
@@ -95,7 +97,7 @@ class FollowRequest(Wire):
     member: str
     epoch: int
     run: RunId
-    although_paused: bool = False
-    """A person has asked for ``member`` itself: a pause is no reason to stop waiting."""
+    asked_for: bool = False
+    """A person wants ``member`` itself: in the list that commits wait for, and a pause is no reason to stop waiting."""
     since: datetime | None = None
     """When redundancy was lost; ``None`` counts from now."""

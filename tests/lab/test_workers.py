@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 _ALWAYS = {"postgres.claim", "postgres.fence", "postgres.promote"}
 _STEPS = (
-    "estate.resolve", "postgres.settle", "postgres.survey", "postgres.claim", "postgres.checkpoint",
+    "estate.resolve", "postgres.settle", "postgres.survey", "postgres.checkpoint", "postgres.claim",
     "kubernetes.await_quiet", "postgres.fence", "postgres.promote", "postgres.route", "postgres.verify",
     "kubernetes.reconnect", "postgres.finish",
 )  # fmt: skip

@@ -115,7 +115,15 @@ def test_the_window_is_the_policys() -> None:
     assert gate.status.expires_at == NOW + timedelta(hours=1)
 
 
+def test_a_vote_that_comes_when_the_window_is_over_does_not_count() -> None:
+    gate = ApprovalGate(ApprovalPolicy(roles=("DBA",), window=timedelta(hours=1)), PEOPLE, "omar")
+    gate.open(PLAN, NOW)
+    assert gate.check(_vote("dana"), NOW + timedelta(minutes=59)) == "DBA"
+    with pytest.raises(ValueError, match="the window for approval ended"):
+        gate.record(_vote("dana"), NOW + timedelta(hours=1))
+
+
 def _refuses(gate: ApprovalGate, vote: Decision, complaint: str) -> None:
     with pytest.raises(ValueError, match=r"^[a-z]+: |^nothing|^there") as refused:
-        gate.check(vote)
+        gate.check(vote, NOW)
     assert complaint in str(refused.value)

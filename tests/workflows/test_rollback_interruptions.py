@@ -18,8 +18,8 @@ from tests.workflows.bench import Bench, serving
 from tests.workflows.test_rollback import promoted_badly, roll_back
 from tests.workflows.worker import WITHOUT_BEAT
 
-BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.claim")
-UNDOABLE = ("postgres.checkpoint", "postgres.fence")
+BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.checkpoint", "postgres.claim")
+UNDOABLE = ("postgres.fence",)
 FORWARD = (
     "postgres.route", "postgres.verify", "kubernetes.reconnect", "postgres.await_redundancy", "postgres.finish",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tests.workflows.test_interruptions import STEPS
 from tests.workflows.worker import WITHOUT_BEAT
 
 MUTATING = (
-    "postgres.claim", "postgres.checkpoint", "postgres.fence", "postgres.promote", "postgres.route",
+    "postgres.checkpoint", "postgres.claim", "postgres.fence", "postgres.promote", "postgres.route",
     "kubernetes.reconnect", "postgres.finish",
 )  # fmt: skip
 _LOOKING = ("kubernetes.await_quiet", "postgres.verify", "postgres.await_redundancy")
@@ -57,7 +57,7 @@ async def test_a_frozen_worker_that_wakes_up_changes_nothing(bench: Bench, step:
     assert bench.world.snapshot == before
 
 
-@pytest.mark.parametrize("step", ["postgres.claim", "postgres.checkpoint", "postgres.fence"])
+@pytest.mark.parametrize("step", ["postgres.checkpoint", "postgres.claim", "postgres.fence"])
 async def test_a_frozen_worker_that_wakes_up_after_a_cancel_changes_nothing(bench: Bench, step: str) -> None:
     frozen = bench.world.faults.order(WITHOUT_BEAT + step, Fault.FROZEN)
     handle = await bench.switch()

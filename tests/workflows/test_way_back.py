@@ -31,7 +31,7 @@ async def test_a_call_that_meets_silence_on_the_way_forward(bench: Bench, call: 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.UNREPORTED])
 @pytest.mark.parametrize("call", ["kubernetes.read_record", "kubernetes.write_record", "gates.seal", "gates.unfence"])
 async def test_a_call_that_meets_silence_on_the_way_back(bench: Bench, call: str, fault: Fault) -> None:
-    hanging = bench.world.faults.order("postgres.checkpoint", Fault.HANGS)
+    hanging = bench.world.faults.order("kubernetes.await_quiet", Fault.HANGS)
     handle = await bench.switch()
     await hanging.reached.wait()
     bench.world.faults.order(call, fault)

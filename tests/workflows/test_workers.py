@@ -30,7 +30,7 @@ async def test_another_worker_takes_over_in_the_middle_of_a_step(bench: Bench, s
 
 
 async def test_a_measurement_goes_on_at_the_next_worker(bench: Bench) -> None:
-    hanging = bench.world.faults.order("postgres.checkpoint", Fault.HANGS)
+    hanging = bench.world.faults.order("kubernetes.await_quiet", Fault.HANGS)
     handle = await bench.switch()
     await hanging.reached.wait()
     await bench.until(lambda: len(bench.world.acknowledged) > 20)
