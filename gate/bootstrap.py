@@ -40,7 +40,7 @@ async def bootstrap(settings: Settings, api: ApiServer) -> Record:
     Raises:
         ConflictError: somebody wrote the Service in between; look again.
     """
-    scratch = scratch_folder(settings)
+    scratch, version = scratch_folder(settings), await api.version()
     shutil.rmtree(scratch, ignore_errors=True)
     program = str(settings.programs / "initdb")
     await run_program(
@@ -55,7 +55,7 @@ async def bootstrap(settings: Settings, api: ApiServer) -> Record:
         run=f"gate/{settings.member}",
         sync=NO_SYNC,
         system_identifier=control.system_identifier,
-        resource_version=await api.version(),
+        resource_version=version,
     )
     record = await api.write(first)
     scratch.rename(settings.data)

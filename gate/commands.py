@@ -72,7 +72,7 @@ class Commands:
         if self._gate.sampler.role is not Role.PRIMARY:
             raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {self._gate.doing}")
         try:
-            await self._gate.control_session.row("checkpoint", within=300)
+            await self._gate.checkpoint()
         except NOT_ANSWERING as error:
             raise self._refuse(ProblemKind.NOT_SERVING, f"the server did not checkpoint: {error}") from error
         return self._gate.status()

@@ -17,6 +17,7 @@ OPERATOR_USER = "failover"
 _OURS = (
     "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "restore_command", "recovery_target",
     "hba_file", "port", "listen_addresses", "unix_socket_directories", "cluster_name", "default_transaction_read_only",
+    "synchronous_commit", "fsync", "full_page_writes",
 )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ import contextlib
 import json
 import sys
 import traceback
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from gate import bootstrap, rejoin, revert
 from gate.api import GateStatus, Role, ServerState
@@ -81,8 +83,8 @@ class Gate:
         """Decide and act until cancelled."""
         await clear_leftover(self.settings)
         await self.refresh_control()
-        work = (self.watchdog.run(), self.sampler.run(), self.portrait.measure(), self.outlook.hear(self._renew))
-        background = [asyncio.create_task(one) for one in work]
+        work = (self.watchdog.run, self.sampler.run, self.portrait.measure, lambda: self.outlook.hear(self._renew))
+        background = [asyncio.create_task(self._for_ever(one)) for one in work]
         await self.watchdog.watches.wait()
         try:
             while True:
@@ -92,12 +94,24 @@ class Gate:
                 except (ConflictError, ProgramError, rejoin.NotPossibleError, *SILENT, *NOT_ANSWERING) as error:
                     self.say(f"tries again: {error or type(error).__name__}")
                 except Exception as error:  # noqa: BLE001 - a fault of ours must not take a serving database down
-                    self.log("FAULT IN THE GATE, goes on", what_failed=traceback.format_exception(error)[-3:])
+                    self._log_fault(error)
                 await self._pause()
         finally:
             self.watchdog.end()
             for task in background:
                 task.cancel()
+
+    async def _for_ever(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do ``work``, which never ends by itself, anew whenever a fault of ours ends it."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:  # noqa: BLE001 - without it the gate would go on blind
+                self._log_fault(error)
+            await asyncio.sleep(_BUSY_POLL_SECONDS)
+
+    def _log_fault(self, error: Exception) -> None:
+        self.log("FAULT IN THE GATE, goes on", what_failed=traceback.format_exception(error)[-3:])
 
     def _renew(self, asked: float, outside: Outside) -> None:
         """Renew the server's leave if what was seen vouches for this member."""
@@ -191,6 +205,7 @@ class Gate:
             timeline=self.sampler.facts.get("timeline") or (control.timeline if control else 0),
             following=self.following,
             reverts=revert.is_pending(data, self.store.state),
+            half_rewound=revert.half_rewound(self.settings),
         )
 
     async def _act(self, decision: Decision, outside: Outside) -> None:
@@ -231,6 +246,14 @@ class Gate:
             self.store.write(promoted_xid=await self.next_xid())
             await self.control_session.row("select pg_promote(false)")
 
+    async def checkpoint(self) -> None:
+        """CHECKPOINT, which may take minutes, on a connection of its own. Raises as ``Session.row``."""
+        session = Session(self.settings)
+        try:
+            await session.row("checkpoint", within=300)
+        finally:
+            await session.close()
+
     async def next_xid(self) -> int:
         """Return the running server's next transaction ID, in recovery as far as it has replayed."""
         return int((await self.control_session.row("select pg_snapshot_xmax(pg_current_snapshot())::text as xid"))["xid"])
@@ -257,6 +280,8 @@ class Gate:
     def configure(self, *, leader: str, sync: tuple[str, ...] = ()) -> Path:
         """Write the configuration of a server that follows ``leader``, or (empty) nobody; return its path."""
         self.following = leader
+        if self.settings.durability == "strict" and not sync:  # a standby that is promoted must not begin without
+            sync = self.settings.peers
         self.duties.synchronous.begin(sync)
         self.duties.closed = bool(leader) and self.duties.is_to_be_closed
         self.upstream_address = self.peers.known(leader)

@@ -61,6 +61,8 @@ class Local:
     """Member that ``primary_conninfo`` names."""
     reverts: bool = False
     """A ``revert`` was accepted, and its new timeline has not been begun."""
+    half_rewound: bool = False
+    """A rewind of PGDATA was begun and did not come to its end: it is no database now."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noq
     if record.leader == local.member:
         if local.empty:
             return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HAS NO DATA: restore it, or fail over to a standby")
+        if local.half_rewound:
+            return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HALF REWOUND: name another one, and it is copied anew")
         return _may_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
     if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
         if local.reverts:

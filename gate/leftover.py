@@ -26,10 +26,12 @@ async def clear_leftover(settings: Settings) -> None:
     deadline = time.monotonic() + _STOP_WITHIN_SECONDS
     postmaster = _postmaster(settings.data)
     while left := _inhabitants(settings.data):
-        polite = postmaster in left and time.monotonic() < deadline
-        for pid in {postmaster} if polite else left:
+        late = time.monotonic() - deadline
+        polite = postmaster in left and late < 0
+        how = signal.SIGINT if polite else signal.SIGQUIT if late < _STOP_WITHIN_SECONDS else signal.SIGKILL
+        for pid in {postmaster} if polite else left:  # one that is stopped (SIGSTOP) hears of SIGKILL only
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT if polite else signal.SIGQUIT)
+                os.kill(pid, how)
         await asyncio.sleep(0.02)
     (settings.data / "postmaster.pid").unlink(missing_ok=True)
     for lock in socket_folder(settings).glob(".s.PGSQL.*"):

@@ -8,6 +8,9 @@ Nothing that was moved aside is ever removed here.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -47,11 +50,10 @@ def kept_bytes(settings: Settings) -> int:
 def folder_bytes(folder: Path) -> int:
     """Return the bytes in ``folder`` and below; files that vanish meanwhile count nothing."""
     total = 0
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(place) / name).lstat().st_size
     return total
 
 
@@ -70,8 +72,8 @@ async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: in
             (settings.data / _SIGNAL).touch()
             return
         else:
-            _keep_wal(settings, control, leader, say)
             await peers.checkpoint(leader.member, epoch)
+            await asyncio.to_thread(_keep_wal, settings, control, leader, say)
             await _rewind(settings, leader.member, peers.known(leader.member))
             return
     except (ProgramError, OSError) as error:
@@ -103,18 +105,24 @@ def bytes_for_copy(leader: GateStatus) -> int:
     return (leader.data_bytes or 0) + _SPARE_BYTES
 
 
+def empty_copy(settings: Settings) -> Path:
+    """Return where a base backup is taken to, after taking away what is left there of one that was cut short."""
+    fresh = settings.directory / "pgdata.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    return fresh
+
+
 async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say: Say) -> None:
     """Copy ``leader`` into a fresh directory; what was there before is moved aside first.
 
     Raises:
         NotPossibleError: not enough disk.
     """
+    fresh = await asyncio.to_thread(empty_copy, settings)
     free = shutil.disk_usage(settings.directory).free
     needed = bytes_for_copy(leader)
     if free < needed:
         raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
-    fresh = settings.directory / "pgdata.new"
-    shutil.rmtree(fresh, ignore_errors=True)
     address = peers.known(leader.member)
     write_configuration(settings, leader=leader.member, sync=(), address=address)
     say(f"base backup from {leader.member}")
@@ -163,10 +171,19 @@ def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say:
     if not segments:
         return
     aside = kept_folder(settings) / f"wal-{_stamp()}"
+    if any(_holds(folder, segments) for folder in kept_folder(settings).glob("wal-*")):
+        return  # kept by an attempt that failed after this
     aside.mkdir(parents=True, exist_ok=True)
     for path in segments:
         shutil.copy2(path, aside / path.name)
     say(f"kept {sum(path.stat().st_size for path in segments)} bytes of WAL past the fork at {aside}")
+
+
+def _holds(folder: Path, segments: list[Path]) -> bool:
+    """Whether ``folder`` has a copy of every one of ``segments``: copies keep the time of the last change."""
+    return all(
+        (copy := folder / path.name).exists() and copy.stat().st_mtime_ns == path.stat().st_mtime_ns for path in segments
+    )
 
 
 async def _rewind(settings: Settings, leader: str, address: str | None) -> None:

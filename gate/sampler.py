@@ -51,6 +51,9 @@ select case when setrole <> 0 then 'role ' || setrole::regrole::text else '' end
        || ': ' || setting as weak
 from pg_db_role_setting, unnest(setconfig) as setting
 where setting in ('synchronous_commit=off', 'synchronous_commit=local')
+union all
+select 'the server: ' || name || '=' || reset_val from pg_settings
+where name in ('synchronous_commit', 'fsync', 'full_page_writes') and reset_val in ('off', 'local')
 """
 
 

@@ -10,6 +10,7 @@ record, unless a person has asked for this member's rejoin.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import Callable, Coroutine
@@ -75,6 +76,7 @@ class Stuck:
     async def _copy(self, leader: GateStatus, why: str, record: Record) -> None:
         if not self._may(why, record):
             return
+        await asyncio.to_thread(rejoin.empty_copy, self._gate.settings)
         free, needed = shutil.disk_usage(self._gate.settings.directory).free, rejoin.bytes_for_copy(leader)
         if free < needed:
             self.complaint = f"{why}; a new copy needs {needed} bytes, {free} are free: enlarge the volume"

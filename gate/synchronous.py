@@ -11,6 +11,7 @@ archiver) is no standby.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ class Synchronous:
         self.names: tuple[str, ...] = ()
         """Members that the running server waits for."""
         self._differs_since: float | None = None
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._waits = False
+        """Commits are known to wait."""
 
     async def tend(self, record: Record) -> None:
         """Do the next thing that is due; called again and again while this member leads undisputed."""
@@ -42,7 +46,7 @@ class Synchronous:
         wanted = self._gate.settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
             await self._follow(record, wanted)
-        elif streaming:
+        elif streaming or self._strict:
             await self._tighten(record, wanted)
         elif self.names and not self._strict:
             self._set(())
@@ -50,6 +54,7 @@ class Synchronous:
     def begin(self, names: tuple[str, ...]) -> None:
         """Start from ``names``, which a configuration that was just written lets commits wait for."""
         self.names, self._differs_since = names, None
+        self._forget_wait(known=bool(names))
 
     @property
     def _strict(self) -> bool:
@@ -98,6 +103,8 @@ class Synchronous:
         if self.names != members:
             self._set(members)
             return
+        if not self._do_commits_wait():
+            return
         try:
             here = (await self._gate.control_session.row("select pg_current_wal_flush_lsn()::text as lsn"))["lsn"]
             rows = await self._gate.control_session.rows(
@@ -116,7 +123,36 @@ class Synchronous:
             self._gate.record = await self._gate.api.write(wanted)
             self._gate.log("redundant: commits wait", sync=wanted.sync)
 
+    def _do_commits_wait(self) -> bool:
+        """Whether commits wait by now. Begins to find out when that is not known.
+
+        Commits look at a flag in shared memory that only the checkpointer sets, once it has read the new configuration,
+        which it does not do in the middle of a checkpoint. One that was asked for after the change and is over proves it.
+        """
+        if self._waits:
+            return True
+        if self._checkpoint is None:
+            if self._has_read_configuration():
+                self._checkpoint = asyncio.create_task(self._gate.checkpoint())
+            return False
+        if self._checkpoint.done():
+            self._waits, self._checkpoint = self._checkpoint.exception() is None, None
+        return self._waits
+
+    def _has_read_configuration(self) -> bool:
+        """Whether the server's processes were told: the senders of WAL call the listed standbys synchronous."""
+        followers = self._gate.sampler.facts.get("followers", ())
+        return any(row.member in self.names and row.sync_state in {"sync", "quorum"} for row in followers)
+
+    def _forget_wait(self, *, known: bool) -> None:
+        self._waits = known
+        if self._checkpoint is not None:
+            self._checkpoint.cancel()
+            self._checkpoint = None
+
     def _set(self, members: tuple[str, ...]) -> None:
+        if not members:
+            self._forget_wait(known=False)
         self.names = members
         write_configuration(self._gate.settings, leader="", sync=members)
         self._gate.server.reload()
