@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from deploy.lab.packages import postgres_bin
 from deploy.lab.processes import start_time
 from gate.api import Role, ServerState
 from gate.record import Mode
-from tests.gate.harness import Cluster
+from tests.gate.harness import Cluster, running_cluster
 
 
 async def test_a_gate_that_is_killed_comes_back_with_one_server(pair: Cluster) -> None:
@@ -219,3 +220,44 @@ async def test_a_copy_that_is_being_made_does_not_count_as_a_standby(pair: Clust
             rows = await pair.sql("pg-0", "select application_name from pg_stat_replication", user="failover")
             seen |= {str(row[0]) for row in rows} if pair.server_of("pg-1") is None else set()
     assert (seen, pair.record.sync_members) == ({"pg_basebackup"}, ("pg-1",))
+
+
+async def test_a_server_whose_commits_were_weakened_says_so_and_is_mended_by_its_next_start(pair: Cluster) -> None:
+    for statement in ("alter system set synchronous_commit = local", "select pg_reload_conf()"):
+        await pair.as_superuser("pg-0", statement)
+    async with asyncio.timeout(20):
+        while (seen := await pair.status("pg-0")) is None or not seen.weak_commit_settings:
+            await asyncio.sleep(0.1)
+    assert seen.weak_commit_settings == ("the server: synchronous_commit=local",)
+    pair.die("pg-0")
+    pair.start("pg-0")
+    await pair.until_role("pg-0", Role.PRIMARY)
+    assert await pair.sql("pg-0", "show synchronous_commit") == [("on",)]
+
+
+async def test_a_copy_that_was_cut_short_leaves_nothing_in_the_way(pair: Cluster) -> None:
+    pair.kill("pg-1", signal.SIGTERM)
+    shutil.rmtree(pair.directory("pg-1") / "pgdata")
+    left = pair.directory("pg-1") / "pgdata.new" / "base"
+    left.mkdir(parents=True)
+    (left / "1").write_bytes(b"half")
+    pair.start("pg-1")
+    await pair.until_role("pg-1", Role.STANDBY, 60)
+    assert not left.exists()
+
+
+async def test_strict_lets_commits_of_a_new_primary_wait_for_its_first_standby(folder: Path) -> None:
+    async with running_cluster(folder, DURABILITY="strict") as pair:
+        await pair.until_synchronous("pg-1", 40)
+        await pair.sql("pg-0", "create table strictly (n int)")
+        pair.die("pg-0")
+        epoch = pair.claim("pg-1", Mode.FORCED)
+        await pair.seal("pg-1", epoch)
+        await pair.promote("pg-1", epoch)
+        pair.route("pg-1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(4):
+                await pair.sql("pg-1", "insert into strictly values (1)")
+        pair.start("pg-0")
+        await pair.until_synchronous("pg-0", 60)
+        await pair.sql("pg-1", "insert into strictly values (2)")

@@ -332,3 +332,8 @@ def test_nobody_vouches_when_one_peer_knows_of_a_later_epoch(epochs: tuple[int |
 def _without_api_server(*epochs: int | None) -> Outside:
     peers = {name: None if epoch is None else _peer(name, epoch=epoch) for name, epoch in zip((B, C), epochs, strict=True)}
     return Outside(api_answers=False, record=None, mirror=True, peers=peers)
+
+
+def test_a_half_rewound_directory_is_never_started_to_lead() -> None:
+    decision = _decide(record=Record(leader=ME, epoch=2), server=ServerState.STOPPED, role=None, half_rewound=True)
+    assert (decision.action, "HALF REWOUND" in decision.reason) == (Action.WAIT, True)

@@ -32,6 +32,7 @@ def _record(until: str) -> Record:
         ("2026-03-01T12:00:01", True),
         ("2026-03-01T12:30:00+01:00", False),
         ("tomorrow", True),
+        ("9999-12-31T23:59:59-05:00", True),
     ],
 )
 def test_a_pause_ends_at_its_time_and_one_that_cannot_be_read_goes_on(until: str, paused: bool) -> None:  # noqa: FBT001
