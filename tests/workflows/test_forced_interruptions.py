@@ -6,9 +6,9 @@ import pytest
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
+from tests.workflows import test_interruptions
 from tests.workflows.bench import Bench
 from tests.workflows.gone import bring_back
-from tests.workflows import test_interruptions
 from tests.workflows.test_interruptions import BESIDE, FORWARD, goes_on
 
 BEFORE = tuple(step for step in test_interruptions.BEFORE if step != "postgres.checkpoint")
