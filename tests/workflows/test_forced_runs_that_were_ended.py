@@ -118,6 +118,23 @@ async def test_reset_in_a_step(temporal: Client, bereft: Bench, step: str, back_
     await bereft.until_consistent()
 
 
+async def test_a_new_leader_that_died_since_is_failed_over_although_its_switch_was_not_finished(bereft: Bench) -> None:
+    world = bereft.world
+    hanging = world.faults.order("postgres.verify", Fault.HANGS)
+    handle = await bereft.force()
+    await hanging.reached.wait()
+    await handle.terminate("by hand")
+    bring_back(world)
+    await bereft.until(lambda: A in world.record.sync_members)
+    assert world.record.unfinished
+    world.members[B].die()
+    again = await bereft.force()
+    assert (await bereft.finished(again)).leader == A
+    world.members[B].alive = True
+    await bereft.until_consistent()
+    assert world.writers == [A]
+
+
 async def _leads_alone_when_the_old_one_is_back(bench: Bench) -> None:
     bring_back(bench.world)
     await bench.until_consistent()
