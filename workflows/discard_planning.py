@@ -175,8 +175,9 @@ def _steps(record: Record, old: GateStatus, given_up: GiveUp, target: PostgresTa
     new, service = record.leader, target.cluster.write_service
     restarts = [app.deployment for app in target.cluster.applications if app.reconnect is Reconnect.ROLLOUT]
     return (
+        f"checkpoint: {new}, so that its stop is short",
         f"claim: leader record on Service {service} gets the discard intent {old.member} and epoch {record.epoch + 1}",
-        f"fence: {new} is checkpointed, stopped cleanly and kept stopped; its sessions end",
+        f"fence: {new} is stopped cleanly and kept stopped; its sessions end",
         f"count: what was written since {given_up.fork_lsn}; above {_figures(given_up.at_most)} all is undone",
         f"revert: {old.member} leads again as it is, on a timeline later than {given_up.timeline} (no way back from here)",
         f"route: Service {service} sends writes to {old.member}; a pause of bringing members back ends",

@@ -237,8 +237,9 @@ def _steps(record: Record, candidate: str, target: PostgresTarget) -> tuple[str,
     old, service = record.leader, target.cluster.write_service
     restarts = [app.deployment for app in target.cluster.applications if app.reconnect is Reconnect.ROLLOUT]
     return (
+        f"checkpoint: {old}, so that its stop is short",
         f"claim: leader record on Service {service} gets the intent {candidate} and epoch {record.epoch + 1}",
-        f"fence: {old} is checkpointed, stopped cleanly and kept stopped; its sessions end",
+        f"fence: {old} is stopped cleanly and kept stopped; its sessions end",
         f"promote: {candidate}, once it has received everything up to the shutdown checkpoint (no way back from here)",
         f"route: Service {service} sends writes to {candidate}",
         f"verify: a write through Service {service} reaches {candidate}",
