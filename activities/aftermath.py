@@ -34,6 +34,8 @@ _LOOK_EVERY_SECONDS = 0.1
 _TRY_AGAIN = timedelta(milliseconds=50)
 _LOOK_WITHIN = timedelta(seconds=1)
 _WRITES_WITHIN = timedelta(seconds=30)
+_LISTED_WITHIN_SECONDS = 10.0
+"""Twice the time for which a gate watches a standby that comes before commits wait for that one too."""
 _TAKEN_UP_SECONDS = 10.0
 """A kubelet takes up a new pod within a second or two. A dead one never does, and Kubernetes needs minutes to see it."""
 
@@ -190,14 +192,16 @@ class AftermathActivities:
         """Return once the old primary follows the new one and commits wait for a standby, as the record says.
 
         With more than two members that may be another standby than the old primary; ``sync_state`` tells. A member that was
-        asked to follow must be in the record's list itself. The gates do the work by themselves; this only watches. While
-        automatic rejoin is paused there is nothing to watch: then the answer says so, with ``sync_state`` absent.
+        asked to follow is given a moment to come into the record's list itself. The gates do the work by themselves; this
+        only watches. While automatic rejoin is paused there is nothing to watch: then the answer says so, with
+        ``sync_state`` absent.
 
         Raises:
             ApplicationError: ``Superseded`` when another member leads meanwhile.
 
         """
         leader, member, since = request.leader, request.member, request.since or datetime.now(UTC)
+        streams_since = None
         while True:
             record = await current_record(self._systems, request.target)
             if record.leader != leader:
@@ -206,7 +210,9 @@ class AftermathActivities:
             states = {row.member: row.sync_state for row in status.followers if row.state == "streaming"}
             redundant = any(states.get(name) in _SYNCHRONOUS for name in record.sync_members)
             seconds = max((datetime.now(UTC) - since).total_seconds(), 0.0)
-            if redundant and member in states and (not request.asked_for or member in record.sync_members):
+            streams_since = (streams_since or time.monotonic()) if member in states else None
+            comes = request.asked_for and member not in record.sync_members
+            if redundant and streams_since and not (comes and time.monotonic() - streams_since < _LISTED_WITHIN_SECONDS):
                 return Redundancy(member=member, sync_state=states[member], seconds=seconds)
             if is_paused(record, datetime.now(UTC)) and not request.asked_for and member not in states:
                 return Redundancy(member=member, sync_state="absent", seconds=seconds, note=_held(request, record))

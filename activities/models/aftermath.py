@@ -98,6 +98,7 @@ class FollowRequest(Wire):
     epoch: int
     run: RunId
     asked_for: bool = False
-    """A person wants ``member`` itself: in the list that commits wait for, and a pause is no reason to stop waiting."""
+    """A person wants ``member`` itself: it is waited for although bringing members back is paused, and, for a moment, until
+    commits wait for it."""
     since: datetime | None = None
     """When redundancy was lost; ``None`` counts from now."""

@@ -241,6 +241,8 @@ async def test_a_copy_that_was_cut_short_leaves_nothing_in_the_way(pair: Cluster
     left = pair.directory("pg-1") / "pgdata.new" / "base"
     left.mkdir(parents=True)
     (left / "1").write_bytes(b"half")
+    for path in (left.parent, left, left / "1"):
+        shutil.chown(path, "postgres")
     pair.start("pg-1")
     await pair.until_role("pg-1", Role.STANDBY, 60)
     assert not left.exists()
