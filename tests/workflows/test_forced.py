@@ -135,6 +135,30 @@ async def test_a_word_that_does_not_count_is_answered(bench: Bench, word: dict[s
     await _heal(bench)
 
 
+async def test_where_nobodys_word_is_accepted_it_neither_starts_nor_proves_anything(
+    temporal: Client, tmp_path: Path
+) -> None:
+    accepted = {**NO_ISOLATION, "proof": ["gate", "isolation"], "isolation_timeout": "PT30S"}
+    async with serving(temporal, tmp_path, World(), forced=accepted) as bench:
+        before = bench.world.snapshot
+        refusal = await bench.refused(await _force(bench, attest=True))
+        assert (refusal.type, "takes nobody's word (forced.proof is gate, isolation)" in refusal.message) == (
+            "BadInput",
+            True,
+        )
+        assert bench.world.snapshot == before
+        _pod_dies(bench.world)
+        handle = await _force(bench)
+        status = await bench.until_phase(handle, "awaiting proof")
+        assert status.waits_for_attestation == ""
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("attest", {"by": "mona", "member": A})
+        assert "takes nobody's word" in str(refused.value.cause)
+        await handle.cancel()
+        assert await bench.ending(handle) == "cancelled"
+        await _heal(bench)
+
+
 async def test_a_primary_that_lives_is_not_replaced_unless_somebody_says_so(bench: Bench) -> None:
     before = bench.world.snapshot
     refusal = await bench.refused(await _force(bench))

@@ -49,6 +49,13 @@ async def test_refuses_a_member_that_is_no_standby(bench: Bench) -> None:
     assert (refusal.type, refusal.message.startswith("member:")) == ("BadInput", True)
 
 
+async def test_there_is_no_drill_of_it(bench: Bench) -> None:
+    before = bench.world.snapshot
+    refusal = await bench.refused(await _rejoin(bench, run="drill"))
+    assert (refusal.type, refusal.message.startswith("run: drill is not available")) == ("NotAvailable", True)
+    assert bench.world.snapshot == before
+
+
 async def test_holds_the_lock_of_the_cluster(bench: Bench) -> None:
     request = {"cluster": bench.cluster, "run": "real"}
     refusal = await bench.refused(await bench.start(request, workflow="postgres-rejoin", id=f"rejoin/{bench.cluster}"))
