@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gate.controldata import IN_RECOVERY, ControlData, newest_timeline
 from gate.settings import Settings
-from gate.state import State
+from gate.state import State, sync_folder
 
 _SIGNAL = "standby.signal"
 
@@ -55,14 +55,14 @@ def occupy(data: Path, own: int, given_up: int, history: tuple[tuple[int, str], 
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
-    _sync(data / "pg_wal")
+    sync_folder(data / "pg_wal")
 
 
 def forget(data: Path, state: State) -> None:
     """Let a revert that was accepted and provably did nothing leave no trace that changes how the member comes back."""
     if state.reverting is not None:
         (data / _SIGNAL).unlink(missing_ok=True)
-        _sync(data)
+        sync_folder(data)
 
 
 def half_rewound(settings: Settings) -> bool:
@@ -73,7 +73,7 @@ def half_rewound(settings: Settings) -> bool:
 def mark_rewind(settings: Settings) -> None:
     """Note, on disk, that the directory is being rewound."""
     _mark(settings).touch()
-    _sync(settings.own)
+    sync_folder(settings.own)
 
 
 def unmark_rewind(settings: Settings) -> None:
@@ -83,11 +83,3 @@ def unmark_rewind(settings: Settings) -> None:
 
 def _mark(settings: Settings) -> Path:
     return settings.own / "rewinding"
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

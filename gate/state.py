@@ -56,9 +56,14 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
         self.state = wanted
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in ``folder`` to disk: what was made, renamed or removed there."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -60,15 +60,9 @@ async def approved(
     journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, make: Callable[[], Awaitable[Plan]]
 ) -> Plan:
     """Make a plan, wait for people as ``policy`` says, then make it again: hours may have passed."""
-    plan, by = await make(), journal.request.by.strip() if journal.request else ""
-    if policy.needed and policy.requester_required and not by:
-        raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
-    gate = journal.gate = ApprovalGate(policy, target.people, by)
-    if gate.needed == 0:
+    plan = await make()
+    if not await people_agreed(journal, policy, target, plan):
         return plan
-    window = gate.open(plan, workflow.now())
-    journal.enter(Phase.AWAITING_APPROVAL)
-    await wait_for_votes(gate, window)
     again = await make()
     if again.digest != plan.digest:
         raise refuse(
@@ -77,6 +71,25 @@ async def approved(
             f" now it would be {again.digest} ({again.primary} to {again.candidate}); nothing was changed",
         )
     return again
+
+
+async def people_agreed(journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, plan: Plan) -> bool:
+    """Return once enough people have approved ``plan``; whether anybody had to.
+
+    Raises:
+        ApplicationError: ``BadInput`` when nobody is named who asks and the policy must know; as ``wait_for_votes``.
+
+    """
+    by = journal.request.by.strip() if journal.request else ""
+    if policy.needed and policy.requester_required and not by:
+        raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
+    gate = journal.gate = ApprovalGate(policy, target.people, by)
+    if gate.needed == 0:
+        return False
+    window = gate.open(plan, workflow.now())
+    journal.enter(Phase.AWAITING_APPROVAL)
+    await wait_for_votes(gate, window)
+    return True
 
 
 def switch_of(target: PostgresTarget, plan: Plan) -> Switch:

@@ -11,7 +11,6 @@ and the run watches. A run that finds the record of an earlier one under the sam
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +29,8 @@ with workflow.unsafe.imports_passed_through():
     from gate.record import Record
     from workflows import endings, steps
     from workflows.adoption import finishing_plan, make_adoption_plan
-    from workflows.approval import ApprovalGate
+    from workflows.beginnings import people_agreed
+    from workflows.cancelling import cancel_and_wait
     from workflows.inputs import parse
     from workflows.journal import Journal
     from workflows.models import AdoptRequest, Run
@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import MUTATE, UNHURRIED
     from workflows.phases import Phase
     from workflows.uncancellable import uncancellable
-    from workflows.voting import Decidable, wait_for_votes
+    from workflows.voting import Decidable
 
 
 _WATCHED_AFTER_CANCEL = timedelta(seconds=10)
@@ -105,15 +105,8 @@ class PostgresAdopt(Decidable):
 
     async def _approved(self, request: AdoptRequest, target: PostgresTarget, plan: Plan) -> Plan:
         """Wait for people as the policy says, then look again: hours may have passed."""
-        policy = target.cluster.approvals.adopt
-        if policy.needed and policy.requester_required and not request.by:
-            raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
-        gate = self._journal.gate = ApprovalGate(policy, target.people, request.by)
-        if gate.needed == 0:
+        if not await people_agreed(self._journal, target.cluster.approvals.adopt, target, plan):
             return plan
-        window = gate.open(plan, workflow.now())
-        self._journal.enter(Phase.AWAITING_APPROVAL)
-        await wait_for_votes(gate, window)
         again, adopted = await self._plan(request, target)
         if adopted or again.digest != plan.digest:
             raise refuse(
@@ -176,8 +169,6 @@ async def _done_unless_cancelled(watch: asyncio.Task[Redundancy]) -> bool:
     try:
         await workflow.wait_condition(watch.done, timeout=_WATCHED_AFTER_CANCEL, timeout_summary="cancelled: a last look")
     except TimeoutError:
-        watch.cancel()
-        with suppress(asyncio.CancelledError, FailureError):
-            await watch
+        await cancel_and_wait(watch)
         return False
     return True

@@ -18,11 +18,9 @@ A terminated or reset run is settled by the next one under the cluster's lock, a
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
@@ -33,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from gate.record import Mode
     from workflows import endings, steps
     from workflows.beginnings import approved, settled, switch_of
+    from workflows.cancelling import cancel_and_wait
     from workflows.discard_planning import make_discard_plan, previous_member
     from workflows.inputs import parse
     from workflows.journal import Journal
@@ -130,13 +129,5 @@ class PostgresRollback(Decidable):
                 Refusal.NO_STANDBY, f"{member} is no synchronous standby after {within} (rollback.back_within); see its gate"
             ) from None
         finally:
-            await _end(following)
+            await cancel_and_wait(following)
         await following
-
-
-async def _end(watch: asyncio.Task[Any]) -> None:
-    """Cancel what still runs and wait for its end."""
-    if not watch.done():
-        watch.cancel()
-        with suppress(asyncio.CancelledError, FailureError):
-            await watch

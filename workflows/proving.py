@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refusal, refuse
     from activities.models.switch import Proof, Switch
     from workflows import steps
+    from workflows.cancelling import cancel_and_wait
     from workflows.journal import Journal
 
 
@@ -34,22 +33,15 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
                 timeout_summary="wait for proof",
             )
         except TimeoutError:
-            await _end(proving)
+            await cancel_and_wait(proving)
             raise refuse(
                 Refusal.NO_PROOF,
                 f"nobody has proved within {forced.proof_within} that {old} is stopped;"
                 f" accepted is {', '.join(forced.proof)}: failover attest {switch.plan.cluster} --member {old} --by NAME",
             ) from None
         except asyncio.CancelledError:
-            await _end(proving)
+            await cancel_and_wait(proving)
             raise
         if proving.done():
             return await proving
-        await _end(proving)
-
-
-async def _end(proving: workflow.ActivityHandle[Proof]) -> None:
-    """Cancel the step and wait until it has ended: an undo must not overtake it."""
-    proving.cancel()
-    with suppress(asyncio.CancelledError, FailureError):
-        await proving
+        await cancel_and_wait(proving)
