@@ -25,11 +25,10 @@ from activities.models.aftermath import (
 from activities.models.switch import Switch
 from activities.systems import Systems
 from estate.model import Reconnect
-from gate.api import Role, ServerState
+from gate.api import SYNCHRONOUS, Role, ServerState
 from gate.pause import is_paused, pause_words
 from gate.record import Record
 
-_SYNCHRONOUS = {"sync", "quorum"}
 _LOOK_EVERY_SECONDS = 0.1
 _TRY_AGAIN = timedelta(milliseconds=50)
 _LOOK_WITHIN = timedelta(seconds=1)
@@ -208,7 +207,7 @@ class AftermathActivities:
                 raise refuse(Refusal.SUPERSEDED, f"{record.leader} leads now, no longer {leader}")
             status = await self._systems.gates.status(request.target, leader)
             states = {row.member: row.sync_state for row in status.followers if row.state == "streaming"}
-            redundant = any(states.get(name) in _SYNCHRONOUS for name in record.sync_members)
+            redundant = any(states.get(name) in SYNCHRONOUS for name in record.sync_members)
             seconds = max((datetime.now(UTC) - since).total_seconds(), 0.0)
             streams_since = (streams_since or time.monotonic()) if member in states else None
             comes = request.asked_for and member not in record.sync_members

@@ -75,6 +75,10 @@ class Problem(_Wire):
     """Highest epoch that the gate has seen."""
 
 
+SYNCHRONOUS = frozenset(("sync", "quorum"))
+"""``sync_state`` of a standby that commits wait for."""
+
+
 class Follower(_Wire):
     """One row of ``pg_stat_replication`` on a primary."""
 

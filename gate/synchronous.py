@@ -15,6 +15,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from gate.api import SYNCHRONOUS
 from gate.configuration import write_configuration
 from gate.lsn import parse_lsn
 from gate.record import NO_SYNC, Record
@@ -113,7 +114,7 @@ class Synchronous:
         except NOT_ANSWERING:
             return
         reached = {
-            row["name"] for row in rows if row["sync_state"] in {"sync", "quorum"} and row["lsn"]
+            row["name"] for row in rows if row["sync_state"] in SYNCHRONOUS and row["lsn"]
             and parse_lsn(row["lsn"]) >= parse_lsn(here)
         }  # fmt: skip
         if reached >= set(members) or (self._strict and reached):
@@ -142,7 +143,7 @@ class Synchronous:
     def _has_read_configuration(self) -> bool:
         """Whether the server's processes were told: the senders of WAL call the listed standbys synchronous."""
         followers = self._gate.sampler.facts.get("followers", ())
-        return any(row.member in self.names and row.sync_state in {"sync", "quorum"} for row in followers)
+        return any(row.member in self.names and row.sync_state in SYNCHRONOUS for row in followers)
 
     def _forget_wait(self, *, known: bool) -> None:
         self._waits = known

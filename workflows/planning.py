@@ -14,14 +14,13 @@ from activities.errors import Refusal, refuse
 from activities.models.plan import Candidate, Plan
 from activities.models.survey import MemberFact, Survey
 from estate.model import PostgresTarget, Reconnect
-from gate.api import GateStatus, Role, ServerState
+from gate.api import SYNCHRONOUS, GateStatus, Role, ServerState
 from gate.record import Mode, Record
 from workflows.models import FailoverRequest
 
 _DIGEST_LENGTH = 8
 _DECISIONS = {"cluster", "mode", "primary", "candidate", "timeline", "system_identifier", "sync", "applications"}
 """A field that is added here changes the digest of plans that wait for approval at that moment."""
-_SYNCHRONOUS = {"sync", "quorum"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def _follows(fact: MemberFact, gate: GateStatus, leader: GateStatus, record: Rec
     if gate.upstream != leader.member or follower is None or follower.state != "streaming":
         state = follower.state if follower else "absent"
         return Limitation(Refusal.NO_STANDBY, f"{fact.name} does not stream from {leader.member}: state {state}")
-    if fact.name not in record.sync_members or follower.sync_state not in _SYNCHRONOUS:
+    if fact.name not in record.sync_members or follower.sync_state not in SYNCHRONOUS:
         return Limitation(
             Refusal.STANDBY_ASYNCHRONOUS,
             f"{fact.name} is {follower.sync_state}, the record says sync={record.sync}; a planned switch could lose writes",

@@ -44,7 +44,34 @@ class Vote(Wire):
     """``False``: self-asserted, nothing proved who sent it."""
 
 
-class RunReport(Wire):
+class Known(Wire):
+    """The parts of a ``RunReport`` that may be known before, or without, its end."""
+
+    plan: Plan | None = None
+    survey: Survey | None = None
+    settlement: Settlement | None = None
+    votes: tuple[Vote, ...] = ()
+    attested_by: str = ""
+    epoch: int | None = None
+    fenced: Fenced | None = None
+    loss: Loss | None = None
+    """Discard: what has been given up, or would have been when the caps forbade it; counted after the last write."""
+    proof: Proof | None = None
+    promoted: Promoted | None = None
+    routed: Routed | None = None
+    adopted: Adopted | None = None
+    verified: Verified | None = None
+    evicted: Evicted | None = None
+    reconnected: tuple[Reconnected, ...] = ()
+    redundancy: Redundancy | None = None
+    measurement: Measurement | None = None
+    undone: tuple[str, ...] = ()
+    left_to_do: tuple[str, ...] = ()
+    preview: str = ""
+    """Plan runs: what the API server says would change (server-side dry run)."""
+
+
+class RunReport(Known):
     """Everything that a run knows at its end, however it ended. The last step's input, so that history keeps it."""
 
     workflow_id: str
@@ -64,29 +91,7 @@ class RunReport(Wire):
     finished_at: datetime
     objective_rto_seconds: float | None = None
     objective_rpo_seconds: float | None = None
-    plan: Plan | None = None
-    survey: Survey | None = None
-    settlement: Settlement | None = None
-    votes: tuple[Vote, ...] = ()
-    attested_by: str = ""
-    epoch: int | None = None
     quiet: Quiet | None = None
-    fenced: Fenced | None = None
-    loss: Loss | None = None
-    """Discard: what has been given up, or would have been when the caps forbade it; counted after the last write."""
-    proof: Proof | None = None
-    promoted: Promoted | None = None
-    routed: Routed | None = None
-    adopted: Adopted | None = None
-    verified: Verified | None = None
-    evicted: Evicted | None = None
-    reconnected: tuple[Reconnected, ...] = ()
-    redundancy: Redundancy | None = None
-    measurement: Measurement | None = None
-    undone: tuple[str, ...] = ()
-    left_to_do: tuple[str, ...] = ()
-    preview: str = ""
-    """Plan runs: what the API server says would change (server-side dry run)."""
 
 
 class RecordsRequest(Wire):

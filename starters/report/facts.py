@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
-from activities.models.plan import Loss, Plan
-from activities.models.report import Outcome, Vote
+from activities.models.report import Known, Outcome
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Routed, Settlement
 from activities.models.wire import Wire
@@ -26,31 +25,6 @@ _AFTER_A_STOP = ("start the same run again: it first settles what this one left 
 
 _ASK_FOR_APPROVAL = {"postgres-failover", "postgres-rollback", "postgres-adopt"}
 _WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING}
-
-
-class Known(Wire):
-    """The parts of a ``RunReport`` that may be known before, or without, its end."""
-
-    plan: Plan | None = None
-    survey: Survey | None = None
-    settlement: Settlement | None = None
-    votes: tuple[Vote, ...] = ()
-    epoch: int | None = None
-    attested_by: str = ""
-    fenced: Fenced | None = None
-    loss: Loss | None = None
-    proof: Proof | None = None
-    promoted: Promoted | None = None
-    routed: Routed | None = None
-    adopted: Adopted | None = None
-    verified: Verified | None = None
-    evicted: Evicted | None = None
-    reconnected: tuple[Reconnected, ...] = ()
-    redundancy: Redundancy | None = None
-    measurement: Measurement | None = None
-    undone: tuple[str, ...] = ()
-    left_to_do: tuple[str, ...] = ()
-    preview: str = ""
 
 
 class Asked(Wire):
