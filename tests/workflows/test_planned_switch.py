@@ -47,7 +47,7 @@ async def test_a_plan_changes_nothing_and_says_what_would_change(bench: Bench) -
     assert status.plan is not None
     assert (status.plan.primary, status.plan.candidate, status.plan.epoch) == (A, B, 5)
     assert [step.partition(":")[0] for step in status.plan.steps] == [
-        "claim", "fence", "promote", "route", "verify", "evict", "reconnect", "restore redundancy"
+        "checkpoint", "claim", "fence", "promote", "route", "verify", "evict", "reconnect", "restore redundancy"
     ]  # fmt: skip
     assert bench.world.changed == []
     assert bench.world.snapshot == before
