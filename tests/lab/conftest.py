@@ -125,7 +125,8 @@ class Platform:
         return self.kubectl("exec", member, "--", *psql)
 
     def log(self, pod: str) -> str:
-        return self.kubectl("logs", pod)
+        """Return what the pod's container said so far; nothing while it is being created or there is no pod."""
+        return kubectl(self.lab, self.binaries, "logs", pod, check=False)
 
     def break_it(self, what: str, name: str = "") -> str:
         return breaking.break_it(self.lab, self.binaries, what, name)

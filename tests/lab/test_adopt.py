@@ -16,6 +16,7 @@ from workflows.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
 _SERVICE = "postgresql-primary"
 _RECORD = ("leader", "epoch", "intent", "run", "previous", "unfinished", "sync", "system-identifier")
+_WAITING = "a person must decide"
 
 
 async def test_a_pair_without_a_record_is_adopted_with_its_data(whole: Platform) -> None:
@@ -57,8 +58,4 @@ def _forget_the_product(platform: Platform) -> None:
     for member in (platform.old, platform.candidate):
         platform.kubectl("scale", f"statefulset/{member.removesuffix('-0')}", "--replicas=1")
     for member in (platform.old, platform.candidate):
-        wait_until(f"{member} waits for a person", lambda member=member: _waits(platform, member), 90)  # type: ignore[misc]
-
-
-def _waits(platform: Platform, member: str) -> bool:
-    return member in platform.pods("postgresql") and "a person must decide" in platform.log(member)
+        wait_until(f"{member} waits for a person", lambda member=member: _WAITING in platform.log(member), 90)  # type: ignore[misc]
