@@ -33,7 +33,7 @@ from activities.switch import SwitchActivities
 from activities.systems import Systems
 from activities.undo import UndoActivities
 from workers.settings import WorkerSettings
-from workflows.catalog import WORKFLOWS
+from workflows.catalog import RUNNER, WORKFLOWS
 
 _STICKY = timedelta(seconds=0.3)
 _BEAT = timedelta(seconds=0.2)
@@ -63,6 +63,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
+        workflow_runner=RUNNER,
         activities=[step for group in groups for step in steps_of(group)],
         interceptors=[Heartbeat()],
         sticky_queue_schedule_to_start_timeout=_STICKY,

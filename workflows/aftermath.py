@@ -14,17 +14,16 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.aftermath import Reconnected, Redundancy, Verified
-    from activities.models.plan import Plan
-    from activities.models.switch import Switch
-    from estate.model import Application
-    from gate.record import Mode
-    from workflows import steps
-    from workflows.endings import cause_of, was_cancelled
-    from workflows.journal import Journal
-    from workflows.phases import Phase
+from activities.errors import Refusal, refuse
+from activities.models.aftermath import Reconnected, Redundancy, Verified
+from activities.models.plan import Plan
+from activities.models.switch import Switch
+from estate.model import Application
+from gate.record import Mode
+from workflows import steps
+from workflows.endings import cause_of, was_cancelled
+from workflows.journal import Journal
+from workflows.phases import Phase
 
 _WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 

@@ -7,20 +7,19 @@ from collections.abc import Awaitable, Callable
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.plan import Plan
-    from activities.models.report import Outcome
-    from activities.models.switch import Settled, Switch
-    from estate.model import ApprovalPolicy, PostgresTarget
-    from gate.record import Mode
-    from workflows import endings, steps
-    from workflows.approval import ApprovalGate
-    from workflows.journal import Journal
-    from workflows.phases import Phase
-    from workflows.switchover import Switchover
-    from workflows.uncancellable import uncancellable
-    from workflows.voting import wait_for_votes
+from activities.errors import Refusal, refuse
+from activities.models.plan import Plan
+from activities.models.report import Outcome
+from activities.models.switch import Settled, Switch
+from estate.model import ApprovalPolicy, PostgresTarget
+from gate.record import Mode
+from workflows import endings, steps
+from workflows.approval import ApprovalGate
+from workflows.journal import Journal
+from workflows.phases import Phase
+from workflows.switchover import Switchover
+from workflows.uncancellable import uncancellable
+from workflows.voting import wait_for_votes
 
 
 async def settled(journal: Journal, target: PostgresTarget) -> bool:

@@ -6,12 +6,11 @@ from typing import Any
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.doctor import DoctorActivities
-    from activities.models.doctor import DoctorReport, ExamineRequest
-    from workflows.inputs import parse
-    from workflows.models import DoctorRequest
-    from workflows.options import OBSERVE
+from activities.doctor import DoctorActivities
+from activities.models.doctor import DoctorReport, ExamineRequest
+from workflows.inputs import parse
+from workflows.models import DoctorRequest
+from workflows.options import OBSERVE
 
 
 @workflow.defn(name="doctor")

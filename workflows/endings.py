@@ -9,14 +9,13 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception  # noqa: A004
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.report import Outcome
-    from activities.models.wire import Wire
-    from workflows import steps
-    from workflows.journal import Journal
-    from workflows.models import Run
-    from workflows.uncancellable import uncancellable
+from activities.errors import Refusal, refuse
+from activities.models.report import Outcome
+from activities.models.wire import Wire
+from workflows import steps
+from workflows.journal import Journal
+from workflows.models import Run
+from workflows.uncancellable import uncancellable
 
 
 class Summary(Wire):

@@ -10,15 +10,14 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.plan import Plan
-    from activities.models.report import Outcome, RunReport
-    from activities.models.survey import Survey
-    from estate.model import PostgresTarget
-    from workflows.approval import ApprovalGate
-    from workflows.models import AdoptRequest, FailoverRequest, RejoinRequest, RollbackRequest, Status
-    from workflows.phases import Phase
+from activities.errors import Refusal, refuse
+from activities.models.plan import Plan
+from activities.models.report import Outcome, RunReport
+from activities.models.survey import Survey
+from estate.model import PostgresTarget
+from workflows.approval import ApprovalGate
+from workflows.models import AdoptRequest, FailoverRequest, RejoinRequest, RollbackRequest, Status
+from workflows.phases import Phase
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
 MODE = SearchAttributeKey.for_keyword("FailoverMode")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from workflows.models import Run, lock_id, plan_id
+from activities.errors import Refusal, refuse
+from workflows.models import Run, lock_id, plan_id
 
 
 def must_hold_lock(cluster: str, run: Run) -> None:

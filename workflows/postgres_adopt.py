@@ -17,29 +17,27 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-with workflow.unsafe.imports_passed_through():
-    from activities.adopt import AdoptActivities
-    from activities.errors import Refusal, refuse
-    from activities.models.aftermath import Redundancy
-    from activities.models.plan import Plan
-    from activities.models.report import Outcome
-    from activities.models.switch import Switch
-    from activities.models.upkeep import AdoptStep
-    from estate.model import PostgresTarget
-    from gate.record import Record
-    from workflows import endings, steps
-    from workflows.adoption import finishing_plan, make_adoption_plan
-    from workflows.beginnings import people_agreed
-    from workflows.cancelling import cancel_and_wait
-    from workflows.inputs import parse
-    from workflows.journal import Journal
-    from workflows.models import AdoptRequest, Run
-    from workflows.names import must_hold_lock
-    from workflows.options import MUTATE, UNHURRIED
-    from workflows.phases import Phase
-    from workflows.uncancellable import uncancellable
-    from workflows.voting import Decidable
-
+from activities.adopt import AdoptActivities
+from activities.errors import Refusal, refuse
+from activities.models.aftermath import Redundancy
+from activities.models.plan import Plan
+from activities.models.report import Outcome
+from activities.models.switch import Switch
+from activities.models.upkeep import AdoptStep
+from estate.model import PostgresTarget
+from gate.record import Record
+from workflows import endings, steps
+from workflows.adoption import finishing_plan, make_adoption_plan
+from workflows.beginnings import people_agreed
+from workflows.cancelling import cancel_and_wait
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import AdoptRequest, Run
+from workflows.names import must_hold_lock
+from workflows.options import MUTATE, UNHURRIED
+from workflows.phases import Phase
+from workflows.uncancellable import uncancellable
+from workflows.voting import Decidable
 
 _WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 

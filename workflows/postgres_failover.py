@@ -22,23 +22,22 @@ from typing import Any
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.plan import Plan
-    from activities.models.report import Outcome
-    from estate.model import PostgresTarget
-    from gate.record import Mode
-    from workflows import endings, steps
-    from workflows.beginnings import approved, settled, switch_of
-    from workflows.forced_planning import make_forced_plan, must_be_gone
-    from workflows.inputs import parse
-    from workflows.journal import Journal
-    from workflows.models import FailoverRequest, Run
-    from workflows.names import must_hold_lock
-    from workflows.phases import Phase
-    from workflows.planning import make_plan
-    from workflows.switchover import Switchover
-    from workflows.voting import Decidable
+from activities.errors import Refusal, refuse
+from activities.models.plan import Plan
+from activities.models.report import Outcome
+from estate.model import PostgresTarget
+from gate.record import Mode
+from workflows import endings, steps
+from workflows.beginnings import approved, settled, switch_of
+from workflows.forced_planning import make_forced_plan, must_be_gone
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import FailoverRequest, Run
+from workflows.names import must_hold_lock
+from workflows.phases import Phase
+from workflows.planning import make_plan
+from workflows.switchover import Switchover
+from workflows.voting import Decidable
 
 
 @workflow.defn(name="postgres-failover")

@@ -14,17 +14,16 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.upkeep import Paused, PauseNote
-    from activities.pause import PauseActivities
-    from gate.pause import words_of
-    from workflows import steps
-    from workflows.endings import cause_of, was_cancelled
-    from workflows.inputs import parse
-    from workflows.journal import TARGET
-    from workflows.models import PauseRequest, lock_id, pause_id
-    from workflows.options import MUTATE
+from activities.errors import Refusal, refuse
+from activities.models.upkeep import Paused, PauseNote
+from activities.pause import PauseActivities
+from gate.pause import words_of
+from workflows import steps
+from workflows.endings import cause_of, was_cancelled
+from workflows.inputs import parse
+from workflows.journal import TARGET
+from workflows.models import PauseRequest, lock_id, pause_id
+from workflows.options import MUTATE
 
 
 @workflow.defn(name="postgres-pause")

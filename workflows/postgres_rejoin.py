@@ -12,18 +12,17 @@ from typing import Any
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.report import Outcome
-    from activities.models.survey import Survey
-    from gate.record import Record
-    from workflows import endings, steps
-    from workflows.inputs import parse
-    from workflows.journal import Journal
-    from workflows.models import RejoinRequest, Run, Status
-    from workflows.names import must_hold_lock
-    from workflows.phases import Phase
-    from workflows.planning import usable_record
+from activities.errors import Refusal, refuse
+from activities.models.report import Outcome
+from activities.models.survey import Survey
+from gate.record import Record
+from workflows import endings, steps
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import RejoinRequest, Run, Status
+from workflows.names import must_hold_lock
+from workflows.phases import Phase
+from workflows.planning import usable_record
 
 
 @workflow.defn(name="postgres-rejoin")

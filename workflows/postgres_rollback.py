@@ -22,25 +22,24 @@ from typing import Any
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.plan import Plan
-    from activities.models.report import Outcome
-    from estate.model import PostgresTarget
-    from gate.pause import is_paused, pause_words
-    from gate.record import Mode
-    from workflows import endings, steps
-    from workflows.beginnings import approved, settled, switch_of
-    from workflows.cancelling import cancel_and_wait
-    from workflows.discard_planning import make_discard_plan, previous_member
-    from workflows.inputs import parse
-    from workflows.journal import Journal
-    from workflows.models import FailoverRequest, RollbackMode, RollbackRequest, Run
-    from workflows.names import must_hold_lock
-    from workflows.phases import Phase
-    from workflows.planning import make_plan, usable_record
-    from workflows.switchover import Switchover
-    from workflows.voting import Decidable
+from activities.errors import Refusal, refuse
+from activities.models.plan import Plan
+from activities.models.report import Outcome
+from estate.model import PostgresTarget
+from gate.pause import is_paused, pause_words
+from gate.record import Mode
+from workflows import endings, steps
+from workflows.beginnings import approved, settled, switch_of
+from workflows.cancelling import cancel_and_wait
+from workflows.discard_planning import make_discard_plan, previous_member
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import FailoverRequest, RollbackMode, RollbackRequest, Run
+from workflows.names import must_hold_lock
+from workflows.phases import Phase
+from workflows.planning import make_plan, usable_record
+from workflows.switchover import Switchover
+from workflows.voting import Decidable
 
 
 @workflow.defn(name="postgres-rollback")

@@ -6,12 +6,11 @@ import asyncio
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.switch import Proof, Switch
-    from workflows import steps
-    from workflows.cancelling import cancel_and_wait
-    from workflows.journal import Journal
+from activities.errors import Refusal, refuse
+from activities.models.switch import Proof, Switch
+from workflows import steps
+from workflows.cancelling import cancel_and_wait
+from workflows.journal import Journal
 
 
 async def proof_of(journal: Journal, switch: Switch) -> Proof:

@@ -6,52 +6,50 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.aftermath import AftermathActivities
-    from activities.claim import ClaimActivities
-    from activities.estate import EstateActivities
-    from activities.measure import MeasureActivities
-    from activities.models.aftermath import (
-        Evicted,
-        FinishRequest,
-        FirstWrite,
-        FirstWriteRequest,
-        FollowRequest,
-        Reconnected,
-        ReconnectRequest,
-        Redundancy,
-        Verified,
-    )
-    from activities.models.measure import Measurement, MeasureRequest
-    from activities.models.plan import Plan
-    from activities.models.report import RecordsKept, RecordsRequest, RunReport
-    from activities.models.survey import ResolveRequest, Survey, SurveyRequest
-    from activities.models.switch import (
-        ClaimRequest,
-        GiveBackRequest,
-        GiveBackResult,
-        PromoteRequest,
-        Proof,
-        ProveRequest,
-        Quiet,
-        Routed,
-        RouteRequest,
-        Settlement,
-        SettleRequest,
-        Switch,
-    )
-    from activities.models.wire import RunId
-    from activities.preview import PreviewActivities
-    from activities.prove import ProveActivities
-    from activities.records import RecordsActivities
-    from activities.survey import SurveyActivities
-    from activities.switch import SwitchActivities
-    from activities.undo import UndoActivities
-    from estate.model import Application, PostgresTarget
-    from gate.api import Fenced, GateStatus, Promoted
-    from gate.record import Record
-    from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, INSISTENT, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT
-
+from activities.aftermath import AftermathActivities
+from activities.claim import ClaimActivities
+from activities.estate import EstateActivities
+from activities.measure import MeasureActivities
+from activities.models.aftermath import (
+    Evicted,
+    FinishRequest,
+    FirstWrite,
+    FirstWriteRequest,
+    FollowRequest,
+    Reconnected,
+    ReconnectRequest,
+    Redundancy,
+    Verified,
+)
+from activities.models.measure import Measurement, MeasureRequest
+from activities.models.plan import Plan
+from activities.models.report import RecordsKept, RecordsRequest, RunReport
+from activities.models.survey import ResolveRequest, Survey, SurveyRequest
+from activities.models.switch import (
+    ClaimRequest,
+    GiveBackRequest,
+    GiveBackResult,
+    PromoteRequest,
+    Proof,
+    ProveRequest,
+    Quiet,
+    Routed,
+    RouteRequest,
+    Settlement,
+    SettleRequest,
+    Switch,
+)
+from activities.models.wire import RunId
+from activities.preview import PreviewActivities
+from activities.prove import ProveActivities
+from activities.records import RecordsActivities
+from activities.survey import SurveyActivities
+from activities.switch import SwitchActivities
+from activities.undo import UndoActivities
+from estate.model import Application, PostgresTarget
+from gate.api import Fenced, GateStatus, Promoted
+from gate.record import Record
+from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, INSISTENT, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT
 
 _HURRIED = timedelta(seconds=1)
 

@@ -20,20 +20,19 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from activities.models.measure import Measurement
-    from activities.models.switch import GaveBack, Settled, Switch
-    from gate.api import Fenced
-    from gate.record import Mode
-    from workflows import steps
-    from workflows.aftermath import Aftermath, all_that_follows, tick_off
-    from workflows.discard_planning import counted_loss, loss_words, must_be_within
-    from workflows.endings import cause_of, is_answer, touched_nothing, was_cancelled
-    from workflows.journal import Journal
-    from workflows.phases import Phase
-    from workflows.proving import proof_of
-    from workflows.uncancellable import uncancellable
+from activities.errors import Refusal, refuse
+from activities.models.measure import Measurement
+from activities.models.switch import GaveBack, Settled, Switch
+from gate.api import Fenced
+from gate.record import Mode
+from workflows import steps
+from workflows.aftermath import Aftermath, all_that_follows, tick_off
+from workflows.discard_planning import counted_loss, loss_words, must_be_within
+from workflows.endings import cause_of, is_answer, touched_nothing, was_cancelled
+from workflows.journal import Journal
+from workflows.phases import Phase
+from workflows.proving import proof_of
+from workflows.uncancellable import uncancellable
 
 _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is stopped meanwhile."""

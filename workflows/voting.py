@@ -7,13 +7,12 @@ from typing import Any
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from activities.errors import Refusal, refuse
-    from gate.record import Mode
-    from workflows.approval import ApprovalGate
-    from workflows.inputs import parse
-    from workflows.journal import Journal
-    from workflows.models import Attestation, Decision, Status
+from activities.errors import Refusal, refuse
+from gate.record import Mode
+from workflows.approval import ApprovalGate
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import Attestation, Decision, Status
 
 
 class Decidable:

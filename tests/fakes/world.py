@@ -199,7 +199,7 @@ class World:
     async def _live(self) -> None:
         while True:
             self.tick()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
     def tick(self) -> None:
         """One look of every living gate."""

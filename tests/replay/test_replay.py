@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from temporalio import activity
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from tests.fakes.world import World
 from tests.replay.record import HISTORIES
 from tests.replay.runs import RUNS
 from tests.workflows.worker import steps_for
-from workflows.catalog import WORKFLOWS
+from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.payloads import DATA_CONVERTER
 
 
 async def replay(name: str, text: str) -> None:
     """Replay the history in ``text``; say what to do when today's code would have gone another way."""
     began = WorkflowHistory.from_json(name, text).events[0].workflow_execution_started_event_attributes
     history = WorkflowHistory.from_json(began.workflow_id, text)
-    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=RUNNER, data_converter=DATA_CONVERTER)
     failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
     if failure is not None:
         pytest.fail(

@@ -27,7 +27,7 @@ from activities.undo import UndoActivities
 from tests.fakes.clients import systems_of
 from tests.fakes.faults import Faults
 from tests.fakes.world import World
-from workflows.catalog import WORKFLOWS
+from workflows.catalog import RUNNER, WORKFLOWS
 
 WITHOUT_BEAT = "without heartbeat: "
 """Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
@@ -59,6 +59,7 @@ def make_worker(client: Client, queue: str, world: World, estate: Path, **option
         client,
         task_queue=queue,
         workflows=WORKFLOWS,
+        workflow_runner=RUNNER,
         activities=steps_for(world, estate),
         interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
