@@ -24,7 +24,7 @@ from activities.models.aftermath import (
 )
 from activities.models.switch import Switch
 from activities.systems import Systems
-from estate.model import Reconnect
+from estate.postgres import Reconnect
 from gate.api import SYNCHRONOUS, Role, ServerState
 from gate.pause import is_paused, pause_words
 from gate.record import Record

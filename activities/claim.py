@@ -17,7 +17,7 @@ from activities.errors import Refusal, refuse
 from activities.models.aftermath import FinishRequest
 from activities.models.switch import ClaimRequest, Routed, RouteRequest, Switch
 from activities.systems import Systems
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
 _BREATH_SECONDS = 0.02

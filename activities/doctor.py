@@ -26,7 +26,7 @@ from activities.models.survey import SurveyRequest
 from activities.survey import SurveyActivities
 from activities.systems import Systems
 from estate.loader import EstateError, load_estate, resolve_target
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 if TYPE_CHECKING:
     from activities.clients.ports import Permissions

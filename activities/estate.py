@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.errors import Refusal, refuse
 from activities.models.survey import ResolveRequest
 from estate.loader import EstateError, load_estate, resolve_target
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 
 class EstateActivities:

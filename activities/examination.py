@@ -6,7 +6,7 @@ from datetime import datetime
 
 from activities.models.doctor import Finding, Severity
 from activities.models.survey import MemberFact, Survey
-from estate.model import Durability, PostgresTarget, ProofKind
+from estate.postgres import Durability, PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
 from gate.pause import is_paused, pause_words
 from gate.record import NO_SYNC, Record

@@ -27,7 +27,7 @@ from activities.gatewords import refused
 from activities.heartbeat import keep_details
 from activities.models.switch import Proof, ProveRequest
 from activities.systems import Systems
-from estate.model import ProofKind
+from estate.postgres import ProofKind
 from gate.api import Fenced, ProblemKind
 from gate.lsn import parse_lsn
 

@@ -18,7 +18,7 @@ from activities.clients.ports import ForbiddenError, GateRefusedError, MissingEr
 from activities.errors import Refusal, refuse
 from activities.models.survey import MemberFact, PodFact, Silence, Survey, SurveyRequest
 from activities.systems import Systems
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.record import MalformedRecordError, Record
 
 T = TypeVar("T")

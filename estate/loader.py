@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from estate.model import Estate, PostgresTarget
+from estate.model import Estate
+from estate.postgres import PostgresTarget
 
 
 class EstateError(Exception):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
 
-from estate.model import NAME_PATTERN
+from estate.base import NAME_PATTERN
 from starters.answers import CommandError, Exit
 from workflows.models import lock_id
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.survey import Survey
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.api import GateStatus, ServerState
 from gate.lsn import parse_lsn
 from gate.record import NO_SYNC, Mode, Record

@@ -18,7 +18,7 @@ from activities.errors import Refusal, refuse
 from activities.models.aftermath import Reconnected, Redundancy, Verified
 from activities.models.plan import Plan
 from activities.models.switch import Switch
-from estate.model import Application
+from estate.postgres import Application
 from gate.record import Mode
 from workflows import steps
 from workflows.endings import cause_of, was_cancelled

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from activities.models.plan import Plan
 from activities.models.report import Vote
-from estate.model import ApprovalPolicy
+from estate.base import ApprovalPolicy, fold
 from workflows.models import ApprovalStatus, Decision
 
 
@@ -21,7 +21,7 @@ class ApprovalGate:
     def __init__(self, policy: ApprovalPolicy, people: dict[str, tuple[str, ...]], requested_by: str) -> None:
         """Start with no plan: votes are refused until ``open`` is called."""
         self._policy = policy
-        self._people = {_key(name): roles for name, roles in people.items()}
+        self._people = {fold(name): roles for name, roles in people.items()}
         self._requested_by = requested_by
         self._plan: Plan | None = None
         self._expires_at: datetime | None = None
@@ -66,10 +66,10 @@ class ApprovalGate:
         if decision.plan != plan.digest:
             message = f"plan: {decision.plan} is not the plan that waits, {plan.digest}; look at it first"
             raise ValueError(message)
-        if _key(decision.by) == _key(self._requested_by):
+        if fold(decision.by) == fold(self._requested_by):
             message = f"by: {decision.by} requested this run and cannot decide on it; somebody else must"
             raise ValueError(message)
-        if any(_key(vote.by) == _key(decision.by) for vote in self.votes):
+        if any(fold(vote.by) == fold(decision.by) for vote in self.votes):
             message = f"by: {decision.by} has voted already; one person fills one role"
             raise ValueError(message)
         return self._role_of(decision)
@@ -109,7 +109,7 @@ class ApprovalGate:
     def _role_of(self, decision: Decision) -> str:
         filled = {vote.role for vote in self.votes}
         open_roles = [role for role in self._policy.roles if role not in filled]
-        own = [role for role in self._people.get(_key(decision.by), ()) if role in open_roles]
+        own = [role for role in self._people.get(fold(decision.by), ()) if role in open_roles]
         if not own:
             message = f"by: {decision.by} holds none of the roles still needed ({', '.join(open_roles)}); see the estate"
             raise ValueError(message)
@@ -120,7 +120,3 @@ class ApprovalGate:
             message = f"role: {decision.by} could fill {' or '.join(own)}; say which"
             raise ValueError(message)
         return decision.role or own[0]
-
-
-def _key(name: str) -> str:
-    return name.strip().casefold()

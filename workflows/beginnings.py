@@ -11,7 +11,8 @@ from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome
 from activities.models.switch import Settled, Switch
-from estate.model import ApprovalPolicy, PostgresTarget
+from estate.base import ApprovalPolicy
+from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows import endings, steps
 from workflows.approval import ApprovalGate

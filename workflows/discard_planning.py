@@ -11,7 +11,7 @@ from __future__ import annotations
 from activities.errors import Refusal, refuse
 from activities.models.plan import Candidate, GiveUp, Loss, Plan
 from activities.models.survey import MemberFact, Survey
-from estate.model import PostgresTarget, Reconnect
+from estate.postgres import PostgresTarget, Reconnect
 from gate.api import Fenced, GateStatus, ServerState
 from gate.lsn import parse_lsn
 from gate.record import Mode, Record

@@ -15,7 +15,7 @@ from activities.diagnosis import LIVING, Condition, diagnose
 from activities.errors import Refusal, refuse
 from activities.models.plan import Candidate, Plan
 from activities.models.survey import Diagnosis, MemberFact, Survey
-from estate.model import PostgresTarget, ProofKind
+from estate.postgres import PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
 from gate.lsn import parse_lsn
 from gate.record import Mode, Record

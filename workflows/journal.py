@@ -14,7 +14,7 @@ from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome, RunReport
 from activities.models.survey import Survey
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from workflows.approval import ApprovalGate
 from workflows.models import AdoptRequest, FailoverRequest, RejoinRequest, RollbackRequest, Status
 from workflows.phases import Phase

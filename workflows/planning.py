@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from activities.errors import Refusal, refuse
 from activities.models.plan import Candidate, Plan
 from activities.models.survey import MemberFact, Survey
-from estate.model import PostgresTarget, Reconnect
+from estate.postgres import PostgresTarget, Reconnect
 from gate.api import SYNCHRONOUS, GateStatus, Role, ServerState
 from gate.record import Mode, Record
 from workflows.models import FailoverRequest

@@ -24,7 +24,7 @@ from activities.models.plan import Plan
 from activities.models.report import Outcome
 from activities.models.switch import Switch
 from activities.models.upkeep import AdoptStep
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.record import Record
 from workflows import endings, steps
 from workflows.adoption import finishing_plan, make_adoption_plan

@@ -25,7 +25,7 @@ from temporalio import workflow
 from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.pause import is_paused, pause_words
 from gate.record import Mode
 from workflows import endings, steps

@@ -46,7 +46,7 @@ from activities.records import RecordsActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.undo import UndoActivities
-from estate.model import Application, PostgresTarget
+from estate.postgres import Application, PostgresTarget
 from gate.api import Fenced, GateStatus, Promoted
 from gate.record import Record
 from workflows.options import ALONGSIDE, COMPENSATE, FORWARD, INSISTENT, MUTATE, OBSERVE, OBSERVE_LONG, UNHURRIED, URGENT

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.models.survey import PodFact
-from estate.model import PostgresTarget, Region
+from estate.base import Region
+from estate.postgres import PostgresTarget
 
 _REMEMBERED_SECONDS = 1.0
 _NO_WORD = (UnreachableError, ForbiddenError, MissingError, TimeoutError)

@@ -16,7 +16,7 @@ from activities.clients.addresses import Addresses
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.secrets import read_secret
 from activities.models.survey import Silence
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.api import (
     AdoptCommand,
     Adopted,

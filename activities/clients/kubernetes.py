@@ -19,7 +19,7 @@ from kubernetes.client.exceptions import ApiException
 
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
 from activities.models.survey import PodFact
-from estate.model import Region
+from estate.base import Region
 from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
 _TIMEOUT = (2.0, 5.0)

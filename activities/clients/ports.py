@@ -10,7 +10,8 @@ from typing import Protocol
 
 from activities.models.aftermath import Verified
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
-from estate.model import PostgresTarget, Region
+from estate.base import Region
+from estate.postgres import PostgresTarget
 from gate.api import Adopted, Fenced, GateStatus, Problem, Promoted, RevertCommand, Sealed
 from gate.record import Record
 

@@ -23,7 +23,7 @@ from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
 from activities.models.aftermath import Verified
 from activities.models.survey import SessionFact, Silence, SqlFact
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 _ANSWER_WITHIN = timedelta(seconds=3)
 _NOT_WAITED_FOR = "canceling wait for synchronous replication"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from activities.models.switch import Switch
 from activities.models.wire import RunId, Wire
-from estate.model import Application, PostgresTarget
+from estate.postgres import Application, PostgresTarget
 
 
 class Verified(Wire):

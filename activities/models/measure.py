@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from activities.models.wire import RunId, Wire
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 
 class MeasureRequest(Wire):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activities.models.survey import Diagnosis
 from activities.models.wire import Wire
-from estate.model import Application
+from estate.postgres import Application
 from gate.record import Mode
 
 

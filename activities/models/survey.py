@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from activities.models.wire import Wire
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.api import GateStatus
 from gate.record import Record
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from activities.models.plan import Plan
 from activities.models.wire import RunId, Wire
-from estate.model import PostgresTarget, ProofKind
+from estate.postgres import PostgresTarget, ProofKind
 from gate.api import Fenced
 
 

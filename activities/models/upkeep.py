@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.models.wire import RunId, Wire
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 
 class AdoptStep(Wire):

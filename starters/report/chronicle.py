@@ -21,7 +21,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from activities.models.plan import Plan
 from activities.models.report import RecordsRequest, RunReport, Vote
 from activities.models.switch import ClaimRequest
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from workflows.models import Decision
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
 

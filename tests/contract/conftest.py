@@ -20,7 +20,7 @@ from activities.clients.ports import ConflictError
 from activities.clients.postgres import PostgresClient
 from activities.systems import Systems
 from estate.loader import load_estate, resolve_target
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 from gate.record import Record
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World

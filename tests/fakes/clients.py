@@ -9,7 +9,8 @@ from activities.errors import Refusal, refuse
 from activities.models.aftermath import Verified
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
 from activities.systems import Systems
-from estate.model import PostgresTarget, Region
+from estate.base import Region
+from estate.postgres import PostgresTarget
 from gate.api import Adopted, Fenced, GateStatus, ProblemKind, Promoted, RevertCommand, Role, Sealed
 from gate.record import Record, read_record, record_patch
 from tests.fakes.gatehand import GateHand

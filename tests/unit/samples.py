@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.models.survey import MemberFact, SqlFact, Survey
-from estate.model import GateAccess, Login, PostgresCluster, PostgresTarget, Region
+from estate.base import Region
+from estate.postgres import GateAccess, Login, PostgresCluster, PostgresTarget
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.record import Record
 from workflows.models import FailoverRequest

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from estate.model import ApprovalPolicy
+from estate.base import ApprovalPolicy
 from tests.unit.samples import NOW, B, C, member, request, survey, target
 from workflows.approval import ApprovalGate
 from workflows.models import Decision

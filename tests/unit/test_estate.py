@@ -9,7 +9,7 @@ import pytest
 
 from activities.models.survey import ResolveRequest
 from estate.loader import EstateError, load_estate, resolve_target
-from estate.model import PostgresTarget
+from estate.postgres import PostgresTarget
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml"
 GOOD = EXAMPLE.read_text(encoding="utf-8")

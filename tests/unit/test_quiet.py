@@ -9,7 +9,8 @@ from activities.models.switch import Switch
 from activities.models.wire import RunId
 from activities.switch import SwitchActivities
 from activities.systems import Systems
-from estate.model import Region, Thresholds
+from estate.base import Region
+from estate.postgres import Thresholds
 from gate.record import Mode
 from tests.fakes.clients import FakeGates, FakeKubernetes, FakePostgres
 from tests.fakes.world import World

@@ -1,0 +1,84 @@
+"""What all parts of the estate are made of: names, references to secrets, regions, objectives, who must agree.
+
+Unknown keys are refused, since a misspelt threshold that is silently ignored is worse than none. Secrets are only ever
+*references* (``env:NAME``, ``file:PATH``); clients resolve them at the moment of use, so that no secret reaches a
+workflow's input, its history, a log or a report.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=253)]
+
+
+def _is_reference(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    if scheme not in {"env", "file"} or not rest:
+        message = "must be a reference, env:NAME or file:PATH; never the secret itself"
+        raise ValueError(message)
+    return text
+
+
+SecretReference = Annotated[str, AfterValidator(_is_reference)]
+
+
+class Entry(BaseModel):
+    """Base of everything in the file; its words never change while a run goes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Region(Entry):
+    """Where a part of the platform runs."""
+
+    location: str
+    """Azure's name of the region, e.g. ``East US``."""
+    namespace: Name
+    context: str | None = None
+    """kubeconfig context; ``None`` means the cluster that the worker itself runs in."""
+
+
+class Objective(Entry):
+    """Recovery objectives that a run is measured against."""
+
+    rto: timedelta = timedelta(minutes=5)
+    rpo: timedelta = timedelta(0)
+
+
+class ApprovalPolicy(Entry):
+    """Who must agree before anything changes."""
+
+    roles: tuple[str, ...] = ()
+    """Roles that must each be filled by a different person; empty means that nobody needs to approve."""
+    quorum: int | None = Field(default=None, ge=1)
+    """How many of ``roles`` must be filled; ``None`` means all of them."""
+    window: timedelta = timedelta(hours=4)
+    """How long the run waits; then it is refused and nothing has changed."""
+    requester_required: bool = True
+    """``by`` must be given, so that requester and approver can be told apart."""
+
+    @property
+    def needed(self) -> int:
+        """Number of different people who must approve."""
+        return len(self.roles) if self.quorum is None else self.quorum
+
+    @model_validator(mode="after")
+    def _quorum_is_reachable(self) -> Self:
+        if len(set(self.roles)) != len(self.roles):
+            message = "roles names a role twice; name each once and use people for more of one kind"
+            raise ValueError(message)
+        if self.quorum is not None and self.quorum > len(self.roles):
+            message = f"quorum is {self.quorum}, but roles names only {len(self.roles)}; lower quorum or add roles"
+            raise ValueError(message)
+        return self
+
+
+def fold(name: str) -> str:
+    """Return a person's name as names are compared: whatever the case and the blanks around."""
+    return name.strip().casefold()
