@@ -31,7 +31,7 @@ from deploy.lab.switching import CLUSTER, OPERATOR, ending, start
 from deploy.lab.workload import MEMBERS, annotation
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts
-from workflows.models import TASK_QUEUE, plan_id
+from workflows.models import TASK_QUEUE, lock_id, plan_id
 
 _WHOLE_WITHIN = 240
 _ACCEPTED_WITHIN = 120
@@ -148,7 +148,9 @@ class Ours:
 
     async def _plan(self) -> Facts:
         asked = {"cluster": CLUSTER, "mode": "planned"}
-        handle = await self.client.start_workflow("postgres-failover", asked, id=plan_id(CLUSTER), task_queue=TASK_QUEUE)
+        handle = await self.client.start_workflow(
+            "postgres-failover", asked, id=plan_id(lock_id(CLUSTER)), task_queue=TASK_QUEUE
+        )
         return await ending(handle)
 
     async def switch(self) -> dict[str, Any]:

@@ -82,3 +82,32 @@ class ApprovalPolicy(Entry):
 def fold(name: str) -> str:
     """Return a person's name as names are compared: whatever the case and the blanks around."""
     return name.strip().casefold()
+
+
+class Target(Entry):
+    """One entry resolved: what a run keeps in its history and finishes with, whatever the file says later."""
+
+    name: Name
+    region: Region
+    people: dict[str, tuple[str, ...]] = Field(default={})
+    records: str | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """What a run is measured against."""
+        raise NotImplementedError
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether a person's word counts where nothing else proves that what led is stopped."""
+        return True
+
+    def knows(self, person: str) -> bool:
+        """Whether the estate lists ``person``, whatever the case and the blanks around."""
+        return fold(person) in {fold(name) for name in self.people}
+
+    def why_no_word(self, person: str) -> str:
+        """Return why ``person`` cannot say that what led is stopped; empty when they can."""
+        if not self.knows(person):
+            return f"by: {person} cannot attest; the estate's people are {', '.join(sorted(self.people)) or 'nobody'}"
+        return ""

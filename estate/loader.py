@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from estate.model import Estate
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 
 
 class EstateError(Exception):
@@ -58,6 +59,26 @@ def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
         name=cluster,
         region=estate.regions[found.region],
         cluster=found,
+        people=estate.people,
+        records=estate.records,
+    )
+
+
+def resolve_redis(estate: Estate, master: str) -> RedisTarget:
+    """Return the Redis deployment with the master name ``master``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = estate.redis.get(master)
+    if found is None:
+        known = ", ".join(sorted(estate.redis)) or "none"
+        raise EstateError(f"master: the estate does not list {master!r}; it lists {known}")
+    return RedisTarget(
+        name=master,
+        region=estate.regions[found.region],
+        deployment=found,
         people=estate.people,
         records=estate.records,
     )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Region
 from estate.postgres import PostgresCluster
+from estate.redis import RedisDeployment
 
 
 class Estate(Entry):
@@ -15,6 +16,8 @@ class Estate(Entry):
 
     regions: dict[Name, Region] = Field(min_length=1)
     postgres: dict[Name, PostgresCluster] = Field(default={})
+    redis: dict[Name, RedisDeployment] = Field(default={})
+    """By Sentinel's master name."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
     records: str | None = None
@@ -22,14 +25,18 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for name, cluster in self.postgres.items():
-            if cluster.region not in self.regions:
-                known = ", ".join(sorted(self.regions))
-                message = f"postgres.{name}.region names {cluster.region!r}, which regions does not list; known: {known}"
-                raise ValueError(message)
-            for kind in ("planned", "forced", "rollback", "adopt"):
-                self._policy_can_be_met(f"postgres.{name}.approvals.{kind}", getattr(cluster.approvals, kind))
+        for section, entries in (("postgres", self.postgres), ("redis", self.redis)):
+            for name, entry in entries.items():
+                self._region_is_known(f"{section}.{name}", entry.region)
+                for kind in type(entry.approvals).model_fields:
+                    self._policy_can_be_met(f"{section}.{name}.approvals.{kind}", getattr(entry.approvals, kind))
         return self
+
+    def _region_is_known(self, where: str, region: str) -> None:
+        if region not in self.regions:
+            known = ", ".join(sorted(self.regions))
+            message = f"{where}.region names {region!r}, which regions does not list; known: {known}"
+            raise ValueError(message)
 
     def _policy_can_be_met(self, where: str, policy: ApprovalPolicy) -> None:
         held = {role for roles in self.people.values() for role in roles}

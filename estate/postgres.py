@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, Region, SecretReference, fold
+from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
 
 
 class Durability(StrEnum):
@@ -136,18 +136,15 @@ class PostgresCluster(Entry):
         return self
 
 
-class PostgresTarget(Entry):
-    """One cluster resolved: what a run keeps in its history and finishes with, whatever the file says later."""
+class PostgresTarget(Target):
+    """One cluster resolved."""
 
-    name: Name
-    region: Region
     cluster: PostgresCluster
-    people: dict[str, tuple[str, ...]] = Field(default={})
-    records: str | None = None
 
-    def knows(self, person: str) -> bool:
-        """Whether the estate lists ``person``, whatever the case and the blanks around."""
-        return fold(person) in {fold(name) for name in self.people}
+    @property
+    def objective(self) -> Objective:
+        """What a run is measured against."""
+        return self.cluster.objective
 
     @property
     def takes_words(self) -> bool:
@@ -158,6 +155,4 @@ class PostgresTarget(Entry):
         """Return why ``person`` cannot say that a primary is stopped; empty when they can."""
         if not self.takes_words:
             return f"attest: {self.name} takes nobody's word (forced.proof is {', '.join(self.cluster.forced.proof)})"
-        if not self.knows(person):
-            return f"by: {person} cannot attest; the estate's people are {', '.join(sorted(self.people)) or 'nobody'}"
-        return ""
+        return super().why_no_word(person)

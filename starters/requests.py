@@ -17,7 +17,6 @@ from workflows.models import (
     RollbackMode,
     RollbackRequest,
     Run,
-    lock_id,
     plan_id,
 )
 
@@ -100,7 +99,7 @@ def _rollback(typed: Typed, cluster: str, run: Run) -> RollbackRequest:
 
 def workflow_id(request: Request) -> str:
     """Return the ID under which the request must run."""
-    return plan_id(request.cluster) if request.run is Run.PLAN else lock_id(request.cluster)
+    return plan_id(request.lock) if request.run is Run.PLAN else request.lock
 
 
 def _mode(text: str | None) -> Mode:

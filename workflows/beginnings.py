@@ -11,7 +11,7 @@ from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome
 from activities.models.switch import Settled, Switch
-from estate.base import ApprovalPolicy
+from estate.base import ApprovalPolicy, Target
 from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows import endings, steps
@@ -56,9 +56,7 @@ async def settled(journal: Journal, target: PostgresTarget) -> bool:
     return True
 
 
-async def approved(
-    journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, make: Callable[[], Awaitable[Plan]]
-) -> Plan:
+async def approved(journal: Journal, policy: ApprovalPolicy, target: Target, make: Callable[[], Awaitable[Plan]]) -> Plan:
     """Make a plan, wait for people as ``policy`` says, then make it again: hours may have passed."""
     plan = await make()
     if not await people_agreed(journal, policy, target, plan):
@@ -73,7 +71,7 @@ async def approved(
     return again
 
 
-async def people_agreed(journal: Journal, policy: ApprovalPolicy, target: PostgresTarget, plan: Plan) -> bool:
+async def people_agreed(journal: Journal, policy: ApprovalPolicy, target: Target, plan: Plan) -> bool:
     """Return once enough people have approved ``plan``; whether anybody had to.
 
     Raises:

@@ -14,9 +14,9 @@ from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome, RunReport
 from activities.models.survey import Survey
-from estate.postgres import PostgresTarget
+from estate.base import Target
 from workflows.approval import ApprovalGate
-from workflows.models import AdoptRequest, FailoverRequest, RejoinRequest, RollbackRequest, Status
+from workflows.models import AdoptRequest, FailoverRequest, RedisFailoverRequest, RejoinRequest, RollbackRequest, Status
 from workflows.phases import Phase
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
@@ -37,10 +37,10 @@ _CANCELLABLE = {
 class Journal:
     """The only place that a phase, a fact or an outcome is written to."""
 
-    request: FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | None
+    request: FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | None
     phase: Phase = Phase.SURVEYING
     started_at: datetime = field(default_factory=workflow.now)
-    target: PostgresTarget | None = None
+    target: Target | None = None
     survey: Survey | None = None
     plan: Plan | None = None
     gate: ApprovalGate | None = None
@@ -73,7 +73,7 @@ class Journal:
         workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
         self.show()
 
-    def attest(self, by: str, target: PostgresTarget) -> None:
+    def attest(self, by: str, target: Target) -> None:
         """Take a person's word that the old primary is stopped.
 
         Raises:
@@ -90,7 +90,7 @@ class Journal:
         request = self.request
         workflow.upsert_search_attributes(
             [
-                TARGET.value_set(f"postgres/{request.cluster}" if request else "unknown"),
+                TARGET.value_set(request.lock if request else "unknown"),
                 MODE.value_set(self.mode),
                 RUN.value_set(request.run.value if request else "unknown"),
                 PHASE.value_set(self.phase.value),
@@ -103,7 +103,7 @@ class Journal:
         """Mode as asked; ``rejoin`` or ``adopt`` for those, ``unknown`` when the input could not be read."""
         if isinstance(self.request, AdoptRequest):
             return "adopt"
-        if isinstance(self.request, FailoverRequest | RollbackRequest):
+        if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest):
             return self.request.mode.value
         return "rejoin" if self.request else "unknown"
 
@@ -157,7 +157,7 @@ class Journal:
     def status(self) -> Status:
         """Answer of the query ``status``."""
         request = self.request
-        objective = self.target.cluster.objective if self.target else None
+        objective = self.target.objective if self.target else None
         return Status(
             phase=self.phase,
             cluster=request.cluster if request else "",
@@ -194,7 +194,7 @@ class Journal:
     def report(self, refusal: str = "") -> RunReport:
         """Return everything for the record."""
         request, info = self.request, workflow.info()
-        objective = self.target.cluster.objective if self.target else None
+        objective = self.target.objective if self.target else None
         return RunReport(
             workflow_id=info.workflow_id,
             run_id=info.run_id,

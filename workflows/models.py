@@ -29,6 +29,9 @@ LONGEST_PAUSE = timedelta(days=7)
 """A pause that is forgotten leaves a cluster without redundancy."""
 
 
+ShortName = Annotated[str, Field(min_length=1, max_length=253)]
+
+
 class Run(StrEnum):
     """How real a run is; the same code serves all."""
 
@@ -41,6 +44,17 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _OfCluster(_Request):
+    """What concerns one PostgreSQL cluster."""
+
+    cluster: ShortName
+
+    @property
+    def lock(self) -> str:
+        """Workflow ID of a run that changes the target."""
+        return lock_id(self.cluster)
+
+
 def _of_a_failover(mode: object) -> object:
     """Return ``mode`` if a failover has it; giving writes up is ``postgres-rollback``'s."""
     if mode not in ("planned", "forced"):
@@ -48,13 +62,9 @@ def _of_a_failover(mode: object) -> object:
     return mode
 
 
-ShortName = Annotated[str, Field(min_length=1, max_length=253)]
-
-
-class FailoverRequest(_Request):
+class FailoverRequest(_OfCluster):
     """Input of ``postgres-failover``: short enough to type into a form."""
 
-    cluster: ShortName
     mode: Annotated[Mode, BeforeValidator(_of_a_failover)]
     run: Run = Run.PLAN
     by: str = Field(default="", max_length=200)
@@ -74,10 +84,9 @@ class RollbackMode(StrEnum):
     """Given up, within the caps: the member that led before leads again as it is."""
 
 
-class RollbackRequest(_Request):
+class RollbackRequest(_OfCluster):
     """Input of ``postgres-rollback``."""
 
-    cluster: ShortName
     mode: RollbackMode = RollbackMode.LOSSLESS
     run: Run = Run.PLAN
     by: str = Field(default="", max_length=200)
@@ -88,10 +97,9 @@ class RollbackRequest(_Request):
     """Discard: transactions begun since the promotion that may be given up."""
 
 
-class RejoinRequest(_Request):
+class RejoinRequest(_OfCluster):
     """Input of ``postgres-rejoin``."""
 
-    cluster: ShortName
     member: ShortName | None = None
     """Member to bring back; ``None`` means every member that does not follow the leader."""
     run: Run = Run.PLAN
@@ -99,10 +107,9 @@ class RejoinRequest(_Request):
     reason: str = Field(default="", max_length=1000)
 
 
-class AdoptRequest(_Request):
+class AdoptRequest(_OfCluster):
     """Input of ``postgres-adopt``."""
 
-    cluster: ShortName
     run: Run = Run.PLAN
     leader: ShortName | None = None
     """Member that was the primary; ``None`` takes the one whose directory is no standby's."""
@@ -110,10 +117,32 @@ class AdoptRequest(_Request):
     reason: str = Field(default="", max_length=1000)
 
 
-class PauseRequest(_Request):
+class RedisFailoverRequest(_Request):
+    """Input of ``redis-failover``."""
+
+    master: ShortName
+    """Sentinel's name of the master, as the estate lists it."""
+    mode: Annotated[Mode, BeforeValidator(_of_a_failover)]
+    run: Run = Run.PLAN
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+    attest: bool = False
+    """Forced: ``by`` says that the old master is stopped, or is to be given up at any price."""
+
+    @property
+    def cluster(self) -> str:
+        """What reports and lists call the target."""
+        return self.master
+
+    @property
+    def lock(self) -> str:
+        """Workflow ID of a run that changes the target."""
+        return redis_lock_id(self.master)
+
+
+class PauseRequest(_OfCluster):
     """Input of ``postgres-pause``."""
 
-    cluster: ShortName
     lasts: Duration | None = None
     """How long from now on: ``2h``, ``1d``, ``PT90M``."""
     off: bool = False
@@ -202,11 +231,16 @@ def lock_id(cluster: str) -> str:
     return f"postgres/{cluster}"
 
 
+def redis_lock_id(master: str) -> str:
+    """Return the workflow ID of a run that changes the Redis deployment ``master``."""
+    return f"redis/{master}"
+
+
 def pause_id(cluster: str) -> str:
     """Return the workflow ID of a change of ``cluster``'s pause. It is no lock on anything else."""
     return f"pause/postgres/{cluster}"
 
 
-def plan_id(cluster: str) -> str:
-    """Return the prefix that the ID of a run which changes nothing must have."""
-    return f"plan/postgres/{cluster}"
+def plan_id(lock: str) -> str:
+    """Return the ID of a run that changes nothing at the target whose lock is ``lock``."""
+    return f"plan/{lock}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from temporalio import workflow
 
 from activities.errors import Refusal, refuse
-from workflows.models import Run, lock_id, plan_id
+from workflows.models import Run, plan_id
 
 
-def must_hold_lock(cluster: str, run: Run) -> None:
+def must_hold_lock(lock: str, run: Run) -> None:
     """Return if this workflow's own ID is the one that such a run must have.
 
     Raises:
@@ -23,10 +23,10 @@ def must_hold_lock(cluster: str, run: Run) -> None:
         if not own.startswith("plan/"):
             raise refuse(
                 Refusal.WRONG_WORKFLOW_ID,
-                f"workflow ID: {own} is not the ID of a plan; start it again as {plan_id(cluster)}",
+                f"workflow ID: {own} is not the ID of a plan; start it again as {plan_id(lock)}",
             )
-    elif own != lock_id(cluster):
+    elif own != lock:
         raise refuse(
             Refusal.WRONG_WORKFLOW_ID,
-            f"workflow ID: {own} does not hold the lock of {cluster}; start it again as {lock_id(cluster)}",
+            f"workflow ID: {own} does not hold the lock of the target; start it again as {lock}",
         )

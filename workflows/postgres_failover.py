@@ -79,7 +79,7 @@ class PostgresFailover(Decidable):
             raise refuse(Refusal.BAD_INPUT, "attest: only for mode forced, and only with by: a word needs a name")
         if self._request.run is Run.DRILL:
             raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
-        must_hold_lock(self._request.cluster, self._request.run)
+        must_hold_lock(self._request.lock, self._request.run)
         return self._request
 
     async def _plan(self, request: FailoverRequest, target: PostgresTarget) -> Plan:

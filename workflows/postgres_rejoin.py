@@ -68,7 +68,7 @@ class PostgresRejoin:
             raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
         if self._request.run is Run.DRILL:
             raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
-        must_hold_lock(self._request.cluster, self._request.run)
+        must_hold_lock(self._request.lock, self._request.run)
         return self._request
 
 

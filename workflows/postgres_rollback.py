@@ -83,7 +83,7 @@ class PostgresRollback(Decidable):
             raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: only for mode discard; lossless loses nothing")
         if request.run is Run.DRILL:
             raise refuse(Refusal.NOT_AVAILABLE, f"run: {request.run} is not available; plan and real are")
-        must_hold_lock(request.cluster, request.run)
+        must_hold_lock(request.lock, request.run)
         return request
 
     async def _plan(self, request: RollbackRequest, target: PostgresTarget) -> Plan:

@@ -46,6 +46,7 @@ from activities.records import RecordsActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.undo import UndoActivities
+from estate.base import Target
 from estate.postgres import Application, PostgresTarget
 from gate.api import Fenced, GateStatus, Promoted
 from gate.record import Record
@@ -270,7 +271,7 @@ def measure(target: PostgresTarget) -> workflow.ActivityHandle[Measurement]:
     )
 
 
-async def keep(target: PostgresTarget | None, report: RunReport, *, touch_nothing: bool) -> RecordsKept:
+async def keep(target: Target | None, report: RunReport, *, touch_nothing: bool) -> RecordsKept:
     """Keep the report."""
     records = None if target is None or touch_nothing else target.records
     return await workflow.execute_activity_method(

@@ -96,7 +96,7 @@ async def is_fit(client: Client) -> bool:
     handle: Handle = await client.start_workflow(
         "postgres-failover",
         {"cluster": CLUSTER, "mode": "planned"},
-        id=plan_id(CLUSTER),
+        id=plan_id(lock_id(CLUSTER)),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
     )

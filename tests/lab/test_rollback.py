@@ -22,7 +22,7 @@ _CAPS: dict[str, Any] = {"max_bytes": "1GiB", "max_transactions": 1_000_000}
 
 async def _roll_back(client: Client, *, run: str = "real", **more: Any) -> Handle:
     asked = {"cluster": CLUSTER, "run": run, "by": OPERATOR, "reason": "lab", **more}
-    id_ = plan_id(CLUSTER) if run == "plan" else lock_id(CLUSTER)
+    id_ = plan_id(lock_id(CLUSTER)) if run == "plan" else lock_id(CLUSTER)
     return await client.start_workflow("postgres-rollback", asked, id=id_, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT)
 
 

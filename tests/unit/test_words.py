@@ -57,7 +57,11 @@ def test_the_cause_of_a_refusal_is_its_sentence() -> None:
 
 
 def test_ids_say_what_they_lock() -> None:
-    assert (lock_id("orders"), plan_id("orders"), Run.PLAN.value) == ("postgres/orders", "plan/postgres/orders", "plan")
+    assert (lock_id("orders"), plan_id(lock_id("orders")), Run.PLAN.value) == (
+        "postgres/orders",
+        "plan/postgres/orders",
+        "plan",
+    )
 
 
 def test_what_travels_is_frozen() -> None:
