@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     RECORD_DISAGREES = "RecordDisagrees"
     CLAIMED_ELSEWHERE = "ClaimedElsewhere"
     NO_PRIMARY = "NoPrimary"
+    NO_QUORUM = "NoQuorum"
     PRIMARY_ALIVE = "PrimaryAlive"
     NO_PROOF = "NoProof"
     TWO_PRIMARIES = "TwoPrimaries"

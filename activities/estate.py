@@ -8,8 +8,10 @@ from temporalio import activity
 
 from activities.errors import Refusal, refuse
 from activities.models.survey import ResolveRequest
-from estate.loader import EstateError, load_estate, resolve_target
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.model import Estate
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 
 
 class EstateActivities:
@@ -27,11 +29,23 @@ class EstateActivities:
             ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
 
         """
-        try:
-            estate = load_estate(self._path)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        estate = self._load()
         try:
             return resolve_target(estate, request.cluster)
         except EstateError as error:
             raise refuse(Refusal.BAD_INPUT, str(error)) from error
+
+    @activity.defn(name="estate.resolve_redis")
+    async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
+        """Return one Redis deployment, as ``estate.resolve``."""
+        estate = self._load()
+        try:
+            return resolve_redis(estate, request.cluster)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error
+
+    def _load(self) -> Estate:
+        try:
+            return load_estate(self._path)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error

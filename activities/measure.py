@@ -1,4 +1,4 @@
-"""The measuring writer: one row per new connection through the write Service, while a switch is going on.
+"""The measuring writer: one row per new connection, by the way that clients go, while a switch is going on.
 
 Its longest gap between two acknowledgements is the outage, as a client sees it; the acknowledged rows that are missing
 afterwards are the loss. It ends when its workflow cancels it, and then answers with what it saw. If its worker dies, the
@@ -12,12 +12,12 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from pydantic import BaseModel
 from temporalio import activity
 
-from activities.clients.ports import UnreachableError, WriteFailedError
+from activities.clients.ports import Postgres, UnreachableError, WriteFailedError
 from activities.heartbeat import keep_details
 from activities.models.measure import Measurement, MeasureRequest
 from activities.systems import Systems
@@ -80,6 +80,22 @@ class Tally(BaseModel):
         return measured.with_outage(self.widest[0]) if self.widest else measured
 
 
+class Rows(Protocol):
+    """Where the writer writes numbered rows."""
+
+    async def prepare(self) -> None:
+        """Make what rows are written to, once."""
+
+    async def write(self, row: int) -> None:
+        """Write one row; acknowledged once this returns. WriteFailedError or UnreachableError: it was not."""
+
+    async def missing(self, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` are not there."""
+
+    async def remove(self) -> None:
+        """Remove them all."""
+
+
 class MeasureActivities:
     """Runs beside a switch."""
 
@@ -89,46 +105,70 @@ class MeasureActivities:
 
     @activity.defn(name="postgres.measure")
     async def measure(self, request: MeasureRequest) -> Measurement:
-        """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended.
+        """Write until cancelled, then return outage and loss."""
+        return await measured(_PostgresRows(self._systems.postgres, request), request.interval)
 
-        A worker that is shut down gives the step back: it goes on elsewhere, since the run still wants its answer.
-        """
-        tally, run = _resume(), str(request.run)
+
+class _PostgresRows:
+    def __init__(self, postgres: Postgres, request: MeasureRequest) -> None:
+        self._postgres, self._target, self._run = postgres, request.target, str(request.run)
+
+    async def prepare(self) -> None:
+        await self._postgres.prepare_rows(self._target)
+
+    async def write(self, row: int) -> None:
+        await self._postgres.write_row(self._target, self._run, row, timeout=_ROW_TIMEOUT)
+
+    async def missing(self, rows: tuple[int, ...]) -> int:
+        return await self._postgres.missing_rows(self._target, self._run, rows)
+
+    async def remove(self) -> None:
+        await self._postgres.remove_rows(self._target, self._run)
+
+
+async def measured(rows: Rows, interval: timedelta) -> Measurement:
+    """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended.
+
+    A worker that is shut down gives the step back: it goes on elsewhere, since the run still wants its answer.
+    """
+    tally = _resume()
+    try:
+        await _write_for_ever(rows, tally, interval)
+    except asyncio.CancelledError:
+        if not _is_asked_to_end():
+            raise
+        return await _conclude(rows, tally)
+
+
+async def _write_for_ever(rows: Rows, tally: Tally, interval: timedelta) -> NoReturn:
+    prepared = False
+    while True:
+        began = asyncio.get_running_loop().time()
         try:
-            await self._write_for_ever(request, tally, run)
-        except asyncio.CancelledError:
-            if not _is_asked_to_end():
-                raise
-            return await self._conclude(request, tally, run)
+            if not prepared:
+                await rows.prepare()
+                prepared = True
+            await rows.write(tally.next_row)
+            tally.acknowledged(datetime.now(UTC))
+        except WriteFailedError as error:
+            tally.failed(error.code)
+        except UnreachableError:
+            tally.failed("unreachable")
+        keep_details(tally.model_dump(mode="json"))
+        spent = asyncio.get_running_loop().time() - began
+        await asyncio.sleep(max(interval.total_seconds() - spent, 0.001))
 
-    async def _write_for_ever(self, request: MeasureRequest, tally: Tally, run: str) -> NoReturn:
-        prepared = False
-        while True:
-            began = asyncio.get_running_loop().time()
-            try:
-                if not prepared:
-                    await self._systems.postgres.prepare_rows(request.target)
-                    prepared = True
-                await self._systems.postgres.write_row(request.target, run, tally.next_row, timeout=_ROW_TIMEOUT)
-                tally.acknowledged(datetime.now(UTC))
-            except WriteFailedError as error:
-                tally.failed(error.code)
-            except UnreachableError:
-                tally.failed("unreachable")
-            keep_details(tally.model_dump(mode="json"))
-            spent = asyncio.get_running_loop().time() - began
-            await asyncio.sleep(max(request.interval.total_seconds() - spent, 0.001))
 
-    async def _conclude(self, request: MeasureRequest, tally: Tally, run: str) -> Measurement:
-        notes = [] if tally.attempts == 1 else [f"the writer was interrupted {tally.attempts - 1} times"]
-        lost = None
-        try:
-            async with asyncio.timeout(_CHECK_WITHIN_SECONDS):
-                lost = await self._systems.postgres.missing_rows(request.target, run, tally.rows)
-                await self._systems.postgres.remove_rows(request.target, run)
-        except (TimeoutError, UnreachableError, WriteFailedError) as error:
-            notes.append(f"loss could not be checked: {error or 'no answer'}")
-        return tally.result(lost, "; ".join(notes))
+async def _conclude(rows: Rows, tally: Tally) -> Measurement:
+    notes = [] if tally.attempts == 1 else [f"the writer was interrupted {tally.attempts - 1} times"]
+    lost = None
+    try:
+        async with asyncio.timeout(_CHECK_WITHIN_SECONDS):
+            lost = await rows.missing(tally.rows)
+            await rows.remove()
+    except (TimeoutError, UnreachableError, WriteFailedError) as error:
+        notes.append(f"loss could not be checked: {error or 'no answer'}")
+    return tally.result(lost, "; ".join(notes))
 
 
 def _is_asked_to_end() -> bool:

@@ -20,6 +20,7 @@ from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
 from activities.clients.postgres import PostgresClient
+from activities.clients.redis import RedisClient
 from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
@@ -28,6 +29,10 @@ from activities.pause import PauseActivities
 from activities.preview import PreviewActivities
 from activities.prove import ProveActivities
 from activities.records import RecordsActivities
+from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_look import RedisLookActivities
+from activities.redis_measure import RedisMeasureActivities
+from activities.redis_switch import RedisSwitchActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.systems import Systems
@@ -44,6 +49,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     kubernetes = KubernetesClient()
     addresses = Addresses(kubernetes)
     systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
+    redis = RedisClient(addresses)
     groups = (
         EstateActivities(settings.estate),
         SurveyActivities(systems),
@@ -56,6 +62,10 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         UndoActivities(systems),
         AftermathActivities(systems),
         MeasureActivities(systems),
+        RedisLookActivities(redis),
+        RedisSwitchActivities(redis),
+        RedisAftermathActivities(redis),
+        RedisMeasureActivities(redis),
         RecordsActivities(),
         DoctorActivities(settings.estate, systems, kubernetes),
     )

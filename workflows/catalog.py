@@ -15,7 +15,8 @@ from workflows.postgres_failover import PostgresFailover
 from workflows.postgres_pause import PostgresPause
 from workflows.postgres_rejoin import PostgresRejoin
 from workflows.postgres_rollback import PostgresRollback
+from workflows.redis_failover import RedisFailover
 
-WORKFLOWS = (PostgresFailover, PostgresRejoin, PostgresRollback, PostgresPause, PostgresAdopt, Doctor)
+WORKFLOWS = (PostgresFailover, PostgresRejoin, PostgresRollback, PostgresPause, PostgresAdopt, RedisFailover, Doctor)
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")
 RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_OURS))

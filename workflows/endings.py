@@ -143,11 +143,10 @@ async def _keep(journal: Journal, refusal: str = "") -> None:
 def _summary(journal: Journal) -> Summary:
     """Return the result of a run that ended well."""
     measurement = journal.facts.get("measurement")
-    plan = journal.plan
     return Summary(
         outcome=journal.outcome or Outcome.COMPLETED,
         explanation=journal.explanation,
-        leader=plan.candidate if plan and journal.outcome is Outcome.COMPLETED else "",
+        leader=journal.leads,
         outage_seconds=measurement.outage_seconds if measurement else None,
         lost=measurement.lost if measurement else None,
         records=journal.kept,

@@ -178,6 +178,11 @@ class Journal:
         )
 
     @property
+    def leads(self) -> str:
+        """Who leads now that the run is complete; empty where nothing was moved."""
+        return self.plan.candidate if self.plan and self.outcome is Outcome.COMPLETED else ""
+
+    @property
     def waits_for_attestation(self) -> str:
         """The member that somebody must say is stopped; empty when nobody must."""
         if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:

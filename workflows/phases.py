@@ -64,6 +64,15 @@ REPORT_PHASE_OF_STEP = {
     "postgres.first_write": ReportPhase.RECONNECT,
     "postgres.await_redundancy": ReportPhase.REDUNDANCY,
     "postgres.give_back": ReportPhase.UNDO,
+    "estate.resolve_redis": ReportPhase.DECIDE,
+    "redis.survey": ReportPhase.DECIDE,
+    "redis.demote_strays": ReportPhase.DECIDE,
+    "redis.quiesce": ReportPhase.FENCE,
+    "redis.switch": ReportPhase.PROMOTE,
+    "redis.elected": ReportPhase.PROMOTE,
+    "redis.verify": ReportPhase.VERIFY,
+    "redis.agree": ReportPhase.REDUNDANCY,
+    "redis.resume": ReportPhase.UNDO,
 }
 """Registered activity name → row. Approval is the time between the first survey's end and the claim's or second survey's
 start; ``postgres.measure`` and ``records.keep`` run beside or after the phases and belong to none."""

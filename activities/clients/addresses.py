@@ -8,6 +8,7 @@ it does not answer, what it said last is used, then the name.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
@@ -38,40 +39,43 @@ class Addresses:
         self._locator = locator
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
+    async def of_pod(self, region: Region, pod: str) -> str | None:
+        """Return the address of a pod, as far as anybody knows one."""
+        return await self._find((region.namespace, pod), lambda: self._of_pod(region, pod))
+
     async def of_member(self, target: PostgresTarget, member: str) -> str:
         """Return the address of a member's pod, or its name when nobody knows one."""
         name = member_name(target, member)
         if target.cluster.gate.address is not None:
             return name
-        return await self._find((target.region.namespace, member), target, member) or name
+        return await self.of_pod(target.region, member) or name
 
     async def of_write_service(self, target: PostgresTarget) -> str:
         """Return the address of the write Service, or its name."""
         service = target.cluster.write_service
-        return await self._find((target.region.namespace, f"service/{service}"), target, None) or service_name(target)
+        key = (target.region.namespace, f"service/{service}")
+        return await self._find(key, lambda: self._locator.service_address(target.region, service)) or service_name(target)
 
-    def forget(self, target: PostgresTarget, member: str) -> None:
+    def forget_pod(self, region: Region, pod: str) -> None:
         """Ask anew next time: nobody answered there."""
-        self._known.pop((target.region.namespace, member), None)
+        self._known.pop((region.namespace, pod), None)
 
-    async def _find(self, key: tuple[str, str], target: PostgresTarget, member: str | None) -> str | None:
+    async def _find(self, key: tuple[str, str], ask: Callable[[], Awaitable[str | None]]) -> str | None:
         clock = asyncio.get_running_loop().time
         said_at, address = self._known.get(key, (float("-inf"), ""))
         if clock() - said_at < _REMEMBERED_SECONDS:
             return address
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
-                found = await self._ask(target, member)
+                found = await ask()
         except _NO_WORD:
             found = None
         if found:
             self._known[key] = (clock(), found)
         return found or address or None
 
-    async def _ask(self, target: PostgresTarget, member: str | None) -> str | None:
-        if member is None:
-            return await self._locator.service_address(target.region, target.cluster.write_service)
-        pod = (await self._locator.pods(target.region, (member,))).get(member)
+    async def _of_pod(self, region: Region, name: str) -> str | None:
+        pod = (await self._locator.pods(region, (name,))).get(name)
         return pod.address if pod else None
 
 

@@ -134,7 +134,7 @@ class GateClient:
                 raise GateRefusedError(member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)
         except aiohttp.ConnectionTimeoutError as error:
-            self._addresses.forget(target, member)
+            self._addresses.forget_pod(target.region, member)
             why = f"the gate of {member} took no connection within {limits.sock_connect:g} s"
             raise UnreachableError(why, Silence.NO_CONNECTION) from error
         except TimeoutError as error:

@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from activities.models.aftermath import Verified
+from activities.models.redis import SentinelFact, ServerFact
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
 from estate.base import Region
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 from gate.api import Adopted, Fenced, GateStatus, Problem, Promoted, RevertCommand, Sealed
 from gate.record import Record
 
@@ -45,6 +47,15 @@ class GateRefusedError(Exception):
         super().__init__(f"{member}: {problem.message}")
         self.member = member
         self.problem = problem
+
+
+class RedisAnswerError(Exception):
+    """A Redis server or Sentinel answered with an error."""
+
+    def __init__(self, name: str, message: str) -> None:
+        """Keep the code, the answer's first word, beside the sentence."""
+        super().__init__(f"{name}: {message}")
+        self.code = message.split(" ", 1)[0]
 
 
 class WriteFailedError(Exception):
@@ -190,3 +201,37 @@ class Postgres(Protocol):
 
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
         """Remove the rows of ``run``. Safe to repeat."""
+
+
+class RedisServers(Protocol):
+    """Servers and Sentinels of a Redis deployment, by their pods' names."""
+
+    async def server(self, target: RedisTarget, name: str, *, within: timedelta = timedelta(seconds=1)) -> ServerFact:
+        """Return what a server says of itself."""
+
+    async def sentinel(self, target: RedisTarget, name: str, *, within: timedelta = timedelta(seconds=1)) -> SentinelFact:
+        """Return what a Sentinel says of the master."""
+
+    async def pause(self, target: RedisTarget, name: str, lasts: timedelta) -> None:
+        """Hold every write back for ``lasts``, beginning now."""
+
+    async def unpause(self, target: RedisTarget, name: str) -> None:
+        """Let writers go on."""
+
+    async def elect(self, target: RedisTarget, name: str) -> None:
+        """Let a Sentinel promote a replica, without asking the others. RedisAnswerError: it does not."""
+
+    async def demote(self, target: RedisTarget, name: str, master: str) -> int:
+        """Make a server a replica of ``master`` (``host:port``) and send its clients away; return how many there were."""
+
+    async def probe(self, target: RedisTarget, name: str, mark: str) -> int:
+        """Write ``mark``, read it back, and return how many replicas have confirmed it."""
+
+    async def add_row(self, target: RedisTarget, name: str, run: str, row: int, *, within: timedelta) -> None:
+        """Add ``row`` to the set of ``run``: acknowledged once this returns."""
+
+    async def missing_rows(self, target: RedisTarget, name: str, run: str, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` the server does not have."""
+
+    async def remove_rows(self, target: RedisTarget, name: str, run: str) -> None:
+        """Remove the set of ``run``."""

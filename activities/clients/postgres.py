@@ -63,7 +63,7 @@ class PostgresClient:
         """Return what ``member`` says of itself, asked by its own address."""
         host = await self._member(target, member)
         if (silence := await _listens(host.address, target.cluster.login.port, within / 2)) is not Silence.NO_ANSWER:
-            self._addresses.forget(target, member)
+            self._addresses.forget_pod(target.region, member)
             raise UnreachableError(f"{host.name} takes no connection ({silence.value})", silence)
         async with self._reach(target, host, within) as connection:
             return SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())

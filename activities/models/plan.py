@@ -58,11 +58,11 @@ class Plan(Wire):
     mode: Mode
     primary: str
     candidate: str
-    epoch: int
-    """Epoch of the record that the plan was made from; the claim takes the next one."""
-    timeline: int
-    system_identifier: str
-    sync: str
+    epoch: int = 0
+    """PostgreSQL: epoch of the record that the plan was made from; the claim takes the next one."""
+    timeline: int = 0
+    system_identifier: str = ""
+    sync: str = ""
     candidates: tuple[Candidate, ...] = ()
     applications: tuple[Application, ...] = ()
     steps: tuple[str, ...] = ()

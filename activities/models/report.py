@@ -8,6 +8,7 @@ from enum import StrEnum
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
 from activities.models.plan import Loss, Plan
+from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Quiet, Routed, Settlement
 from activities.models.wire import Wire
@@ -61,6 +62,14 @@ class Known(Wire):
     routed: Routed | None = None
     adopted: Adopted | None = None
     verified: Verified | None = None
+    redis: RedisSurvey | None = None
+    """Redis: the deployment as surveyed."""
+    quiesced: Quiesced | None = None
+    moved: Moved | None = None
+    redis_verified: RedisVerified | None = None
+    agreed: Agreed | None = None
+    strays: tuple[str, ...] = ()
+    """Redis: servers that took themselves for the master before the run, and follow it now."""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

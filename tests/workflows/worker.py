@@ -55,13 +55,18 @@ class _Around(ActivityInboundInterceptor):
 
 def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
     """Return a worker whose steps act on ``world``."""
+    return worker_of(client, queue, steps_for(world, estate), world.faults, **options)
+
+
+def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], faults: Faults, **options: Any) -> Worker:
+    """Return a worker that serves every workflow with ``steps``, which go wrong as ``faults`` says."""
     return Worker(
         client,
         task_queue=queue,
         workflows=WORKFLOWS,
         workflow_runner=RUNNER,
-        activities=steps_for(world, estate),
-        interceptors=[FaultyStep(world.faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(world.faults)],
+        activities=steps,
+        interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         **options,
@@ -77,9 +82,9 @@ def steps_for(world: World, estate: Path) -> list[Callable[..., Any]]:
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [EstateActivities(estate), RecordsActivities()]
-    return [method for owner in owners for method in _steps_of(owner)]
+    return [method for owner in owners for method in steps_of(owner)]
 
 
-def _steps_of(owner: object) -> list[Callable[..., Any]]:
+def steps_of(owner: object) -> list[Callable[..., Any]]:
     methods = (getattr(owner, name) for name in dir(owner) if not name.startswith("_"))
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

@@ -1,0 +1,213 @@
+"""Redis servers and Sentinels, each asked by the address of its own pod, on a new connection for every question.
+
+Nothing here retries: a refused connection, a silent server and a wrong password are UnreachableError with the kind of
+silence; an error that Redis answers is RedisAnswerError. A command that met silence may have been carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import redis.exceptions as errors
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from activities.clients.addresses import Addresses
+from activities.clients.ports import RedisAnswerError, UnreachableError
+from activities.clients.secrets import read_secret
+from activities.models.redis import RedisRole, SentinelFact, ServerFact
+from activities.models.survey import Silence
+from estate.redis import RedisTarget
+
+_WITHIN = timedelta(seconds=1)
+_NO_ANSWER = (errors.ConnectionError, errors.TimeoutError, OSError, TimeoutError)
+_TURNED_AWAY = ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required", "max number of clients")
+
+
+class RedisClient:
+    """Every Redis deployment that the estate lists."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        """Find pods by ``addresses``."""
+        self._addresses = addresses
+
+    async def server(self, target: RedisTarget, name: str, *, within: timedelta = _WITHIN) -> ServerFact:
+        """Return what the server ``name`` says of itself."""
+        async with self._server(target, name, within) as (redis, host):
+            info = await redis.info("replication")
+            announced = await redis.config_get("replica-announce-ip", "replica-announce-port")
+        port = int(announced.get("replica-announce-port") or 0) or target.deployment.port
+        role = RedisRole(info["role"])
+        is_replica = role is RedisRole.REPLICA
+        return ServerFact(
+            name=name,
+            address=f"{announced.get('replica-announce-ip') or host}:{port}",
+            role=role,
+            offset=int(info["slave_repl_offset"] if is_replica else info["master_repl_offset"]),
+            follows=f"{info['master_host']}:{info['master_port']}" if is_replica else "",
+            link_up=is_replica and info["master_link_status"] == "up",
+            replicas=int(info["connected_slaves"]),
+            priority=int(info.get("slave_priority", 100)),
+        )
+
+    async def sentinel(self, target: RedisTarget, name: str, *, within: timedelta = _WITHIN) -> SentinelFact:
+        """Return what the Sentinel ``name`` says of the master."""
+        async with self._reach(target, name, target.deployment.sentinel_port, within) as (redis, _):
+            try:
+                said = await _ask(redis, "SENTINEL", "MASTER", target.name)
+            except errors.ResponseError as error:
+                return SentinelFact(name=name, error=f"{name} does not know the master {target.name}: {error}")
+            can_decide, words = await _quorum(redis, target.name)
+        known = said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
+        flags = _flags(known["flags"])
+        return SentinelFact(
+            name=name,
+            master=f"{known['ip']}:{known['port']}",
+            config_epoch=int(known["config-epoch"]),
+            agrees_it_is_down="o_down" in flags,
+            fails_over="failover_in_progress" in flags,
+            can_decide=can_decide,
+            words=words,
+        )
+
+    async def pause(self, target: RedisTarget, name: str, lasts: timedelta) -> None:
+        """Hold every write back for ``lasts``, beginning now. A second call begins anew."""
+        async with self._server(target, name, _WITHIN) as (redis, _):
+            await _ask(redis, "CLIENT", "PAUSE", int(lasts.total_seconds() * 1000), "WRITE")
+
+    async def unpause(self, target: RedisTarget, name: str) -> None:
+        """Let writers go on. Safe to repeat."""
+        async with self._server(target, name, _WITHIN) as (redis, _):
+            await _ask(redis, "CLIENT", "UNPAUSE")
+
+    async def elect(self, target: RedisTarget, name: str) -> None:
+        """Let the Sentinel ``name`` promote a replica, without asking the others.
+
+        Raises:
+            RedisAnswerError: it does not: ``INPROG`` while it does already, ``NOGOODSLAVE`` when none can lead.
+
+        """
+        async with self._reach(target, name, target.deployment.sentinel_port, _WITHIN) as (redis, _):
+            await _ask(redis, "SENTINEL", "FAILOVER", target.name)
+
+    async def demote(self, target: RedisTarget, name: str, master: str) -> int:
+        """Make the server a replica of ``master``, send its clients away and end their pause; return how many there were.
+
+        In this order: a client that comes back, or whose write was held back, meets a server that takes no write.
+        """
+        host, port = master.rsplit(":", 1)
+        async with self._server(target, name, _WITHIN) as (redis, _):
+            await _ask(redis, "REPLICAOF", host, port)
+            ended = await _ask(redis, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            await _ask(redis, "CLIENT", "UNPAUSE")
+        return int(ended)
+
+    async def probe(self, target: RedisTarget, name: str, mark: str) -> int:
+        """Write ``mark``, read it back, and return how many replicas have confirmed it within half a second.
+
+        Raises:
+            UnreachableError: what was read is not what was written.
+
+        """
+        key = f"failover:verify:{mark}"
+        async with self._server(target, name, timedelta(seconds=3)) as (redis, _):
+            await redis.set(key, mark, ex=60)
+            confirmed = int(await _ask(redis, "WAIT", 1, 500))
+            found = await redis.get(key)
+            await redis.delete(key)
+        if found != mark:
+            raise UnreachableError(f"{name} took a write and did not give it back")
+        return confirmed
+
+    async def add_row(self, target: RedisTarget, name: str, run: str, row: int, *, within: timedelta) -> None:
+        """Add ``row`` to the set of ``run``: acknowledged once this returns."""
+        async with self._server(target, name, within) as (redis, _):
+            await redis.sadd(_rows_key(run), row)
+
+    async def missing_rows(self, target: RedisTarget, name: str, run: str, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` the server does not have."""
+        async with self._server(target, name, timedelta(seconds=5)) as (redis, _):
+            found = {int(row) for row in await redis.smembers(_rows_key(run))}
+        return len(set(rows) - found)
+
+    async def remove_rows(self, target: RedisTarget, name: str, run: str) -> None:
+        """Remove the set of ``run``. Safe to repeat."""
+        async with self._server(target, name, timedelta(seconds=5)) as (redis, _):
+            await redis.delete(_rows_key(run))
+
+    @asynccontextmanager
+    async def _server(self, target: RedisTarget, name: str, within: timedelta) -> AsyncIterator[tuple[Redis, str]]:
+        async with self._reach(target, name, target.deployment.port, within) as reached:
+            yield reached
+
+    @asynccontextmanager
+    async def _reach(self, target: RedisTarget, name: str, port: int, within: timedelta) -> AsyncIterator[tuple[Redis, str]]:
+        """Yield a connection and the host it leads to; turn every silence into UnreachableError."""
+        host = await self._addresses.of_pod(target.region, name)
+        if host is None:
+            raise UnreachableError(f"pod {name} has no address", Silence.NO_CONNECTION)
+        seconds, secret = within.total_seconds(), target.deployment.password
+        redis = Redis(
+            host=host,
+            port=port,
+            password=read_secret(secret) if secret else None,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            protocol=2,
+            client_name="failover",
+            single_connection_client=True,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                yield redis, host
+        except _NO_ANSWER as error:
+            self._addresses.forget_pod(target.region, name)
+            raise UnreachableError(f"{name}: {_words(error, seconds)}", _silence_of(error)) from error
+        except errors.ResponseError as error:
+            if any(word in str(error) for word in _TURNED_AWAY):
+                raise UnreachableError(f"{name}: {error}", Silence.TURNED_AWAY) from error
+            raise RedisAnswerError(name, str(error)) from error
+        finally:
+            await redis.aclose()
+
+
+async def _ask(redis: Redis, *words: str | int) -> Any:  # noqa: ANN401 - what Redis answers
+    return await redis.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+async def _quorum(redis: Redis, master: str) -> tuple[bool, str]:
+    try:
+        await _ask(redis, "SENTINEL", "CKQUORUM", master)
+    except errors.ResponseError as error:
+        return False, str(error)
+    return True, ""
+
+
+def _flags(said: Any) -> set[str]:  # noqa: ANN401 - a text or a list, by the library's version
+    return set(said.split(",") if isinstance(said, str) else said)
+
+
+def _rows_key(run: str) -> str:
+    return f"failover:writes:{run}"
+
+
+def _words(error: BaseException, seconds: float) -> str:
+    if isinstance(error, TimeoutError | errors.TimeoutError):
+        return f"no answer within {seconds:g} s"
+    return str(error) or type(error).__name__
+
+
+def _silence_of(error: BaseException) -> Silence:
+    words = str(error)
+    if any(word in words for word in _TURNED_AWAY):
+        return Silence.TURNED_AWAY
+    if "refused" in words:
+        return Silence.REFUSED
+    return Silence.NO_ANSWER if isinstance(error, TimeoutError | errors.TimeoutError) else Silence.NO_CONNECTION

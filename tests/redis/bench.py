@@ -1,0 +1,160 @@
+"""Real servers and Sentinels on loopback addresses, a real Temporal server, and a worker that serves ``redis-failover``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from activities.clients.addresses import Addresses
+from activities.clients.redis import RedisClient
+from activities.estate import EstateActivities
+from activities.models.redis import RedisSurvey
+from activities.models.report import RunReport
+from activities.models.survey import PodFact
+from activities.records import RecordsActivities
+from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_look import RedisLookActivities, survey_of
+from activities.redis_measure import RedisMeasureActivities
+from activities.redis_switch import RedisSwitchActivities
+from estate.base import Region
+from estate.loader import load_estate, resolve_redis
+from estate.redis import RedisTarget
+from tests.fakes.faults import Faults
+from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster
+from tests.workflows.bench import Handle
+from tests.workflows.worker import steps_of, worker_of
+from workflows.models import Status, plan_id, redis_lock_id
+
+MASTER = "mymaster"
+_LONGEST = timedelta(seconds=90)
+
+
+class Pods:
+    """Says where the members are, as the API server would."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:  # noqa: ARG002 - the Protocol's
+        addresses = self._cluster.addresses
+        return {one: PodFact(name=one, phase="Running", ready=True, address=addresses[one]) for one in names}
+
+    async def service_address(self, region: Region, service: str) -> str | None:
+        raise NotImplementedError
+
+
+class RedisBench:
+    """One deployment and a worker for it."""
+
+    def __init__(self, client: Client, cluster: Cluster, folder: Path, **changes: Any) -> None:
+        """Write an estate; ``changes`` replace keys of the deployment's entry."""
+        self.client, self.cluster, self.folder = client, cluster, folder
+        self.queue, self.faults = f"redis-{uuid4().hex[:8]}", Faults()
+        self.estate = folder / "estate.yaml"
+        (folder / "password").write_text(PASSWORD, encoding="utf-8")
+        entry = {
+            "region": "eastus", "servers": list(SERVERS), "sentinels": list(SENTINELS),
+            "password": f"file:{folder / 'password'}", **changes,
+        }  # fmt: skip
+        content = {
+            "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
+            "redis": {MASTER: entry},
+            "people": {"dana": ["DBA"], "omar": ["DBA"]},
+            "records": str(folder / "records"),
+        }
+        self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+        self.redis = RedisClient(Addresses(Pods(cluster)))
+        self.started: list[Handle] = []
+
+    @property
+    def target(self) -> RedisTarget:
+        return resolve_redis(load_estate(self.estate), MASTER)
+
+    def start_worker(self) -> None:
+        owners = (
+            EstateActivities(self.estate), RecordsActivities(), RedisLookActivities(self.redis),
+            RedisSwitchActivities(self.redis), RedisAftermathActivities(self.redis), RedisMeasureActivities(self.redis),
+        )  # fmt: skip
+        steps = [step for owner in owners for step in steps_of(owner)]
+        self._worker = worker_of(self.client, self.queue, steps, self.faults)
+        self._working = asyncio.create_task(self._worker.run())
+
+    async def stop_worker(self) -> None:
+        await self._worker.shutdown()
+        await self._working
+
+    async def start(self, mode: str = "planned", **more: Any) -> Handle:
+        """Start a failover."""
+        request = {"master": MASTER, "mode": mode, "run": "real", "by": "omar", "reason": "a test", **more}
+        lock = redis_lock_id(MASTER)
+        handle: Handle = await self.client.start_workflow(
+            "redis-failover",
+            request,
+            id=plan_id(lock) if request["run"] == "plan" else lock,
+            task_queue=self.queue,
+            execution_timeout=_LONGEST,
+        )
+        self.started.append(handle)
+        return handle
+
+    async def ending(self, handle: Handle) -> tuple[str, str]:
+        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
+        try:
+            result = await handle.result()
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            if isinstance(cause, CancelledError):
+                return "cancelled", ""
+            assert isinstance(cause, ApplicationError), cause
+            return str(cause.type), cause.message
+        return "completed", str(result["leader"])
+
+    async def status(self, handle: Handle) -> Status:
+        return Status.model_validate(await handle.query("status"))
+
+    async def survey(self) -> RedisSurvey:
+        return await survey_of(self.redis, self.target, timedelta(seconds=1))
+
+    async def leader(self) -> str:
+        found = (await self.survey()).master
+        return found.name if found else ""
+
+    def report(self) -> RunReport:
+        """Return the newest kept report."""
+        paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
+        return RunReport.model_validate_json(paths[-1].read_text(encoding="utf-8"))
+
+    async def until_whole(self, seconds: float = 30) -> None:
+        """Wait until one master leads, all follow it, and everybody could fail over again."""
+        async with asyncio.timeout(seconds):
+            while not await asyncio.to_thread(self._is_whole):
+                await asyncio.sleep(0.1)
+
+    def _is_whole(self) -> bool:
+        named = set(self.cluster.named())
+        return len(named) == 1 and self.cluster.is_whole(named.pop())
+
+
+@asynccontextmanager
+async def serving(client: Client, cluster: Cluster, folder: Path, **changes: Any) -> AsyncIterator[RedisBench]:
+    """Serve the deployment until the block ends."""
+    bench = RedisBench(client, cluster, folder, **changes)
+    await bench.until_whole()
+    bench.start_worker()
+    try:
+        yield bench
+    finally:
+        bench.faults.release()
+        for handle in bench.started:
+            if (await handle.describe()).close_time is None:
+                await handle.terminate("the test is over")
+        await bench.stop_worker()

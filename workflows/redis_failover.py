@@ -1,0 +1,204 @@
+r"""Replace a Redis master: one that lives (planned, loses nothing) or one that is gone (forced).
+
+    planned: demote strays -> survey -> approve -> survey -> quiesce  !  switch -> verify -> agree
+                                                             \undone/    \____ forward only ____
+    forced:  survey -> approve -> survey -> (a person's word) -> elected  !  verify -> agree
+
+Planned: writers are held back until the replicas have everything; then a Sentinel promotes, the old master follows at once
+and its clients are sent away. Until a Sentinel has been asked everything is undone by letting writers go on; after that
+``redis.resume`` looks who is master, and only then says which direction is left.
+
+Forced: Sentinel elects by itself where a quorum can. The run watches, insists after a while, and proves the result. Where
+no quorum is left a person must say so by name. A forced run changes nothing before a Sentinel promotes.
+
+A run that was terminated leaves nothing that does not end by itself: Redis ends the pause, Sentinel ends the failover.
+A server that still takes itself for the master afterwards is found by the next run, and follows before anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.errors import Refusal, refuse
+from activities.models.measure import Measurement
+from activities.models.plan import Plan
+from activities.models.redis import Moved, RedisSwitch
+from activities.models.report import Outcome
+from estate.redis import RedisTarget
+from gate.record import Mode
+from workflows import endings, redis_steps
+from workflows.beginnings import approved
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import RedisFailoverRequest, Run
+from workflows.names import must_hold_lock
+from workflows.phases import Phase
+from workflows.redis_planning import address_of, eligible_of, make_redis_plan, must_not_live
+from workflows.steps import me
+from workflows.uncancellable import uncancellable
+from workflows.voting import Decidable
+
+_BASELINE = timedelta(milliseconds=250)
+"""The measuring writer needs acknowledgements before the outage to measure it; nothing is held back meanwhile."""
+_WORD_WITHIN = timedelta(minutes=15)
+_ALL_WITHIN = timedelta(seconds=40)
+_LIVING_WITHIN = timedelta(seconds=15)
+"""Forced: the old master is probably absent, and whoever waits for it waits in vain."""
+_AT_ONCE = timedelta(0)
+
+
+@workflow.defn(name="redis-failover")
+class RedisFailover(Decidable):
+    """One failover of one deployment; its workflow ID is the deployment's lock."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self._request, self._bad_input = parse(RedisFailoverRequest, args)
+        self._journal = Journal(self._request)
+        self._writer: workflow.ActivityHandle[Measurement] | None = None
+        self._old = ""
+
+    @workflow.run
+    async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
+        """Replace the master, or let everything be and say why."""
+        return await endings.conclude(self._journal, self._story())
+
+    async def _story(self) -> None:
+        request, journal = self._checked_request(), self._journal
+        target = await redis_steps.resolve(request.master)
+        journal.target = target
+        if request.attest:
+            journal.attest(request.by, target)
+        if request.run is Run.PLAN:
+            await self._plan(request, target)
+            journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
+            return
+        journal.facts["strays"] = await redis_steps.demote_strays(target)
+        policies = target.deployment.approvals
+        policy = policies.forced if request.mode is Mode.FORCED else policies.planned
+        plan = await approved(journal, policy, target, lambda: self._plan(request, target))
+        switch = RedisSwitch(target=target, plan=plan, old=self._old, eligible=eligible_of(plan), run=me())
+        try:
+            moved = await (self._force(switch) if plan.mode is Mode.FORCED else self._hand_over(switch))
+            await uncancellable(self._follow_up(switch, moved))
+        finally:
+            await uncancellable(self._stop_writer())
+        journal.close(Outcome.COMPLETED, f"{moved.leader} is the master of {target.name}")
+
+    def _checked_request(self) -> RedisFailoverRequest:
+        if self._bad_input is not None or self._request is None:
+            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        self._journal.label()
+        request = self._request
+        if request.run is Run.DRILL:
+            raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available yet; use plan or real")
+        if request.attest and (request.mode is not Mode.FORCED or not request.by.strip()):
+            raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
+        must_hold_lock(request.lock, request.run)
+        return request
+
+    async def _plan(self, request: RedisFailoverRequest, target: RedisTarget) -> Plan:
+        journal = self._journal
+        journal.enter(Phase.SURVEYING)
+        survey = await redis_steps.survey(target)
+        journal.facts["redis"] = survey
+        plan = make_redis_plan(target, survey, request.mode)
+        journal.plan = plan
+        self._old = address_of(plan, survey)
+        if plan.mode is Mode.FORCED and request.run is not Run.PLAN:
+            must_not_live(plan, survey, attested=bool(journal.attested_by))
+        journal.show()
+        return plan
+
+    async def _hand_over(self, switch: RedisSwitch) -> Moved:
+        """Hold writers back and let a Sentinel promote; undo, or find out that another server leads already."""
+        journal = self._journal
+        self._writer = redis_steps.measure(switch.target)
+        try:
+            journal.enter(Phase.CLAIMING, "a baseline of the measurement")
+            await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
+            journal.would_undo = (f"let writes go on at {switch.plan.primary}",)
+            journal.enter(Phase.FENCING)
+            journal.facts["quiesced"] = await redis_steps.quiesce(switch)
+            journal.enter(Phase.PROMOTING)
+            return await uncancellable(redis_steps.move(switch))
+        except (asyncio.CancelledError, FailureError) as error:
+            return await uncancellable(self._go_back(switch, error))
+
+    async def _go_back(self, switch: RedisSwitch, error: BaseException) -> Moved:
+        """Let writers go on and raise ``error``; or go on forward, when another server is master already."""
+        journal = self._journal
+        journal.phase = Phase.UNDOING
+        try:
+            resumed = await redis_steps.resume(switch)
+        except FailureError as failure:
+            journal.left_to_do = (f"see who is master of {switch.target.name} (failover plan redis-failover)",)
+            words = f"{endings.cause_of(error)[1]}; the undo failed: {endings.cause_of(failure)[1]}"
+            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
+        if not resumed.gave_back:
+            return await redis_steps.move(switch, insist=True)
+        journal.would_undo = ()
+        if "quiesced" in journal.facts or not endings.is_answer(error):
+            journal.facts["undone"] = (resumed.message,)
+        raise error
+
+    async def _force(self, switch: RedisSwitch) -> Moved:
+        journal, plan = self._journal, switch.plan
+        journal.leaves = "Sentinel may still elect a new master by itself"
+        if plan.attestation and not journal.attested_by:
+            await self._wait_for_a_word(plan)
+        journal.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
+        insist_after = _AT_ONCE if journal.attested_by else switch.target.deployment.thresholds.elected_within
+        return await redis_steps.elected(switch, insist_after)
+
+    async def _wait_for_a_word(self, plan: Plan) -> None:
+        journal = self._journal
+        journal.enter(Phase.PROVING, plan.attestation)
+        try:
+            await workflow.wait_condition(
+                lambda: bool(journal.attested_by), timeout=_WORD_WITHIN, timeout_summary="wait for a person's word"
+            )
+        except TimeoutError:
+            words = f"nobody has said within {_WORD_WITHIN} that {plan.primary} is to be given up: {plan.attestation}"
+            raise refuse(Refusal.NO_PROOF, words) from None
+
+    async def _follow_up(self, switch: RedisSwitch, moved: Moved) -> None:
+        """Prove the new master by a write, then wait for all others; what is missing in the end is left to do."""
+        journal = self._journal
+        journal.forward_only, journal.would_undo, journal.leaves = True, (), ""
+        journal.facts["moved"] = moved
+        plan = switch.plan.model_copy(update={"candidate": moved.leader})
+        journal.plan, switch = plan, switch.model_copy(update={"plan": plan})
+        journal.left_to_do = (f"verify: a write reaches {moved.leader}", f"agree: all agree on {moved.leader}")
+        journal.enter(Phase.VERIFYING)
+        journal.facts["redis_verified"] = await redis_steps.verify(switch)
+        journal.left_to_do = journal.left_to_do[1:]
+        await self._stop_writer()
+        journal.enter(Phase.REJOINING, "service is restored")
+        forced = plan.mode is Mode.FORCED
+        agreed = await redis_steps.agree(switch, _LIVING_WITHIN if forced else _ALL_WITHIN)
+        journal.facts["agreed"], journal.left_to_do = agreed, ()
+        if agreed.missing and not forced:
+            journal.left_to_do = tuple(f"{name}: is to follow, or to name, {moved.leader}" for name in agreed.missing)
+            raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
+
+    async def _stop_writer(self) -> None:
+        """End the measurement and keep what it saw; a run does not fail for it."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        writer.cancel()
+        try:
+            measured = await writer
+        except (asyncio.CancelledError, FailureError) as error:
+            self._journal.facts["measurement"] = Measurement(note=f"not measured: {endings.cause_of(error)[1]}")
+            return
+        quiesced, moved = self._journal.facts.get("quiesced"), self._journal.facts.get("moved")
+        around = measured.around(quiesced.paused_at, moved.moved_at) if quiesced and moved else measured
+        self._journal.facts["measurement"] = around
