@@ -18,14 +18,18 @@ from typing import Any, Self
 
 import redis.exceptions as refusals
 
-from deploy.clients.errors import AccessDeniedError, InDoubtError, NotAcknowledgedError, UnavailableError
-from deploy.clients.pace import Pace
+from deploy.clients.errors import AccessDeniedError, InDoubtError
+from deploy.clients.pace import Call, Pace
 from deploy.clients.redis_choice import NoMasterError
 from deploy.clients.redis_link import ANSWERS, Address, CutError, Link, NotSentError, shown
 from deploy.clients.redis_master import MasterFinder
 
 _HEARTBEAT_SECONDS = 1.0
 _LAST_ANSWERS_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.2
+"""Between two searches, each of which opens a connection to every server and Sentinel."""
+_NOT_NOW_PAUSE_SECONDS = 0.05
+"""Between two tries of one command, on a connection that is open."""
 _NOT_NOW = (refusals.ReadOnlyError, refusals.BusyLoadingError, refusals.ClusterDownError, refusals.TryAgainError)
 _NOT_NOW_CODES = ("NOREPLICAS", "BUSY")
 Word = str | bytes | float
@@ -108,7 +112,7 @@ class RedisClient:
         return await self._run(command, within, repeatable=True)
 
     async def _run(self, command: tuple[Word, ...], within: float | None, *, repeatable: bool) -> Any:  # noqa: ANN401
-        call = _Call(self._settings.total_seconds if within is None else within)
+        call = Call(self._settings.total_seconds if within is None else within, _NOT_NOW_PAUSE_SECONDS)
         while True:
             link = await self._link_for(call)
             try:
@@ -124,9 +128,9 @@ class RedisClient:
                     raise
                 call.why = error
                 self._refused.set()
-            await asyncio.sleep(min(call.pace.seconds(), max(call.left, 0)))
+            await call.pause()
 
-    async def _link_for(self, call: _Call) -> Link:
+    async def _link_for(self, call: Call) -> Link:
         """Return an open link as soon as there is one; raise what the caller gets when there is none in time."""
         while call.left > 0:
             if self._link and self._link.usable:
@@ -143,7 +147,7 @@ class RedisClient:
 
     async def _keep(self) -> None:
         """Hold a link to the master, for ever: look at once when it ended or a Sentinel tells; else at a pace."""
-        pace = Pace()
+        pace = Pace(_LONGEST_PAUSE_SECONDS)
         while True:
             self._told.clear()
             self._refused.clear()
@@ -191,26 +195,6 @@ class RedisClient:
                 return
             if role[0] != "master":
                 return
-
-
-class _Call:
-    """One call of an application, with what stood in its way so far."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self._until = seconds, asyncio.get_running_loop().time() + seconds
-        self.pace = Pace()
-        self.in_doubt = False
-        self.why: Exception | None = None
-
-    @property
-    def left(self) -> float:
-        """Seconds until its deadline."""
-        return self._until - asyncio.get_running_loop().time()
-
-    def failure(self) -> NotAcknowledgedError:
-        """Return the error for a deadline that has passed."""
-        kind = InDoubtError if self.in_doubt else UnavailableError
-        return kind(f"not acknowledged within {self.seconds:.1f} s: {self.why}")
 
 
 def _is_for_later(error: Exception) -> bool:

@@ -1,0 +1,186 @@
+"""Real Redis servers and Sentinels on loopback addresses of their own, and an operator's hands on them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from deploy.clients.redis_client import RedisSettings
+from deploy.clients.redis_link import Address
+from deploy.clients.redis_master import ask
+
+PASSWORD = "loopback-password"
+NAME = "mymaster"
+SERVERS = ("redis-0", "redis-1", "redis-2")
+SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
+
+
+class RedisCluster:
+    """Servers at 127.0.2.1 to .3, Sentinels at .11 to .13; ``redis-0`` starts as the master."""
+
+    def __init__(self, folder: Path, down_after: int, min_replicas: int) -> None:
+        self.folder, self._down_after, self._min_replicas = folder, down_after, min_replicas
+        self.port, self.sentinel_port = _free_port(), _free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._identity = {name: secrets.token_hex(20) for name in SENTINELS}
+
+    def address(self, name: str) -> Address:
+        if name in SERVERS:
+            return f"127.0.2.{1 + SERVERS.index(name)}", self.port
+        return f"127.0.2.{11 + SENTINELS.index(name)}", self.sentinel_port
+
+    def name(self, address: Address | None) -> str:
+        return next((name for name in SERVERS if self.address(name) == address), str(address))
+
+    @property
+    def settings(self) -> RedisSettings:
+        return RedisSettings(tuple(self.address(name) for name in SENTINELS), PASSWORD)
+
+    def start(self, name: str, *, replica_of: str | None = None) -> None:
+        """Start a server or Sentinel; a server knows no master unless told, as one that was killed does not."""
+        lines = self._server_lines(name, replica_of) if name in SERVERS else self._sentinel_lines(name)
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        configuration = folder / "redis.conf"
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        program = "redis-server" if name in SERVERS else "redis-sentinel"
+        with (folder / "log").open("ab") as log:
+            self.processes[name] = subprocess.Popen([program, str(configuration)], stdout=log, stderr=log, cwd=folder)
+
+    def _server_lines(self, name: str, replica_of: str | None) -> list[str]:
+        host, port = self.address(name)
+        lines = [
+            f"bind {host}", f"port {port}", f"requirepass {PASSWORD}", f"masterauth {PASSWORD}", "save ''",
+            "appendonly yes", "appendfsync no", "repl-diskless-sync-delay 0", "repl-timeout 5", "repl-ping-replica-period 1",
+            f"replica-announce-ip {host}", f"bind-source-addr {host}", "replica-read-only yes",
+            f"min-replicas-to-write {self._min_replicas}", "min-replicas-max-lag 2",
+        ]  # fmt: skip
+        return [*lines, f"replicaof {self.address(replica_of)[0]} {port}"] if replica_of else lines
+
+    def _sentinel_lines(self, name: str) -> list[str]:
+        host, port = self.address(name)
+        master = self.address("redis-0")
+        lines = [
+            f"bind {host}", f"port {port}", f"requirepass {PASSWORD}", f"sentinel sentinel-pass {PASSWORD}",
+            f"sentinel announce-ip {host}", f"bind-source-addr {host}", f"sentinel myid {self._identity[name]}",
+            f"sentinel monitor {NAME} {master[0]} {master[1]} 2", f"sentinel auth-pass {NAME} {PASSWORD}",
+            f"sentinel down-after-milliseconds {NAME} {self._down_after}", f"sentinel failover-timeout {NAME} 5000",
+            f"sentinel parallel-syncs {NAME} 2",
+        ]  # fmt: skip
+        lines += [f"sentinel known-replica {NAME} {self.address(one)[0]} {self.port}" for one in SERVERS[1:]]
+        for other in SENTINELS:
+            if other != name:
+                lines.append(f"sentinel known-sentinel {NAME} {self.address(other)[0]} {port} {self._identity[other]}")
+        return lines
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        process = self.processes[name]
+        process.send_signal(number)
+        if number is signal.SIGKILL:
+            process.wait(10)
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait(10)
+
+    async def tell(self, name: str, *command: str) -> Any:
+        return (await ask(self.address(name), PASSWORD, command, within=2))[0]
+
+    async def role(self, name: str) -> str:
+        with suppress(RedisError, OSError):
+            return str((await self.tell(name, "ROLE"))[0])
+        return ""
+
+    async def offset(self, name: str) -> int:
+        told = dict(
+            line.split(":", 1) for line in (await self.tell(name, "INFO", "replication")).splitlines() if ":" in line
+        )
+        return int(told["slave_repl_offset" if told["role"] == "slave" else "master_repl_offset"])
+
+    async def named_by(self, sentinel: str) -> str:
+        host, port = await self.tell(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
+        return self.name((host, int(port)))
+
+    async def master(self) -> str | None:
+        masters = [name for name in SERVERS if await self.role(name) == "master"]
+        return masters[0] if len(masters) == 1 else None
+
+    async def ready(self) -> bool:
+        """Whether both replicas follow and every Sentinel sees the servers and its peers alive."""
+        replicas = [
+            line for line in (await self.tell("redis-0", "INFO", "replication")).splitlines() if "state=online" in line
+        ]
+        checks = [await self.tell(name, "SENTINEL", "CKQUORUM", NAME) for name in SENTINELS]
+        known = [await self.tell(name, "SENTINEL", "REPLICAS", NAME) for name in SENTINELS]
+        fit = all(
+            one[one.index("flags") + 1] == "slave" and one[one.index("slave-priority") + 1] for row in known for one in row
+        )
+        return len(replicas) == 2 and all("3 usable" in one for one in checks) and fit
+
+    async def until(self, holds: Callable[[], Awaitable[object]], seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while True:
+                with suppress(RedisError, OSError):
+                    if await holds():
+                        return
+                await asyncio.sleep(0.01)
+
+    async def move_planned(self) -> str:
+        """Move the master as the operator does, without losing an acknowledged write; return the new one."""
+        old = await self.master()
+        assert old
+        await self.tell(old, "CLIENT", "PAUSE", "10000", "WRITE")
+        replicas = [name for name in SERVERS if name != old]
+
+        async def caught_up() -> bool:
+            offsets = {await self.offset(name) for name in (old, *replicas)}
+            return len(offsets) == 1
+
+        async def promoted() -> list[str]:
+            return [name for name in replicas if await self.role(name) == "master"]
+
+        await self.until(caught_up)
+        await self.tell(SENTINELS[0], "SENTINEL", "FAILOVER", NAME)
+        await self.until(promoted)
+        (new,) = await promoted()
+        host, port = self.address(new)
+        await self.tell(old, "REPLICAOF", host, str(port))
+        await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await self.tell(old, "CLIENT", "UNPAUSE")
+        return new
+
+
+@asynccontextmanager
+async def running_redis(folder: Path, *, down_after: int = 1000, min_replicas: int = 0) -> AsyncIterator[RedisCluster]:
+    """Start everything and wait until a failover would work. ``down_after`` is in milliseconds, as Sentinel has it."""
+    cluster = RedisCluster(folder, down_after, min_replicas)
+    try:
+        for name in SERVERS:
+            cluster.start(name, replica_of=None if name == "redis-0" else "redis-0")
+        for name in SENTINELS:
+            cluster.start(name)
+        await cluster.until(cluster.ready)
+        yield cluster
+    finally:
+        for process in cluster.processes.values():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+        cluster.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.2.1", 0))
+        return int(probe.getsockname()[1])
