@@ -57,6 +57,7 @@ class PostgresClient:
         self._settings = settings
         secret = {"password": settings.password} if settings.password else {}
         self._conninfo = make_conninfo(settings.conninfo, **secret)
+        self._opening, self._why = asyncio.Lock(), "not found yet"
         self._turns = asyncio.Semaphore(settings.connections)
         self._idle: list[Session] = []
 
@@ -113,7 +114,7 @@ class PostgresClient:
             self._turns.release()
 
     async def _attempt(self, work: Work[T], call: Call) -> T:
-        session = self._idle.pop() if self._idle else await self._open(call)
+        session = await self._take(call)
         try:
             result = await session.limited(_begun(session, work, call), min(self._settings.attempt_seconds, call.left))
             await self._commit(session, call)
@@ -127,11 +128,22 @@ class PostgresClient:
         await self._put_back(session)
         return result
 
-    async def _open(self, call: Call) -> Session:
+    async def _take(self, call: Call) -> Session:
+        """Return an idle connection, or open one; one call at a time looks for the server, the others wait for it."""
+        if self._idle:
+            return self._idle.pop()
         try:
-            return Session(await connect(self._conninfo, call.left))
+            async with asyncio.timeout(call.left):
+                await self._opening.acquire()
+        except TimeoutError:
+            raise _NotNowError(f"another call still looks for the server: {self._why}") from None
+        try:
+            return self._idle.pop() if self._idle else Session(await connect(self._conninfo, call.left))
         except TimeoutError as error:
-            raise _NotNowError(str(error)) from error
+            self._why = str(error)
+            raise _NotNowError(self._why) from error
+        finally:
+            self._opening.release()
 
     async def _commit(self, session: Session, call: Call) -> None:
         """Commit, or raise what says whether it may have been."""

@@ -1,22 +1,26 @@
-"""Real Redis for the clients' tests; the distribution's packages are installed where they are missing."""
+"""Real Redis and PostgreSQL for the clients' tests; the distribution's packages are installed where they are missing."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
+import signal
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from deploy.lab import packages
+from tests.clients.postgres_pair import PostgresPair, running_pair, template
 from tests.clients.redis_cluster import RedisCluster, running_redis
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _redis() -> None:
-    packages.must_be_root()
+def _servers() -> None:
+    packages.ensure_packages(print)
     with packages._LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if shutil.which("redis-sentinel") is None or shutil.which("redis-server") is None:
@@ -28,3 +32,43 @@ async def redis(tmp_path: Path) -> AsyncIterator[RedisCluster]:
     """Start a master, ``redis-0``, two replicas and three Sentinels."""
     async with running_redis(tmp_path) as cluster:
         yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def made(_servers: None) -> AsyncIterator[Path]:
+    """Make a pair's data once, where the postgres user can look; pytest's own folders belong to root alone."""
+    folder = Path(tempfile.mkdtemp(prefix="clients-"))
+    yield await template(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(made: Path) -> AsyncIterator[PostgresPair]:
+    """Start a primary, ``pg-0``, its synchronous standby and the write Service."""
+    async with _new_pair(made) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def shared_pair(made: Path) -> AsyncIterator[PostgresPair]:
+    async with _new_pair(made) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def same_pair(shared_pair: PostgresPair) -> AsyncIterator[PostgresPair]:
+    """Return a pair for tests that leave it as it was but for frozen servers, which go on after each."""
+    yield shared_pair
+    shared_pair.freeze(signal.SIGCONT)
+    shared_pair.freeze_standby(signal.SIGCONT)
+    await shared_pair.sql("pg-0", "truncate numbers")
+
+
+@asynccontextmanager
+async def _new_pair(made: Path) -> AsyncIterator[PostgresPair]:
+    folder = Path(tempfile.mkdtemp(prefix="clients-"))
+    try:
+        async with running_pair(made, folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

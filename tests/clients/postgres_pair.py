@@ -78,13 +78,14 @@ class PostgresPair:
                         return
                 await asyncio.sleep(0.01)
 
-    async def synchronous(self) -> None:
-        await self.sql("pg-0", "alter system set synchronous_standby_names = '\"pg-1\"'")
-        await self.sql("pg-0", "select pg_reload_conf()")
-        await self.until("pg-0", "select sync_state = 'sync' from pg_stat_replication")
-
     def freeze(self, number: signal.Signals = signal.SIGSTOP) -> None:
         signal_all(self.processes["pg-0"].pid, number)
+
+    def freeze_standby(self, number: signal.Signals = signal.SIGSTOP) -> None:
+        signal_all(self.processes["pg-1"].pid, number)
+
+    def kill_primary(self) -> None:
+        kill_all(self.processes["pg-0"].pid)
 
     async def promote(self) -> None:
         """Promote the standby, asking again as PostgreSQL may oversleep the first time."""
@@ -168,6 +169,8 @@ async def template(folder: Path) -> Path:
         await pair.stop_primary()
     finally:
         await pair.stop()
+    with (folder / "pg-0/postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write("synchronous_standby_names = '\"pg-1\"'\n")
     return folder
 
 
@@ -180,8 +183,7 @@ async def running_pair(made: Path, folder: Path) -> AsyncIterator[PostgresPair]:
     try:
         for member in MEMBERS:
             pair.start(member)
-        await pair.until("pg-0", "select count(*) = 1 from pg_stat_replication where state = 'streaming'")
-        await pair.synchronous()
+        await pair.until("pg-0", "select sync_state = 'sync' from pg_stat_replication")
         await pair.serve()
         yield pair
     finally:
