@@ -1,0 +1,74 @@
+# What the start scripts and the probe share. POSIX sh and redis-cli are all there is in the image.
+# Redis and Sentinel get addresses only: one that looks up a name stands still while DNS does not answer.
+
+: "${DATA:=/data}" "${PASSWORD_FILE:=/etc/redis/password/password}" "${LOCAL:=127.0.0.1}"
+MASTER=mymaster
+SERVERS="redis-0 redis-1 redis-2"
+SENTINELS="redis-sentinel-0 redis-sentinel-1 redis-sentinel-2"
+REDISCLI_AUTH=$(cat "$PASSWORD_FILE") || exit 1
+export REDISCLI_AUTH
+
+say() { echo "$MEMBER: $*"; }
+
+address() { # of a member: redis-0 -> $REDIS_0_SERVICE_HOST, which the kubelet takes from the Service redis-0
+  variable=$(echo "$1" | tr 'a-z-' 'A-Z_')_SERVICE_HOST
+  eval "found=\${$variable:-}"
+  [ -n "$found" ] || { say "$variable is not set: the Service $1 must exist before this pod starts" >&2; return 1; }
+  echo "$found"
+}
+
+must_have_addresses() {
+  for member in $SERVERS $SENTINELS; do address "$member" >/dev/null || exit 1; done
+}
+
+ask() { # MEMBER PORT COMMAND...: the answer, or nothing when there is none within a second
+  asked=$(address "$1") && asked_port=$2 && shift 2 && timeout 1 redis-cli -h "$asked" -p "$asked_port" "$@" 2>&1
+}
+
+server_at() { # the member that has this address
+  for one in $SERVERS; do
+    if [ "$(address "$one")" = "$1" ]; then echo "$one"; fi
+  done
+}
+
+named_by() { # the server that this sentinel calls the master
+  server_at "$(ask "$1" 26379 sentinel get-master-addr-by-name "$MASTER" | head -n 1)"
+}
+
+names() { # what all sentinels say, a line each; silent ones say nothing
+  for sentinel in $SENTINELS; do named_by "$sentinel" & done
+  wait
+}
+
+majority() { # NAMES: the one that more than half of all sentinels name
+  total=$(echo "$SENTINELS" | wc -w)
+  for one in $SERVERS; do
+    votes=$(echo "$1" | grep -cx "$one")
+    if [ $((votes * 2)) -gt "$total" ]; then echo "$one"; fi
+  done
+}
+
+here() { timeout 1 redis-cli -h "$LOCAL" "$@" 2>/dev/null; }
+
+waiting() { # say so once, and let a moment pass
+  if [ "$1" != "${reason:-}" ]; then say "waiting: $1"; fi
+  reason=$1
+  sleep 0.5
+}
+
+lock_disk() { # for as long as this process and the server after it live: a node that was cut off may still use it
+  exec 9>"$DATA/lock"
+  until flock -n 9; do waiting "another pod still uses this disk"; done
+}
+
+in_sync() { # this server has loaded its data, and leads or has everything that its master has
+  case $(here info persistence replication) in
+    *loading:1*) return 1 ;;
+    *role:master* | *master_link_status:up*) return 0 ;;
+  esac
+  return 1
+}
+
+quoted() { # as Redis reads it in a file
+  printf '"%s"\n' "$(printf '%s\n' "$1" | sed 's/[\\"]/\\&/g')"
+}

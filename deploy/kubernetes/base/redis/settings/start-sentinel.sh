@@ -1,0 +1,74 @@
+# Starts Sentinel with what it must remember (the master's address, epochs, its vote) and everything else anew.
+#
+# Members and identities are declared, not discovered: a Sentinel that has lost its disk is the same one as before, and not
+# a fourth that makes majorities larger.
+. "${SETTINGS:=/etc/redis/settings}/common.sh"
+umask 077
+trap 'exit 0' TERM INT
+STATE=$DATA/sentinel.conf
+
+identity() { # MEMBER: 40 digits that stay the same
+  printf '%040d\n' "$((${1##*-} + 1))"
+}
+
+remembered() { # WORD: the rest of a line "sentinel WORD mymaster …" or "sentinel WORD …" of the last run
+  sed -n "s/^sentinel $1 \(${MASTER} \)\{0,1\}//p" "$STATE"
+}
+
+lost() { # who leads, as far as the others can tell; the first server when nobody can
+  for sentinel in $SENTINELS; do
+    if [ "$sentinel" != "$MEMBER" ]; then named_by "$sentinel"; fi
+  done
+  for server in $SERVERS; do
+    case $(ask "$server" 6379 info replication) in
+      *role:master*connected_slaves:[1-9]*) echo "$server" ;;
+    esac
+  done
+  echo "${SERVERS%% *}"
+}
+
+settings() { # LEADER
+  password=$(quoted "$REDISCLI_AUTH")
+  echo "include $SETTINGS/sentinel.conf"
+  echo "dir $DATA"
+  printf 'requirepass %s\n' "$password"
+  echo "sentinel announce-ip $(address "$MEMBER")"
+  echo "sentinel announce-port 26379"
+  printf 'sentinel sentinel-pass %s\n' "$password"
+  echo "sentinel myid $(identity "$MEMBER")"
+  echo "sentinel monitor $MASTER $(address "$1") 6379 2"
+  printf 'sentinel auth-pass %s %s\n' "$MASTER" "$password"
+}
+
+members() { # LEADER
+  for server in $SERVERS; do
+    if [ "$server" != "$1" ]; then echo "sentinel known-replica $MASTER $(address "$server") 6379"; fi
+  done
+  for sentinel in $SENTINELS; do
+    if [ "$sentinel" != "$MEMBER" ]; then
+      echo "sentinel known-sentinel $MASTER $(address "$sentinel") 26379 $(identity "$sentinel")"
+    fi
+  done
+}
+
+epochs() {
+  for word in config-epoch leader-epoch; do
+    number=$(remembered "$word")
+    echo "sentinel $word $MASTER ${number:-0}"
+  done
+  number=$(remembered current-epoch)
+  echo "sentinel current-epoch ${number:-0}"
+}
+
+must_have_addresses
+lock_disk
+touch "$STATE"
+leader=$(server_at "$(remembered monitor | cut -d ' ' -f 1)")
+if [ -z "$leader" ]; then
+  leader=$(lost | head -n 1)
+  say "this disk does not say who leads; going by $leader"
+fi
+{ settings "$leader" && members "$leader" && epochs; } >"$STATE.new" || exit 1
+sync "$STATE.new" 2>/dev/null
+mv "$STATE.new" "$STATE"
+exec redis-server "$STATE" --sentinel
