@@ -6,9 +6,11 @@ JSON document. After its settings it reads lines ``MEMBER ADDRESS`` for pods tha
 - *rows*: a new client every 20 ms, with a connection through the write Service for its one row; the longest gap is the
   outage, acknowledged rows that are missing at the end are the loss. Nobody waits for the one before: a client that began
   while the address led nowhere goes on for a second, and the next one's way may be open long before;
-- *api*: ``POST /api/v1/workflows`` through the sample API's Service; every answer but 201 is an error with its time;
+- *api*: ``POST /api/v1/workflows`` through the sample API's Service (``deploy.lab.api_load``);
 - *checker*: a COMMIT at ``synchronous_commit = local`` on each server by its own address. A server that answers it takes
   writes. Two that take turns faster than a switch could move are two writers.
+
+Where the settings name Redis, two more: ``deploy.lab.redis_load``.
 """
 
 from __future__ import annotations
@@ -19,15 +21,21 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any
 
-import aiohttp
 import psycopg
 from pydantic import BaseModel
 
-_ROW_EVERY, _CALL_EVERY, _ASK_EVERY = 0.02, 0.05, 0.005
+from deploy.clients.redis_client import RedisClient
+from deploy.lab import redis_load
+from deploy.lab.api_load import calls
+from deploy.lab.redis_load import RedisLoadSettings
+
+_ROW_EVERY, _ASK_EVERY = 0.02, 0.005
 _GAPS = 5
 _READY_WITHIN = 60
 _TURN_SECONDS = 0.1
@@ -45,6 +53,8 @@ class LoadSettings(BaseModel):
     password: str
     token: str = ""
     run: str
+    redis: RedisLoadSettings | None = None
+    """None: nobody writes to Redis."""
 
 
 @dataclass
@@ -58,6 +68,7 @@ class Seen:
     commits: list[tuple[float, float, str]] = field(default_factory=list)
     """Checker: (asked, answered, member) of every COMMIT that returned."""
     asked: dict[str, int] = field(default_factory=dict)
+    redis: redis_load.RedisSeen = field(default_factory=redis_load.RedisSeen)
 
 
 def longest_gaps(acknowledged: list[tuple[int, float]]) -> list[tuple[float, float, float]]:
@@ -101,32 +112,15 @@ async def _row(settings: LoadSettings, seen: Seen, number: int) -> None:
         seen.row_errors[name] = seen.row_errors.get(name, 0) + 1
 
 
-async def _calls(settings: LoadSettings, seen: Seen) -> None:
-    headers = {"Authorization": f"Bearer {settings.token}"}
-    url = f"http://{settings.api_address}/api/v1/workflows"
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=15)) as http:
-        while True:
-            try:
-                async with http.post(url, json={"name": settings.run}, headers=headers) as answer:
-                    text = await answer.text()
-                    if answer.status == 201:  # noqa: PLR2004 - HTTP: created
-                        seen.api_ok += 1
-                    else:
-                        seen.api_errors.append((time.time(), f"{answer.status} {text[:160]}"))
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                seen.api_errors.append((time.time(), f"{type(error).__name__} {error}"))
-            await asyncio.sleep(_CALL_EVERY)
-
-
 async def _follow_pods(settings: LoadSettings) -> None:
     """Learn the new addresses of pods that are made anew."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         member, _, address = line.decode().strip().partition(" ")
-        if member in settings.members and address:
-            settings.members[member] = address
+        for members in (settings.members, settings.redis.members if settings.redis else {}):
+            if member in members and address:
+                members[member] = address
 
 
 async def _check(settings: LoadSettings, seen: Seen, member: str) -> None:
@@ -194,26 +188,48 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     await _prepare(settings)
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(redis_load.client_for(settings.redis)) if settings.redis else None
+        tasks = [asyncio.create_task(client) for client in _clients(settings, seen, redis)]
+        print("ready", flush=True)
+        await ending.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        found = await _found(settings, seen)
+        if redis:
+            summary = await redis_load.summary(redis, _key(settings), seen.redis)
+            found["redis"] = {**summary, **_outage(seen.redis.acknowledged), "two_writers": two_writers(seen.redis.writes)}
+    return found
+
+
+def _clients(settings: LoadSettings, seen: Seen, redis: RedisClient | None) -> list[Coroutine[Any, Any, None]]:
     clients = [_rows(settings, seen), _follow_pods(settings)]
     if settings.api_address:
-        clients.append(_calls(settings, seen))
+        clients.append(calls(settings, seen))
     clients += [_check(settings, seen, member) for member in settings.members]
-    tasks = [asyncio.create_task(client) for client in clients]
-    print("ready", flush=True)
-    await ending.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    gaps = longest_gaps(seen.acknowledged)
+    if settings.redis and redis:
+        clients.append(redis_load.members(redis, _key(settings), seen.redis))
+        clients += [redis_load.check(settings.redis, seen.redis, member) for member in settings.redis.members]
+    return clients
+
+
+def _key(settings: LoadSettings) -> str:
+    return f"lab:members:{settings.run}"
+
+
+def _outage(acknowledged: list[tuple[int, float]]) -> dict[str, Any]:
+    gaps = longest_gaps(acknowledged)
     seconds, before, after = gaps[0] if gaps else (0.0, 0.0, 0.0)
+    return {"outage_seconds": round(seconds, 4), "outage_from": before, "outage_to": after, "gaps": gaps}
+
+
+async def _found(settings: LoadSettings, seen: Seen) -> dict[str, Any]:
     return {
         "rows": len(seen.acknowledged),
         "row_errors": seen.row_errors,
         "lost": await _lost(settings, seen),
-        "outage_seconds": round(seconds, 4),
-        "outage_from": before,
-        "outage_to": after,
-        "gaps": gaps,
+        **_outage(seen.acknowledged),
         "api_ok": seen.api_ok,
         "api_errors": seen.api_errors,
         "checks": seen.asked,

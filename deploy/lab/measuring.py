@@ -17,8 +17,11 @@ from deploy.lab.controlplane import kubectl_command
 from deploy.lab.load import LoadSettings
 from deploy.lab.names import Lab, LabError
 from deploy.lab.network import in_hub
+from deploy.lab.redis_load import RedisLoadSettings
 from deploy.lab.workload import MEMBERS, NAMESPACE, kubectl, secret_of
 
+_SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
+_SENTINEL_PORT = 26379
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -73,7 +76,7 @@ def load(lab: Lab, binaries: Path, settings: LoadSettings | None = None) -> Iter
 def _pods_told_to(pipe: IO[str], lab: Lab, binaries: Path) -> Iterator[None]:
     """Tell the load the address of each pod that is made anew: the checker must not look at empty places."""
     line = r'jsonpath={.metadata.name} {.status.podIP}{"\n"}'
-    arguments = ("-n", NAMESPACE, "get", "pods", "-l", "app=postgresql", "--watch", "-o", line)
+    arguments = ("-n", NAMESPACE, "get", "pods", "-l", "app in (postgresql,redis)", "--watch", "-o", line)
     watch = subprocess.Popen(kubectl_command(lab, binaries, *arguments), stdout=subprocess.PIPE, text=True)
 
     def copy() -> None:
@@ -105,4 +108,24 @@ def platform_settings(lab: Lab, binaries: Path) -> LoadSettings:
         password=secret_of(lab, "postgresql-passwords", "application"),
         token=secret_of(lab, "api-token", "token"),
         run=secrets.token_hex(4),
+        redis=_redis_settings(lab, binaries),
+    )
+
+
+def _redis_settings(lab: Lab, binaries: Path) -> RedisLoadSettings | None:
+    """Return where the platform's Redis is; None when it has none."""
+
+    def addresses(path: str, *which: str) -> dict[str, str]:
+        lines = f'jsonpath={{range .items[*]}}{{.metadata.name}} {{{path}}}{{"\\n"}}{{end}}'
+        found = kubectl(lab, binaries, "get", *which, "-o", lines)
+        return dict(line.split(" ", 1) for line in found.splitlines() if line)
+
+    services = addresses(".spec.clusterIP", "services")
+    sentinels = [services[name] for name in _SENTINELS if name in services]
+    members = addresses(".status.podIP", "pods", "-l", "app=redis")
+    if not sentinels or not members:
+        return None
+    password = secret_of(lab, "redis-password", "password")
+    return RedisLoadSettings(
+        sentinels=[(address, _SENTINEL_PORT) for address in sentinels], members=members, password=password
     )

@@ -153,6 +153,7 @@ async def template(folder: Path) -> Path:
         await pair.sql("pg-0", f"create role app login password '{PASSWORD}'")
         await pair.sql("pg-0", "create table numbers (writer text, number int, primary key (writer, number))")
         await pair.sql("pg-0", "grant all on numbers to app")
+        await pair.sql("pg-0", "grant create on schema public to app")
         _run(
             "pg_basebackup",
             "-h",
@@ -183,7 +184,7 @@ async def running_pair(made: Path, folder: Path) -> AsyncIterator[PostgresPair]:
     try:
         for member in MEMBERS:
             pair.start(member)
-        await pair.until("pg-0", "select sync_state = 'sync' from pg_stat_replication")
+        await pair.until("pg-0", "select count(*) = 1 from pg_stat_replication where sync_state = 'sync'")
         await pair.serve()
         yield pair
     finally:
