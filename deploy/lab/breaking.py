@@ -14,10 +14,12 @@ from deploy.lab.names import NODES, Lab, LabError, LabUsageError
 from deploy.lab.network import set_link
 from deploy.lab.node import power_off
 from deploy.lab.processes import wait_until
+from deploy.lab.sentinels import redis_master
 from deploy.lab.workload import NAMESPACE, annotation, kubectl
 
 FAULTS = {
     "primary": "kill -9 the leading PostgreSQL server; its gate starts it again",
+    "redis-master": "kill -9 the Redis master; the kubelet starts its container again",
     "container": "kill -9 every process of the pod NAME; the kubelet starts its container again",
     "freeze": "stop every process of the pod NAME where it is (SIGSTOP); heal lets them go on",
     "pod": "delete the pod NAME at once, without grace",
@@ -38,6 +40,8 @@ def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
         raise LabUsageError(f"what: {what!r} is not known; known are {', '.join(FAULTS)}")
     if what == "primary":
         return _kill_server(lab, binaries, annotation(lab, binaries, "leader"))
+    if what == "redis-master":
+        return _kill_redis_master(lab, binaries)
     if what == "worker":
         workers = worker_pods(lab, binaries)
         pod = _known("running worker pod", name or next(iter(workers), ""), workers)
@@ -130,3 +134,11 @@ def _kill_server(lab: Lab, binaries: Path, leader: str) -> str:
     inside = pid.read_text(encoding="utf-8").split()[0]
     kubectl(lab, binaries, "exec", leader, "--", "kill", "-9", inside)
     return f"killed the PostgreSQL server of {leader}"
+
+
+def _kill_redis_master(lab: Lab, binaries: Path) -> str:
+    master = redis_master(lab, binaries)
+    if not master:
+        raise LabError("no majority of the Sentinels names a master now; see: failover lab status")
+    kill_processes(lab, binaries, master, signal.SIGKILL)
+    return f"killed the Redis master {master}"

@@ -66,7 +66,7 @@ def up(lab: Lab, say: Say = print) -> Path:
     with timed(say, "cluster DNS"):
         apply_coredns(lab, binaries)
         run(kubectl_command(lab, binaries, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s"))
-    with timed(say, "PostgreSQL, sample API and workers ready"):
+    with timed(say, "PostgreSQL, Redis, sample API and workers ready"):
         apply_workload(lab, binaries)
         await_workload(lab, binaries)
     return binaries

@@ -17,6 +17,7 @@ from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
 from deploy.lab.packages import ensure_packages, must_be_root
+from deploy.lab.sentinels import redis_master
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
 from starters.answers import Exit, Output
@@ -89,26 +90,28 @@ def up(
 
 @lab.command()
 def status(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
-    """Say which parts run, and who leads PostgreSQL. Exit code 1 when a part is missing."""
+    """Say which parts run, and who leads PostgreSQL and Redis. Exit code 1 when a part is missing."""
     with _one_sentence(output):
         one = Lab(name)
         must_be_root()
         parts = cluster.status(one)
-        leader, sync = "", ""
+        leader, sync, master = "", "", ""
         if any(parts.values()):
             binaries = built_binaries()
             leader, sync = annotation(one, binaries, "leader"), annotation(one, binaries, "sync")
+            master = redis_master(one, binaries)
         code = Exit.DONE if all(parts.values()) else Exit.FAILED
-        data = {"parts": parts, "leader": leader, "sync": sync}
-        _end(output, code, data, _status_view(one, parts, leader, sync))
+        data = {"parts": parts, "leader": leader, "sync": sync, "redis_master": master}
+        _end(output, code, data, _status_view(one, parts, leader, sync, master))
 
 
-def _status_view(one: Lab, parts: dict[str, bool], leader: str, sync: str) -> str:
+def _status_view(one: Lab, parts: dict[str, bool], leader: str, sync: str, master: str) -> str:
     if not any(parts.values()):
         return f"lab {one.name} does not run; start it with: failover lab up{one.option}"
     missing = f"MISSING (failover lab up{one.option} brings it back)"
     lines = [f"  {part:<22} {'runs' if runs else missing}" for part, runs in parts.items()]
-    lines += [f"  PostgreSQL: {leader or 'nobody'} leads, commits wait for {sync or 'nobody'}", signposts(one)]
+    lines += [f"  PostgreSQL: {leader or 'nobody'} leads, commits wait for {sync or 'nobody'}"]
+    lines += [f"  Redis: {master or 'nobody'} is the master", signposts(one)]
     return "\n".join(lines)
 
 

@@ -20,6 +20,8 @@ _PROGRAMS = {
     "nsenter": "util-linux",
     "sysctl": "procps",
     "setpriv": "util-linux",
+    "redis-server": "redis-server",
+    "redis-sentinel": "redis-sentinel",
 }
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 _LOCK = Path("/run/lock/failover-packages")
@@ -83,7 +85,7 @@ def must_be_root() -> None:
 
 
 def _install(packages: list[str]) -> None:
-    """Install with services held back, so that no containerd or PostgreSQL of the distribution starts."""
+    """Install with services held back, so that no containerd, PostgreSQL or Redis of the distribution starts."""
     held = not _POLICY.exists()
     if held:
         _POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")

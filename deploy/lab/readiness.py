@@ -6,25 +6,27 @@ counts only when its container was started after its node.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from deploy.lab.names import NODES, Lab, LabError
 from deploy.lab.processes import wait_until
-from deploy.lab.workload import kubectl, sync_members
+from deploy.lab.sentinels import redis_is_redundant
+from deploy.lab.workload import kubectl, listed, sync_members
 
 _WORKLOADS = (
     "statefulset/postgresql-primary",
     "statefulset/postgresql-standby",
+    "statefulset/redis",
+    "statefulset/redis-sentinel",
     "deployment/api-deployment",
     "deployment/failover-worker",
 )
 
 
 def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
-    """Return once PostgreSQL is redundant, and API and workers are ready.
+    """Return once PostgreSQL and Redis are redundant, and API and workers are ready.
 
     Raises:
         LabError: not in time; says which pods are not ready, and what they last said.
@@ -34,6 +36,7 @@ def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
         for kind in _WORKLOADS:
             kubectl(lab, binaries, "rollout", "status", kind, f"--timeout={seconds:.0f}s")
         wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
+        wait_until("Redis redundant", lambda: redis_is_redundant(lab, binaries), seconds)
     except LabError as error:
         said = {pod: kubectl(lab, binaries, "logs", pod, "--tail=1", check=False) for pod in _unready(lab, binaries)}
         words = "; ".join(f"{pod} last said: {line.strip() or 'nothing'}" for pod, line in said.items())
@@ -41,8 +44,7 @@ def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
 
 
 def _unready(lab: Lab, binaries: Path) -> list[str]:
-    pods = json.loads(kubectl(lab, binaries, "get", "pods", "-o", "json"))["items"]
-    return [pod["metadata"]["name"] for pod in pods if not _is_ready(lab, pod)]
+    return [pod["metadata"]["name"] for pod in listed(lab, binaries, "pods") if not _is_ready(lab, pod)]
 
 
 def _is_ready(lab: Lab, pod: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import json
 import pwd
 import secrets
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,12 +18,16 @@ from deploy.lab.product import copy_product, digest_of, make_disk
 
 NAMESPACE = "aiagent-prod"
 MEMBERS = ("postgresql-primary-0", "postgresql-standby-0")
+REDIS = ("redis-0", "redis-1", "redis-2")
+SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
 _OVERLAY = Path(__file__).resolve().parents[1] / "kubernetes" / "overlays" / "lab"
 _WORKER_USER = 10001
+_REDIS_USER = 10003
 SECRETS = {
     "postgresql-passwords": ("replication", "operator", "application"),
     "gate-token": ("token",),
     "api-token": ("token",),
+    "redis-password": ("password",),
 }
 _CODE_MARK = "failover.lab/code"
 _CODE = {
@@ -40,6 +45,8 @@ def prepare_disks(lab: Lab) -> None:
     user, group = postgres_user()
     for member in MEMBERS:
         make_disk(lab, member, user, group)
+    for member in (*REDIS, *SENTINELS):
+        make_disk(lab, member, _REDIS_USER, _REDIS_USER)
     make_disk(lab, "records", _WORKER_USER, _WORKER_USER)
 
 
@@ -51,32 +58,38 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
     rendered = rendered.replace("POSTGRES_UID", str(user)).replace("POSTGRES_GID", str(group))
     objects = [one for one in yaml.safe_load_all(rendered) if one]
     for one in objects:
-        if one["kind"] in {"Deployment", "StatefulSet"}:
+        if one["metadata"]["name"] in _CODE and one["kind"] in {"Deployment", "StatefulSet"}:
             code = digest_of(*_CODE[one["metadata"]["name"]])
             one["spec"]["template"]["metadata"].setdefault("annotations", {})[_CODE_MARK] = code
     spaces = [one for one in objects if one["kind"] == "Namespace"]
     apply(lab, binaries, spaces)
     _make_secrets(lab, binaries)
     apply(lab, binaries, objects)
-    for one in objects:
-        if one["kind"] == "StatefulSet":
-            _replace_if_stuck(lab, binaries, one["metadata"]["name"])
+    _replace_stuck(lab, binaries)
 
 
-def _replace_if_stuck(lab: Lab, binaries: Path, name: str) -> None:
-    """Delete an unready pod of an older revision: a StatefulSet waits for it to become ready before it updates it."""
-    wait_until(f"{name} seen", lambda: field(lab, binaries, f"statefulset/{name}", ".status.updateRevision") != "", 30)
-    wanted = field(lab, binaries, f"statefulset/{name}", ".status.updateRevision")
-    pod = f"pod/{name}-0"
-    revision = field(lab, binaries, pod, ".metadata.labels.controller-revision-hash")
-    ready = field(lab, binaries, pod, ".status.conditions[?(@.type=='Ready')].status")
-    if revision not in {"", wanted} and ready != "True":
-        kubectl(lab, binaries, "delete", pod, "--wait=false")
+def _replace_stuck(lab: Lab, binaries: Path) -> None:
+    """Delete unready pods of an older revision: a StatefulSet waits for them to become ready before it updates them."""
+
+    def seen() -> bool:
+        sets = listed(lab, binaries, "statefulsets")
+        return all(one["status"].get("observedGeneration") == one["metadata"]["generation"] for one in sets)
+
+    wait_until("every StatefulSet seen", seen, 30)
+    wanted = {one["metadata"]["name"]: one["status"]["updateRevision"] for one in listed(lab, binaries, "statefulsets")}
+    for pod in listed(lab, binaries, "pods"):
+        name, labels = pod["metadata"]["name"], pod["metadata"].get("labels", {})
+        owner = name.rpartition("-")[0]
+        conditions = pod["status"].get("conditions", [])
+        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        if owner in wanted and labels.get("controller-revision-hash") != wanted[owner] and not ready:
+            kubectl(lab, binaries, "delete", f"pod/{name}", "--wait=false")
 
 
-def field(lab: Lab, binaries: Path, what: str, path: str) -> str:
-    """Return what the JSON path finds in an object; empty when there is none."""
-    return kubectl(lab, binaries, "get", what, "-o", f"jsonpath={{{path}}}", check=False)
+def listed(lab: Lab, binaries: Path, kind: str) -> list[dict[str, Any]]:
+    """Return all of the platform's objects of a kind."""
+    found: list[dict[str, Any]] = json.loads(kubectl(lab, binaries, "get", kind, "-o", "json"))["items"]
+    return found
 
 
 def kubectl(lab: Lab, binaries: Path, *arguments: str, check: bool = True, namespace: str = NAMESPACE) -> str:
@@ -104,11 +117,10 @@ def secret_of(lab: Lab, name: str, key: str) -> str:
 
 def _make_secrets(lab: Lab, binaries: Path) -> None:
     path = lab.home / "secrets.json"
-    if not path.exists():
-        made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in SECRETS.items()}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(made), encoding="utf-8")
-    known = json.loads(path.read_text(encoding="utf-8"))
+    made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in SECRETS.items()}
+    known = made | (json.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(known), encoding="utf-8")
     objects = [
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": values}
         for name, values in known.items()
