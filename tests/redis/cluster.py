@@ -39,7 +39,7 @@ class Cluster:
         self._down_after = down_after
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.addresses = _free_addresses()
-        (folder / "password").write_text(PASSWORD, encoding="utf-8")
+        self.change_password(PASSWORD)
         for member in self.addresses:
             self.disk(member).mkdir(parents=True)
             self._write_settings(member)
@@ -47,15 +47,22 @@ class Cluster:
     def start(self, *members: str) -> None:
         """Start each as its container would be."""
         for member in members:
-            script = "start-sentinel.sh" if member in SENTINELS else "start-redis.sh"
-            with self._log(member).open("ab") as log:
-                self._running[member] = subprocess.Popen(
-                    ["sh", str(self._settings(member) / script)],
-                    env=self._environment(member),
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self._running[member] = self._begin(member)
+
+    @contextlib.contextmanager
+    def twin(self, member: str) -> Iterator[None]:
+        """Start a member a second time, as on another node; it ends with the block."""
+        process = self._begin(member)
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def change_password(self, password: str) -> None:
+        """Change the Secret; what runs keeps the old one."""
+        self.password = password
+        (self._folder / "password").write_text(password, encoding="utf-8")
 
     def kill(self, *members: str) -> None:
         """End all processes of each at once."""
@@ -102,7 +109,7 @@ class Cluster:
         """Return a client of one member, which does not try again by itself."""
         port = 26379 if member in SENTINELS else 6379
         wait = {"socket_timeout": 1, "socket_connect_timeout": 1, **options}
-        return Redis(self.addresses[member], port, password=PASSWORD, decode_responses=True, retry=_ONCE, **wait)
+        return Redis(self.addresses[member], port, password=self.password, decode_responses=True, retry=_ONCE, **wait)
 
     def role(self, member: str) -> str:
         """Return ``master``, ``slave`` or, when it does not answer, ``silent``."""
@@ -145,6 +152,13 @@ class Cluster:
                 one["slave-priority"] != "0" and one["master-link-status"] == "ok" and "down" not in one["flags"]
                 for one in client.execute_command("sentinel", "replicas", "mymaster")
             )
+
+    def _begin(self, member: str) -> subprocess.Popen[bytes]:
+        script = "start-sentinel.sh" if member in SENTINELS else "start-redis.sh"
+        command = ["sh", str(self._settings(member) / script)]
+        with self._log(member).open("ab") as log:
+            environment = self._environment(member)
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
     def _environment(self, member: str) -> dict[str, str]:
         services = {f"{one.upper().replace('-', '_')}_SERVICE_HOST": address for one, address in self.addresses.items()}

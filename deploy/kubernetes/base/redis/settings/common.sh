@@ -22,7 +22,7 @@ must_have_addresses() {
 }
 
 ask() { # MEMBER PORT COMMAND...: the answer, or nothing when there is none within a second
-  asked=$(address "$1") && asked_port=$2 && shift 2 && timeout 1 redis-cli -h "$asked" -p "$asked_port" "$@" 2>&1
+  asked=$(address "$1") && asked_port=$2 && shift 2 && timeout 1 redis-cli -h "$asked" -p "$asked_port" "$@" 2>/dev/null
 }
 
 server_at() { # the member that has this address

@@ -68,8 +68,13 @@ on_disk() { # the append-only file is whole again: a full copy from a master has
   return 1
 }
 
+synced() { # look 50 times a second: what a Sentinel sees just before, it may believe for ten seconds
+  redis-cli -h "$LOCAL" -r -1 -i 0.02 info replication 2>/dev/null | grep -q -e role:master -e master_link_status:up
+}
+
 settle() { # beside the server: electable once it is in sync, complete once its disk is
-  until in_sync && [ "$(here config set replica-priority 100)" = OK ]; do sleep 0.1; done
+  until synced; do sleep 0.1; done
+  until [ "$(here config set replica-priority 100)" = OK ]; do sleep 0.1; done
   until on_disk; do sleep 1; done
   : >"$COMPLETE"
 }
