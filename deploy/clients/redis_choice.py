@@ -26,8 +26,9 @@ class View:
     epoch: int
     """Its configuration's epoch: a failover gets a higher one than all before it."""
     replicas: tuple[Address, ...] = ()
+    """Every other server that it knows of; the old master too, while a failover goes on."""
     failing_over: bool = False
-    """This Sentinel leads a failover that is not finished."""
+    """This Sentinel leads a failover in which it has not seen a replica promoted yet."""
 
 
 @dataclass

@@ -20,7 +20,8 @@ _GRACE_SECONDS = 0.1
 """How long a majority that has answered waits for the Sentinels that have not: theirs may be the higher epoch."""
 _QUIET_SECONDS = 3.0
 _AGAIN_SECONDS = 0.5
-_SWITCH = "+switch-master"
+_EVENTS = ("+promoted-slave", "+switch-master")
+"""The first comes when a failover cannot end but in another master, the second when its replicas follow as well."""
 
 
 async def ask(address: Address, password: str | None, *commands: tuple[str, ...], within: float = _ASK_SECONDS) -> list[Any]:
@@ -86,15 +87,17 @@ class MasterFinder:
         self._servers = _named(survey) or self._servers
 
     async def _ask_sentinel(self, survey: Survey, sentinel: Address) -> None:
-        questions = (("SENTINEL", "MASTER", self._name), ("SENTINEL", "REPLICAS", self._name))
+        questions = [("SENTINEL", what, self._name) for what in ("MASTER", "REPLICAS", "GET-MASTER-ADDR-BY-NAME")]
         with _heard_by(survey, sentinel):
-            master, replicas = await ask(sentinel, self._password, *questions)
+            master, replicas, (host, port) = await ask(sentinel, self._password, *questions)
             said = _pairs(master)
+            # A Sentinel that has seen its replica promoted says so in the last answer, long before it announces the switch.
+            is_undecided = (host, port) == (said["ip"], said["port"])
             survey.views[sentinel] = View(
-                master=(said["ip"], int(said["port"])),
+                master=(host, int(port)),
                 epoch=int(said["config-epoch"]),
-                replicas=tuple((one["ip"], int(one["port"])) for one in map(_pairs, replicas)),
-                failing_over="failover_in_progress" in said["flags"].split(","),
+                replicas=tuple((one["ip"], int(one["port"])) for one in map(_pairs, [master, *replicas])),
+                failing_over=is_undecided and "failover_in_progress" in said["flags"].split(","),
             )
 
     async def _ask_server(self, survey: Survey, server: Address) -> None:
@@ -109,8 +112,9 @@ class MasterFinder:
             try:
                 async with asyncio.timeout(_ASK_SECONDS):
                     await connect(connection)
-                    await connection.send_command("SUBSCRIBE", _SWITCH)
-                    await connection.read_response()
+                    await connection.send_command("SUBSCRIBE", *_EVENTS)
+                    for _ in _EVENTS:
+                        await connection.read_response()
                 doubt()
                 await self._hear(connection, doubt)
             except (refusals.RedisError, OSError):
@@ -133,7 +137,7 @@ class MasterFinder:
             waits_for_pong = said is None
             if said is None:
                 await connection.send_command("PING")
-            elif said[0] == "message" and said[2].split()[0] == self._name:
+            elif said[0] == "message" and self._name in said[2].split():
                 doubt()
 
 

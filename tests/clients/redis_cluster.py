@@ -137,7 +137,7 @@ class RedisCluster:
                         return
                 await asyncio.sleep(0.01)
 
-    async def move_planned(self) -> str:
+    async def move_planned(self, *, ends_sessions: bool = True) -> str:
         """Move the master as the operator does, without losing an acknowledged write; return the new one."""
         old = await self.master()
         assert old
@@ -157,14 +157,18 @@ class RedisCluster:
         (new,) = await promoted()
         host, port = self.address(new)
         await self.tell(old, "REPLICAOF", host, str(port))
-        await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        if ends_sessions:
+            await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await self.tell(old, "CLIENT", "UNPAUSE")
         return new
 
 
 @asynccontextmanager
-async def running_redis(folder: Path, *, down_after: int = 1000, min_replicas: int = 0) -> AsyncIterator[RedisCluster]:
-    """Start everything and wait until a failover would work. ``down_after`` is in milliseconds, as Sentinel has it."""
+async def running_redis(folder: Path, *, down_after: int = 2000, min_replicas: int = 0) -> AsyncIterator[RedisCluster]:
+    """Start everything and wait until a failover would work. ``down_after`` is in milliseconds, as Sentinel has it.
+
+    Sentinel connects again after a second at the earliest: with one second of patience it takes a new master for dead.
+    """
     cluster = RedisCluster(folder, down_after, min_replicas)
     try:
         for name in SERVERS:

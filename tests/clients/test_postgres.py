@@ -72,7 +72,7 @@ async def test_a_frozen_primary_is_left_within_the_deadline(pair: PostgresPair) 
         moved = time.monotonic()
         await _goes_on(written, moved)
     print(f"frozen: by the Service {written.outage:.3f} s")
-    assert written.outage < 2
+    assert written.outage < 4
     assert set(written.errors) <= {"InDoubtError"}
     assert set(written.acknowledged) <= await numbers(pair, "pg-1", "service")
 
@@ -151,7 +151,7 @@ async def test_every_call_keeps_its_deadline(same_pair: PostgresPair, hosts: str
             began = time.monotonic()
             with pytest.raises(UnavailableError, match=r"not acknowledged within 0\.8 s"):
                 await one.repeat(lambda connection: connection.execute("select 1"), within=0.8)
-            assert 0.7 < time.monotonic() - began < 1.1
+            assert 0.7 < time.monotonic() - began < 1.8
         busy = asyncio.create_task(client.write(adding("service", 2), within=0.5))
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="all connections are busy"):

@@ -7,6 +7,7 @@ import pytest
 from deploy.clients.errors import AccessDeniedError
 from deploy.clients.redis_choice import NoMasterError, Survey, View, choose
 from deploy.clients.redis_link import Address
+from deploy.clients.redis_master import _is_settled
 
 OLD, NEW, THIRD = ("10.0.0.1", 6379), ("10.0.0.2", 6379), ("10.0.0.3", 6379)
 SENTINELS = [(f"10.0.1.{number}", 26379) for number in range(3)]
@@ -67,6 +68,17 @@ def test_what_a_majority_once_said_outlives_it() -> None:
     heard = survey(BEFORE, BEFORE, old=OLD, new=OLD, third=OLD)
     heard.known = View(NEW, 77)
     assert choose(heard) == OLD, "Sentinels that were set up anew count from zero"
+
+
+def test_a_sentinel_that_is_still_to_be_heard_is_waited_for_a_moment() -> None:
+    heard = survey(BEFORE, BEFORE, old=OLD, new=OLD, third=OLD)
+    assert not _is_settled(heard, hearing=True, asking=False, seconds=0.05)
+    assert _is_settled(heard, hearing=True, asking=False, seconds=0.15)
+    heard = survey(BEFORE, BEFORE, old=OLD, new=NEW, third=OLD)
+    assert not _is_settled(heard, hearing=True, asking=False, seconds=0.15), "two masters: the last word may decide"
+    going_on = survey(BEFORE, View(OLD, 4, failing_over=True), BEFORE, old=OLD)
+    assert not _is_settled(going_on, hearing=False, asking=True, seconds=0.15), "another one may say that it is a master"
+    assert _is_settled(going_on, hearing=False, asking=False, seconds=0.15)
 
 
 def test_nobody_to_ask_and_servers_in_a_circle_end_in_a_sentence() -> None:
