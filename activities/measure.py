@@ -142,7 +142,7 @@ async def measured(rows: Rows, interval: timedelta) -> Measurement:
 
 async def _write_for_ever(rows: Rows, tally: Tally, interval: timedelta) -> NoReturn:
     prepared = False
-    while True:
+    while not activity.is_cancelled():  # a driver may swallow the cancel that strikes together with its own timeout
         began = asyncio.get_running_loop().time()
         try:
             if not prepared:
@@ -157,6 +157,7 @@ async def _write_for_ever(rows: Rows, tally: Tally, interval: timedelta) -> NoRe
         keep_details(tally.model_dump(mode="json"))
         spent = asyncio.get_running_loop().time() - began
         await asyncio.sleep(max(interval.total_seconds() - spent, 0.001))
+    raise asyncio.CancelledError
 
 
 async def _conclude(rows: Rows, tally: Tally) -> Measurement:

@@ -20,6 +20,9 @@ from activities.redis_look import survey_of
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.1
+_LOOK_AGAIN_SECONDS = 0.03
+_VERIFIED_WITHIN_SECONDS = 30
+_SETTLED_WITHIN_SECONDS = 25
 _SOON = timedelta(milliseconds=50)
 
 
@@ -30,10 +33,18 @@ class RedisAftermathActivities:
         """Ask and command ``redis``."""
         self._redis = redis
 
-    @activity.defn(name="redis.demote_strays")
-    async def demote_strays(self, request: RedisLook) -> tuple[str, ...]:
-        """Let every server follow the master that a majority names; return those that took themselves for it."""
+    @activity.defn(name="redis.settle")
+    async def settle(self, request: RedisLook) -> tuple[str, ...]:
+        """Wait a while for a failover that is under way; then let every server follow the master that a majority names.
+
+        Returns the servers that took themselves for the master. A failover that does not end is left to the plan to refuse.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
         survey = await survey_of(self._redis, request.target, request.patience)
+        while survey.fails_over and survey.master is not None and clock() - began < _SETTLED_WITHIN_SECONDS:
+            await asyncio.sleep(_POLL_SECONDS)
+            survey = await survey_of(self._redis, request.target, request.patience)
         for fact in survey.strays:
             await self._redis.demote(request.target, fact.name, survey.named)
         return tuple(fact.name for fact in survey.strays)
@@ -43,25 +54,32 @@ class RedisAftermathActivities:
         """Find the master as a client does, by the word of a majority of the Sentinels, write to it and read it back.
 
         Raises:
-            ApplicationError: not yet; it is tried again.
+            ApplicationError: not within ``_VERIFIED_WITHIN_SECONDS``; it is tried again.
 
         """
-        began = time.monotonic()
-        survey = await survey_of(self._redis, switch.target, _LOOK)
-        master = survey.master
-        if master is None or master.name != switch.plan.candidate or not master.is_master:
-            found = master.name if master else survey.named or "nobody"
-            raise retry_in(_SOON, f"a majority of the Sentinels names {found}, not yet {switch.plan.candidate}")
-        try:
-            replicas = await self._redis.probe(switch.target, master.name, secrets.token_hex(6))
-        except RedisAnswerError as error:
-            raise retry_in(_SOON, str(error)) from error
-        return RedisVerified(
-            leader=master.name,
-            replicas=replicas,
-            milliseconds=(time.monotonic() - began) * 1000,
-            verified_at=datetime.now(UTC),
-        )
+        began, why = time.monotonic(), ""
+        while time.monotonic() - began < _VERIFIED_WITHIN_SECONDS:
+            found, why = await self._named(switch)
+            if found == switch.plan.candidate:
+                try:
+                    replicas = await self._redis.probe(switch.target, found, secrets.token_hex(6))
+                except (RedisAnswerError, UnreachableError) as error:
+                    why = str(error)
+                else:
+                    spent = (time.monotonic() - began) * 1000
+                    return RedisVerified(leader=found, replicas=replicas, milliseconds=spent, verified_at=datetime.now(UTC))
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        raise retry_in(_SOON, why)
+
+    async def _named(self, switch: RedisSwitch) -> tuple[str, str]:
+        """Return the server that the Sentinels name and that agrees, and why it is not the one that is waited for."""
+        survey, who = await survey_of(self._redis, switch.target, _LOOK), "a majority of the Sentinels"
+        named = survey.named
+        if not named and switch.plan.attestation:  # a person has decided, since there is no majority
+            named, who = survey.newest_word, "the newest word of a Sentinel"
+        master = survey.server_at(named)
+        found = master.name if master is not None and master.is_master else ""
+        return found, f"{who} names {found or named or 'nobody'}, not yet {switch.plan.candidate}"
 
     @activity.defn(name="redis.agree")
     async def agree(self, request: AgreeRequest) -> Agreed:
@@ -74,7 +92,7 @@ class RedisAftermathActivities:
         agreed, followed = None, None
         while True:
             survey = await survey_of(self._redis, switch.target, _LOOK)
-            spent, (silent, apart) = clock() - began, _missing(survey, address)
+            spent, (silent, apart) = clock() - began, _missing(survey, address, only_living=request.only_living)
             agreed = spent if agreed is None and not silent else agreed
             followed = spent if followed is None and not apart else followed
             if None not in {agreed, followed} or spent > request.within.total_seconds():
@@ -94,9 +112,12 @@ class RedisAftermathActivities:
             raise refuse(Refusal.UNREACHABLE, f"the new master does not answer: {error}") from error
 
 
-def _missing(survey: RedisSurvey, address: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _missing(survey: RedisSurvey, address: str, *, only_living: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the Sentinels that do not name the master at ``address``, and the servers that do not follow it."""
-    sentinels = tuple(fact.name for fact in survey.sentinels if fact.master != address)
+    sentinels = [fact for fact in survey.sentinels if fact.master or not only_living]
+    servers = [fact for fact in survey.servers if fact.role or not only_living]
     following = {fact.name for fact in survey.followers(address)}
-    servers = tuple(fact.name for fact in survey.servers if fact.address != address and fact.name not in following)
-    return sentinels, servers
+    return (
+        tuple(fact.name for fact in sentinels if fact.master != address),
+        tuple(fact.name for fact in servers if fact.address != address and fact.name not in following),
+    )

@@ -89,7 +89,7 @@ class RedisSwitchActivities:
         """Wait until another server is master by Sentinel's own doing; after ``insist_after`` ask one to act (forced).
 
         Raises:
-            ApplicationError: ``CandidateFailed``, as ``redis.switch``.
+            ApplicationError: ``CandidateFailed``, as ``redis.switch``; ``NoQuorum``, nobody may insist.
 
         """
         switch, began = request.switch, asyncio.get_running_loop().time()
@@ -99,6 +99,11 @@ class RedisSwitchActivities:
                 new = await self._master_that_came(switch)
         except TimeoutError:
             survey = await survey_of(self._redis, switch.target, _LOOK)
+            if not request.by_word and not any(fact.agrees_it_is_down for fact in survey.sentinels):
+                words = (
+                    f"no quorum of Sentinels agrees that {switch.plan.primary} is down, and nobody has given it up by name"
+                )
+                raise refuse(Refusal.NO_QUORUM, words) from None
             note = await self._elect(switch, survey) or "a Sentinel was asked to act;"
             new = await self._until_promoted(switch)
         seconds = asyncio.get_running_loop().time() - began

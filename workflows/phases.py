@@ -66,7 +66,7 @@ REPORT_PHASE_OF_STEP = {
     "postgres.give_back": ReportPhase.UNDO,
     "estate.resolve_redis": ReportPhase.DECIDE,
     "redis.survey": ReportPhase.DECIDE,
-    "redis.demote_strays": ReportPhase.DECIDE,
+    "redis.settle": ReportPhase.DECIDE,
     "redis.quiesce": ReportPhase.FENCE,
     "redis.switch": ReportPhase.PROMOTE,
     "redis.elected": ReportPhase.PROMOTE,

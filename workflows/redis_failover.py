@@ -1,6 +1,6 @@
 r"""Replace a Redis master: one that lives (planned, loses nothing) or one that is gone (forced).
 
-    planned: demote strays -> survey -> approve -> survey -> quiesce  !  switch -> verify -> agree
+    planned: settle -> survey -> approve -> survey -> quiesce  !  switch -> verify -> agree
                                                              \undone/    \____ forward only ____
     forced:  survey -> approve -> survey -> (a person's word) -> elected  !  verify -> agree
 
@@ -47,8 +47,6 @@ _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is held back meanwhile."""
 _WORD_WITHIN = timedelta(minutes=15)
 _ALL_WITHIN = timedelta(seconds=40)
-_LIVING_WITHIN = timedelta(seconds=15)
-"""Forced: the old master is probably absent, and whoever waits for it waits in vain."""
 _AT_ONCE = timedelta(0)
 
 
@@ -79,7 +77,7 @@ class RedisFailover(Decidable):
             await self._plan(request, target)
             journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
             return
-        journal.facts["strays"] = await redis_steps.demote_strays(target)
+        journal.facts["strays"] = await redis_steps.settle(target)
         policies = target.deployment.approvals
         policy = policies.forced if request.mode is Mode.FORCED else policies.planned
         plan = await approved(journal, policy, target, lambda: self._plan(request, target))
@@ -87,8 +85,9 @@ class RedisFailover(Decidable):
         try:
             moved = await (self._force(switch) if plan.mode is Mode.FORCED else self._hand_over(switch))
             await uncancellable(self._follow_up(switch, moved))
-        finally:
+        except (asyncio.CancelledError, FailureError):
             await uncancellable(self._stop_writer())
+            raise
         journal.close(Outcome.COMPLETED, f"{moved.leader} is the master of {target.name}")
 
     def _checked_request(self) -> RedisFailoverRequest:
@@ -154,8 +153,8 @@ class RedisFailover(Decidable):
         if plan.attestation and not journal.attested_by:
             await self._wait_for_a_word(plan)
         journal.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
-        insist_after = _AT_ONCE if journal.attested_by else switch.target.deployment.thresholds.elected_within
-        return await redis_steps.elected(switch, insist_after)
+        by_word, limits = bool(journal.attested_by), switch.target.deployment.thresholds
+        return await redis_steps.elected(switch, _AT_ONCE if by_word else limits.elected_within, by_word=by_word)
 
     async def _wait_for_a_word(self, plan: Plan) -> None:
         journal = self._journal
@@ -182,9 +181,9 @@ class RedisFailover(Decidable):
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
         forced = plan.mode is Mode.FORCED
-        agreed = await redis_steps.agree(switch, _LIVING_WITHIN if forced else _ALL_WITHIN)
+        agreed = await redis_steps.agree(switch, _ALL_WITHIN, only_living=forced)
         journal.facts["agreed"], journal.left_to_do = agreed, ()
-        if agreed.missing and not forced:
+        if agreed.missing:
             journal.left_to_do = tuple(f"{name}: is to follow, or to name, {moved.leader}" for name in agreed.missing)
             raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
 

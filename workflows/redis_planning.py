@@ -55,11 +55,11 @@ def _planned(target: RedisTarget, survey: RedisSurvey) -> Plan:
 
 
 def _forced(target: RedisTarget, survey: RedisSurvey) -> Plan:
-    address = survey.named or _newest_word(survey.sentinels)
+    address = survey.named or survey.newest_word
     if not address:
         words = "; ".join(f"{fact.name}: {fact.error or 'names nobody'}" for fact in survey.sentinels)
         raise refuse(Refusal.NO_QUORUM, f"no Sentinel says who the master is ({words}); start one first")
-    old = next((fact for fact in survey.servers if fact.address == address), None)
+    old = survey.server_at(address)
     name = old.name if old else _absent(survey, address)
     candidates = tuple(_forced_candidate(fact) for fact in survey.servers if fact.name != name)
     chosen = _must_be_some(candidates)
@@ -97,7 +97,7 @@ def must_not_live(plan: Plan, survey: RedisSurvey, *, attested: bool) -> None:
 def address_of(plan: Plan, survey: RedisSurvey) -> str:
     """Return the address of the master that is to be replaced."""
     old = survey.server(plan.primary)
-    return old.address if old and old.address else survey.named or _newest_word(survey.sentinels)
+    return old.address if old and old.address else survey.named or survey.newest_word
 
 
 def _named_master(target: RedisTarget, survey: RedisSurvey) -> ServerFact:
@@ -184,11 +184,6 @@ def _why_not(sentinels: tuple[SentinelFact, ...]) -> str:
     return next((fact.words for fact in sentinels if fact.words), "") or "; ".join(
         f"{fact.name}: {fact.error}" for fact in sentinels if fact.error
     )
-
-
-def _newest_word(sentinels: tuple[SentinelFact, ...]) -> str:
-    known = [fact for fact in sentinels if fact.master]
-    return max(known, key=lambda fact: fact.config_epoch).master if known else ""
 
 
 def _absent(survey: RedisSurvey, address: str) -> str:

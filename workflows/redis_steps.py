@@ -45,12 +45,12 @@ async def survey(target: RedisTarget) -> RedisSurvey:
     )
 
 
-async def demote_strays(target: RedisTarget) -> tuple[str, ...]:
-    """Let servers that wrongly take themselves for the master follow it."""
+async def settle(target: RedisTarget) -> tuple[str, ...]:
+    """Wait for a failover that is under way, and let servers that wrongly take themselves for the master follow it."""
     return await workflow.execute_activity_method(
-        RedisAftermathActivities.demote_strays,
+        RedisAftermathActivities.settle,
         RedisLook(target=target),
-        summary="let every server follow the master",
+        summary="settle what an earlier failover left",
         **MUTATE,
     )
 
@@ -72,11 +72,11 @@ async def move(switch: RedisSwitch, *, insist: bool = False) -> Moved:
     )
 
 
-async def elected(switch: RedisSwitch, insist_after: timedelta) -> Moved:
+async def elected(switch: RedisSwitch, insist_after: timedelta, *, by_word: bool) -> Moved:
     """Wait for the Sentinels to elect, then insist."""
     return await workflow.execute_activity_method(
         RedisSwitchActivities.elected,
-        ElectRequest(switch=switch, insist_after=insist_after),
+        ElectRequest(switch=switch, insist_after=insist_after, by_word=by_word),
         summary=f"the Sentinels promote {switch.plan.candidate}",
         **OBSERVE_LONG,
     )
@@ -96,11 +96,11 @@ async def verify(switch: RedisSwitch) -> RedisVerified:
     )
 
 
-async def agree(switch: RedisSwitch, within: timedelta) -> Agreed:
+async def agree(switch: RedisSwitch, within: timedelta, *, only_living: bool) -> Agreed:
     """Wait for Sentinels and replicas."""
     return await workflow.execute_activity_method(
         RedisAftermathActivities.agree,
-        AgreeRequest(switch=switch, within=within),
+        AgreeRequest(switch=switch, within=within, only_living=only_living),
         summary=f"all agree on {switch.plan.candidate}",
         **FORWARD,
     )

@@ -161,6 +161,7 @@ class RedisClient:
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
             protocol=2,
+            driver_info=None,
             client_name="failover",
             single_connection_client=True,
         )

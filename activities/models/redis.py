@@ -80,9 +80,15 @@ class RedisSurvey(Wire):
         return next((address for address in named if named.count(address) >= majority), "")
 
     @property
+    def newest_word(self) -> str:
+        """Address of the master that the Sentinel with the newest configuration names, be it the only one that answers."""
+        known = [fact for fact in self.sentinels if fact.master]
+        return max(known, key=lambda fact: fact.config_epoch).master if known else ""
+
+    @property
     def master(self) -> ServerFact | None:
         """The server at that address; ``None`` also when it does not say where it is, since it does not answer."""
-        return next((fact for fact in self.servers if fact.address and fact.address == self.named), None)
+        return self.server_at(self.named)
 
     @property
     def strays(self) -> tuple[ServerFact, ...]:
@@ -96,8 +102,16 @@ class RedisSurvey(Wire):
 
     @property
     def can_decide(self) -> bool:
-        """Whether the Sentinels can authorize a failover, as at least one of them sees it."""
-        return any(fact.can_decide for fact in self.sentinels)
+        """Whether the Sentinels can authorize a failover: one of them says so, and a majority answers us too.
+
+        A Sentinel takes seconds to notice that the others are gone.
+        """
+        answering = sum(bool(fact.master) for fact in self.sentinels)
+        return answering > len(self.sentinels) // 2 and any(fact.can_decide for fact in self.sentinels)
+
+    def server_at(self, address: str) -> ServerFact | None:
+        """Return the server that announces ``address``; ``None`` also when it does not answer."""
+        return next((fact for fact in self.servers if fact.address and fact.address == address), None)
 
     def server(self, name: str) -> ServerFact | None:
         """Return the server called ``name``."""
@@ -132,6 +146,8 @@ class ElectRequest(Wire):
 
     switch: RedisSwitch
     insist_after: timedelta
+    by_word: bool
+    """A person has given the old master up; else a quorum must agree that it is down before anybody insists."""
 
 
 class Quiesced(Wire):
@@ -172,6 +188,8 @@ class AgreeRequest(Wire):
 
     switch: RedisSwitch
     within: timedelta
+    only_living: bool = False
+    """Do not wait for servers and Sentinels that do not answer."""
 
 
 class Agreed(Wire):
