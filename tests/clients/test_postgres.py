@@ -87,6 +87,15 @@ async def test_a_commit_that_did_not_wait_for_its_standby_is_not_acknowledged(sa
         assert await numbers(same_pair, "pg-0", "service") == {1}, "it stands, but nothing protects it"
 
 
+async def test_a_commit_whose_answer_does_not_come_is_in_doubt(same_pair: PostgresPair) -> None:
+    same_pair.freeze_standby()
+    async with client_of(same_pair, attempt_seconds=0.4) as client:
+        with pytest.raises(InDoubtError, match="at COMMIT: no answer within"):
+            await client.write(adding("service", 1))
+    same_pair.freeze_standby(signal.SIGCONT)
+    await same_pair.until("pg-1", "select count(*) = 1 from numbers")
+
+
 async def test_a_repeated_write_that_finds_its_row_still_waits_for_the_standby(same_pair: PostgresPair) -> None:
     same_pair.freeze_standby()
     async with client_of(same_pair, attempt_seconds=5) as client:
