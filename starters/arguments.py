@@ -14,19 +14,23 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A cluster's name (orders), a workflow ID (postgres/orders), or WORKFLOW_ID/RUN_ID for one run of many.",
+        help="A name of the estate (orders, mymaster), a workflow ID (redis/mymaster), or WORKFLOW_ID/RUN_ID for one run.",
         show_default=False,
     ),
 ]
 Cluster = Annotated[
-    str, typer.Argument(metavar="TARGET", help="Name of the cluster in the estate file, for example orders.")
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="Its name in the estate file: a PostgreSQL cluster (orders) or a Redis master (mymaster).",
+    ),
 ]
 Procedure = Annotated[
     str,
     typer.Argument(
         metavar="PROCEDURE",
         help="postgres-failover (move writes), postgres-rollback (take a promotion back), postgres-rejoin (bring a standby"
-        " back) or postgres-adopt (take over a pair that has run without gates).",
+        " back), postgres-adopt (take over a pair that has run without gates) or redis-failover (replace a Redis master).",
     ),
 ]
 Mode = Annotated[
@@ -34,7 +38,7 @@ Mode = Annotated[
     typer.Option(
         "--mode",
         metavar="planned|forced|lossless|discard",
-        help="postgres-failover: planned (the primary lives; nothing is lost; the default) or forced (it is gone). "
+        help="postgres-failover, redis-failover: planned (it lives; nothing is lost; the default) or forced (it is gone). "
         "postgres-rollback: lossless (the default) or discard (what was written since is given up).",
         show_default=False,
     ),

@@ -14,7 +14,7 @@ from starters.answers import Output, console
 from starters.following import Display, Watched, again
 from starters.report.chronicle import Chronicle, Step
 from starters.report.facts import facts_of
-from starters.report.timing import KEEP, MEASURE, PhaseTime, timing_of
+from starters.report.timing import KEEP, MEASURES, PhaseTime, timing_of
 from starters.report.words import duration, title, who
 from workflows.phases import Phase, ReportPhase
 
@@ -28,7 +28,7 @@ _USUAL = (
     ReportPhase.RECONNECT,
     ReportPhase.REDUNDANCY,
 )
-_NOT_SHOWN = {KEEP, MEASURE}
+_NOT_SHOWN = {KEEP, *MEASURES}
 
 
 def display_for(output: Output) -> Display:
@@ -137,16 +137,16 @@ def clock(chronicle: Chronicle, now: datetime) -> str:
     stopped = stopped_for(chronicle, now)
     if stopped is None:
         return text
-    allowed = f" of {duration(chronicle.target.cluster.objective.rto.total_seconds())}" if chronicle.target else ""
+    allowed = f" of {duration(chronicle.target.objective.rto.total_seconds())}" if chronicle.target else ""
     return f"{text}; writes stopped for {duration(stopped)}{allowed} allowed"
 
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
     """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
-    fences = [*chronicle.steps_named("postgres.fence"), *chronicle.steps_named("postgres.prove")]
+    fences = chronicle.steps_named("postgres.fence", "postgres.prove", "redis.quiesce")
     if not fences:
         return None
-    proofs = [*chronicle.steps_named("postgres.verify"), *chronicle.steps_named("postgres.give_back")]
+    proofs = chronicle.steps_named("postgres.verify", "postgres.give_back", "redis.verify", "redis.resume")
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
     return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
 

@@ -16,11 +16,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from starters.answers import Answer, CommandError, Exit
 from starters.report.chronicle import Chronicle
 from starters.report.words import duration, moment, who
+from starters.requests import OURS
 from starters.targets import Place, find
 from workers.connection import connect
 from workflows.journal import MODE, OUTCOME, PHASE, RUN
-
-_OURS = "WorkflowType IN ('postgres-failover', 'postgres-rejoin', 'postgres-rollback', 'postgres-adopt')"
 
 
 class PastRun(BaseModel):
@@ -44,7 +43,7 @@ class PastRun(BaseModel):
 async def history(target: str | None, limit: int, *, plans: bool) -> Answer:
     """List at most ``limit`` runs."""
     client = await connect()
-    query = _OURS if plans else f"{_OURS} AND {RUN.name} != 'plan'"
+    query = OURS if plans else f"{OURS} AND {RUN.name} != 'plan'"
     if target:
         query += f" AND WorkflowId = '{(await find(client, target)).workflow_id}'"
     found = await _listed(client, query, limit)
@@ -72,7 +71,7 @@ async def _past_run(client: Client, one: WorkflowExecution) -> PastRun:
         workflow=one.workflow_type,
         workflow_id=one.id,
         run_id=one.run_id,
-        cluster=str(asked.get("cluster", "")),
+        cluster=str(asked.get("cluster") or asked.get("master") or ""),
         mode=labels.get(MODE) or str(asked.get("mode", "")),
         run=labels.get(RUN) or str(asked.get("run", "")),
         by=str(asked.get("by", "")),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.redis import redis_tables
 from starters.report.terminal import candidates_table, members_table, plan_lines
 
 
@@ -20,6 +21,8 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
         parts += [Text(), candidates_table(plan)]
     if survey is not None:
         parts += [Text(), members_table(survey)]
+    if facts.known.redis is not None:
+        parts += [Text(), *redis_tables(facts.known.redis)]
     if facts.known.preview:
         parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
         parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))
@@ -30,7 +33,7 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
 
 def _onward(facts: Facts, procedure: str) -> list[str]:
     asked = facts.asked
-    moves = procedure in {"postgres-failover", "postgres-rollback"}
+    moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover"}
     options = f" --mode {asked.mode or 'lossless'}" if moves else ""
     if (plan := facts.known.plan) is not None and plan.give_up is not None:
         most = plan.give_up.at_most

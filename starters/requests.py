@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from gate.record import Mode
 from starters.answers import CommandError, Exit
-from starters.targets import cluster_name
+from starters.targets import cluster_name, redis_name
 from workflows.models import (
     AdoptRequest,
     FailoverRequest,
+    RedisFailoverRequest,
     RejoinRequest,
     RollbackMode,
     RollbackRequest,
@@ -21,8 +22,11 @@ from workflows.models import (
 )
 
 FAILOVER, REJOIN, ROLLBACK, ADOPT = "postgres-failover", "postgres-rejoin", "postgres-rollback", "postgres-adopt"
-PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT)
-Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest
+REDIS_FAILOVER = "redis-failover"
+PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT, REDIS_FAILOVER)
+OURS = "WorkflowType IN ({})".format(", ".join(f"'{name}'" for name in PROCEDURES))
+"""Query for the runs of all procedures."""
+Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest
 
 
 class Caps(NamedTuple):
@@ -56,8 +60,10 @@ def request_of(typed: Typed, run: Run) -> Request:
     """
     if typed.procedure not in PROCEDURES:
         raise _usage(f"procedure: {typed.procedure!r} does not exist; use {' or '.join(PROCEDURES)}")
-    cluster = cluster_name(typed.target)
     try:
+        if typed.procedure == REDIS_FAILOVER:
+            return _redis(typed, run)
+        cluster = cluster_name(typed.target)
         if typed.procedure == ROLLBACK:
             return _rollback(typed, cluster, run)
         for name, cap in zip(("max-bytes", "max-transactions"), typed.caps, strict=True):
@@ -65,8 +71,7 @@ def request_of(typed: Typed, run: Run) -> Request:
         if typed.procedure == FAILOVER:
             _must_be_absent("member", typed.member, FAILOVER, "use --to to say who is to lead")
             mode = _mode(typed.mode)
-            if typed.attest and (mode is not Mode.FORCED or not typed.by):
-                raise _usage("attest: only with --mode forced and --by NAME: a word needs a name")
+            _word_needs_a_name(typed, mode)
             return FailoverRequest(
                 cluster=cluster, mode=mode, run=run, by=typed.by, reason=typed.reason, to=typed.to, attest=typed.attest
             )
@@ -80,6 +85,21 @@ def request_of(typed: Typed, run: Run) -> Request:
     except ValidationError as error:
         fault = error.errors()[0]
         raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
+
+
+def _redis(typed: Typed, run: Run) -> RedisFailoverRequest:
+    _must_be_absent("member", typed.member, REDIS_FAILOVER, "leave it out: Sentinel chooses")
+    _must_be_absent("to", typed.to, REDIS_FAILOVER, "leave it out: Sentinel chooses")
+    for name, cap in zip(("max-bytes", "max-transactions"), typed.caps, strict=True):
+        _must_be_absent(name, cap, REDIS_FAILOVER, "leave it out: only postgres-rollback gives writes up")
+    master, mode = redis_name(typed.target), _mode(typed.mode)
+    _word_needs_a_name(typed, mode)
+    return RedisFailoverRequest(master=master, mode=mode, run=run, by=typed.by, reason=typed.reason, attest=typed.attest)
+
+
+def _word_needs_a_name(typed: Typed, mode: Mode) -> None:
+    if typed.attest and (mode is not Mode.FORCED or not typed.by):
+        raise _usage("attest: only with --mode forced and --by NAME: a word needs a name")
 
 
 def _rollback(typed: Typed, cluster: str, run: Run) -> RollbackRequest:

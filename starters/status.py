@@ -20,16 +20,14 @@ from starters.report import words
 from starters.report.chronicle import Chronicle
 from starters.report.facts import Facts, facts_of
 from starters.report.terminal import people_lines, plan_lines, timeline_table
+from starters.requests import OURS
 from starters.results import answer_of, machine_view
 from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place, find
 from workers.connection import connect
 from workflows.models import Status, lock_id, pause_id
 
-_OURS = (
-    "WorkflowType IN ('postgres-failover', 'postgres-rejoin', 'postgres-rollback', 'postgres-adopt')"
-    " AND ExecutionStatus = 'Running'"
-)
+_OPEN = f"{OURS} AND ExecutionStatus = 'Running'"
 
 
 async def status_of(target: str) -> Answer:
@@ -102,7 +100,7 @@ async def all_open() -> Answer:
     """List what is open, and whether any worker serves it."""
     client = await connect()
     served = await has_worker(client)
-    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_OURS)]
+    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_OPEN)]
     runs = [facts_of(one) for one in await asyncio.gather(*(_read(client, place) for place in places))]
     text: RenderableType = _table(runs) if runs else Text("nothing is open")
     complaint = "" if served else NO_WORKER.format(queue=task_queue())

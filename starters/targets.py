@@ -1,6 +1,7 @@
 """What people call a run: a cluster's name, a workflow ID, a run ID, or both.
 
-``orders`` is the cluster's lock ``postgres/orders``, and of its runs the newest. A run ID narrows it to one run.
+``orders`` is the cluster's lock ``postgres/orders``, ``mymaster`` the Redis deployment's ``redis/mymaster``, and of its
+runs the newest. A run ID narrows it to one run.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from estate.base import NAME_PATTERN
 from starters.answers import CommandError, Exit
-from workflows.models import lock_id
+from workflows.models import lock_id, redis_lock_id
 
 _LOCKS = lock_id("")
+_REDIS_LOCKS = redis_lock_id("")
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,18 @@ def cluster_name(target: str) -> str:
         CommandError: it cannot be a cluster's name.
 
     """
-    name = target.removeprefix(_LOCKS)
+    return _entry(target, _LOCKS, "is no cluster's name; use the name from the estate file, for example orders")
+
+
+def redis_name(target: str) -> str:
+    """Return the Redis master name that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _REDIS_LOCKS, "is no master's name; use the name from the estate file, for example mymaster")
+
+
+def _entry(target: str, locks: str, complaint: str) -> str:
+    name = target.removeprefix(locks)
     if not re.match(NAME_PATTERN, name):
-        raise CommandError(
-            Exit.USAGE, f"target: {target!r} is no cluster's name; use the name from the estate file, for example orders"
-        )
+        raise CommandError(Exit.USAGE, f"target: {target!r} {complaint}")
     return name
 
 
@@ -65,7 +75,20 @@ async def find(client: Client, target: str) -> Place:
         return Place(head, tail, named=True) if head else await _by_run_id(client, tail)
     if "/" in target:
         return Place(target.strip("/"))
-    return Place(lock_id(cluster_name(target)))
+    return await _by_name(client, cluster_name(target))
+
+
+async def _by_name(client: Client, name: str) -> Place:
+    """Return the target of that name that has had runs; a PostgreSQL cluster's when there are two, or none."""
+    for place in (Place(lock_id(name)), Place(redis_lock_id(name))):
+        try:
+            await place.handle(client).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return place
+    return Place(lock_id(name))
 
 
 async def _by_run_id(client: Client, run_id: str) -> Place:

@@ -19,9 +19,11 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
 from activities.models.plan import Plan
+from activities.models.redis import ElectRequest, RedisSwitch
 from activities.models.report import RecordsRequest, RunReport, Vote
 from activities.models.switch import ClaimRequest
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 from workflows.models import Decision
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
 
@@ -85,7 +87,7 @@ class Chronicle:
     votes: list[Vote] = field(default_factory=list)
     """As sent by update; the role only if the sender named it."""
     cancel_asked: datetime | None = None
-    target: PostgresTarget | None = None
+    target: PostgresTarget | RedisTarget | None = None
     plan: Plan | None = None
     report: RunReport | None = None
     stuck: str = ""
@@ -125,9 +127,9 @@ class Chronicle:
         """When the run ended."""
         return self.report.finished_at if self.report else self.closed_at
 
-    def steps_named(self, name: str) -> list[Step]:
-        """Return the steps of one kind, oldest first."""
-        return [step for step in self.steps.values() if step.name == name]
+    def steps_named(self, *names: str) -> list[Step]:
+        """Return the steps of these kinds, oldest first."""
+        return [step for step in self.steps.values() if step.name in names]
 
     def result_of(self, name: str, model: type[M]) -> M | None:
         """Return what the last completed step of that kind answered."""
@@ -161,12 +163,18 @@ class Chronicle:
         argument = first(details.input)
         if name == "postgres.claim" and (request := decode(argument, ClaimRequest)):
             self.plan, self.target = request.plan, request.target
+        if name in {"redis.quiesce", "redis.switch", "redis.verify"} and (switch := decode(argument, RedisSwitch)):
+            self.plan, self.target = switch.plan, switch.target
+        if name == "redis.elected" and (elect := decode(argument, ElectRequest)):
+            self.plan, self.target = elect.switch.plan, elect.switch.target
         if name == "records.keep" and (keep := decode(argument, RecordsRequest)):
             self.report, self.plan = keep.report, keep.report.plan or self.plan
 
     def _learn(self, step: Step) -> None:
         if step.name == "estate.resolve":
             self.target = decode(step.result, PostgresTarget) or self.target
+        if step.name == "estate.resolve_redis":
+            self.target = decode(step.result, RedisTarget) or self.target
 
     def _timer(self, kind: str, event: HistoryEvent, at: datetime) -> None:
         if kind == "timer_started":

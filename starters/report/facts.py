@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
+from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.models.report import Known, Outcome
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Routed, Settlement
 from activities.models.wire import Wire
+from estate.redis import RedisTarget
 from gate.api import Adopted, Fenced, Promoted
 from starters.report.chronicle import Chronicle, decode
 from starters.report.timing import Timing, timing_of
@@ -23,7 +25,6 @@ from workflows.phases import Phase
 _AFTER_A_STOP = ("start the same run again: it first settles what this one left behind",)
 
 
-_ASK_FOR_APPROVAL = {"postgres-failover", "postgres-rollback", "postgres-adopt"}
 _WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING}
 
 
@@ -112,7 +113,7 @@ def _asked(chronicle: Chronicle) -> Asked:
         return value if isinstance(value, str) else ""
 
     return Asked(
-        cluster=text("cluster"),
+        cluster=text("cluster") or text("master"),
         mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
         run=text("run") or "plan",
         by=text("by"),
@@ -138,12 +139,13 @@ def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
 
 def _roles(chronicle: Chronicle) -> tuple[str, ...]:
     target = chronicle.target
-    policies = target.cluster.approvals if target else None
-    if policies is None or chronicle.workflow not in _ASK_FOR_APPROVAL:
+    if target is None or chronicle.workflow == "postgres-rejoin":
         return ()
-    if chronicle.workflow != "postgres-failover":
-        return (policies.rollback if chronicle.workflow == "postgres-rollback" else policies.adopt).roles
-    return (policies.forced if chronicle.asked.get("mode") == "forced" else policies.planned).roles
+    policies = target.deployment.approvals if isinstance(target, RedisTarget) else target.cluster.approvals
+    kinds = {"postgres-rollback": "rollback", "postgres-adopt": "adopt"}
+    usual = "forced" if chronicle.asked.get("mode") == "forced" else "planned"
+    roles: tuple[str, ...] = getattr(policies, kinds.get(chronicle.workflow, usual)).roles
+    return roles
 
 
 def _known_so_far(chronicle: Chronicle) -> Known:
@@ -164,6 +166,11 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         evicted=answered("postgres.evict", Evicted),
         reconnected=tuple(one for one in reconnected if one is not None),
         redundancy=answered("postgres.await_redundancy", Redundancy),
-        measurement=answered("postgres.measure", Measurement),
+        measurement=answered("postgres.measure", Measurement) or answered("redis.measure", Measurement),
+        redis=answered("redis.survey", RedisSurvey),
+        quiesced=answered("redis.quiesce", Quiesced),
+        moved=answered("redis.switch", Moved) or answered("redis.elected", Moved),
+        redis_verified=answered("redis.verify", RedisVerified),
+        agreed=answered("redis.agree", Agreed),
         left_to_do=_AFTER_A_STOP if chronicle.close and chronicle.steps_named("postgres.claim") else (),
     )

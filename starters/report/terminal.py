@@ -15,6 +15,7 @@ from activities.models.survey import MemberFact, Survey
 from starters.answers import Exit
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.redis import redis_lines, redis_tables
 
 _COLOURS = {Exit.DONE: "green", Exit.WAITING: "yellow", Exit.REFUSED: "yellow", Exit.USAGE: "yellow"}
 
@@ -27,7 +28,7 @@ def full(facts: Facts) -> RenderableType:
         *_section("Plan", plan_lines(facts.known.plan) if facts.known.plan else []),
         *_candidates(facts.known.plan),
         *_section("Cluster as surveyed", []),
-        *([members_table(facts.known.survey)] if facts.known.survey else [Text("  not surveyed")]),
+        *(_surveyed(facts) or [Text("  not surveyed")]),
         *_section("Timeline", []),
         timeline_table(facts),
         *_section("Where the time went", time_lines(facts)),
@@ -39,7 +40,7 @@ def full(facts: Facts) -> RenderableType:
 
 def brief(facts: Facts) -> RenderableType:
     """Return the end of a run in a few lines."""
-    again = f"failover report {facts.workflow_id.removeprefix('postgres/')}"
+    again = f"failover report {facts.workflow_id.removeprefix('postgres/').removeprefix('redis/')}"
     return Group(
         *_head(facts),
         *(_line(line) for line in measured_lines(facts)),
@@ -98,7 +99,9 @@ def plan_lines(plan: Plan) -> list[str]:
     how = plan.mode.value if plan.primary else "adopted"
     return [
         f"{plan.primary or 'nobody'} → {plan.candidate}   ({how}, digest {plan.digest or 'none'})",
-        f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}",
+        f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}"
+        if plan.timeline
+        else f"of {plan.cluster}, Sentinel's choice",
         *_about_the_primary(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
@@ -128,6 +131,11 @@ def candidates_table(plan: Plan) -> Table:
         chosen = " (chosen)" if one.name == plan.candidate else ""
         table.add_row(f"{one.name}{chosen}", may, escape(one.reason), one.receive_lsn or "unknown", lag + late)
     return table
+
+
+def _surveyed(facts: Facts) -> list[RenderableType]:
+    known = facts.known
+    return [members_table(known.survey)] if known.survey else redis_tables(known.redis) if known.redis else []
 
 
 def members_table(survey: Survey) -> Table:
@@ -208,6 +216,7 @@ def measured_lines(facts: Facts) -> list[str]:
         f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
         for app in known.reconnected
     ]
+    lines += redis_lines(known)
     if (back := known.redundancy) is not None:
         follows = "follows" if known.adopted else "follows again"
         again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"

@@ -15,7 +15,7 @@ from activities.models.wire import Wire
 from starters.report.chronicle import Chronicle, Step
 from workflows.phases import Phase, ReportPhase
 
-MEASURE = "postgres.measure"
+MEASURES = {"postgres.measure", "redis.measure"}
 KEEP = "records.keep"
 
 Span = tuple[datetime, datetime]
@@ -73,7 +73,7 @@ def busy(step: Step, end: datetime) -> Span | None:
     began = step.started if step.started and step.attempts == 1 else step.scheduled
     if step.name == KEEP:
         return None
-    if step.name == MEASURE:
+    if step.name in MEASURES:
         if step.cancel_asked is None:
             return None
         began = step.cancel_asked

@@ -7,6 +7,9 @@ and the candidate was promoted with everything up to its last record; otherwise 
 A forced failover begins when the damage is done: the client of the run saw no write before it. Its outage is at least the
 time from the run's start to the verified write, and its loss is what the plan argued from synchronous replication.
 
+Nobody can count what a Redis master that died had acknowledged and not sent on: that loss is said to be unknown, and not
+judged.
+
 A discard gives up what people agreed to give up: its loss is counted, and no objective judges it.
 """
 
@@ -21,6 +24,10 @@ from activities.models.wire import Wire
 from gate.api import Fenced, Promoted
 from gate.lsn import parse_lsn
 from starters.report.chronicle import Chronicle
+
+PROMOTIONS = ("postgres.promote", "postgres.revert", "redis.switch", "redis.elected")
+FENCES = ("postgres.fence", "redis.quiesce")
+PROOFS = ("postgres.verify", "redis.verify")
 
 
 class Verdict(Wire):
@@ -42,6 +49,9 @@ class Verdict(Wire):
     sentences: tuple[str, ...]
 
 
+_UNCOUNTED = "loss: unknown and not judged: Redis replicates asynchronously, and nobody measured while the old master lived"
+
+
 def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict:
     """Return the verdict on a run."""
     rto, rpo = _objective(chronicle)
@@ -50,11 +60,12 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     outage = _since_start(chronicle) if least else outage
     lost, argued = _loss(chronicle, measurement)
     moved = chronicle.report is not None and chronicle.report.outcome in {Outcome.COMPLETED, Outcome.STRANDED}
-    moved = moved and bool(chronicle.steps_named("postgres.promote") or chronicle.steps_named("postgres.revert"))
+    moved = moved and bool(chronicle.steps_named(*PROMOTIONS))
     in_time = outage is not None and rto is not None and outage <= rto
     given_up = chronicle.report.loss if chronicle.report else None
     in_loss = lost == 0 or (lost is not None and rpo is not None and _lost_seconds(lost, measurement) <= rpo)
-    in_loss = in_loss or given_up is not None
+    not_judged = lost is None and chronicle.workflow == "redis-failover" and _is_forced(chronicle)
+    in_loss = in_loss or given_up is not None or not_judged
     stranded = chronicle.report is not None and chronicle.report.outcome is Outcome.STRANDED
     return Verdict(
         met=(in_time and in_loss and not stranded) if moved else None,
@@ -67,7 +78,11 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         loss_is_argued=argued,
         sentences=(
             _about_outage(outage, rto, how=_how(bound=bound, least=least), in_time=in_time),
-            _about_given_up(given_up) if given_up else _about_loss(lost, rpo, argued=argued, in_loss=in_loss),
+            _about_given_up(given_up)
+            if given_up
+            else _UNCOUNTED
+            if not_judged
+            else _about_loss(lost, rpo, argued=argued, in_loss=in_loss),
         )
         if moved
         else (),
@@ -78,7 +93,7 @@ def _objective(chronicle: Chronicle) -> tuple[float | None, float | None]:
     if (report := chronicle.report) is not None:
         return report.objective_rto_seconds, report.objective_rpo_seconds
     if (target := chronicle.target) is not None:
-        return target.cluster.objective.rto.total_seconds(), target.cluster.objective.rpo.total_seconds()
+        return target.objective.rto.total_seconds(), target.objective.rpo.total_seconds()
     return None, None
 
 
@@ -88,7 +103,7 @@ def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[floa
         return measurement.outage_seconds, False
     if _is_forced(chronicle):
         return None, False
-    fences, proofs = chronicle.steps_named("postgres.fence"), chronicle.steps_named("postgres.verify")
+    fences, proofs = chronicle.steps_named(*FENCES), chronicle.steps_named(*PROOFS)
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     if not fences or ended is None:
         return None, False
@@ -100,14 +115,14 @@ def _is_forced(chronicle: Chronicle) -> bool:
 
 
 def _since_start(chronicle: Chronicle) -> float | None:
-    proofs = chronicle.steps_named("postgres.verify")
+    proofs = chronicle.steps_named(*PROOFS)
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     return (ended - chronicle.started_at).total_seconds() if ended and chronicle.started_at else None
 
 
 def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
     """Whether the measured gap is the one that the switch made: it lies around the promotion."""
-    promotions = chronicle.steps_named("postgres.promote")
+    promotions = chronicle.steps_named(*PROMOTIONS)
     edges: tuple[datetime | None, datetime | None] = (measurement.last_before, measurement.first_after)
     if not promotions or edges[0] is None or edges[1] is None:
         return False
