@@ -23,25 +23,31 @@ from activities.errors import Refusal, refuse
 from activities.examination import fault, of_survey, ok, warning
 from activities.models.doctor import DoctorReport, ExamineRequest, Finding
 from activities.models.survey import SurveyRequest
+from activities.redis_examination import of_redis
+from activities.redis_look import survey_of
 from activities.survey import SurveyActivities
 from activities.systems import Systems
-from estate.loader import EstateError, load_estate, resolve_target
+from estate.base import Target
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.model import Estate
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 
 if TYPE_CHECKING:
-    from activities.clients.ports import Permissions
+    from activities.clients.ports import Permissions, RedisServers
 
 _RETENTION = timedelta(days=30)
+_PATIENCE = timedelta(seconds=2)
 _NO = (UnreachableError, ForbiddenError, MissingError)
 
 
 class DoctorActivities:
     """The looking half of ``failover doctor``."""
 
-    def __init__(self, path: Path, systems: Systems, permissions: Permissions) -> None:
+    def __init__(self, path: Path, systems: Systems, redis: RedisServers, permissions: Permissions) -> None:
         """Examine the estate at ``path``."""
         self._path = path
-        self._systems = systems
+        self._systems, self._redis = systems, redis
         self._permissions = permissions
 
     @activity.defn(name="doctor.examine")
@@ -57,15 +63,16 @@ class DoctorActivities:
             estate = load_estate(self._path)
         except EstateError as error:
             return DoctorReport(findings=(*findings, fault("estate", str(error), "correct the estate file")))
-        names = sorted(estate.postgres) if request.cluster is None else [request.cluster]
-        try:
-            targets = [resolve_target(estate, name) for name in names]
-        except EstateError as error:
-            raise refuse(Refusal.BAD_INPUT, str(error)) from error
-        findings.append(ok("estate", f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.people)} people"))
+        clusters, masters = _wanted(estate, request.cluster)
+        counts = (
+            f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.redis)} Redis masters, {len(estate.people)} people"
+        )
+        findings.append(ok("estate", counts))
         findings.append(await asyncio.to_thread(_records, estate.records))
-        for target in targets:
+        for target in clusters:
             findings += [finding async for finding in self._cluster(target)]
+        for master in masters:
+            findings += await self._redis_master(master)
         return DoctorReport(findings=tuple(findings))
 
     async def _temporal(self) -> Finding:
@@ -101,6 +108,14 @@ class DoctorActivities:
         for finding in await self._rights(target):
             yield finding
 
+    async def _redis_master(self, target: RedisTarget) -> list[Finding]:
+        deployment = target.deployment
+        if deployment.password and (missing := self._secret(deployment.password)):
+            return [missing]
+        findings = of_redis(target, await survey_of(self._redis, target, _PATIENCE))
+        pods = [("get", "pods", name, "") for name in (*deployment.servers, *deployment.sentinels)]
+        return [*findings, *await self._may_all(target, pods)]
+
     def _secret(self, reference: str) -> Finding | None:
         try:
             read_secret(reference)
@@ -132,13 +147,17 @@ class DoctorActivities:
 
     async def _rights(self, target: PostgresTarget) -> list[Finding]:
         """Return a finding per missing permission, or one that says that all are there."""
-        cluster, refused = target.cluster, []
+        cluster = target.cluster
         wanted = [("get", "services", cluster.write_service, ""), ("patch", "services", cluster.write_service, "")]
         wanted += [("get", kind, name, "") for kind in ("pods", "pods/log") for name in cluster.members]
         wanted += [("list", "pods", "", ""), ("list", "endpointslices", "", "discovery.k8s.io")]
         wanted += [
             (verb, "deployments", one.deployment, "apps") for one in cluster.applications for verb in ("get", "patch")
         ]
+        return await self._may_all(target, wanted)
+
+    async def _may_all(self, target: Target, wanted: list[tuple[str, str, str, str]]) -> list[Finding]:
+        refused = []
         for verb, resource, name, group in wanted:
             try:
                 if not await self._permissions.may(target.region, verb, resource, name, group):
@@ -147,6 +166,24 @@ class DoctorActivities:
             except _NO as error:
                 return [fault("permissions", str(error), "see the region's context in the estate")]
         return refused or [ok("permissions", f"all {len(wanted)} that a switch needs are granted")]
+
+
+def _wanted(estate: Estate, name: str | None) -> tuple[list[PostgresTarget], list[RedisTarget]]:
+    """Return the targets called ``name``, or all of them.
+
+    Raises:
+        ApplicationError: ``BadInput``; the estate lists no such name.
+
+    """
+    if name is None:
+        clusters, masters = sorted(estate.postgres), sorted(estate.redis)
+    else:
+        masters = [name] if name in estate.redis else []
+        clusters = [name] if name in estate.postgres or not masters else []
+    try:
+        return [resolve_target(estate, one) for one in clusters], [resolve_redis(estate, one) for one in masters]
+    except EstateError as error:
+        raise refuse(Refusal.BAD_INPUT, str(error)) from error
 
 
 def _records(records: str | None) -> Finding:

@@ -67,7 +67,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
         RecordsActivities(),
-        DoctorActivities(settings.estate, systems, kubernetes),
+        DoctorActivities(settings.estate, systems, redis, kubernetes),
     )
     return Worker(
         client,
