@@ -28,9 +28,13 @@ def _servers() -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def redis(tmp_path: Path) -> AsyncIterator[RedisCluster]:
-    """Start a master, ``redis-0``, two replicas and three Sentinels."""
-    async with running_redis(tmp_path) as cluster:
+async def redis(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RedisCluster]:
+    """Start a master, ``redis-0``, two replicas and three Sentinels.
+
+    Unless a test's parameter says otherwise the master takes writes with no replica at all: no server then makes up for
+    a client that is wrong.
+    """
+    async with running_redis(tmp_path, min_replicas=getattr(request, "param", 0)) as cluster:
         yield cluster
 
 

@@ -1,4 +1,4 @@
-"""Real Redis servers and Sentinels on loopback addresses of their own, and an operator's hands on them."""
+"""Real Redis servers and Sentinels with the shipped settings on loopback addresses, and an operator's hands on them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from deploy.clients.redis_client import RedisSettings
 from deploy.clients.redis_link import Address
 from deploy.clients.redis_master import ask
 
+SETTINGS = Path(__file__).resolve().parents[2] / "deploy/kubernetes/base/redis/settings"
 PASSWORD = "loopback-password"
 NAME = "mymaster"
 SERVERS = ("redis-0", "redis-1", "redis-2")
@@ -60,10 +61,9 @@ class RedisCluster:
     def _server_lines(self, name: str, replica_of: str | None) -> list[str]:
         host, port = self.address(name)
         lines = [
-            f"bind {host}", f"port {port}", f"requirepass {PASSWORD}", f"masterauth {PASSWORD}", "save ''",
-            "appendonly yes", "appendfsync no", "repl-diskless-sync-delay 0", "repl-timeout 5", "repl-ping-replica-period 1",
-            f"replica-announce-ip {host}", f"bind-source-addr {host}", "replica-read-only yes",
-            f"min-replicas-to-write {self._min_replicas}", "min-replicas-max-lag 2",
+            f"include {SETTINGS / 'redis.conf'}", f"bind {host}", f"bind-source-addr {host}", f"port {port}",
+            f"requirepass {PASSWORD}", f"masterauth {PASSWORD}", f"replica-announce-ip {host}",
+            f"min-replicas-to-write {self._min_replicas}",
         ]  # fmt: skip
         return [*lines, f"replicaof {self.address(replica_of)[0]} {port}"] if replica_of else lines
 
@@ -71,11 +71,11 @@ class RedisCluster:
         host, port = self.address(name)
         master = self.address("redis-0")
         lines = [
-            f"bind {host}", f"port {port}", f"requirepass {PASSWORD}", f"sentinel sentinel-pass {PASSWORD}",
+            f"include {SETTINGS / 'sentinel.conf'}", f"bind {host}", f"port {port}",
+            f"requirepass {PASSWORD}", f"sentinel sentinel-pass {PASSWORD}",
             f"sentinel announce-ip {host}", f"bind-source-addr {host}", f"sentinel myid {self._identity[name]}",
             f"sentinel monitor {NAME} {master[0]} {master[1]} 2", f"sentinel auth-pass {NAME} {PASSWORD}",
-            f"sentinel down-after-milliseconds {NAME} {self._down_after}", f"sentinel failover-timeout {NAME} 5000",
-            f"sentinel parallel-syncs {NAME} 2",
+            f"sentinel down-after-milliseconds {NAME} {self._down_after}",
         ]  # fmt: skip
         lines += [f"sentinel known-replica {NAME} {self.address(one)[0]} {self.port}" for one in SERVERS[1:]]
         for other in SENTINELS:

@@ -45,6 +45,7 @@ async def lost(redis: RedisCluster, key: str, written: Written) -> set[int]:
         return set(written.acknowledged) - {int(one) for one in await client.repeat("SMEMBERS", key)}
 
 
+@pytest.mark.parametrize("redis", [0, 1], indirect=True, ids=["alone", "with a replica"])
 async def test_a_planned_move_loses_nothing_and_does_not_wait_for_sentinel(redis: RedisCluster) -> None:
     async with client_of(redis) as client, plain_client_of(redis) as plain:
         async with writing(lambda number: client.repeat("SADD", "ours", number)) as ours, writing(plain) as theirs:
