@@ -26,6 +26,8 @@ from redis.retry import Retry
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "base" / "redis" / "settings"
 SERVERS = ("redis-0", "redis-1", "redis-2")
 SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
+SHIPPED = 3000
+"""``down-after-milliseconds`` as it is shipped."""
 _ONCE = Retry(NoBackoff(), 0)
 PASSWORD = 'a "quoted" \\ word'
 
@@ -33,8 +35,11 @@ PASSWORD = 'a "quoted" \\ word'
 class Cluster:
     """The six members. Makes no promise that any of them runs."""
 
-    def __init__(self, folder: Path, *, down_after: int | None = None) -> None:
-        """Prepare addresses, disks and settings; ``down_after`` (milliseconds) replaces the shipped time."""
+    def __init__(self, folder: Path, *, down_after: int = SHIPPED) -> None:
+        """Prepare addresses, disks and settings; ``down_after`` is in milliseconds, and twice it counts until the master was met.
+
+        It must not be below 1500: a Sentinel connects to a new master once a second, and would take it for dead before it has.
+        """
         self._folder = folder
         self._down_after = down_after
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -128,6 +133,11 @@ class Cluster:
                 found.append(members[client.execute_command("sentinel", "get-master-addr-by-name", "mymaster")[0]])
         return found
 
+    def leader(self) -> str:
+        """Return the member that all three Sentinels name; empty when they do not agree."""
+        named = self.named()
+        return named[0] if len(named) == len(SENTINELS) and len(set(named)) == 1 else ""
+
     def write(self, member: str, key: str, value: str = "1") -> None:
         with self.client(member) as client:
             client.set(key, value)
@@ -137,17 +147,22 @@ class Cluster:
             found = client.get(key)
             return None if found is None else str(found)
 
-    def is_whole(self, leader: str) -> bool:
-        """Return whether all name ``leader``, the others have all that it has, and each Sentinel could elect one of them."""
-        if self.named() != [leader] * 3 or any(not self._would_elect(sentinel) for sentinel in SENTINELS):
+    def is_whole(self, leader: str = "") -> bool:
+        """Return whether all name ``leader`` (or one), the others have what it has, and each Sentinel could elect one."""
+        leader = leader or self.leader()
+        if not leader or self.leader() != leader or not all(self._would_elect(sentinel) for sentinel in SENTINELS):
             return False
         with self.client(leader) as client:
             told = client.info("replication")
+            if client.config_get("min-replicas-to-write")["min-replicas-to-write"] != "1":
+                return False
         followers = [one for one in SERVERS if one != leader and self.probe(one) and self.role(one) == "slave"]
         return told["role"] == "master" and told["min_slaves_good_slaves"] == 2 and len(followers) == 2
 
     def _would_elect(self, sentinel: str) -> bool:
         with self.client(sentinel) as client:
+            if int(client.execute_command("sentinel", "master", "mymaster")["down-after-milliseconds"]) > self._down_after:
+                return False
             return any(
                 one["slave-priority"] != "0" and one["master-link-status"] == "ok" and "down" not in one["flags"]
                 for one in client.execute_command("sentinel", "replicas", "mymaster")
@@ -170,6 +185,7 @@ class Cluster:
             "DATA": str(self.disk(member)),
             "PASSWORD_FILE": str(self._folder / "password"),
             "LOCAL": self.addresses[member],
+            **({} if self._down_after == SHIPPED else {"START_MILLISECONDS": str(2 * self._down_after)}),
         }
 
     def _write_settings(self, member: str) -> None:
@@ -177,9 +193,8 @@ class Cluster:
         for name in ("redis.conf", "sentinel.conf"):
             path = self._settings(member) / name
             text = path.read_text(encoding="utf-8") + f"\nbind {self.addresses[member]}\n"
-            if self._down_after is not None:
-                assert "down-after-milliseconds mymaster 3000" in text or name == "redis.conf"
-                text = text.replace("mymaster 3000", f"mymaster {self._down_after}")
+            assert f"down-after-milliseconds mymaster {SHIPPED}" in text or name == "redis.conf"
+            text = text.replace(f"mymaster {SHIPPED}", f"mymaster {self._down_after}")
             path.write_text(text, encoding="utf-8")
 
     def _settings(self, member: str) -> Path:
@@ -190,12 +205,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, down_after: int | None = None) -> Iterator[Cluster]:
-    """Start everything for the first time and hand it over once redis-0 leads; all of it ends with the block."""
+def running(folder: Path, *, down_after: int = SHIPPED) -> Iterator[Cluster]:
+    """Start everything for the first time and hand it over once it is whole; all of it ends with the block."""
     cluster = Cluster(folder, down_after=down_after)
     try:
         cluster.start(*SENTINELS, *SERVERS)
-        until("whole", lambda: cluster.is_whole("redis-0"))
+        until("whole", cluster.is_whole)
         yield cluster
     finally:
         cluster.end()

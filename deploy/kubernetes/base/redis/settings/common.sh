@@ -35,6 +35,10 @@ named_by() { # the server that this sentinel calls the master
   server_at "$(ask "$1" 26379 sentinel get-master-addr-by-name "$MASTER" | head -n 1)"
 }
 
+view() { # of what a sentinel says about the master: "ADDRESS RUN-ID STATE"; no run ID: not met yet, state "master": all is well
+  sed -n '/^ip$/{n;p;}; /^runid$/{n;p;}; /^flags$/{n;p;}' | paste -s -d ' ' -
+}
+
 names() { # what all sentinels say, a line each; silent ones say nothing
   for sentinel in $SENTINELS; do named_by "$sentinel" & done
   wait

@@ -87,10 +87,23 @@ follow() {
   exec redis-server "$DATA/redis.conf"
 }
 
+seen() { # every sentinel that answers, and more than half of all, sees this server up and elects nobody
+  views=$(for sentinel in $SENTINELS; do ask "$sentinel" 26379 sentinel master "$MASTER" | view & done; wait)
+  good=$(echo "$views" | grep -cx "$(address "$MEMBER") [0-9a-f][0-9a-f]* master")
+  [ "$good" -eq "$(echo "$views" | grep -c .)" ] && [ $((good * 2)) -gt "$(echo "$SENTINELS" | wc -w)" ]
+}
+
+open_up() { # beside the server: no write before it is seen, since an election may be under way that finds the others electable
+  until seen || here info replication | grep -q role:slave; do sleep 0.2; done
+  usual=$(sed -n 's/^min-replicas-to-write //p' "$SETTINGS/redis.conf")
+  until [ "$(here config set min-replicas-to-write "${usual:-0}")" = OK ]; do sleep 0.1; done
+}
+
 lead() {
   say "leading"
-  configure
+  configure "min-replicas-to-write 1000"
   : >"$COMPLETE"
+  open_up 9>&- &
   exec redis-server "$DATA/redis.conf"
 }
 

@@ -1,11 +1,13 @@
 # Starts Sentinel with what it must remember (the master's address, epochs, its vote) and everything else anew.
 #
 # Members and identities are declared, not discovered: a Sentinel that has lost its disk is the same one as before, and not
-# a fourth that makes majorities larger.
+# a fourth that makes majorities larger. Until it has met the master it waits longer before it takes it for dead: when all
+# were stopped and start again, the master may come up last.
 . "${SETTINGS:=/etc/redis/settings}/common.sh"
 umask 077
 trap 'exit 0' TERM INT
 STATE=$DATA/sentinel.conf
+: "${START_MILLISECONDS:=10000}"
 
 identity() { # MEMBER: 40 digits that stay the same
   printf '%040d\n' "$((${1##*-} + 1))"
@@ -38,6 +40,7 @@ settings() { # LEADER
   echo "sentinel myid $(identity "$MEMBER")"
   echo "sentinel monitor $MASTER $(address "$1") 6379 2"
   printf 'sentinel auth-pass %s %s\n' "$MASTER" "$password"
+  echo "sentinel down-after-milliseconds $MASTER $START_MILLISECONDS"
 }
 
 members() { # LEADER
@@ -60,6 +63,12 @@ epochs() {
   echo "sentinel current-epoch ${number:-0}"
 }
 
+settle() { # beside Sentinel: the usual time, from when it has met the master, or the long one has passed
+  until here -p 26379 sentinel master "$MASTER" | view | grep -q -e ' [0-9a-f][0-9a-f]* master$' -e _down; do sleep 0.5; done
+  usual=$(sed -n "s/^sentinel down-after-milliseconds $MASTER //p" "$SETTINGS/sentinel.conf")
+  until [ "$(here -p 26379 sentinel set "$MASTER" down-after-milliseconds "$usual")" = OK ]; do sleep 0.5; done
+}
+
 must_have_addresses
 lock_disk
 touch "$STATE"
@@ -71,4 +80,5 @@ fi
 { settings "$leader" && members "$leader" && epochs; } >"$STATE.new" || exit 1
 sync "$STATE.new" 2>/dev/null
 mv "$STATE.new" "$STATE"
+settle 9>&- &
 exec redis-server "$STATE" --sentinel
