@@ -36,9 +36,12 @@ class Cluster:
     """The six members. Makes no promise that any of them runs."""
 
     def __init__(self, folder: Path, *, down_after: int = SHIPPED) -> None:
-        """Prepare addresses, disks and settings; ``down_after`` is in milliseconds, and twice it counts until the master was met.
+        """Prepare addresses, disks and settings.
 
-        It must not be below 1500: a Sentinel connects to a new master once a second, and would take it for dead before it has.
+        Args:
+            folder: where all of it goes.
+            down_after: milliseconds, and twice as many until a Sentinel has met the master. Not below 1500: it connects
+                to a new master once a second, and would take it for dead before that.
         """
         self._folder = folder
         self._down_after = down_after
