@@ -12,7 +12,7 @@ another master, it asks at once as well: a frozen master closes no connection. E
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -152,7 +152,7 @@ class RedisClient:
             self._told.clear()
             self._refused.clear()
             try:
-                await self._look()
+                await self._unless_told(self._look())
             except (AccessDeniedError, NoMasterError, NotSentError, CutError, refusals.RedisError, OSError) as error:
                 self._why = error
                 if isinstance(error, AccessDeniedError):
@@ -160,6 +160,19 @@ class RedisClient:
             else:
                 await self._rest()
             await _first_of(self._told, within=pace.seconds())
+
+    async def _unless_told(self, looking: Coroutine[Any, Any, None]) -> None:
+        """Look; but begin anew when a Sentinel tells meanwhile, for what was heard before is old, and a dead server slow."""
+        task, told = asyncio.create_task(looking), asyncio.create_task(self._told.wait())
+        try:
+            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise NoMasterError("a Sentinel announces another master")
+            task.result()
+        finally:
+            task.cancel()
+            told.cancel()
+            await asyncio.gather(task, told, return_exceptions=True)
 
     async def _look(self) -> None:
         """Find the master and move there; commands under way on the old link have a moment for their answers."""

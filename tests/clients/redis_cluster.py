@@ -29,7 +29,7 @@ SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
 class RedisCluster:
     """Servers at 127.0.2.1 to .3, Sentinels at .11 to .13; ``redis-0`` starts as the master."""
 
-    def __init__(self, folder: Path, down_after: int, min_replicas: int) -> None:
+    def __init__(self, folder: Path, down_after: int | None, min_replicas: int) -> None:
         self.folder, self._down_after, self._min_replicas = folder, down_after, min_replicas
         self.port, self.sentinel_port = _free_port(), _free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -75,8 +75,8 @@ class RedisCluster:
             f"requirepass {PASSWORD}", f"sentinel sentinel-pass {PASSWORD}",
             f"sentinel announce-ip {host}", f"bind-source-addr {host}", f"sentinel myid {self._identity[name]}",
             f"sentinel monitor {NAME} {master[0]} {master[1]} 2", f"sentinel auth-pass {NAME} {PASSWORD}",
-            f"sentinel down-after-milliseconds {NAME} {self._down_after}",
         ]  # fmt: skip
+        lines += [f"sentinel down-after-milliseconds {NAME} {self._down_after}"] if self._down_after else []
         lines += [f"sentinel known-replica {NAME} {self.address(one)[0]} {self.port}" for one in SERVERS[1:]]
         for other in SENTINELS:
             if other != name:
@@ -137,8 +137,11 @@ class RedisCluster:
                         return
                 await asyncio.sleep(0.01)
 
-    async def move_planned(self, *, ends_sessions: bool = True) -> str:
-        """Move the master as the operator does, without losing an acknowledged write; return the new one."""
+    async def move_planned(self, *, ends_sessions: bool = True, release_first: bool = False) -> str:
+        """Move the master as the operator does, without losing an acknowledged write; return the new one.
+
+        With ``release_first`` held-back writes get a moment to be refused before their sessions are ended.
+        """
         old = await self.master()
         assert old
         await self.tell(old, "CLIENT", "PAUSE", "10000", "WRITE")
@@ -157,6 +160,9 @@ class RedisCluster:
         (new,) = await promoted()
         host, port = self.address(new)
         await self.tell(old, "REPLICAOF", host, str(port))
+        if release_first:
+            await self.tell(old, "CLIENT", "UNPAUSE")
+            await asyncio.sleep(0.01)
         if ends_sessions:
             await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await self.tell(old, "CLIENT", "UNPAUSE")
@@ -164,8 +170,10 @@ class RedisCluster:
 
 
 @asynccontextmanager
-async def running_redis(folder: Path, *, down_after: int = 2000, min_replicas: int = 0) -> AsyncIterator[RedisCluster]:
-    """Start everything and wait until a failover would work. ``down_after`` is in milliseconds, as Sentinel has it.
+async def running_redis(
+    folder: Path, *, down_after: int | None = 2000, min_replicas: int = 0
+) -> AsyncIterator[RedisCluster]:
+    """Start everything and wait until a failover would work. ``down_after`` is in milliseconds, None as shipped.
 
     Sentinel connects again after a second at the earliest: with one second of patience it takes a new master for dead.
     """

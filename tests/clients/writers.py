@@ -21,6 +21,11 @@ class Written:
     in_doubt: set[int] = field(default_factory=set)
 
     @property
+    def last(self) -> float:
+        """When a write was acknowledged last."""
+        return max(self.acknowledged.values(), default=0.0)
+
+    @property
     def gap(self) -> tuple[float, float]:
         """The longest time without an acknowledgement: from, to."""
         times = pairwise(sorted(self.acknowledged.values()))
