@@ -18,9 +18,8 @@ from deploy.lab.load import LoadSettings
 from deploy.lab.names import Lab, LabError
 from deploy.lab.network import in_hub
 from deploy.lab.redis_load import RedisLoadSettings
-from deploy.lab.workload import MEMBERS, NAMESPACE, kubectl, secret_of
+from deploy.lab.workload import MEMBERS, NAMESPACE, SENTINELS, kubectl, secret_of
 
-_SENTINELS = ("redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2")
 _SENTINEL_PORT = 26379
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -121,7 +120,7 @@ def _redis_settings(lab: Lab, binaries: Path) -> RedisLoadSettings | None:
         return dict(line.split(" ", 1) for line in found.splitlines() if line)
 
     services = addresses(".spec.clusterIP", "services")
-    sentinels = [services[name] for name in _SENTINELS if name in services]
+    sentinels = [services[name] for name in SENTINELS if name in services]
     members = addresses(".status.podIP", "pods", "-l", "app=redis")
     if not sentinels or not members:
         return None
