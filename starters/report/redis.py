@@ -14,13 +14,14 @@ from starters.report import words
 def redis_tables(survey: RedisSurvey) -> list[RenderableType]:
     """Return what each server and each Sentinel said."""
     servers = Table("server", "role", "follows", "offset", box=None, padding=(0, 2), header_style="dim")
+    names = {fact.address: fact.name for fact in survey.servers if fact.address}
     for fact in survey.servers:
         role = {"master": "master", "slave": "replica"}.get(fact.role or "", f"no answer: {fact.error}")
-        link = f"{fact.follows}, link {'up' if fact.link_up else 'down'}" if fact.follows else ""
+        link = f"{names.get(fact.follows, fact.follows)}, link {'up' if fact.link_up else 'down'}" if fact.follows else ""
         servers.add_row(fact.name, escape(role), link, str(fact.offset) if fact.role else "")
     sentinels = Table("Sentinel", "names as master", "epoch", "", box=None, padding=(0, 2), header_style="dim")
     for watcher in survey.sentinels:
-        named = watcher.master or f"no answer: {watcher.error}"
+        named = names.get(watcher.master, watcher.master) or f"no answer: {watcher.error}"
         sentinels.add_row(watcher.name, escape(named), str(watcher.config_epoch), escape(watcher.words))
     return [servers, sentinels]
 

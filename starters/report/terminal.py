@@ -129,7 +129,13 @@ def candidates_table(plan: Plan) -> Table:
         late = "" if one.lag_seconds is None else f", {one.lag_seconds:.3f} s"
         may = "yes" if one.eligible else "no"
         chosen = " (chosen)" if one.name == plan.candidate else ""
-        table.add_row(f"{one.name}{chosen}", may, escape(one.reason), one.receive_lsn or "unknown", lag + late)
+        table.add_row(
+            f"{one.name}{chosen}",
+            may,
+            escape(one.reason),
+            one.receive_lsn or ("unknown" if plan.timeline else "-"),
+            lag + late,
+        )
     return table
 
 
@@ -198,7 +204,7 @@ def measured_lines(facts: Facts) -> list[str]:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
         lines.append(f"measuring client: {measured.acknowledged} writes acknowledged{usual}, {measured.failed} failed")
-        lines.append(f"its errors by SQLSTATE: {errors}")
+        lines.append(f"its errors{'' if known.moved else ' by SQLSTATE'}: {errors}")
         if measured.note:
             lines.append(f"note: {measured.note}")
     if known.loss is not None and known.plan is not None and known.plan.give_up is not None:

@@ -36,7 +36,13 @@ def run(*args: str) -> Result:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("start", "redis-failover", "orders"), ("procedure:", "postgres-rollback or postgres-adopt")),
+        (("start", "node-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
+        (("start", "redis-failover", "Mymaster!"), ("target:", "estate")),
+        (("start", "redis-failover", "mymaster", "--to", "redis-1"), ("to:", "Sentinel chooses")),
+        (("start", "redis-failover", "mymaster", "--member", "redis-1"), ("member:", "Sentinel chooses")),
+        (("start", "redis-failover", "mymaster", "--max-bytes", "1"), ("max-bytes:", "postgres-rollback")),
+        (("start", "redis-failover", "mymaster", "--mode", "fast"), ("mode:", "planned or forced")),
+        (("start", "redis-failover", "mymaster", "--attest", "--by", "me"), ("attest:", "--mode forced")),
         (("plan", "postgres-rollback", "orders", "--mode", "forced"), ("mode:", "lossless or discard")),
         (("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "1MiB"), ("max-", "needs both")),
         (("plan", "postgres-rollback", "orders", "--max-transactions", "1"), ("max-", "lossless loses nothing")),
@@ -70,7 +76,7 @@ def test_bad_input_names_field_and_remedy(args: tuple[str, ...], says: tuple[str
 
 
 def test_bad_input_is_one_document_with_json() -> None:
-    ran = run("start", "redis-failover", "orders", "--output", "json")
+    ran = run("start", "node-failover", "orders", "--output", "json")
 
     assert ran.exit_code == 2
     document = json.loads(ran.stdout)
