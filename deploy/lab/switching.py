@@ -17,11 +17,11 @@ from activities.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id
+from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id, redis_lock_id
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
-CLUSTER = "orders"
+CLUSTER, REDIS = "orders", "mymaster"
 OPERATOR, APPROVER = "mona", "dana"
 Handle = WorkflowHandle[Any, Any]
 
@@ -36,6 +36,14 @@ async def start(client: Client, **request: str | bool) -> Handle:
     usual = {"cluster": CLUSTER, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab"}
     return await client.start_workflow(
         "postgres-failover", {**usual, **request}, id=lock_id(CLUSTER), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+    )
+
+
+async def start_redis(client: Client, **request: str | bool) -> Handle:
+    """Start a real planned failover of Redis unless ``request`` says otherwise; the lab asks nobody for approval."""
+    usual = {"master": REDIS, "mode": "planned", "run": "real", "by": OPERATOR, "reason": "lab"}
+    return await client.start_workflow(
+        "redis-failover", {**usual, **request}, id=redis_lock_id(REDIS), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
     )
 
 

@@ -1,0 +1,61 @@
+"""Redis on the real platform: moved under load, and replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from activities.models.report import Outcome
+from deploy.lab.measuring import load
+from deploy.lab.processes import wait_until
+from deploy.lab.sentinels import redis_is_redundant, redis_master
+from deploy.lab.switching import ending, start_redis
+from tests.lab.conftest import Platform
+
+pytestmark = pytest.mark.lab
+_OBJECTIVE_SECONDS = 10
+
+
+def _settle(platform: Platform) -> str:
+    """Wait until everybody could fail over again; return who is master."""
+    lab, binaries = platform.lab, platform.binaries
+    wait_until("Redis redundant", lambda: redis_is_redundant(lab, binaries), 90)
+    return redis_master(lab, binaries)
+
+
+async def test_a_planned_failover_loses_nothing(platform: Platform) -> None:
+    before = _settle(platform)
+    with load(platform.lab, platform.binaries) as running:
+        await asyncio.sleep(1)
+        facts = await ending(await start_redis(platform.client))
+        await asyncio.sleep(3)
+        seen = await asyncio.to_thread(running.stop)
+    assert facts.outcome is Outcome.COMPLETED, facts.reason
+    assert facts.known.moved is not None
+    assert facts.known.moved.leader != before
+    assert facts.known.measurement is not None
+    assert facts.known.measurement.lost == 0
+    assert facts.verdict.met
+    assert _settle(platform) == facts.known.moved.leader
+    redis = seen["redis"]
+    assert redis["lost"] == 0
+    assert redis["two_writers"] == []
+    assert redis["outage_seconds"] < _OBJECTIVE_SECONDS
+
+
+async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: Platform) -> None:
+    before = _settle(platform)
+    with load(platform.lab, platform.binaries) as running:
+        await asyncio.sleep(1)
+        platform.break_it("redis-master")
+        facts = await ending(await start_redis(platform.client, mode="forced", attest=True))
+        await asyncio.sleep(3)
+        seen = await asyncio.to_thread(running.stop)
+    assert facts.outcome is Outcome.COMPLETED, facts.reason
+    assert facts.known.moved is not None
+    after = _settle(platform)
+    assert after == facts.known.moved.leader != before
+    redis = seen["redis"]
+    assert redis["two_writers"] == []
+    assert redis["outage_seconds"] < _OBJECTIVE_SECONDS
