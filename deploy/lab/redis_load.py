@@ -22,7 +22,7 @@ from deploy.clients.redis_client import RedisClient, RedisSettings
 from deploy.clients.redis_link import ANSWERS, Address, CutError, Link, NotSentError
 
 _MEMBER_EVERY, _ASK_EVERY, _GONE_EVERY = 0.02, 0.01, 0.05
-_MEMBER_SECONDS, _ASK_SECONDS, _LOOK_SECONDS = 5.0, 0.25, 30.0
+_MEMBER_SECONDS, _ASK_SECONDS, _LOOK_SECONDS = 6.0, 0.25, 30.0
 _WAITING = 50
 """As many members wait at most; more would keep the machine busy and lengthen what they measure."""
 

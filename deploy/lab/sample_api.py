@@ -25,7 +25,7 @@ from deploy.clients.postgres_client import PostgresClient, PostgresSettings
 from deploy.clients.postgres_connection import Connection
 from deploy.clients.redis_client import RedisClient, RedisSettings
 
-_DATABASE_SECONDS, _REDIS_SECONDS, _READY_SECONDS = 8.0, 5.0, 2.0
+_DATABASE_SECONDS, _REDIS_SECONDS, _READY_SECONDS = 8.0, 6.0, 2.0
 _DOWN = (NotAcknowledgedError, psycopg.Error, RedisError)
 _DATABASE = web.AppKey("database", PostgresClient)
 _REDIS = web.AppKey("redis", RedisClient)
