@@ -64,7 +64,9 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
     spaces = [one for one in objects if one["kind"] == "Namespace"]
     apply(lab, binaries, spaces)
     _make_secrets(lab, binaries)
-    apply(lab, binaries, objects)
+    redis = [one for one in objects if one["kind"] == "StatefulSet" and "redis" in one["metadata"]["name"]]
+    apply(lab, binaries, [one for one in objects if one not in redis])
+    apply(lab, binaries, redis)  # PostgreSQL takes longest to become ready, so it goes first
     _replace_stuck(lab, binaries)
 
 

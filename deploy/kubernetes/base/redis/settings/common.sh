@@ -5,38 +5,45 @@
 MASTER=mymaster
 SERVERS="redis-0 redis-1 redis-2"
 SENTINELS="redis-sentinel-0 redis-sentinel-1 redis-sentinel-2"
+MAJORITY=2
 REDISCLI_AUTH=$(cat "$PASSWORD_FILE") || exit 1
 export REDISCLI_AUTH
 
 say() { echo "$MEMBER: $*"; }
 
-address() { # of a member: redis-0 -> $REDIS_0_SERVICE_HOST, which the kubelet takes from the Service redis-0
-  variable=$(echo "$1" | tr 'a-z-' 'A-Z_')_SERVICE_HOST
-  eval "found=\${$variable:-}"
-  [ -n "$found" ] || { say "$variable is not set: the Service $1 must exist before this pod starts" >&2; return 1; }
-  echo "$found"
+address() { # MEMBER: its address, in $found: redis-0 -> $REDIS_0_SERVICE_HOST, which the kubelet takes from the Service redis-0
+  case $1 in
+    redis-sentinel-*) found=REDIS_SENTINEL_${1##*-}_SERVICE_HOST ;;
+    *) found=REDIS_${1##*-}_SERVICE_HOST ;;
+  esac
+  eval "found=\${$found:-}"
 }
 
 must_have_addresses() {
-  for member in $SERVERS $SENTINELS; do address "$member" >/dev/null || exit 1; done
+  for member in $SERVERS $SENTINELS; do
+    address "$member"
+    [ -n "$found" ] || { say "the Service $member must exist before this pod starts"; exit 1; }
+  done
 }
 
 ask() { # MEMBER PORT COMMAND...: the answer, or nothing when there is none within a second
-  asked=$(address "$1") && asked_port=$2 && shift 2 && timeout 1 redis-cli -h "$asked" -p "$asked_port" "$@" 2>/dev/null
+  address "$1"
+  asked_port=$2
+  shift 2
+  timeout 1 redis-cli -h "$found" -p "$asked_port" "$@" 2>/dev/null
 }
 
-server_at() { # the member that has this address
+here() { timeout 1 redis-cli -h "$LOCAL" "$@" 2>/dev/null; }
+
+server_at() { # ADDRESS: the member that has it
   for one in $SERVERS; do
-    if [ "$(address "$one")" = "$1" ]; then echo "$one"; fi
+    address "$one"
+    if [ "$found" = "$1" ]; then echo "$one"; fi
   done
 }
 
 named_by() { # the server that this sentinel calls the master
-  server_at "$(ask "$1" 26379 sentinel get-master-addr-by-name "$MASTER" | head -n 1)"
-}
-
-view() { # of what a sentinel says about the master: "ADDRESS RUN-ID STATE"; no run ID: not met yet, state "master": all is well
-  sed -n '/^ip$/{n;p;}; /^runid$/{n;p;}; /^flags$/{n;p;}' | paste -s -d ' ' -
+  ask "$1" 26379 sentinel get-master-addr-by-name "$MASTER" | { read -r at && server_at "$at"; }
 }
 
 names() { # what all sentinels say, a line each; silent ones say nothing
@@ -45,14 +52,18 @@ names() { # what all sentinels say, a line each; silent ones say nothing
 }
 
 majority() { # NAMES: the one that more than half of all sentinels name
-  total=$(echo "$SENTINELS" | wc -w)
   for one in $SERVERS; do
-    votes=$(echo "$1" | grep -cx "$one")
-    if [ $((votes * 2)) -gt "$total" ]; then echo "$one"; fi
+    votes=0
+    for name in $1; do
+      if [ "$name" = "$one" ]; then votes=$((votes + 1)); fi
+    done
+    if [ "$votes" -ge "$MAJORITY" ]; then echo "$one"; fi
   done
 }
 
-here() { timeout 1 redis-cli -h "$LOCAL" "$@" 2>/dev/null; }
+view() { # of what a sentinel says about the master: "ADDRESS RUN-ID STATE"; no run ID: not met yet, state "master": all is well
+  sed -n '/^ip$/{n;p;}; /^runid$/{n;p;}; /^flags$/{n;p;}' | paste -s -d ' ' -
+}
 
 waiting() { # say so once, and let a moment pass
   if [ "$1" != "${reason:-}" ]; then say "waiting: $1"; fi

@@ -49,12 +49,12 @@ may_lead() {
 }
 
 configure() { # LINE...: the settings, and what only this pod knows
-  mine=$(address "$MEMBER") || exit 1
+  address "$MEMBER"
   password=$(quoted "$REDISCLI_AUTH")
   {
     echo "include $SETTINGS/redis.conf"
     echo "dir $DATA"
-    echo "replica-announce-ip $mine"
+    echo "replica-announce-ip $found"
     printf 'requirepass %s\n' "$password"
     printf 'masterauth %s\n' "$password"
     for line in "$@"; do echo "$line"; done
@@ -82,15 +82,17 @@ settle() { # beside the server: electable once it is in sync, complete once its 
 follow() {
   say "following $1"
   rm -f "$COMPLETE"
-  configure "replicaof $(address "$1") 6379" "replica-priority 0"
+  address "$1"
+  configure "replicaof $found 6379" "replica-priority 0"
   settle 9>&- &
   exec redis-server "$DATA/redis.conf"
 }
 
 seen() { # every sentinel that answers, and more than half of all, sees this server up and elects nobody
   views=$(for sentinel in $SENTINELS; do ask "$sentinel" 26379 sentinel master "$MASTER" | view & done; wait)
-  good=$(echo "$views" | grep -cx "$(address "$MEMBER") [0-9a-f][0-9a-f]* master")
-  [ "$good" -eq "$(echo "$views" | grep -c .)" ] && [ $((good * 2)) -gt "$(echo "$SENTINELS" | wc -w)" ]
+  address "$MEMBER"
+  good=$(echo "$views" | grep -cx "$found [0-9a-f][0-9a-f]* master")
+  [ "$good" -eq "$(echo "$views" | grep -c .)" ] && [ "$good" -ge "$MAJORITY" ]
 }
 
 open_up() { # beside the server: no write before it is seen, since an election may be under way that finds the others electable

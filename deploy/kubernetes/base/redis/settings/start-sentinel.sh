@@ -34,22 +34,26 @@ settings() { # LEADER
   echo "include $SETTINGS/sentinel.conf"
   echo "dir $DATA"
   printf 'requirepass %s\n' "$password"
-  echo "sentinel announce-ip $(address "$MEMBER")"
+  address "$MEMBER"
+  echo "sentinel announce-ip $found"
   echo "sentinel announce-port 26379"
   printf 'sentinel sentinel-pass %s\n' "$password"
   echo "sentinel myid $(identity "$MEMBER")"
-  echo "sentinel monitor $MASTER $(address "$1") 6379 2"
+  address "$1"
+  echo "sentinel monitor $MASTER $found 6379 $MAJORITY"
   printf 'sentinel auth-pass %s %s\n' "$MASTER" "$password"
   echo "sentinel down-after-milliseconds $MASTER $START_MILLISECONDS"
 }
 
 members() { # LEADER
   for server in $SERVERS; do
-    if [ "$server" != "$1" ]; then echo "sentinel known-replica $MASTER $(address "$server") 6379"; fi
+    address "$server"
+    if [ "$server" != "$1" ]; then echo "sentinel known-replica $MASTER $found 6379"; fi
   done
   for sentinel in $SENTINELS; do
+    address "$sentinel"
     if [ "$sentinel" != "$MEMBER" ]; then
-      echo "sentinel known-sentinel $MASTER $(address "$sentinel") 26379 $(identity "$sentinel")"
+      echo "sentinel known-sentinel $MASTER $found 26379 $(identity "$sentinel")"
     fi
   done
 }
