@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ import psycopg
 from deploy.clients.postgres_client import PostgresSettings
 from deploy.lab.packages import postgres_bin
 from gate.processes import kill_all, signal_all
+from tests.clients.ports import free_port
 
 PASSWORD = "loopback-password"
 MEMBERS = ("pg-0", "pg-1")
@@ -29,7 +29,7 @@ class PostgresPair:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port("127.0.2.20", "127.0.2.21", "127.0.2.22")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._leader = "pg-0"
         self._service: asyncio.Server | None = None
@@ -208,9 +208,3 @@ def _program(name: str) -> Path:
 def _run(program: str, *arguments: object) -> None:
     command = [*_AS_POSTGRES, str(_program(program)), *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, cwd="/", env={"PATH": os.environ["PATH"]})
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.2.20", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from redis.exceptions import RedisError
 from deploy.clients.redis_client import RedisSettings
 from deploy.clients.redis_link import Address
 from deploy.clients.redis_master import ask
+from tests.clients.ports import free_port
 
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy/kubernetes/base/redis/settings"
 PASSWORD = "loopback-password"
@@ -31,7 +31,8 @@ class RedisCluster:
 
     def __init__(self, folder: Path, down_after: int | None, min_replicas: int) -> None:
         self.folder, self._down_after, self._min_replicas = folder, down_after, min_replicas
-        self.port, self.sentinel_port = _free_port(), _free_port()
+        self.port = free_port(*(f"127.0.2.{number}" for number in range(1, 4)))
+        self.sentinel_port = free_port(*(f"127.0.2.{number}" for number in range(11, 14)))
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._identity = {name: secrets.token_hex(20) for name in SENTINELS}
 
@@ -137,7 +138,19 @@ class RedisCluster:
                         return
                 await asyncio.sleep(0.01)
 
-    async def move_planned(self, *, ends_sessions: bool = True, release_first: bool = False) -> str:
+    async def move_unannounced(self) -> None:
+        """Let ``redis-1`` lead and ``redis-0`` follow behind the Sentinels' back, which name ``redis-0`` on for seconds."""
+        await self.tell("redis-0", "CLIENT", "PAUSE", "10000", "WRITE")
+        await self.until(lambda: self.caught_up("redis-0", "redis-1"))
+        await self.tell("redis-1", "REPLICAOF", "NO", "ONE")
+        host, port = self.address("redis-1")
+        await self.tell("redis-0", "REPLICAOF", host, str(port))
+        await self.tell("redis-0", "CLIENT", "UNPAUSE")
+
+    async def caught_up(self, *names: str) -> bool:
+        return len({await self.offset(name) for name in names}) == 1
+
+    async def move_planned(self, *, release_first: bool = False) -> str:
         """Move the master as the operator does, without losing an acknowledged write; return the new one.
 
         With ``release_first`` held-back writes get a moment to be refused before their sessions are ended.
@@ -147,14 +160,10 @@ class RedisCluster:
         await self.tell(old, "CLIENT", "PAUSE", "10000", "WRITE")
         replicas = [name for name in SERVERS if name != old]
 
-        async def caught_up() -> bool:
-            offsets = {await self.offset(name) for name in (old, *replicas)}
-            return len(offsets) == 1
-
         async def promoted() -> list[str]:
             return [name for name in replicas if await self.role(name) == "master"]
 
-        await self.until(caught_up)
+        await self.until(lambda: self.caught_up(old, *replicas))
         await self.tell(SENTINELS[0], "SENTINEL", "FAILOVER", NAME)
         await self.until(promoted)
         (new,) = await promoted()
@@ -163,8 +172,7 @@ class RedisCluster:
         if release_first:
             await self.tell(old, "CLIENT", "UNPAUSE")
             await asyncio.sleep(0.01)
-        if ends_sessions:
-            await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await self.tell(old, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await self.tell(old, "CLIENT", "UNPAUSE")
         return new
 
@@ -190,9 +198,3 @@ async def running_redis(
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGCONT)
         cluster.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.2.1", 0))
-        return int(probe.getsockname()[1])
