@@ -8,7 +8,7 @@ import time
 
 from deploy.clients.errors import InDoubtError, NotAcknowledgedError, UnavailableError
 
-_FIRST_SECONDS, _QUIET_SECONDS = 0.01, 0.5
+_FIRST_SECONDS, _QUIET_SECONDS, _LEAST_SECONDS = 0.01, 0.5, 0.05
 
 
 class Pace:
@@ -42,6 +42,11 @@ class Call:
     def left(self) -> float:
         """Seconds until its deadline; negative after it."""
         return self._until - asyncio.get_running_loop().time()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether another attempt could end in time; one that could not would only leave a doubt."""
+        return self.left > min(_LEAST_SECONDS, self.seconds / 10)
 
     async def pause(self) -> None:
         """Wait until the next attempt, or the deadline."""

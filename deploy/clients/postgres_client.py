@@ -99,7 +99,7 @@ class PostgresClient:
         except TimeoutError:
             raise UnavailableError(f"all connections are busy for {call.seconds:.1f} s") from None
         try:
-            while call.left > 0:
+            while call.has_time:
                 try:
                     return await self._attempt(work, call)
                 except InDoubtError as error:
@@ -147,7 +147,7 @@ class PostgresClient:
 
     async def _commit(self, session: Session, call: Call) -> None:
         """Commit, or raise what says whether it may have been."""
-        if call.left <= 0:
+        if not call.has_time:
             raise _NotNowError("no time was left for COMMIT")
         seconds = min(self._settings.attempt_seconds, call.left)
         try:

@@ -132,7 +132,7 @@ class RedisClient:
 
     async def _link_for(self, call: Call) -> Link:
         """Return an open link as soon as there is one; raise what the caller gets when there is none in time."""
-        while call.left > 0:
+        while call.has_time:
             if self._link and self._link.usable:
                 return self._link
             if isinstance(self._why, AccessDeniedError):

@@ -90,7 +90,8 @@ class PostgresPair:
     async def promote(self) -> None:
         """Promote the standby, asking again as PostgreSQL may oversleep the first time."""
         while (await self.sql("pg-1", "select pg_is_in_recovery()"))[0][0]:
-            await self.sql("pg-1", "select pg_promote(false)")
+            with suppress(psycopg.errors.ObjectNotInPrerequisiteState):  # it was promoted in between
+                await self.sql("pg-1", "select pg_promote(false)")
             await asyncio.sleep(0.03)
         self._leader = "pg-1"
 

@@ -145,7 +145,7 @@ async def test_a_wrong_password_is_told_at_once(same_pair: PostgresPair) -> None
         began = time.monotonic()
         with pytest.raises(AccessDeniedError, match="password authentication failed"):
             await client.write(adding("service", 1))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4, "a call has 8 s"
 
 
 @pytest.mark.parametrize("hosts", ["127.0.2.20", "127.0.2.21,127.0.2.22"])

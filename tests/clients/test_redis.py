@@ -181,7 +181,7 @@ async def test_a_wrong_password_is_told_at_once(redis: RedisCluster) -> None:
         began = time.monotonic()
         with pytest.raises(AccessDeniedError, match="refuse the password"):
             await client.write("SET", "key", 1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4, "a call has 8 s"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
