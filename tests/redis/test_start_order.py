@@ -56,6 +56,11 @@ def _refused(cluster: Cluster, member: str) -> bool:
     return False
 
 
+def _identity(cluster: Cluster, sentinel: str) -> str:
+    with cluster.client(sentinel) as client:
+        return str(client.execute_command("sentinel", "myid"))
+
+
 def _others(member: str) -> list[str]:
     return [one for one in SERVERS if one != member]
 
@@ -176,11 +181,13 @@ def test_a_sentinel_that_lost_its_disk_is_the_same_one_and_learns_who_leads(clus
     old = cluster.leader()
     cluster.kill(old)
     leader = _elected(cluster, old)
+    identity = _identity(cluster, SENTINELS[0])
     cluster.kill(SENTINELS[0])
     cluster.wipe(SENTINELS[0])
     cluster.start(SENTINELS[0])
     until("it answers", lambda: len(cluster.named()) == 3)
     assert set(cluster.named()) == {leader}
+    assert _identity(cluster, SENTINELS[0]) == identity
     for sentinel in SENTINELS:
         with cluster.client(sentinel) as client:
             assert client.execute_command("sentinel", "ckquorum", "mymaster")

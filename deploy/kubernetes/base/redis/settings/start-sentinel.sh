@@ -1,7 +1,7 @@
 # Starts Sentinel with what it must remember (the master's address, epochs, its vote) and everything else anew.
 #
-# Members and identities are declared, not discovered: a Sentinel that has lost its disk is the same one as before, and not
-# a fourth that makes majorities larger. Until it has met the master it waits longer before it takes it for dead: when all
+# Members and identities are declared, not discovered: nothing has to be found before an election is possible, and a Sentinel
+# that has lost its disk is the same one as before. Until it has met the master it waits longer before it takes it for dead: when all
 # were stopped and start again, the master may come up last.
 . "${SETTINGS:=/etc/redis/settings}/common.sh"
 umask 077
