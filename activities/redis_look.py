@@ -12,6 +12,9 @@ from activities.models.redis import RedisLook, RedisSurvey, SentinelFact, Server
 from activities.models.survey import Silence
 from estate.redis import RedisTarget
 
+_ADDRESS_SECONDS = 2.0
+"""To learn from the API server where a pod is, at most."""
+
 
 class RedisLookActivities:
     """The read-only half of ``redis-failover``."""
@@ -37,7 +40,7 @@ async def survey_of(redis: RedisServers, target: RedisTarget, patience: timedelt
 
 async def _server(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta) -> ServerFact:
     try:
-        async with asyncio.timeout(2 * patience.total_seconds()):
+        async with asyncio.timeout(patience.total_seconds() + _ADDRESS_SECONDS):
             return await redis.server(target, name, within=patience)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
         return ServerFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))
@@ -45,7 +48,7 @@ async def _server(redis: RedisServers, target: RedisTarget, name: str, patience:
 
 async def _sentinel(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta) -> SentinelFact:
     try:
-        async with asyncio.timeout(2 * patience.total_seconds()):
+        async with asyncio.timeout(patience.total_seconds() + _ADDRESS_SECONDS):
             return await redis.sentinel(target, name, within=patience)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
         return SentinelFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))

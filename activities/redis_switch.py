@@ -14,6 +14,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.errors import Refusal, refuse, retry_in
@@ -23,6 +24,8 @@ from activities.redis_look import survey_of
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.02
 _PROMOTED_WITHIN_SECONDS = 8.0
+_ELECTED_WITHIN_SECONDS = 25.0
+_ASK_AGAIN_SECONDS = 0.5
 _SOON = timedelta(seconds=0.3)
 
 
@@ -104,7 +107,7 @@ class RedisSwitchActivities:
                     f"no quorum of Sentinels agrees that {switch.plan.primary} is down, and nobody has given it up by name"
                 )
                 raise refuse(Refusal.NO_QUORUM, words) from None
-            note = await self._elect(switch, survey) or "a Sentinel was asked to act;"
+            note = await self._elect_at_last(switch) or "a Sentinel was asked to act;"
             new = await self._until_promoted(switch)
         seconds = asyncio.get_running_loop().time() - began
         note += f" {switch.plan.primary} follows it when it comes back"
@@ -142,6 +145,18 @@ class RedisSwitchActivities:
         offsets = {fact.offset for fact in facts}
         linked = all(fact.link_up and fact.follows == switch.old for fact in facts[1:])
         return facts[0].offset if linked and len(offsets) == 1 else None
+
+    async def _elect_at_last(self, switch: RedisSwitch) -> str:
+        """Ask again for a while: a Sentinel that has just lost the master promotes nobody until it has seen a replica."""
+        deadline = asyncio.get_running_loop().time() + _ELECTED_WITHIN_SECONDS
+        while True:
+            survey = await survey_of(self._redis, switch.target, _LOOK)
+            try:
+                return await self._elect(switch, survey)
+            except ApplicationError:
+                if _new_master(survey, switch) is None and asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _elect(self, switch: RedisSwitch, survey: RedisSurvey) -> str:
         """Ask one Sentinel after the other to promote, until one does; return what the others said."""

@@ -19,6 +19,8 @@ from estate.postgres import PostgresTarget
 _REMEMBERED_SECONDS = 1.0
 _NO_WORD = (UnreachableError, ForbiddenError, MissingError, TimeoutError)
 _WITHIN_SECONDS = 0.5
+_ALONE_WITHIN_SECONDS = 2.0
+"""Where nobody knows an address yet, and there is no name to fall back on."""
 
 
 class Locator(Protocol):
@@ -41,32 +43,34 @@ class Addresses:
 
     async def of_pod(self, region: Region, pod: str) -> str | None:
         """Return the address of a pod, as far as anybody knows one."""
-        return await self._find((region.namespace, pod), lambda: self._of_pod(region, pod))
+        return await self._find((region.namespace, pod), lambda: self._of_pod(region, pod), _ALONE_WITHIN_SECONDS)
 
     async def of_member(self, target: PostgresTarget, member: str) -> str:
         """Return the address of a member's pod, or its name when nobody knows one."""
         name = member_name(target, member)
         if target.cluster.gate.address is not None:
             return name
-        return await self.of_pod(target.region, member) or name
+        key = (target.region.namespace, member)
+        return await self._find(key, lambda: self._of_pod(target.region, member), _WITHIN_SECONDS) or name
 
     async def of_write_service(self, target: PostgresTarget) -> str:
         """Return the address of the write Service, or its name."""
         service = target.cluster.write_service
         key = (target.region.namespace, f"service/{service}")
-        return await self._find(key, lambda: self._locator.service_address(target.region, service)) or service_name(target)
+        found = await self._find(key, lambda: self._locator.service_address(target.region, service), _WITHIN_SECONDS)
+        return found or service_name(target)
 
     def forget_pod(self, region: Region, pod: str) -> None:
         """Ask anew next time: nobody answered there."""
         self._known.pop((region.namespace, pod), None)
 
-    async def _find(self, key: tuple[str, str], ask: Callable[[], Awaitable[str | None]]) -> str | None:
+    async def _find(self, key: tuple[str, str], ask: Callable[[], Awaitable[str | None]], within: float) -> str | None:
         clock = asyncio.get_running_loop().time
         said_at, address = self._known.get(key, (float("-inf"), ""))
         if clock() - said_at < _REMEMBERED_SECONDS:
             return address
         try:
-            async with asyncio.timeout(_WITHIN_SECONDS):
+            async with asyncio.timeout(_WITHIN_SECONDS if address else within):
                 found = await ask()
         except _NO_WORD:
             found = None

@@ -10,6 +10,7 @@ import asyncio
 import difflib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import urllib3
@@ -24,6 +25,7 @@ from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
 _TIMEOUT = (2.0, 5.0)
 """Seconds to connect and to answer."""
+_THREADS = 16
 _MANAGER = "failover"
 _MERGE = "application/merge-patch+json"
 _ANSWERS: dict[int, type[Exception]] = {404: MissingError, 403: ForbiddenError, 409: ConflictError}
@@ -34,8 +36,9 @@ class KubernetesClient:
     """One client per region: by kubeconfig context, or the cluster that the worker runs in."""
 
     def __init__(self) -> None:
-        """Connect on first use."""
+        """Connect on first use, from threads of its own: six looks at once are usual, and the loop's own are six on two cores."""
         self._clients: dict[str | None, client.ApiClient] = {}
+        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="kubernetes")
 
     async def read_record(self, region: Region, service: str) -> Record | None:
         """Return the leader record on ``service``; ``None`` when it has none."""
@@ -260,7 +263,9 @@ class KubernetesClient:
 
     async def _run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
         try:
-            return await asyncio.to_thread(lambda: call(self._client(region.context)))
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, lambda: call(self._client(region.context))
+            )
         except ApiException as error:
             _raise(error, what, region)
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -25,6 +25,8 @@ from activities.models.survey import Silence
 from estate.redis import RedisTarget
 
 _WITHIN = timedelta(seconds=1)
+_ANSWERS_SECONDS = 0.01
+"""Until what was held back is answered."""
 _NO_ANSWER = (errors.ConnectionError, errors.TimeoutError, OSError, TimeoutError)
 _TURNED_AWAY = ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required", "max number of clients")
 
@@ -96,15 +98,17 @@ class RedisClient:
             await _ask(redis, "SENTINEL", "FAILOVER", target.name)
 
     async def demote(self, target: RedisTarget, name: str, master: str) -> int:
-        """Make the server a replica of ``master``, send its clients away and end their pause; return how many there were.
+        """Make the server a replica of ``master``, refuse what was held back, then send its clients away; return how many.
 
-        In this order: a client that comes back, or whose write was held back, meets a server that takes no write.
+        In this order: a write that was held back is answered with READONLY, so that its client knows that it was not
+        executed. A client that is cut off first would never know.
         """
         host, port = master.rsplit(":", 1)
         async with self._server(target, name, _WITHIN) as (redis, _):
             await _ask(redis, "REPLICAOF", host, port)
-            ended = await _ask(redis, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             await _ask(redis, "CLIENT", "UNPAUSE")
+            await asyncio.sleep(_ANSWERS_SECONDS)
+            ended = await _ask(redis, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         return int(ended)
 
     async def probe(self, target: RedisTarget, name: str, mark: str) -> int:

@@ -15,10 +15,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.campaign import Campaign
 
-_LIVES = 200
+_LIVES = 100
 _EVENTS_PER_LIFE = 25
 
 
+@pytest.mark.timeout(600)
 def test_no_interleaving_of_faults_and_runs_breaks_a_promise() -> None:
     wanted = os.environ.get("FAILOVER_CAMPAIGN")
     Campaign.tally.clear()

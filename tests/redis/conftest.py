@@ -15,8 +15,8 @@ from tests.redis.cluster import Cluster, running
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Run servers and Sentinels; a dead master is noticed after one second."""
-    with running(tmp_path_factory.mktemp("redis"), down_after=1000) as cluster:
+    """Run servers and Sentinels; a dead master is noticed after two seconds."""
+    with running(tmp_path_factory.mktemp("redis"), down_after=2000) as cluster:
         yield cluster
 
 

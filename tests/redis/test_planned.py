@@ -12,8 +12,16 @@ from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS
 
-_STEPS = ("redis.settle", "redis.survey", "redis.quiesce", "redis.switch", "redis.verify", "redis.agree")
-_BEFORE = _STEPS[:3]
+_STEPS = (
+    "estate.resolve_redis",
+    "redis.settle",
+    "redis.survey",
+    "redis.quiesce",
+    "redis.switch",
+    "redis.verify",
+    "redis.agree",
+)
+_BEFORE = _STEPS[:4]
 
 
 async def must_be_sound(bench: RedisBench, leader: str) -> None:

@@ -1,7 +1,7 @@
 """Records histories anew: ``python -m tests.replay.record`` (all) or ``python -m tests.replay.record NAME …``.
 
-The real workflows run on a real server, in front of the fakes. What replay does not look at is left out: what the steps
-were told, and stack traces.
+The real workflows run on a real server, in front of the fakes; those of Redis in front of real servers. What replay does
+not look at is left out: what the steps were told, and stack traces.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from tests.fakes.world import World
+from tests.redis.bench import serving as serving_redis
+from tests.redis.cluster import running
+from tests.replay.redis_runs import REDIS_RUNS
 from tests.replay.runs import RUNS
-from tests.workflows.bench import serving
+from tests.workflows.bench import Handle, serving
 from workflows.journal import SEARCH_ATTRIBUTES
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -40,15 +43,31 @@ async def record(names: list[str]) -> None:
 
 
 async def _record_one(client: Client, name: str) -> None:
-    golden = RUNS[name]
     with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:
-        async with serving(client, Path(folder), World(), records=None, **golden.estate) as bench:
-            handle = await golden.run(bench)
-            ending = await bench.ending(handle)
-            history = json.loads((await handle.fetch_history()).to_json())
+        handle, ending = await (_redis if name in REDIS_RUNS else _postgres)(client, Path(folder), name)
+        history = json.loads((await handle.fetch_history()).to_json())
     text = json.dumps({"events": [_without_ballast(event) for event in history["events"]]}, separators=(",", ":"))
     (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(f"{name}: {ending}, {len(history['events'])} events, {len(text) // 1024} KiB\n")
+
+
+async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    golden = RUNS[name]
+    async with serving(client, folder, World(), records=None, **golden.estate) as bench:
+        handle = await golden.run(bench)
+        return handle, await bench.ending(handle)
+
+
+async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    with running(_made(folder / "redis"), down_after=2000) as cluster:
+        async with serving_redis(client, cluster, folder) as bench:
+            handle = await REDIS_RUNS[name](bench)
+            return handle, (await bench.ending(handle))[0]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _without_ballast(part: Any) -> Any:
@@ -64,6 +83,6 @@ def _without_ballast(part: Any) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1:] or list(RUNS)))
+    asyncio.run(record(sys.argv[1:] or [*RUNS, *REDIS_RUNS]))
     sys.stdout.flush()
     os._exit(0)
