@@ -36,7 +36,7 @@ class KubernetesClient:
     """One client per region: by kubeconfig context, or the cluster that the worker runs in."""
 
     def __init__(self) -> None:
-        """Connect on first use, from threads of its own: six looks at once are usual, and the loop's own are six on two cores."""
+        """Connect on first use, in threads of its own: a look takes six at once, and the loop has no more on two cores."""
         self._clients: dict[str | None, client.ApiClient] = {}
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="kubernetes")
 
@@ -263,9 +263,8 @@ class KubernetesClient:
 
     async def _run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: call(self._client(region.context))
-            )
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, lambda: call(self._client(region.context)))
         except ApiException as error:
             _raise(error, what, region)
         except (urllib3.exceptions.HTTPError, OSError) as error:
