@@ -177,12 +177,12 @@ def test_without_a_majority_of_sentinels_nobody_starts(cluster: Cluster) -> None
     assert cluster.read(leader, "row") == "kept"
 
 
-def test_a_sentinel_that_lost_its_disk_is_the_same_one_and_learns_who_leads(cluster: Cluster) -> None:
+def test_a_sentinel_that_lost_its_disk_is_the_same_one_and_learns_from_the_others_who_leads(cluster: Cluster) -> None:
     old = cluster.leader()
     cluster.kill(old)
     leader = _elected(cluster, old)
     identity = _identity(cluster, SENTINELS[0])
-    cluster.kill(SENTINELS[0])
+    cluster.kill(SENTINELS[0], *_others(old))
     cluster.wipe(SENTINELS[0])
     cluster.start(SENTINELS[0])
     until("it answers", lambda: len(cluster.named()) == 3)
