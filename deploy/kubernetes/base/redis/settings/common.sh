@@ -65,6 +65,17 @@ view() { # of what a sentinel says about the master: "ADDRESS RUN-ID STATE"; no 
   sed -n '/^ip$/{n;p;}; /^runid$/{n;p;}; /^flags$/{n;p;}' | paste -s -d ' ' -
 }
 
+fresh_links() { # PORT, beside the server: the Sentinels connect anew
+  # A connection that the Service's rules refused first, since no pod was there, and that came about all the same at a later
+  # packet, stays marked as broken in the kernel: the Sentinel that holds it reads it without end and takes a whole processor.
+  for pause in 3 10; do
+    sleep "$pause"
+    here -p "$1" client list | sed -n 's/^id=\([0-9]*\) .* name=sentinel-.*/\1/p' | while read -r id; do
+      here -p "$1" client kill id "$id" >/dev/null
+    done
+  done
+}
+
 waiting() { # say so once, and let a moment pass
   if [ "$1" != "${reason:-}" ]; then say "waiting: $1"; fi
   reason=$1

@@ -85,6 +85,7 @@ follow() {
   address "$1"
   configure "replicaof $found 6379" "replica-priority 0"
   settle 9>&- &
+  fresh_links 6379 9>&- &
   exec redis-server "$DATA/redis.conf"
 }
 
@@ -106,6 +107,7 @@ lead() {
   configure "min-replicas-to-write 1000"
   : >"$COMPLETE"
   open_up 9>&- &
+  fresh_links 6379 9>&- &
   exec redis-server "$DATA/redis.conf"
 }
 

@@ -85,4 +85,5 @@ fi
 sync "$STATE.new" 2>/dev/null
 mv "$STATE.new" "$STATE"
 settle 9>&- &
+fresh_links 26379 9>&- &
 exec redis-server "$STATE" --sentinel
