@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from activities.errors import Refusal
 from activities.models.report import Outcome
 from starters.report.facts import Facts
-from starters.requests import ADOPT, REJOIN
+from starters.requests import ADOPT, REDIS_FAILOVER, REJOIN
 from starters.targets import Place
 from workflows.phases import Phase
 
@@ -31,6 +31,8 @@ class Remedy:
 
 def remedy_of(facts: Facts) -> Remedy | None:
     """Return what to do about a run; ``None`` when it needs nobody."""
+    if facts.workflow == REDIS_FAILOVER:
+        return _of_redis(facts)
     if facts.open:
         return _of_open(facts)
     if facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
@@ -43,6 +45,20 @@ def remedy_of(facts: Facts) -> Remedy | None:
     if facts.outcome is Outcome.STRANDED:
         return _of_stranded(facts)
     return _of_cut_off(facts) if facts.outcome is None and facts.close in _CUT_OFF else None
+
+
+def _of_redis(facts: Facts) -> Remedy | None:
+    """Return what to do about Redis: nothing is left there that does not end by itself."""
+    look = f"Look: failover doctor {facts.asked.cluster}"
+    if facts.outcome is Outcome.STRANDED:
+        matter = "The new master leads; what is listed as left to do is not done. Sentinel goes on with it by itself."
+    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        matter = "Nobody could find out who is the master. If writes are held back, Redis ends that by itself after 15 s."
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = f"It was ended from outside ({facts.close}): Redis ends its pause by itself, and Sentinel its failover."
+    else:
+        return None
+    return Remedy((matter, look, "Starting it again is safe: it settles first what is left."), resumable=False)
 
 
 def _of_open(facts: Facts) -> Remedy | None:

@@ -40,7 +40,9 @@ async def resume(target: str, by: str, output: Output, *, watch: bool) -> Answer
     place = await find(client, target)
     if not place.workflow_id.startswith(lock_id("")):
         raise CommandError(
-            Exit.USAGE, f"target: {place.workflow_id} is no cluster's lock; resume a cluster, for example orders"
+            Exit.USAGE,
+            f"target: {place.workflow_id} is no PostgreSQL cluster's lock; resume a cluster, for example orders."
+            " Redis has nothing to resume: start it again",
         )
     newest = await read_run(client, Place(place.workflow_id))
     if newest.is_open:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.fakes.faults import Fault
 from tests.redis.bench import MASTER, RedisBench
 from tests.starters.conftest import command_for
 
@@ -40,3 +41,17 @@ async def test_a_forced_start_without_need_is_refused_with_3(bench: RedisBench) 
     refused = await failover("start", "redis-failover", MASTER, "--mode", "forced", "--by", "omar", "--watch")
     assert refused.code == 3, refused
     assert "mode planned loses nothing" in refused.out + refused.err
+
+
+async def test_status_of_a_terminated_run_says_what_to_do(bench: RedisBench) -> None:
+    failover, hanging = command_for(bench.client, bench.queue), bench.faults.order("redis.quiesce", Fault.HANGS)
+    handle = await bench.start()
+    await hanging.reached.wait()
+    await handle.terminate("by hand")
+    hanging.released.set()
+    status = await failover("status", MASTER)
+    assert "ended from outside (terminated)" in status.out
+    assert f"failover doctor {MASTER}" in status.out
+    resumed = await failover("resume", MASTER, "--by", "omar")
+    assert resumed.code == 2
+    assert "start it again" in resumed.err
