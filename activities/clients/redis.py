@@ -178,7 +178,7 @@ class RedisClient:
         except errors.ResponseError as error:
             if any(word in str(error) for word in _TURNED_AWAY):
                 raise UnreachableError(f"{name}: {error}", Silence.TURNED_AWAY) from error
-            raise RedisAnswerError(name, str(error)) from error
+            raise RedisAnswerError(name, _with_code(error)) from error
         finally:
             await redis.aclose()
 
@@ -193,6 +193,12 @@ async def _quorum(redis: Redis, master: str) -> tuple[bool, str]:
     except errors.ResponseError as error:
         return False, str(error)
     return True, ""
+
+
+def _with_code(error: errors.ResponseError) -> str:
+    """Return the answer with its code; the library takes some of them off, and says the rest."""
+    words = str(error)
+    return words if words.split(" ", 1)[0].isupper() else f"{type(error).__name__.removesuffix('Error').upper()} {words}"
 
 
 def _flags(said: Any) -> set[str]:  # noqa: ANN401 - a text or a list, by the library's version
