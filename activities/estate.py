@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio import activity
 
@@ -12,6 +14,8 @@ from estate.loader import EstateError, load_estate, resolve_redis, resolve_targe
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+
+T = TypeVar("T", PostgresTarget, RedisTarget)
 
 
 class EstateActivities:
@@ -29,23 +33,19 @@ class EstateActivities:
             ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
 
         """
-        estate = self._load()
-        try:
-            return resolve_target(estate, request.cluster)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_INPUT, str(error)) from error
+        return self._resolved(resolve_target, request.cluster)
 
     @activity.defn(name="estate.resolve_redis")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
-        estate = self._load()
-        try:
-            return resolve_redis(estate, request.cluster)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_INPUT, str(error)) from error
+        return self._resolved(resolve_redis, request.cluster)
 
-    def _load(self) -> Estate:
+    def _resolved(self, resolve: Callable[[Estate, str], T], name: str) -> T:
         try:
-            return load_estate(self._path)
+            estate = load_estate(self._path)
         except EstateError as error:
             raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        try:
+            return resolve(estate, name)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error

@@ -19,7 +19,7 @@ def of_redis(target: RedisTarget, survey: RedisSurvey) -> list[Finding]:
 def _of_master(target: RedisTarget, survey: RedisSurvey) -> Finding:
     if not survey.named:
         remedy = "start the Sentinels that are silent; without a majority nobody fails over"
-        return fault(target.name, f"no majority ({target.majority}) of the Sentinels names one master", remedy)
+        return fault(target.name, f"no majority ({survey.majority}) of the Sentinels names one master", remedy)
     if survey.fails_over:
         return warning(
             target.name, "a failover is under way", f"wait for its end: failover plan redis-failover {target.name}"

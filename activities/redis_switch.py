@@ -45,7 +45,22 @@ class RedisSwitchActivities:
                 catch up in time: writers go on again.
 
         """
-        return await self._quiesce(switch)
+        target, old = switch.target, switch.plan.primary
+        limits = target.deployment.thresholds
+        await self._must_be_master(switch)
+        began, paused_at = asyncio.get_running_loop().time(), datetime.now(UTC)
+        await self._redis.pause(target, old, limits.pause)
+        try:
+            async with asyncio.timeout(limits.caught_up_within.total_seconds()):
+                offset = await self._common_offset(switch)
+                while offset is None:
+                    await asyncio.sleep(_POLL_SECONDS)
+                    offset = await self._common_offset(switch)
+        except (TimeoutError, UnreachableError) as error:
+            await self._let_writers_go_on(switch)
+            words = str(error) or f"the replicas did not receive the rest within {limits.caught_up_within}"
+            raise refuse(Refusal.CANDIDATE_BEHIND, f"{words}; writers go on at {old}") from error
+        return Quiesced(offset=offset, seconds=asyncio.get_running_loop().time() - began, paused_at=paused_at)
 
     @activity.defn(name="redis.switch")
     async def switch(self, switch: RedisSwitch) -> Moved:
@@ -60,7 +75,7 @@ class RedisSwitchActivities:
         new = _new_master(survey, switch)
         if new is None:
             if _old(survey, switch) is not None:
-                await self._quiesce(switch)  # again: the pause of a worker that died may be over
+                await self.quiesce(switch)  # again: the pause of a worker that died may be over
             note = await self._elect(switch, survey)
             new = await self._until_promoted(switch)
         seconds = asyncio.get_running_loop().time() - began
@@ -101,12 +116,8 @@ class RedisSwitchActivities:
             async with asyncio.timeout(request.insist_after.total_seconds()):
                 new = await self._master_that_came(switch)
         except TimeoutError:
-            survey = await survey_of(self._redis, switch.target, _LOOK)
-            if not request.by_word and not any(fact.agrees_it_is_down for fact in survey.sentinels):
-                words = (
-                    f"no quorum of Sentinels agrees that {switch.plan.primary} is down, and nobody has given it up by name"
-                )
-                raise refuse(Refusal.NO_QUORUM, words) from None
+            if not request.by_word:
+                await self._must_be_agreed_on(switch)
             note = await self._elect_at_last(switch) or "a Sentinel was asked to act;"
             new = await self._until_promoted(switch)
         seconds = asyncio.get_running_loop().time() - began
@@ -115,23 +126,11 @@ class RedisSwitchActivities:
             leader=new.name, address=new.address, seconds=seconds, moved_at=datetime.now(UTC), demoted=False, note=note
         )
 
-    async def _quiesce(self, switch: RedisSwitch) -> Quiesced:
-        target, old = switch.target, switch.plan.primary
-        limits = target.deployment.thresholds
-        await self._must_be_master(switch)
-        began, paused_at = asyncio.get_running_loop().time(), datetime.now(UTC)
-        await self._redis.pause(target, old, limits.pause)
-        try:
-            async with asyncio.timeout(limits.caught_up_within.total_seconds()):
-                offset = await self._common_offset(switch)
-                while offset is None:
-                    await asyncio.sleep(_POLL_SECONDS)
-                    offset = await self._common_offset(switch)
-        except (TimeoutError, UnreachableError) as error:
-            await self._let_writers_go_on(switch)
-            words = str(error) or f"the replicas did not receive the rest within {limits.caught_up_within}"
-            raise refuse(Refusal.CANDIDATE_BEHIND, f"{words}; writers go on at {old}") from error
-        return Quiesced(offset=offset, seconds=asyncio.get_running_loop().time() - began, paused_at=paused_at)
+    async def _must_be_agreed_on(self, switch: RedisSwitch) -> None:
+        survey = await survey_of(self._redis, switch.target, _LOOK)
+        if not any(fact.agrees_it_is_down for fact in survey.sentinels):
+            words = f"no quorum of Sentinels agrees that {switch.plan.primary} is down, and nobody has given it up by name"
+            raise refuse(Refusal.NO_QUORUM, words)
 
     async def _must_be_master(self, switch: RedisSwitch) -> None:
         fact = await self._redis.server(switch.target, switch.plan.primary)

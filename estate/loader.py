@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+
+E = TypeVar("E")
 
 
 class EstateError(Exception):
@@ -51,10 +54,7 @@ def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
         EstateError: the estate does not list it; names those that it lists.
 
     """
-    found = estate.postgres.get(cluster)
-    if found is None:
-        known = ", ".join(sorted(estate.postgres)) or "none"
-        raise EstateError(f"cluster: the estate does not list {cluster!r}; it lists {known}")
+    found = _listed("cluster", cluster, estate.postgres)
     return PostgresTarget(
         name=cluster,
         region=estate.regions[found.region],
@@ -71,10 +71,7 @@ def resolve_redis(estate: Estate, master: str) -> RedisTarget:
         EstateError: the estate does not list it; names those that it lists.
 
     """
-    found = estate.redis.get(master)
-    if found is None:
-        known = ", ".join(sorted(estate.redis)) or "none"
-        raise EstateError(f"master: the estate does not list {master!r}; it lists {known}")
+    found = _listed("master", master, estate.redis)
     return RedisTarget(
         name=master,
         region=estate.regions[found.region],
@@ -82,6 +79,13 @@ def resolve_redis(estate: Estate, master: str) -> RedisTarget:
         people=estate.people,
         records=estate.records,
     )
+
+
+def _listed(field: str, name: str, entries: Mapping[str, E]) -> E:
+    """Return the entry called ``name``, or say that what was given as ``field`` is not listed."""
+    if name not in entries:
+        raise EstateError(f"{field}: the estate does not list {name!r}; it lists {', '.join(sorted(entries)) or 'none'}")
+    return entries[name]
 
 
 def _where(error: yaml.YAMLError) -> str:

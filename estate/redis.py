@@ -65,8 +65,3 @@ class RedisTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.deployment.objective
-
-    @property
-    def majority(self) -> int:
-        """How many Sentinels decide."""
-        return len(self.deployment.sentinels) // 2 + 1

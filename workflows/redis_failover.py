@@ -35,6 +35,7 @@ from workflows import endings, redis_steps
 from workflows.beginnings import approved
 from workflows.inputs import parse
 from workflows.journal import Journal
+from workflows.measuring import measurement_of
 from workflows.models import RedisFailoverRequest, Run
 from workflows.names import must_hold_lock
 from workflows.phases import Phase
@@ -192,12 +193,7 @@ class RedisFailover(Decidable):
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        writer.cancel()
-        try:
-            measured = await writer
-        except (asyncio.CancelledError, FailureError) as error:
-            self._journal.facts["measurement"] = Measurement(note=f"not measured: {endings.cause_of(error)[1]}")
-            return
+        measured = await measurement_of(writer)
         quiesced, moved = self._journal.facts.get("quiesced"), self._journal.facts.get("moved")
         around = measured.around(quiesced.paused_at, moved.moved_at) if quiesced and moved else measured
         self._journal.facts["measurement"] = around

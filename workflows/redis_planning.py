@@ -31,7 +31,7 @@ def make_redis_plan(target: RedisTarget, survey: RedisSurvey, mode: Mode) -> Pla
 
 
 def _planned(target: RedisTarget, survey: RedisSurvey) -> Plan:
-    old = _named_master(target, survey)
+    old = _named_master(survey)
     if not old.is_master:
         raise refuse(Refusal.NO_PRIMARY, f"{old.name}, whom the Sentinels name, is no master; wait for them, or look closer")
     if not survey.can_decide:
@@ -100,10 +100,10 @@ def address_of(plan: Plan, survey: RedisSurvey) -> str:
     return old.address if old and old.address else survey.named or survey.newest_word
 
 
-def _named_master(target: RedisTarget, survey: RedisSurvey) -> ServerFact:
+def _named_master(survey: RedisSurvey) -> ServerFact:
     if not survey.named:
         said = ", ".join(f"{fact.name}: {fact.master or fact.error or 'nobody'}" for fact in survey.sentinels)
-        raise refuse(Refusal.NO_QUORUM, f"no majority ({target.majority}) of the Sentinels names one master: {said}")
+        raise refuse(Refusal.NO_QUORUM, f"no majority ({survey.majority}) of the Sentinels names one master: {said}")
     if survey.master is None:
         silent = ", ".join(f"{fact.name} ({fact.error})" for fact in survey.servers if fact.role is None) or "nobody"
         words = f"the master at {survey.named} does not answer; silent: {silent}; if it is gone: mode forced"

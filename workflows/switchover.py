@@ -30,6 +30,7 @@ from workflows.aftermath import Aftermath, all_that_follows, tick_off
 from workflows.discard_planning import counted_loss, loss_words, must_be_within
 from workflows.endings import cause_of, is_answer, touched_nothing, was_cancelled
 from workflows.journal import Journal
+from workflows.measuring import measurement_of
 from workflows.phases import Phase
 from workflows.proving import proof_of
 from workflows.uncancellable import uncancellable
@@ -198,13 +199,8 @@ class Switchover:
     async def _stop_writer(self) -> None:
         """End the measurement and keep what it saw; a run does not fail for it."""
         writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        writer.cancel()
-        try:
-            self._journal.facts["measurement"] = self._of_the_switch(await writer)
-        except (asyncio.CancelledError, FailureError) as error:
-            self._journal.facts["measurement"] = Measurement(note=f"not measured: {cause_of(error)[1]}")
+        if writer is not None:
+            self._journal.facts["measurement"] = self._of_the_switch(await measurement_of(writer))
 
     def _of_the_switch(self, measured: Measurement) -> Measurement:
         fenced, routed = self._journal.facts.get("fenced"), self._journal.facts.get("routed")

@@ -73,11 +73,15 @@ class RedisSurvey(Wire):
     sentinels: tuple[SentinelFact, ...]
 
     @property
+    def majority(self) -> int:
+        """How many Sentinels decide: more than half of all, also of those that do not answer."""
+        return len(self.sentinels) // 2 + 1
+
+    @property
     def named(self) -> str:
         """Address of the master that a majority of all Sentinels names; empty when no such majority answers."""
-        majority = len(self.sentinels) // 2 + 1
         named = [fact.master for fact in self.sentinels if fact.master]
-        return next((address for address in named if named.count(address) >= majority), "")
+        return next((address for address in named if named.count(address) >= self.majority), "")
 
     @property
     def newest_word(self) -> str:
@@ -107,7 +111,7 @@ class RedisSurvey(Wire):
         A Sentinel takes seconds to notice that the others are gone.
         """
         answering = sum(bool(fact.master) for fact in self.sentinels)
-        return answering > len(self.sentinels) // 2 and any(fact.can_decide for fact in self.sentinels)
+        return answering >= self.majority and any(fact.can_decide for fact in self.sentinels)
 
     def server_at(self, address: str) -> ServerFact | None:
         """Return the server that announces ``address``; ``None`` also when it does not answer."""

@@ -17,7 +17,7 @@ import psycopg
 from deploy.clients.postgres_client import PostgresSettings
 from deploy.lab.packages import postgres_bin
 from gate.processes import kill_all, signal_all
-from tests.clients.ports import free_port
+from tests.ports import free_port
 
 PASSWORD = "loopback-password"
 MEMBERS = ("pg-0", "pg-1")

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from deploy.clients.redis_client import RedisSettings
 from deploy.clients.redis_link import Address
 from deploy.clients.redis_master import ask
-from tests.clients.ports import free_port
+from tests.ports import free_port
 
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy/kubernetes/base/redis/settings"
 PASSWORD = "loopback-password"

@@ -136,12 +136,8 @@ class RedisBench:
     async def until_whole(self, seconds: float = 30) -> None:
         """Wait until one master leads, all follow it, and everybody could fail over again."""
         async with asyncio.timeout(seconds):
-            while not await asyncio.to_thread(self._is_whole):
+            while not await asyncio.to_thread(self.cluster.is_whole):
                 await asyncio.sleep(0.1)
-
-    def _is_whole(self) -> bool:
-        named = set(self.cluster.named())
-        return len(named) == 1 and self.cluster.is_whole(named.pop())
 
 
 @asynccontextmanager

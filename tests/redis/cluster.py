@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+
+from tests.ports import is_free
 
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "base" / "redis" / "settings"
 SERVERS = ("redis-0", "redis-1", "redis-2")
@@ -235,14 +236,5 @@ def _free_addresses() -> dict[str, str]:
     while True:
         prefix = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}"
         addresses = {member: f"{prefix}.{number}" for number, member in enumerate((*SERVERS, *SENTINELS), 1)}
-        if all(_is_free(address, 26379) and _is_free(address, 6379) for address in addresses.values()):
+        if all(is_free(address, 26379) and is_free(address, 6379) for address in addresses.values()):
             return addresses
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True

@@ -12,12 +12,12 @@ _BELOW_THE_KERNELS_OWN = range(15_000, 30_000)
 def free_port(*addresses: str) -> int:
     """Return a port that is free at every one of ``addresses``."""
     for port in random.sample(_BELOW_THE_KERNELS_OWN, 100):
-        if all(_is_free(address, port) for address in addresses):
+        if all(is_free(address, port) for address in addresses):
             return port
     raise OSError(f"no port is free at {', '.join(addresses)}")
 
 
-def _is_free(address: str, port: int) -> bool:
+def is_free(address: str, port: int) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind((address, port))
