@@ -7,11 +7,10 @@ acts by itself; ours is told to go ahead at once by a policy that asks nobody, a
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import copy
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from temporalio.client import Client
 
 from activities.models.report import Outcome
 from activities.models.switch import Proof
-from deploy.lab.estate import publish_estate, read_estate
+from deploy.lab.estate import changed_estate
 from deploy.lab.load import LoadSettings
 from deploy.lab.measuring import platform_settings
 from deploy.lab.names import Lab, LabError
@@ -191,15 +190,11 @@ async def _whole_and_fresh(name: str, whole: Callable[[], bool], pods: Pods) -> 
         await asyncio.to_thread(wait_until, f"{name} whole", whole, _WHOLE_WITHIN)
 
 
-@contextlib.contextmanager
-def nobody_to_ask(lab: Lab, binaries: Path) -> Iterator[None]:
+def nobody_to_ask(lab: Lab, binaries: Path) -> AbstractContextManager[None]:
     """Let the estate ask nobody for approval inside the block."""
-    before = read_estate(lab, binaries)
-    asking_nobody = copy.deepcopy(before)
-    for cluster in asking_nobody["postgres"].values():
-        cluster.pop("approvals", None)
-    try:
-        publish_estate(lab, binaries, asking_nobody)
-        yield
-    finally:
-        publish_estate(lab, binaries, before)
+
+    def change(estate: dict[str, Any]) -> None:
+        for cluster in estate["postgres"].values():
+            cluster.pop("approvals", None)
+
+    return changed_estate(lab, binaries, change)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from activities.errors import Refusal
 from activities.models.report import Outcome
 from deploy.lab.breaking import heal
+from deploy.lab.estate import changed_estate, isolation_is_proof
 from deploy.lab.network import set_link
 from deploy.lab.node import start_node
 from deploy.lab.switching import approve, ending, start
@@ -98,19 +99,17 @@ async def test_a_primary_that_is_frozen_and_thaws_after_the_promotion_takes_no_w
 
 async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promoted(platform: Platform) -> None:
     """Nobody attests; the estate accepts isolation."""
-    before = _estate(platform)
-    _accept(platform, ["gate", "isolation"])
     node = platform.nodes[platform.old]
-    try:
-        set_link(platform.lab, node, up=False)
-        cut = time.time()
-        handle = await start(platform.client, mode="forced")
-        await approve(handle, within=60)
-        await completed(handle, "postgres.verify")
-        print(f"verified {time.time() - cut:.2f} s after the cut")
-    finally:
-        set_link(platform.lab, node, up=True)
-        _put_estate(platform, before)
+    with changed_estate(platform.lab, platform.binaries, isolation_is_proof):
+        try:
+            set_link(platform.lab, node, up=False)
+            cut = time.time()
+            handle = await start(platform.client, mode="forced")
+            await approve(handle, within=60)
+            await completed(handle, "postgres.verify")
+            print(f"verified {time.time() - cut:.2f} s after the cut")
+        finally:
+            set_link(platform.lab, node, up=True)
     facts = await ending(handle)
     _must_lead(platform, facts)
     platform.settle(200)
@@ -146,32 +145,3 @@ def _stopped_at(platform: Platform) -> float:
         if "ISOLATED" in line:
             return datetime.fromisoformat(json.loads(line)["at"]).timestamp()
     pytest.fail("the old primary's gate does not say that it was isolated")
-
-
-def _estate(platform: Platform) -> str:
-    return platform.kubectl("get", "configmap", "failover-estate", "-o", "json")
-
-
-def _accept(platform: Platform, kinds: list[str]) -> None:
-    found = json.loads(_estate(platform))
-    text = found["data"]["estate.yaml"]
-    policy = f"    forced: {{proof: [{', '.join(kinds)}], redundancy_within: PT30S}}\n"
-    found["data"]["estate.yaml"] = text.replace("    approvals:\n", f"{policy}    approvals:\n", 1)
-    _put_estate(platform, json.dumps(found))
-
-
-def _put_estate(platform: Platform, text: str) -> None:
-    """Change the ConfigMap and wait until every worker sees it: kubelets take their time."""
-    found = json.loads(text)
-    for key in ("resourceVersion", "uid", "creationTimestamp", "managedFields"):
-        found["metadata"].pop(key, None)
-    manifest = platform.lab.home / "estate.json"
-    manifest.write_text(json.dumps(found), encoding="utf-8")
-    platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
-    wanted = found["data"]["estate.yaml"].strip()
-    for pod in platform.pods("failover-worker"):
-        deadline = time.monotonic() + 150
-        while platform.kubectl("exec", pod, "--", "cat", "/etc/failover/estate.yaml").strip() != wanted:
-            assert time.monotonic() < deadline
-            platform.kubectl("annotate", "pod", pod, f"lab/touched={time.time()}", "--overwrite")
-            time.sleep(1)
