@@ -78,6 +78,7 @@ def _power_on(lab: Lab, node: str) -> int:
     wait_until(f"{node} powered on", ready.exists, 10)
     holder = int(Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="utf-8").split()[0])
     remember(lab, node, holder)
+    remove_cgroups(lab, node)  # a machine that boots has none, and a kubelet that finds some looks at each for 3 s
     _make_cgroups(lab, node)
     link_node(lab, node, holder)
     return holder
