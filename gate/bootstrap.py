@@ -46,6 +46,7 @@ async def bootstrap(settings: Settings, api: ApiServer) -> Record:
     await run_program(
         program, "-D", str(scratch), "-U", "postgres", "-k", "-E", "UTF8", "--locale=C.UTF-8",
         "--auth-local=trust", "--auth-host=scram-sha-256",
+        f"--wal-segsize={settings.wal_segment_megabytes}",
     )  # fmt: skip
     await _make_roles(settings, scratch)
     control = await read_control(settings.programs, scratch)

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     application_password_file: Path
     application_user: str = "app"
     database: str = "aiagent_prod"
+    wal_segment_megabytes: Literal[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] = 16
+    """Size of a WAL segment, for the first start only. Every timeline begins a segment of its own, and a rewind copies
+    all that the leader keeps: a cluster that fails over dozens of times a day, as a test's does, wants small ones."""
     durability: Literal["available", "strict"] = "available"
     isolation_timeout: float = Field(default=30.0, gt=0)
     """Seconds without API server and peers after which a primary stops itself."""
