@@ -31,8 +31,8 @@ from estate.postgres import ProofKind
 from gate.api import Fenced, ProblemKind
 from gate.lsn import parse_lsn
 
-_MARGIN = timedelta(seconds=0.5)
-"""The watchdog looks every 50 ms and kills; this is ten times that."""
+_MARGIN = timedelta(seconds=0.25)
+"""The watchdog looks every 50 ms and kills; this is five times that."""
 _LAST_CHANCE_SECONDS = 0.4
 """How long an attested old primary gets to stop by itself. Its gate's word is better, and comes at once or not. One that
 cannot be asked, since its pod was just deleted, may live on for a moment: a primary's gate reads the claim every 0.15 s."""
