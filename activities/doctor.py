@@ -28,10 +28,11 @@ from activities.redis_look import survey_of
 from activities.survey import SurveyActivities
 from activities.systems import Systems
 from estate.base import Target
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 
 if TYPE_CHECKING:
     from activities.clients.ports import Permissions, RedisServers
@@ -63,9 +64,10 @@ class DoctorActivities:
             estate = load_estate(self._path)
         except EstateError as error:
             return DoctorReport(findings=(*findings, fault("estate", str(error), "correct the estate file")))
-        clusters, masters = _wanted(estate, request.cluster)
+        clusters, masters, workloads = _wanted(estate, request.cluster)
         counts = (
-            f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.redis)} Redis masters, {len(estate.people)} people"
+            f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.redis)} Redis masters,"
+            f" {len(estate.workloads)} workloads, {len(estate.people)} people"
         )
         findings.append(ok("estate", counts))
         findings.append(await asyncio.to_thread(_records, estate.records))
@@ -73,6 +75,8 @@ class DoctorActivities:
             findings += [finding async for finding in self._cluster(target)]
         for master in masters:
             findings += await self._redis_master(master)
+        for workload in workloads:
+            findings += await self._workload(workload)
         return DoctorReport(findings=tuple(findings))
 
     async def _temporal(self) -> Finding:
@@ -116,6 +120,13 @@ class DoctorActivities:
         pods = [("get", "pods", name, "") for name in (*deployment.servers, *deployment.sentinels)]
         return [*findings, *await self._may_all(target, pods)]
 
+    async def _workload(self, target: WorkloadTarget) -> list[Finding]:
+        workload = target.workload
+        wanted = [("get", "deployments", workload.deployment, "apps"), ("list", "pods", "", ""), ("delete", "pods", "", "")]
+        wanted += [("get", "pods/log", "", ""), ("list", "events", "", "")]
+        wanted += [("get", "services", workload.service, "")] if workload.service else []
+        return [await self._application(target, workload.deployment), *await self._may_all(target, wanted)]
+
     def _secret(self, reference: str) -> Finding | None:
         try:
             read_secret(reference)
@@ -135,12 +146,12 @@ class DoctorActivities:
             return fault(f"Service {service}", f"its selector is also owned by {', '.join(others)}", remedy)
         return ok(f"Service {service}", "nobody else owns its selector")
 
-    async def _application(self, target: PostgresTarget, deployment: str) -> Finding:
+    async def _application(self, target: Target, deployment: str) -> Finding:
         subject = f"Deployment {deployment}"
         try:
             ready, wanted, _ = await self._systems.kubernetes.deployment_progress(target.region, deployment)
         except _NO as error:
-            return fault(subject, str(error), "see applications in the estate, and the worker's Role")
+            return fault(subject, str(error), "see that Deployment in the estate, and the worker's Role")
         if ready < wanted:
             return warning(subject, f"{ready} of {wanted} pods ready", f"kubectl describe deployment {deployment}")
         return ok(subject, f"{ready} of {wanted} pods ready")
@@ -168,7 +179,7 @@ class DoctorActivities:
         return refused or [ok("permissions", f"all {len(wanted)} that a switch needs are granted")]
 
 
-def _wanted(estate: Estate, name: str | None) -> tuple[list[PostgresTarget], list[RedisTarget]]:
+def _wanted(estate: Estate, name: str | None) -> tuple[list[PostgresTarget], list[RedisTarget], list[WorkloadTarget]]:
     """Return the targets called ``name``, or all of them.
 
     Raises:
@@ -176,12 +187,17 @@ def _wanted(estate: Estate, name: str | None) -> tuple[list[PostgresTarget], lis
 
     """
     if name is None:
-        clusters, masters = sorted(estate.postgres), sorted(estate.redis)
+        clusters, masters, workloads = sorted(estate.postgres), sorted(estate.redis), sorted(estate.workloads)
     else:
         masters = [name] if name in estate.redis else []
-        clusters = [name] if name in estate.postgres or not masters else []
+        workloads = [name] if name in estate.workloads else []
+        clusters = [name] if name in estate.postgres or not (masters or workloads) else []
     try:
-        return [resolve_target(estate, one) for one in clusters], [resolve_redis(estate, one) for one in masters]
+        return (
+            [resolve_target(estate, one) for one in clusters],
+            [resolve_redis(estate, one) for one in masters],
+            [resolve_workload(estate, one) for one in workloads],
+        )
     except EstateError as error:
         raise refuse(Refusal.BAD_INPUT, str(error)) from error
 

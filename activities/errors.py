@@ -49,6 +49,8 @@ class Refusal(StrEnum):
     UNCLEAN_STOP = "UncleanStop"
     CANDIDATE_BEHIND = "CandidateBehind"
     CANDIDATE_FAILED = "CandidateFailed"
+    NOT_WHOLE = "NotWhole"
+    NOT_THE_PODS = "NotThePods"
     NOT_VERIFIED = "NotVerified"
     ROLLED_BACK = "RolledBack"
     ROLLBACK_INCOMPLETE = "RollbackIncomplete"

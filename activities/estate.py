@@ -10,12 +10,13 @@ from temporalio import activity
 
 from activities.errors import Refusal, refuse
 from activities.models.survey import ResolveRequest
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 
-T = TypeVar("T", PostgresTarget, RedisTarget)
+T = TypeVar("T", PostgresTarget, RedisTarget, WorkloadTarget)
 
 
 class EstateActivities:
@@ -39,6 +40,11 @@ class EstateActivities:
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
         return self._resolved(resolve_redis, request.cluster)
+
+    @activity.defn(name="estate.resolve_workload")
+    async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
+        """Return one workload, as ``estate.resolve``."""
+        return self._resolved(resolve_workload, request.cluster)
 
     def _resolved(self, resolve: Callable[[Estate, str], T], name: str) -> T:
         try:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 
 E = TypeVar("E")
 
@@ -76,6 +77,23 @@ def resolve_redis(estate: Estate, master: str) -> RedisTarget:
         name=master,
         region=estate.regions[found.region],
         deployment=found,
+        people=estate.people,
+        records=estate.records,
+    )
+
+
+def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
+    """Return the workload called ``workload``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("workload", workload, estate.workloads)
+    return WorkloadTarget(
+        name=workload,
+        region=estate.regions[found.region],
+        workload=found,
         people=estate.people,
         records=estate.records,
     )

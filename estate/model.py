@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from estate.base import ApprovalPolicy, Entry, Name, Region
 from estate.postgres import PostgresCluster
 from estate.redis import RedisDeployment
+from estate.workloads import Workload
 
 
 class Estate(Entry):
@@ -18,6 +19,8 @@ class Estate(Entry):
     postgres: dict[Name, PostgresCluster] = Field(default={})
     redis: dict[Name, RedisDeployment] = Field(default={})
     """By Sentinel's master name."""
+    workloads: dict[Name, Workload] = Field(default={})
+    """Deployments whose pods are looked after."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
     records: str | None = None
@@ -25,7 +28,7 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for section, entries in (("postgres", self.postgres), ("redis", self.redis)):
+        for section, entries in (("postgres", self.postgres), ("redis", self.redis), ("workloads", self.workloads)):
             for name, entry in entries.items():
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:

@@ -14,7 +14,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A name of the estate (orders, mymaster), a workflow ID (redis/mymaster), or WORKFLOW_ID/RUN_ID for one run.",
+        help="A name of the estate (orders, mymaster, api), a workflow ID (pods/api), or WORKFLOW_ID/RUN_ID for one run.",
         show_default=False,
     ),
 ]
@@ -22,7 +22,7 @@ Cluster = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Its name in the estate file: a PostgreSQL cluster (orders) or a Redis master (mymaster).",
+        help="Its name in the estate file: a PostgreSQL cluster (orders), a Redis master (mymaster) or a workload (api).",
     ),
 ]
 Procedure = Annotated[
@@ -30,7 +30,8 @@ Procedure = Annotated[
     typer.Argument(
         metavar="PROCEDURE",
         help="postgres-failover (move writes), postgres-rollback (take a promotion back), postgres-rejoin (bring a standby"
-        " back), postgres-adopt (take over a pair that has run without gates) or redis-failover (replace a Redis master).",
+        " back), postgres-adopt (take over a pair that has run without gates), redis-failover (replace a Redis master)"
+        " or pod-failover (mend a workload's broken pods).",
     ),
 ]
 Mode = Annotated[
@@ -58,6 +59,18 @@ Member = Annotated[
         "--member",
         metavar="MEMBER",
         help="postgres-rejoin: whom to bring back. Default: all that do not follow.",
+        show_default=False,
+    ),
+]
+Drilled = Annotated[
+    str, typer.Argument(metavar="PROCEDURE", help="pod-failover (end the main process of a pod and see it come back).")
+]
+Pod = Annotated[
+    str | None,
+    typer.Option(
+        "--pod",
+        metavar="POD",
+        help="pod-failover: which pod is ended. Default: the first that is ready.",
         show_default=False,
     ),
 ]

@@ -49,9 +49,9 @@ async def plan(typed: Typed) -> Answer:
     return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=facts.reason if code else "")
 
 
-async def start(typed: Typed, output: Output, *, watch: bool) -> Answer:
-    """Start the real run; follow it, or return as soon as it is clear whether it is refused or waits for people."""
-    request = request_of(typed, Run.REAL)
+async def start(typed: Typed, output: Output, *, watch: bool, run: Run = Run.REAL) -> Answer:
+    """Start the real run, or a drill; follow it, or return once it is clear whether it is refused or waits for people."""
+    request = request_of(typed, run)
     client = await connect()
     return await carry_on(client, await _begin(client, typed, request), output, watch=watch)
 

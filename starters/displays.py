@@ -18,7 +18,7 @@ from starters.report.timing import KEEP, MEASURES, PhaseTime, timing_of
 from starters.report.words import duration, title, who
 from workflows.phases import Phase, ReportPhase
 
-_USUAL = (
+_USUAL: tuple[ReportPhase, ...] = (
     ReportPhase.DECIDE,
     ReportPhase.CLAIM,
     ReportPhase.FENCE,
@@ -28,6 +28,17 @@ _USUAL = (
     ReportPhase.RECONNECT,
     ReportPhase.REDUNDANCY,
 )
+_USUAL_OF: dict[str, tuple[ReportPhase, ...]] = {
+    "postgres-rejoin": (),
+    "pod-failover": (ReportPhase.DECIDE, ReportPhase.MEND),
+    "redis-failover": (
+        ReportPhase.DECIDE,
+        ReportPhase.FENCE,
+        ReportPhase.PROMOTE,
+        ReportPhase.VERIFY,
+        ReportPhase.REDUNDANCY,
+    ),
+}
 _NOT_SHOWN = {KEEP, *MEASURES}
 
 
@@ -105,7 +116,7 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
     table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
     for phase in ReportPhase:
-        if phase in rows or (phase in _USUAL and facts.workflow != "postgres-rejoin"):
+        if phase in rows or phase in _USUAL_OF.get(facts.workflow, _USUAL):
             table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
     return Group(
         Text(title(facts), style="bold"),

@@ -27,6 +27,7 @@ from starters.resuming import resume
 from starters.status import all_open, status_of
 from starters.watching import watch as watching
 from starters.worker import run_worker
+from workflows.models import Run
 
 app = typer.Typer(
     name="failover",
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog=EXIT_CODES,
-    help="""Move a PostgreSQL cluster's writes to its standby, watch it happen, and report what it cost.
+    help="""Move a platform away from what broke (PostgreSQL, Redis, pods), watch it happen, and report what it cost.
 
 \b
 At 3 in the morning:
@@ -43,6 +44,8 @@ At 3 in the morning:
   failover plan  postgres-failover orders            what would happen; changes nothing
   failover start postgres-failover orders --by YOU --reason "why"
   failover start postgres-failover orders --mode forced --by YOU --reason "why"      the primary is gone
+  failover start redis-failover mymaster --by YOU    replace a Redis master
+  failover start pod-failover api --by YOU           mend a workload's broken pods
   failover plan  postgres-rollback orders            what it would take to go back after a promotion
   failover status                                    what runs, and who is waited for
   failover watch orders                              come back to a run (closing the terminal never stops it)
@@ -94,6 +97,22 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     caps = Caps(max_bytes, max_transactions)
     typed = Typed(procedure, target, mode=mode, to=to, member=member, attest=attest, by=by, reason=reason, caps=caps)
     respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch))
+
+
+@app.command("drill", epilog=EXIT_CODES)
+def drill_command(  # noqa: PLR0913 - one parameter an option
+    procedure: arg.Drilled,
+    target: arg.Cluster,
+    *,
+    pod: arg.Pod = None,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    watch: arg.Watch = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Break something on purpose, on the real platform, and measure how long it takes until all is well again."""
+    typed = Typed(procedure, target, pod=pod, by=by, reason=reason)
+    respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch, run=Run.DRILL))
 
 
 @app.command("watch", epilog=EXIT_CODES)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.pods import pod_tables
 from starters.report.redis import redis_tables
 from starters.report.terminal import candidates_table, members_table, plan_lines
 
@@ -18,11 +19,13 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
     parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
     if plan is not None:
         parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
-        parts += [Text(), candidates_table(plan)]
+        parts += [Text(), candidates_table(plan)] if plan.candidates else []
     if survey is not None:
         parts += [Text(), members_table(survey)]
     if facts.known.redis is not None:
         parts += [Text(), *redis_tables(facts.known.redis)]
+    if facts.known.workload is not None:
+        parts += [Text(), *pod_tables(facts.known.workload)]
     if facts.known.preview:
         parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
         parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))

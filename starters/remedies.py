@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from activities.errors import Refusal
 from activities.models.report import Outcome
 from starters.report.facts import Facts
-from starters.requests import ADOPT, REDIS_FAILOVER, REJOIN
+from starters.requests import ADOPT, POD_FAILOVER, REDIS_FAILOVER, REJOIN
 from starters.targets import Place
 from workflows.phases import Phase
 
@@ -33,6 +33,8 @@ def remedy_of(facts: Facts) -> Remedy | None:
     """Return what to do about a run; ``None`` when it needs nobody."""
     if facts.workflow == REDIS_FAILOVER:
         return _of_redis(facts)
+    if facts.workflow == POD_FAILOVER:
+        return _of_pods(facts)
     if facts.open:
         return _of_open(facts)
     if facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
@@ -59,6 +61,20 @@ def _of_redis(facts: Facts) -> Remedy | None:
     else:
         return None
     return Remedy((matter, look, "Starting it again is safe: it settles first what is left."), resumable=False)
+
+
+def _of_pods(facts: Facts) -> Remedy | None:
+    """Return what to do about pods: whoever starts again looks again, and Kubernetes goes on meanwhile."""
+    if facts.outcome is Outcome.STRANDED:
+        matter = "The workload is not whole; what each pod and the Service say is listed as left to do."
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = f"It was ended from outside ({facts.close}): Kubernetes goes on mending by itself."
+    else:
+        return None
+    look = f"Look: failover plan {POD_FAILOVER} {facts.asked.cluster}"
+    return Remedy(
+        (matter, look, "Starting it again is safe: it looks anew, and replaces only what is broken then."), resumable=False
+    )
 
 
 def _of_open(facts: Facts) -> Remedy | None:

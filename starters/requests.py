@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from gate.record import Mode
 from starters.answers import CommandError, Exit
-from starters.targets import cluster_name, redis_name
+from starters.targets import cluster_name, redis_name, workload_name
 from workflows.models import (
     AdoptRequest,
     FailoverRequest,
+    PodFailoverRequest,
     RedisFailoverRequest,
     RejoinRequest,
     RollbackMode,
@@ -22,11 +23,13 @@ from workflows.models import (
 )
 
 FAILOVER, REJOIN, ROLLBACK, ADOPT = "postgres-failover", "postgres-rejoin", "postgres-rollback", "postgres-adopt"
-REDIS_FAILOVER = "redis-failover"
-PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT, REDIS_FAILOVER)
+REDIS_FAILOVER, POD_FAILOVER = "redis-failover", "pod-failover"
+PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT, REDIS_FAILOVER, POD_FAILOVER)
+DRILLED = (POD_FAILOVER,)
+"""Procedures that can be drilled."""
 OURS = "WorkflowType IN ({})".format(", ".join(f"'{name}'" for name in PROCEDURES))
 """Query for the runs of all procedures."""
-Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest
+Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | PodFailoverRequest
 
 
 class Caps(NamedTuple):
@@ -45,6 +48,7 @@ class Typed:
     mode: str | None = None
     to: str | None = None
     member: str | None = None
+    pod: str | None = None
     attest: bool = False
     caps: Caps = field(default_factory=Caps)
     by: str = ""
@@ -61,6 +65,10 @@ def request_of(typed: Typed, run: Run) -> Request:
     if typed.procedure not in PROCEDURES:
         raise _usage(f"procedure: {typed.procedure!r} does not exist; use {' or '.join(PROCEDURES)}")
     try:
+        if run is Run.DRILL and typed.procedure not in DRILLED:
+            raise _usage(f"procedure: {typed.procedure} cannot be drilled yet; what can is {' or '.join(DRILLED)}")
+        if typed.procedure == POD_FAILOVER:
+            return _pods(typed, run)
         if typed.procedure == REDIS_FAILOVER:
             return _redis(typed, run)
         cluster = cluster_name(typed.target)
@@ -85,6 +93,14 @@ def request_of(typed: Typed, run: Run) -> Request:
     except ValidationError as error:
         fault = error.errors()[0]
         raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
+
+
+def _pods(typed: Typed, run: Run) -> PodFailoverRequest:
+    absent = {"mode": typed.mode, "to": typed.to, "member": typed.member, "attest": typed.attest or None}
+    for name, value in {**absent, **typed.caps._asdict()}.items():
+        _must_be_absent(name.replace("_", "-"), value, POD_FAILOVER, "leave it out: broken pods are found by themselves")
+    workload = workload_name(typed.target)
+    return PodFailoverRequest(workload=workload, run=run, by=typed.by, reason=typed.reason, pod=typed.pod)
 
 
 def _redis(typed: Typed, run: Run) -> RedisFailoverRequest:

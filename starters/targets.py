@@ -1,7 +1,7 @@
 """What people call a run: a cluster's name, a workflow ID, a run ID, or both.
 
-``orders`` is the cluster's lock ``postgres/orders``, ``mymaster`` the Redis deployment's ``redis/mymaster``, and of its
-runs the newest. A run ID narrows it to one run.
+``orders`` is the cluster's lock ``postgres/orders``, ``mymaster`` the Redis deployment's ``redis/mymaster``, ``api`` the
+workload's ``pods/api``, and of its runs the newest. A run ID narrows it to one run.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from estate.base import NAME_PATTERN
 from starters.answers import CommandError, Exit
-from workflows.models import lock_id, redis_lock_id
+from workflows.models import lock_id, pods_lock_id, redis_lock_id
 
 _LOCKS = lock_id("")
 _REDIS_LOCKS = redis_lock_id("")
+_POD_LOCKS = pods_lock_id("")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ def redis_name(target: str) -> str:
     return _entry(target, _REDIS_LOCKS, "is no master's name; use the name from the estate file, for example mymaster")
 
 
+def workload_name(target: str) -> str:
+    """Return the workload that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _POD_LOCKS, "is no workload's name; use the name from the estate file, for example api")
+
+
 def _entry(target: str, locks: str, complaint: str) -> str:
     name = target.removeprefix(locks)
     if not re.match(NAME_PATTERN, name):
@@ -79,8 +85,8 @@ async def find(client: Client, target: str) -> Place:
 
 
 async def _by_name(client: Client, name: str) -> Place:
-    """Return the target of that name that has had runs; a PostgreSQL cluster's when there are two, or none."""
-    for place in (Place(lock_id(name)), Place(redis_lock_id(name))):
+    """Return the target of that name that has had runs; a PostgreSQL cluster's when there are several, or none."""
+    for place in (Place(lock_id(name)), Place(redis_lock_id(name)), Place(pods_lock_id(name))):
         try:
             await place.handle(client).describe()
         except RPCError as error:

@@ -21,11 +21,13 @@ from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
+from activities.clients.workloads import WorkloadsClient
 from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
 from activities.pause import PauseActivities
+from activities.pods import PodActivities
 from activities.preview import PreviewActivities
 from activities.prove import ProveActivities
 from activities.records import RecordsActivities
@@ -66,6 +68,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RedisSwitchActivities(redis),
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
+        PodActivities(WorkloadsClient(kubernetes, addresses)),
         RecordsActivities(),
         DoctorActivities(settings.estate, systems, redis, kubernetes),
     )

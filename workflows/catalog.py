@@ -10,6 +10,7 @@ from __future__ import annotations
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.doctor import Doctor
+from workflows.pod_failover import PodFailover
 from workflows.postgres_adopt import PostgresAdopt
 from workflows.postgres_failover import PostgresFailover
 from workflows.postgres_pause import PostgresPause
@@ -17,6 +18,15 @@ from workflows.postgres_rejoin import PostgresRejoin
 from workflows.postgres_rollback import PostgresRollback
 from workflows.redis_failover import RedisFailover
 
-WORKFLOWS = (PostgresFailover, PostgresRejoin, PostgresRollback, PostgresPause, PostgresAdopt, RedisFailover, Doctor)
+WORKFLOWS = (
+    PostgresFailover,
+    PostgresRejoin,
+    PostgresRollback,
+    PostgresPause,
+    PostgresAdopt,
+    RedisFailover,
+    PodFailover,
+    Doctor,
+)
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")
 RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_OURS))

@@ -16,7 +16,15 @@ from activities.models.report import Outcome, RunReport
 from activities.models.survey import Survey
 from estate.base import Target
 from workflows.approval import ApprovalGate
-from workflows.models import AdoptRequest, FailoverRequest, RedisFailoverRequest, RejoinRequest, RollbackRequest, Status
+from workflows.models import (
+    AdoptRequest,
+    FailoverRequest,
+    PodFailoverRequest,
+    RedisFailoverRequest,
+    RejoinRequest,
+    RollbackRequest,
+    Status,
+)
 from workflows.phases import Phase
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
@@ -30,6 +38,7 @@ SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 
 _CANCELLABLE = {
     Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
+    Phase.STRIKING, Phase.MENDING, Phase.REPLACING,
 }  # fmt: skip
 
 
@@ -37,7 +46,9 @@ _CANCELLABLE = {
 class Journal:
     """The only place that a phase, a fact or an outcome is written to."""
 
-    request: FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | None
+    request: (
+        FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | PodFailoverRequest | None
+    )
     phase: Phase = Phase.SURVEYING
     started_at: datetime = field(default_factory=workflow.now)
     target: Target | None = None
@@ -100,11 +111,13 @@ class Journal:
 
     @property
     def mode(self) -> str:
-        """Mode as asked; ``rejoin`` or ``adopt`` for those, ``unknown`` when the input could not be read."""
+        """Mode as asked; ``rejoin`` or ``adopt`` for those, empty where there are none, ``unknown`` for unread input."""
         if isinstance(self.request, AdoptRequest):
             return "adopt"
         if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest):
             return self.request.mode.value
+        if isinstance(self.request, PodFailoverRequest):
+            return ""
         return "rejoin" if self.request else "unknown"
 
     def show(self) -> None:

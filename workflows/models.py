@@ -140,6 +140,28 @@ class RedisFailoverRequest(_Request):
         return redis_lock_id(self.master)
 
 
+class PodFailoverRequest(_Request):
+    """Input of ``pod-failover``."""
+
+    workload: ShortName
+    """A workload of the estate."""
+    run: Run = Run.PLAN
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+    pod: ShortName | None = None
+    """Drill: the pod that is ended; ``None`` takes the first that is ready."""
+
+    @property
+    def cluster(self) -> str:
+        """What reports and lists call the target."""
+        return self.workload
+
+    @property
+    def lock(self) -> str:
+        """Workflow ID of a run that changes the target."""
+        return pods_lock_id(self.workload)
+
+
 class PauseRequest(_OfCluster):
     """Input of ``postgres-pause``."""
 
@@ -234,6 +256,11 @@ def lock_id(cluster: str) -> str:
 def redis_lock_id(master: str) -> str:
     """Return the workflow ID of a run that changes the Redis deployment ``master``."""
     return f"redis/{master}"
+
+
+def pods_lock_id(workload: str) -> str:
+    """Return the workflow ID of a run that changes the pods of ``workload``."""
+    return f"pods/{workload}"
 
 
 def pause_id(cluster: str) -> str:

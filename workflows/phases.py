@@ -18,6 +18,9 @@ class Phase(StrEnum):
     VERIFYING = "verifying"
     RECONNECTING = "reconnecting"
     REJOINING = "restoring redundancy"
+    STRIKING = "ending a process"
+    MENDING = "waiting for Kubernetes"
+    REPLACING = "replacing pods"
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -40,6 +43,9 @@ class ReportPhase(StrEnum):
     VERIFY = "verify"
     RECONNECT = "reconnect"
     REDUNDANCY = "restore redundancy"
+    STRIKE = "strike"
+    REPLACE = "replace"
+    MEND = "mend"
     UNDO = "undo"
 
 
@@ -73,6 +79,11 @@ REPORT_PHASE_OF_STEP = {
     "redis.verify": ReportPhase.VERIFY,
     "redis.agree": ReportPhase.REDUNDANCY,
     "redis.resume": ReportPhase.UNDO,
+    "estate.resolve_workload": ReportPhase.DECIDE,
+    "pods.survey": ReportPhase.DECIDE,
+    "pods.strike": ReportPhase.STRIKE,
+    "pods.replace": ReportPhase.REPLACE,
+    "pods.mended": ReportPhase.MEND,
 }
 """Registered activity name → row. Approval is the time between the first survey's end and the claim's or second survey's
-start; ``postgres.measure`` and ``records.keep`` run beside or after the phases and belong to none."""
+start; the measuring steps and ``records.keep`` run beside or after the phases and belong to none."""

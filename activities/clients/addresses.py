@@ -55,10 +55,13 @@ class Addresses:
 
     async def of_write_service(self, target: PostgresTarget) -> str:
         """Return the address of the write Service, or its name."""
-        service = target.cluster.write_service
-        key = (target.region.namespace, f"service/{service}")
-        found = await self._find(key, lambda: self._locator.service_address(target.region, service), _WITHIN_SECONDS)
-        return found or service_name(target)
+        return await self.of_service(target.region, target.cluster.write_service)
+
+    async def of_service(self, region: Region, service: str) -> str:
+        """Return the address of a Service, or its name."""
+        key = (region.namespace, f"service/{service}")
+        found = await self._find(key, lambda: self._locator.service_address(region, service), _WITHIN_SECONDS)
+        return found or service_name(region, service)
 
     def forget_pod(self, region: Region, pod: str) -> None:
         """Ask anew next time: nobody answered there."""
@@ -89,6 +92,6 @@ def member_name(target: PostgresTarget, member: str) -> str:
     return pattern.format(member=member, namespace=target.region.namespace)
 
 
-def service_name(target: PostgresTarget) -> str:
-    """Return the host name of the write Service."""
-    return f"{target.cluster.write_service}.{target.region.namespace}.svc.cluster.local"
+def service_name(region: Region, service: str) -> str:
+    """Return the host name of a Service."""
+    return f"{service}.{region.namespace}.svc.cluster.local"

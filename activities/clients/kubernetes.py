@@ -1,6 +1,6 @@
 """The Kubernetes API, through the official client.
 
-Its calls block, so each runs in a thread; a call that was given up goes on there for at most ``_TIMEOUT`` and is harmless:
+Its calls block, so each runs in a thread; a call that was given up goes on there for at most ``TIMEOUT`` and is harmless:
 every write carries a ``resourceVersion`` or repeats safely.
 """
 
@@ -23,10 +23,10 @@ from activities.models.survey import PodFact
 from estate.base import Region
 from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
-_TIMEOUT = (2.0, 5.0)
+TIMEOUT = (2.0, 5.0)
 """Seconds to connect and to answer."""
 _THREADS = 16
-_MANAGER = "failover"
+MANAGER = "failover"
 _MERGE = "application/merge-patch+json"
 _ANSWERS: dict[int, type[Exception]] = {404: MissingError, 403: ForbiddenError, 409: ConflictError}
 RESTART_MARK = "failover/restarted-for"
@@ -78,20 +78,20 @@ class KubernetesClient:
 
         def call(api: client.ApiClient) -> str:
             text = client.CoreV1Api(api).read_namespaced_pod_log(
-                pod, region.namespace, tail_lines=lines, _request_timeout=_TIMEOUT
+                pod, region.namespace, tail_lines=lines, _request_timeout=TIMEOUT
             )
             return str(text)
 
-        text: str = await self._run(region, f"get logs of Pod {pod}", call)
+        text: str = await self.run(region, f"get logs of Pod {pod}", call)
         return text
 
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the pods that are ready behind ``service``, sorted."""
-        slices = await self._call(
+        slices = await self.call(
             region,
             f"list EndpointSlices of Service {service}",
             lambda api: client.DiscoveryV1Api(api).list_namespaced_endpoint_slice(
-                region.namespace, label_selector=f"kubernetes.io/service-name={service}", _request_timeout=_TIMEOUT
+                region.namespace, label_selector=f"kubernetes.io/service-name={service}", _request_timeout=TIMEOUT
             ),
         )
         ready = {
@@ -104,11 +104,11 @@ class KubernetesClient:
 
     async def endpoints_version(self, region: Region) -> str | None:
         """Return a text that changes whenever any endpoint in the region's namespace does; ``None`` while one terminates."""
-        slices = await self._call(
+        slices = await self.call(
             region,
             "list EndpointSlices",
             lambda api: client.DiscoveryV1Api(api).list_namespaced_endpoint_slice(
-                region.namespace, _request_timeout=_TIMEOUT
+                region.namespace, _request_timeout=TIMEOUT
             ),
         )
         parts = slices.get("items", [])
@@ -131,15 +131,18 @@ class KubernetesClient:
         }
 
     async def _pods_of(self, region: Region, deployment: str) -> list[dict[str, Any]]:
-        found = await self._deployment(region, deployment)
-        labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
-        pods = await self._call(
+        return await self.selected_pods(region, await self.deployment(region, deployment))
+
+    async def selected_pods(self, region: Region, deployment: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the pods that a Deployment selects, as plain JSON."""
+        labels = (deployment["spec"].get("selector") or {}).get("matchLabels") or {}
+        pods = await self.call(
             region,
-            f"list Pods of Deployment {deployment}",
+            f"list Pods of Deployment {deployment['metadata']['name']}",
             lambda api: client.CoreV1Api(api).list_namespaced_pod(
                 region.namespace,
                 label_selector=",".join(f"{key}={value}" for key, value in labels.items()),
-                _request_timeout=_TIMEOUT,
+                _request_timeout=TIMEOUT,
             ),
         )
         items: list[dict[str, Any]] = pods.get("items", [])
@@ -148,17 +151,17 @@ class KubernetesClient:
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
         body = {"spec": {"template": {"metadata": {"annotations": {RESTART_MARK: mark}}}}}
-        await self._call(
+        await self.call(
             region,
             f"patch Deployment {deployment}",
             lambda api: client.AppsV1Api(api).patch_namespaced_deployment(
-                deployment, region.namespace, body, field_manager=_MANAGER, _content_type=_MERGE, _request_timeout=_TIMEOUT
+                deployment, region.namespace, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
             ),
         )
 
     async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
         """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
-        found = await self._deployment(region, deployment)
+        found = await self.deployment(region, deployment)
         status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
         updated, available, total = (
             int(status.get(key) or 0) for key in ("updatedReplicas", "availableReplicas", "replicas")
@@ -167,12 +170,13 @@ class KubernetesClient:
         done = seen and updated == wanted and available == wanted and total == wanted
         return min(updated, available) if seen else 0, wanted, done
 
-    async def _deployment(self, region: Region, deployment: str) -> dict[str, Any]:
-        return await self._call(
+    async def deployment(self, region: Region, deployment: str) -> dict[str, Any]:
+        """Return a Deployment as plain JSON."""
+        return await self.call(
             region,
             f"get Deployment {deployment}",
             lambda api: client.AppsV1Api(api).read_namespaced_deployment(
-                deployment, region.namespace, _request_timeout=_TIMEOUT
+                deployment, region.namespace, _request_timeout=TIMEOUT
             ),
         )
 
@@ -187,10 +191,10 @@ class KubernetesClient:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        answer = await self._call(
+        answer = await self.call(
             region,
             "ask what we may do",
-            lambda api: client.AuthorizationV1Api(api).create_self_subject_access_review(body, _request_timeout=_TIMEOUT),
+            lambda api: client.AuthorizationV1Api(api).create_self_subject_access_review(body, _request_timeout=TIMEOUT),
         )
         return bool((answer.get("status") or {}).get("allowed"))
 
@@ -205,35 +209,35 @@ class KubernetesClient:
         return tuple(sorted(set(owners)))
 
     async def _read_service(self, region: Region, service: str) -> dict[str, Any]:
-        return await self._call(
+        return await self.call(
             region,
             f"get Service {service}",
-            lambda api: client.CoreV1Api(api).read_namespaced_service(service, region.namespace, _request_timeout=_TIMEOUT),
+            lambda api: client.CoreV1Api(api).read_namespaced_service(service, region.namespace, _request_timeout=TIMEOUT),
         )
 
     async def _patch_service(
         self, region: Region, service: str, record: Record, dry_run: str | None = None
     ) -> dict[str, Any]:
-        return await self._call(
+        return await self.call(
             region,
             f"patch Service {service}",
             lambda api: client.CoreV1Api(api).patch_namespaced_service(
                 service,
                 region.namespace,
                 record_patch(record),
-                field_manager=_MANAGER,
+                field_manager=MANAGER,
                 _content_type=_MERGE,
-                _request_timeout=_TIMEOUT,
+                _request_timeout=TIMEOUT,
                 dry_run=dry_run,
             ),
         )
 
     async def _pod(self, region: Region, name: str) -> PodFact | None:
         try:
-            pod = await self._call(
+            pod = await self.call(
                 region,
                 f"get Pod {name}",
-                lambda api: client.CoreV1Api(api).read_namespaced_pod(name, region.namespace, _request_timeout=_TIMEOUT),
+                lambda api: client.CoreV1Api(api).read_namespaced_pod(name, region.namespace, _request_timeout=TIMEOUT),
             )
         except MissingError:
             return None
@@ -251,17 +255,18 @@ class KubernetesClient:
             container=_state_of(containers[0]) if containers else "",
         )
 
-    async def _call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
+    async def call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
         """Return the answer as plain JSON."""
 
         def plain(api: client.ApiClient) -> dict[str, Any]:
             answer: dict[str, Any] = api.sanitize_for_serialization(call(api))  # type: ignore[no-untyped-call]
             return answer
 
-        answer: dict[str, Any] = await self._run(region, what, plain)
+        answer: dict[str, Any] = await self.run(region, what, plain)
         return answer
 
-    async def _run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
+    async def run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
+        """Return what ``call`` returns, in a thread; its errors become those of ``ports``."""
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, lambda: call(self._client(region.context)))
@@ -272,18 +277,23 @@ class KubernetesClient:
 
     def _client(self, context: str | None) -> client.ApiClient:
         if context not in self._clients:
-            settings = client.Configuration()
-            try:
-                if context is None:
-                    config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-                else:
-                    config.load_kube_config(context=context, client_configuration=settings)  # type: ignore[no-untyped-call]
-            except config.ConfigException as error:
-                where = f"kubeconfig context {context}" if context else "the worker's own service account"
-                raise UnreachableError(f"{where} cannot be used: {error}") from error
-            settings.retries = False
-            self._clients[context] = client.ApiClient(settings)
+            self._clients[context] = make_client(context)
         return self._clients[context]
+
+
+def make_client(context: str | None) -> client.ApiClient:
+    """Return a client of a kubeconfig context; ``None``: of the cluster that the worker runs in."""
+    settings = client.Configuration()
+    try:
+        if context is None:
+            config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config(context=context, client_configuration=settings)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        where = f"kubeconfig context {context}" if context else "the worker's own service account"
+        raise UnreachableError(f"{where} cannot be used: {error}") from error
+    settings.retries = False
+    return client.ApiClient(settings)
 
 
 def _state_of(container: dict[str, Any]) -> str:

@@ -148,7 +148,9 @@ class PostgresClient:
         return _Host(member_name(target, member), await self._addresses.of_member(target, member))
 
     async def _service(self, target: PostgresTarget) -> _Host:
-        return _Host(service_name(target), await self._addresses.of_write_service(target))
+        return _Host(
+            service_name(target.region, target.cluster.write_service), await self._addresses.of_write_service(target)
+        )
 
     @asynccontextmanager
     async def _reach(

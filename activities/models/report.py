@@ -8,6 +8,7 @@ from enum import StrEnum
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
 from activities.models.plan import Loss, Plan
+from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
 from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Quiet, Routed, Settlement
@@ -70,6 +71,13 @@ class Known(Wire):
     agreed: Agreed | None = None
     strays: tuple[str, ...] = ()
     """Redis: servers that took themselves for the master before the run, and follow it now."""
+    workload: WorkloadSurvey | None = None
+    """Pods: the workload as surveyed."""
+    struck: Struck | None = None
+    replaced: Replaced | None = None
+    mended: Mended | None = None
+    recovery_seconds: float | None = None
+    """Pods: from the break (a drill: from the strike) until all were ready again and the Service answered."""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

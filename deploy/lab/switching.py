@@ -17,11 +17,11 @@ from activities.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id, redis_lock_id
+from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id, pods_lock_id, redis_lock_id
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
-CLUSTER, REDIS = "orders", "mymaster"
+CLUSTER, REDIS, WORKLOAD = "orders", "mymaster", "api"
 OPERATOR, APPROVER = "mona", "dana"
 Handle = WorkflowHandle[Any, Any]
 
@@ -45,6 +45,14 @@ async def start_redis(client: Client, **request: str | bool) -> Handle:
     return await client.start_workflow(
         "redis-failover", {**usual, **request}, id=redis_lock_id(REDIS), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
     )
+
+
+async def start_pods(client: Client, **request: str | bool) -> Handle:
+    """Start a real run of ``pod-failover`` on the sample API unless ``request`` says otherwise."""
+    usual = {"workload": WORKLOAD, "run": "real", "by": OPERATOR, "reason": "lab"}
+    asked, lock = {**usual, **request}, pods_lock_id(WORKLOAD)
+    id_ = plan_id(lock) if asked["run"] == "plan" else lock
+    return await client.start_workflow("pod-failover", asked, id=id_, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT)
 
 
 async def approve(handle: Handle, *, within: float = 30, attest: bool = False) -> Status:

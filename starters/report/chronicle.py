@@ -24,6 +24,7 @@ from activities.models.report import RecordsRequest, RunReport, Vote
 from activities.models.switch import ClaimRequest
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 from workflows.models import Decision
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
 
@@ -87,7 +88,7 @@ class Chronicle:
     votes: list[Vote] = field(default_factory=list)
     """As sent by update; the role only if the sender named it."""
     cancel_asked: datetime | None = None
-    target: PostgresTarget | RedisTarget | None = None
+    target: PostgresTarget | RedisTarget | WorkloadTarget | None = None
     plan: Plan | None = None
     report: RunReport | None = None
     stuck: str = ""
@@ -175,6 +176,8 @@ class Chronicle:
             self.target = decode(step.result, PostgresTarget) or self.target
         if step.name == "estate.resolve_redis":
             self.target = decode(step.result, RedisTarget) or self.target
+        if step.name == "estate.resolve_workload":
+            self.target = decode(step.result, WorkloadTarget) or self.target
 
     def _timer(self, kind: str, event: HistoryEvent, at: datetime) -> None:
         if kind == "timer_started":

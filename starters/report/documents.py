@@ -45,6 +45,7 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
         asked_by=words.who(facts.asked.by),
         people=terminal.people_lines(facts),
         plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
+        seen=terminal.seen_lines(facts),
         measured=terminal.measured_lines(facts),
         times=terminal.time_lines(facts),
         trouble=terminal.trouble_lines(facts),

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
+from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
 from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.models.report import Known, Outcome
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Routed, Settlement
 from activities.models.wire import Wire
 from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 from gate.api import Adopted, Fenced, Promoted
 from starters.report.chronicle import Chronicle, decode
 from starters.report.timing import Timing, timing_of
@@ -113,12 +115,12 @@ def _asked(chronicle: Chronicle) -> Asked:
         return value if isinstance(value, str) else ""
 
     return Asked(
-        cluster=text("cluster") or text("master"),
+        cluster=text("cluster") or text("master") or text("workload"),
         mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
         run=text("run") or "plan",
         by=text("by"),
         reason=text("reason"),
-        to=text("to") or text("member"),
+        to=text("to") or text("member") or text("pod"),
     )
 
 
@@ -141,6 +143,8 @@ def _roles(chronicle: Chronicle) -> tuple[str, ...]:
     target = chronicle.target
     if target is None or chronicle.workflow == "postgres-rejoin":
         return ()
+    if isinstance(target, WorkloadTarget):
+        return getattr(target.workload.approvals, "drill" if chronicle.asked.get("run") == "drill" else "failover").roles  # type: ignore[no-any-return]
     policies = target.deployment.approvals if isinstance(target, RedisTarget) else target.cluster.approvals
     kinds = {"postgres-rollback": "rollback", "postgres-adopt": "adopt"}
     usual = "forced" if chronicle.asked.get("mode") == "forced" else "planned"
@@ -166,11 +170,17 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         evicted=answered("postgres.evict", Evicted),
         reconnected=tuple(one for one in reconnected if one is not None),
         redundancy=answered("postgres.await_redundancy", Redundancy),
-        measurement=answered("postgres.measure", Measurement) or answered("redis.measure", Measurement),
+        measurement=answered("postgres.measure", Measurement)
+        or answered("redis.measure", Measurement)
+        or answered("pods.measure", Measurement),
         redis=answered("redis.survey", RedisSurvey),
         quiesced=answered("redis.quiesce", Quiesced),
         moved=answered("redis.switch", Moved) or answered("redis.elected", Moved),
         redis_verified=answered("redis.verify", RedisVerified),
         agreed=answered("redis.agree", Agreed),
+        workload=answered("pods.survey", WorkloadSurvey),
+        struck=answered("pods.strike", Struck),
+        replaced=answered("pods.replace", Replaced),
+        mended=answered("pods.mended", Mended),
         left_to_do=_AFTER_A_STOP if chronicle.close and chronicle.steps_named("postgres.claim") else (),
     )

@@ -15,7 +15,9 @@ from activities.models.survey import MemberFact, Survey
 from starters.answers import Exit
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.pods import evidence_lines, pod_lines, pod_tables
 from starters.report.redis import redis_lines, redis_tables
+from starters.targets import Place
 
 _COLOURS = {Exit.DONE: "green", Exit.WAITING: "yellow", Exit.REFUSED: "yellow", Exit.USAGE: "yellow"}
 
@@ -40,7 +42,7 @@ def full(facts: Facts) -> RenderableType:
 
 def brief(facts: Facts) -> RenderableType:
     """Return the end of a run in a few lines."""
-    again = f"failover report {facts.workflow_id.removeprefix('postgres/').removeprefix('redis/')}"
+    again = f"failover report {Place(facts.workflow_id).name}"
     return Group(
         *_head(facts),
         *(_line(line) for line in measured_lines(facts)),
@@ -101,7 +103,7 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{plan.primary or 'nobody'} → {plan.candidate}   ({how}, digest {plan.digest or 'none'})",
         f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}"
         if plan.timeline
-        else f"of {plan.cluster}, Sentinel's choice",
+        else f"of {plan.cluster}",
         *_about_the_primary(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
@@ -141,6 +143,8 @@ def candidates_table(plan: Plan) -> Table:
 
 def _surveyed(facts: Facts) -> list[RenderableType]:
     known = facts.known
+    if known.workload is not None:
+        return pod_tables(known.workload)
     return [members_table(known.survey)] if known.survey else redis_tables(known.redis) if known.redis else []
 
 
@@ -167,6 +171,11 @@ def _pod(fact: MemberFact) -> str:
     if fact.pod is None:
         return fact.pod_error or "unknown"
     return f"{fact.pod.phase}, {'ready' if fact.pod.ready else 'not ready'}, on {fact.pod.node or '?'}"
+
+
+def seen_lines(facts: Facts) -> list[str]:
+    """Return what was seen of broken pods, for formats without these tables."""
+    return evidence_lines(facts.known.workload) if facts.known.workload else []
 
 
 def timeline_table(facts: Facts) -> Table:
@@ -203,8 +212,11 @@ def measured_lines(facts: Facts) -> list[str]:
     if (measured := known.measurement) is not None:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
-        lines.append(f"measuring client: {measured.acknowledged} writes acknowledged{usual}, {measured.failed} failed")
-        lines.append(f"its errors{'' if known.moved else ' by SQLSTATE'}: {errors}")
+        what, kind = ("answers", "") if known.workload else ("writes acknowledged", "" if known.moved else " by SQLSTATE")
+        lines.append(f"measuring client: {measured.acknowledged} {what}{usual}, {measured.failed} failed")
+        lines.append(f"its errors{kind}: {errors}")
+        if known.workload and measured.outage_seconds is not None:
+            lines.append(f"longest time without a good answer: {words.duration(measured.outage_seconds)}")
         if measured.note:
             lines.append(f"note: {measured.note}")
     if known.loss is not None and known.plan is not None and known.plan.give_up is not None:
@@ -222,7 +234,7 @@ def measured_lines(facts: Facts) -> list[str]:
         f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
         for app in known.reconnected
     ]
-    lines += redis_lines(known)
+    lines += [*redis_lines(known), *pod_lines(known)]
     if (back := known.redundancy) is not None:
         follows = "follows" if known.adopted else "follows again"
         again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"

@@ -15,7 +15,7 @@ from activities.models.wire import Wire
 from starters.report.chronicle import Chronicle, Step
 from workflows.phases import Phase, ReportPhase
 
-MEASURES = {"postgres.measure", "redis.measure"}
+MEASURES = {"postgres.measure", "redis.measure", "pods.measure"}
 KEEP = "records.keep"
 
 Span = tuple[datetime, datetime]

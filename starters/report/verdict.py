@@ -10,6 +10,8 @@ time from the run's start to the verified write, and its loss is what the plan a
 Nobody can count what a Redis master that died had acknowledged and not sent on: that loss is said to be unknown, and not
 judged.
 
+Pods are judged by the time from the break to the moment when all were ready and the Service answered: nothing can be lost.
+
 A discard gives up what people agreed to give up: its loss is counted, and no objective judges it.
 """
 
@@ -55,6 +57,8 @@ _UNCOUNTED = "loss: unknown and not judged: Redis replicates asynchronously, and
 def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict:
     """Return the verdict on a run."""
     rto, rpo = _objective(chronicle)
+    if chronicle.workflow == "pod-failover":
+        return _of_pods(chronicle, rto)
     outage, bound = _outage(chronicle, measurement)
     least = outage is None and _is_forced(chronicle)
     outage = _since_start(chronicle) if least else outage
@@ -86,6 +90,27 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         )
         if moved
         else (),
+    )
+
+
+def _of_pods(chronicle: Chronicle, rto: float | None) -> Verdict:
+    report = chronicle.report
+    seconds = report.recovery_seconds if report else None
+    whole = bool(report and report.mended and report.mended.whole)
+    in_time = whole and seconds is not None and rto is not None and seconds <= rto
+    told = f"recovery: {seconds:.3f} s from the break to ready and answering" if seconds is not None else ""
+    if told and not whole:
+        told = f"recovery: not in {seconds:.3f} s"
+    limit = f"; objective {rto:g} s: {'met' if in_time else 'missed'}" if rto is not None else "; the objective is unknown"
+    return Verdict(
+        met=in_time if told else None,
+        rto_seconds=rto,
+        rpo_seconds=None,
+        outage_seconds=seconds,
+        outage_is_bound=False,
+        lost=None,
+        loss_is_argued=False,
+        sentences=(told + limit,) if told else (),
     )
 
 
