@@ -42,8 +42,8 @@ class Settings(BaseSettings):
     application_password_file: Path
     application_user: str = "app"
     database: str = "aiagent_prod"
-    wal_segment_megabytes: Literal[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] = 16
-    """Size of a WAL segment, for the first start only. Every timeline begins a segment of its own, and a rewind copies
+    wal_segment_megabytes: int = Field(default=16, ge=1, le=1024)
+    """Size of a WAL segment, a power of two, for the first start only. Every timeline begins a segment of its own, and a rewind copies
     all that the leader keeps: a cluster that fails over dozens of times a day, as a test's does, wants small ones."""
     durability: Literal["available", "strict"] = "available"
     isolation_timeout: float = Field(default=30.0, gt=0)
@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     def address_of(self, member: str) -> str:
         """Return the host name of ``member``."""
         return self.address.format(member=member, namespace=self.namespace)
+
+    @field_validator("wal_segment_megabytes")
+    @classmethod
+    def _is_a_power_of_two(cls, value: int) -> int:
+        if value & (value - 1):
+            message = f"{value} is no power of two; PostgreSQL's own is 16"
+            raise ValueError(message)
+        return value
 
     @field_validator("members", mode="before")
     @classmethod
