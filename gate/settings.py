@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     application_user: str = "app"
     database: str = "aiagent_prod"
     wal_segment_megabytes: int = Field(default=16, ge=1, le=1024)
-    """Size of a WAL segment, a power of two, for the first start only. Every timeline begins a segment of its own, and a rewind copies
-    all that the leader keeps: a cluster that fails over dozens of times a day, as a test's does, wants small ones."""
+    """Size of a WAL segment, a power of two, for the first start only. Every timeline begins one of its own, and a rewind
+    copies all that the leader keeps: a cluster that fails over dozens of times a day, as a test's does, wants small ones."""
     durability: Literal["available", "strict"] = "available"
     isolation_timeout: float = Field(default=30.0, gt=0)
     """Seconds without API server and peers after which a primary stops itself."""
