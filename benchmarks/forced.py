@@ -95,6 +95,7 @@ def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -
         "writes_again": writes_again,
         "go_ahead_to_write": writes_again - go_ahead,
         "outage": seen["outage_seconds"],
+        "gaps_after_go_ahead": [(round(since - go_ahead, 3), round(to - go_ahead, 3)) for _, since, to in seen["gaps"]],
         "lost": seen["lost"],
         "two_writers": seen["two_writers"],
         "checks": sum(seen["checks"].values()),
@@ -121,7 +122,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
         ),
         "from the fault to the first acknowledged write": lambda group: _spread([one["kill_to_write"] for one in group]),
         "from the fault to the plan": lambda group: _spread([one["kill_to_plan"] for one in group]),
-        "outage of a client of the Service": lambda group: _spread([one["outage"] for one in group]),
+        "longest gap of a client of the Service, the node's boot on the same two cores included": lambda group: _spread([one["outage"] for one in group]),
     }
     for phase in _PHASES:
         rows[f"of it: {phase}"] = lambda group, phase=phase: _spread([one["phases"].get(phase, 0) for one in group])  # type: ignore[misc]
