@@ -27,7 +27,7 @@ from activities.redis_examination import of_redis
 from activities.redis_look import survey_of
 from activities.survey import SurveyActivities
 from activities.systems import Systems
-from estate.base import Target
+from estate.base import Region, Target
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget
@@ -77,6 +77,9 @@ class DoctorActivities:
             findings += await self._redis_master(master)
         for workload in workloads:
             findings += await self._workload(workload)
+        if request.cluster is None:
+            for region in sorted({pool.region for pool in estate.node_pools.values()}):
+                findings += await self._pool(estate.regions[region])
         return DoctorReport(findings=tuple(findings))
 
     async def _temporal(self) -> Finding:
@@ -118,14 +121,18 @@ class DoctorActivities:
             return [missing]
         findings = of_redis(target, await survey_of(self._redis, target, _PATIENCE))
         pods = [("get", "pods", name, "") for name in (*deployment.servers, *deployment.sentinels)]
-        return [*findings, *await self._may_all(target, pods)]
+        return [*findings, *await self._may_all(target.region, pods)]
 
     async def _workload(self, target: WorkloadTarget) -> list[Finding]:
         workload = target.workload
         wanted = [("get", "deployments", workload.deployment, "apps"), ("list", "pods", "", ""), ("delete", "pods", "", "")]
         wanted += [("get", "pods/log", "", ""), ("list", "events", "", "")]
         wanted += [("get", "services", workload.service, "")] if workload.service else []
-        return [await self._application(target, workload.deployment), *await self._may_all(target, wanted)]
+        return [await self._application(target, workload.deployment), *await self._may_all(target.region, wanted)]
+
+    async def _pool(self, region: Region) -> list[Finding]:
+        wanted = [("list", "nodes", "", ""), ("patch", "nodes", "", ""), ("list", "pods", "", "")]
+        return await self._may_all(region, [*wanted, ("create", "pods/eviction", "", "")])
 
     def _secret(self, reference: str) -> Finding | None:
         try:
@@ -165,13 +172,13 @@ class DoctorActivities:
         wanted += [
             (verb, "deployments", one.deployment, "apps") for one in cluster.applications for verb in ("get", "patch")
         ]
-        return await self._may_all(target, wanted)
+        return await self._may_all(target.region, wanted)
 
-    async def _may_all(self, target: Target, wanted: list[tuple[str, str, str, str]]) -> list[Finding]:
+    async def _may_all(self, region: Region, wanted: list[tuple[str, str, str, str]]) -> list[Finding]:
         refused = []
         for verb, resource, name, group in wanted:
             try:
-                if not await self._permissions.may(target.region, verb, resource, name, group):
+                if not await self._permissions.may(region, verb, resource, name, group):
                     what = f"may not {verb} {resource} {name}".rstrip()
                     refused.append(fault("permissions", what, "bind the worker's service account to the shipped Role"))
             except _NO as error:

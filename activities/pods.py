@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.clients.ports import ForbiddenError, MissingError, UnreachableError, Workloads, WriteFailedError
+from activities.clients.clusterports import Workloads
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError, WriteFailedError
 from activities.errors import Refusal, refuse
 from activities.measure import measured
 from activities.models.measure import Measurement

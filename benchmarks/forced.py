@@ -122,7 +122,9 @@ def _table(runs: list[dict[str, Any]]) -> str:
         ),
         "from the fault to the first acknowledged write": lambda group: _spread([one["kill_to_write"] for one in group]),
         "from the fault to the plan": lambda group: _spread([one["kill_to_plan"] for one in group]),
-        "longest gap of a client of the Service, the node's boot on the same two cores included": lambda group: _spread([one["outage"] for one in group]),
+        "longest gap of a client of the Service, the node's boot on the same two cores included": lambda group: _spread(
+            [one["outage"] for one in group]
+        ),
     }
     for phase in _PHASES:
         rows[f"of it: {phase}"] = lambda group, phase=phase: _spread([one["phases"].get(phase, 0) for one in group])  # type: ignore[misc]

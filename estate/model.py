@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Region
+from estate.nodes import NodePool
 from estate.postgres import PostgresCluster
 from estate.redis import RedisDeployment
 from estate.workloads import Workload
@@ -21,6 +22,8 @@ class Estate(Entry):
     """By Sentinel's master name."""
     workloads: dict[Name, Workload] = Field(default={})
     """Deployments whose pods are looked after."""
+    node_pools: dict[Name, NodePool] = Field(default={})
+    """Machines; each node belongs to the first pool, by name, whose labels it has."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
     records: str | None = None
@@ -28,8 +31,8 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for section, entries in (("postgres", self.postgres), ("redis", self.redis), ("workloads", self.workloads)):
-            for name, entry in entries.items():
+        for section in ("postgres", "redis", "workloads", "node_pools"):
+            for name, entry in getattr(self, section).items():
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:
                     self._policy_can_be_met(f"{section}.{name}.approvals.{kind}", getattr(entry.approvals, kind))

@@ -31,7 +31,7 @@ Procedure = Annotated[
         metavar="PROCEDURE",
         help="postgres-failover (move writes), postgres-rollback (take a promotion back), postgres-rejoin (bring a standby"
         " back), postgres-adopt (take over a pair that has run without gates), redis-failover (replace a Redis master)"
-        " or pod-failover (mend a workload's broken pods).",
+        ", pod-failover (mend a workload's broken pods) or node-failover (empty a node, leaders first).",
     ),
 ]
 Mode = Annotated[
@@ -73,6 +73,10 @@ Pod = Annotated[
         help="pod-failover: which pod is ended. Default: the first that is ready.",
         show_default=False,
     ),
+]
+Uncordon = Annotated[
+    bool,
+    typer.Option("--uncordon", help="node-failover: let pods on the node again at the end. Default: it stays cordoned."),
 ]
 Attest = Annotated[
     bool,

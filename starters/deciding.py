@@ -26,7 +26,7 @@ from starters.results import machine_view
 from starters.server import NO_WORKER, ask_status, has_worker, read_run, task_queue
 from starters.targets import Place, find
 from workers.connection import connect
-from workflows.models import Attestation, Decision, Status
+from workflows.models import Attestation, Decision, Insistence, Status
 from workflows.phases import Phase
 
 _ANSWER_WITHIN = timedelta(seconds=15)
@@ -111,8 +111,8 @@ def _confirmed(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
-async def send_word(client: Client, place: Place, update: str, word: Decision | Attestation) -> Status:
-    """Return the run's status after a vote or an attestation.
+async def send_word(client: Client, place: Place, update: str, word: Decision | Attestation | Insistence) -> Status:
+    """Return the run's status after a vote or another word.
 
     Raises:
         CommandError: it does not count, or nobody answered.

@@ -30,6 +30,7 @@ _USUAL: tuple[ReportPhase, ...] = (
 )
 _USUAL_OF: dict[str, tuple[ReportPhase, ...]] = {
     "postgres-rejoin": (),
+    "node-failover": (ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
     "pod-failover": (ReportPhase.DECIDE, ReportPhase.MEND),
     "redis-failover": (
         ReportPhase.DECIDE,
@@ -168,6 +169,8 @@ def notices(watched: Watched) -> list[str]:
     lines += [f"tried again: {trouble}" for trouble in watched.troubles]
     if watched.chronicle.phase == Phase.PROVING:
         return lines + proof_lines(watched)
+    if watched.chronicle.phase == Phase.BLOCKED:
+        return lines + blocked_lines(watched)
     return lines + (approval_lines(watched) if watched.chronicle.phase == Phase.AWAITING_APPROVAL else [])
 
 
@@ -178,6 +181,15 @@ def proof_lines(watched: Watched) -> list[str]:
         return []
     old = status.waits_for_attestation
     return [f"waits for proof that {old} is stopped; if you know: failover attest {status.cluster} --member {old} --by NAME"]
+
+
+def blocked_lines(watched: Watched) -> list[str]:
+    """Return which disruption budget holds a drain up, and the ways on."""
+    status = watched.status
+    if status is None:
+        return []
+    ways = f"failover insist {status.cluster} --by NAME, or failover cancel {status.cluster}"
+    return [status.explanation, f"goes on as soon as the budget allows; or {ways}"]
 
 
 def approval_lines(watched: Watched) -> list[str]:

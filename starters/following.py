@@ -28,7 +28,7 @@ _ASK_AGAIN_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
 _LOOK_SOON_SECONDS = 0.3
 _UNTOUCHED_SECONDS = 2.0
-_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
+_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
 
 
 @dataclass
@@ -138,7 +138,7 @@ async def look(client: Client, watched: Watched) -> None:
         late = "" if await has_worker(client) else f"; {NO_WORKER.format(queue=task_queue())}"
         watched.note = f"no worker has picked the run up yet{late}"
         return
-    if chronicle.phase in {Phase.AWAITING_APPROVAL, Phase.PROVING}:
+    if chronicle.phase in {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED}:
         watched.status = await ask_status(handle) or watched.status
         watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
     description = await handle.describe()

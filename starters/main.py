@@ -20,6 +20,7 @@ from starters.attesting import Word, attest
 from starters.deciding import Ballot, cancel, decide
 from starters.doctor import doctor
 from starters.history import history
+from starters.insisting import insist
 from starters.pausing import TypedPause, pause
 from starters.reporting import Wanted, report
 from starters.requests import ADOPT, Caps, Typed
@@ -46,6 +47,7 @@ At 3 in the morning:
   failover start postgres-failover orders --mode forced --by YOU --reason "why"      the primary is gone
   failover start redis-failover mymaster --by YOU    replace a Redis master
   failover start pod-failover api --by YOU           mend a workload's broken pods
+  failover start node-failover node-2 --by YOU       empty a node, leaders first
   failover plan  postgres-rollback orders            what it would take to go back after a promotion
   failover status                                    what runs, and who is waited for
   failover watch orders                              come back to a run (closing the terminal never stops it)
@@ -62,6 +64,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     mode: arg.Mode = None,
     to: arg.To = None,
     member: arg.Member = None,
+    uncordon: arg.Uncordon = False,
     max_bytes: arg.MaxBytes = None,
     max_transactions: arg.MaxTransactions = None,
     by: arg.By = "",
@@ -70,7 +73,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Show what would happen. Changes nothing, may run at any time."""
     caps = Caps(max_bytes, max_transactions)
-    typed = Typed(procedure, target, mode=mode, to=to, member=member, by=by, reason=reason, caps=caps)
+    typed = Typed(procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, by=by, reason=reason, caps=caps)
     respond(output, begin.plan(typed))
 
 
@@ -82,6 +85,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     mode: arg.Mode = None,
     to: arg.To = None,
     member: arg.Member = None,
+    uncordon: arg.Uncordon = False,
     max_bytes: arg.MaxBytes = None,
     max_transactions: arg.MaxTransactions = None,
     attest: arg.Attest = False,
@@ -95,7 +99,9 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     Until the standby is promoted the run can be cancelled, and everything is undone. Closing the terminal stops nothing.
     """
     caps = Caps(max_bytes, max_transactions)
-    typed = Typed(procedure, target, mode=mode, to=to, member=member, attest=attest, by=by, reason=reason, caps=caps)
+    typed = Typed(
+        procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, attest=attest, by=by, reason=reason, caps=caps
+    )
     respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch))
 
 
@@ -171,6 +177,14 @@ def attest_command(
     its machine is off, deallocated, or cut from its disk for good. The report keeps your name and your note.
     """
     respond(output, attest(Word(target, member=member, by=by, note=note)))
+
+
+@app.command("insist", epilog=EXIT_CODES)
+def insist_command(
+    target: arg.Target, *, by: arg.By = "", note: arg.Note = "", output: arg.OutputOption = Output.TEXT
+) -> None:
+    """Node: delete what a disruption budget protects, by name. Only while such a budget holds the run up."""
+    respond(output, insist(target, by, note))
 
 
 @app.command("cancel", epilog=EXIT_CODES)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.nodes import node_tables
 from starters.report.pods import pod_tables
 from starters.report.redis import redis_tables
 from starters.report.terminal import candidates_table, members_table, plan_lines
@@ -26,6 +27,8 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
         parts += [Text(), *redis_tables(facts.known.redis)]
     if facts.known.workload is not None:
         parts += [Text(), *pod_tables(facts.known.workload)]
+    if facts.known.node is not None:
+        parts += [Text(), *node_tables(facts.known.node)]
     if facts.known.preview:
         parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
         parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))

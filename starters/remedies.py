@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from activities.errors import Refusal
 from activities.models.report import Outcome
 from starters.report.facts import Facts
-from starters.requests import ADOPT, POD_FAILOVER, REDIS_FAILOVER, REJOIN
+from starters.requests import ADOPT, NODE_FAILOVER, POD_FAILOVER, REDIS_FAILOVER, REJOIN
 from starters.targets import Place
 from workflows.phases import Phase
 
@@ -31,10 +31,8 @@ class Remedy:
 
 def remedy_of(facts: Facts) -> Remedy | None:
     """Return what to do about a run; ``None`` when it needs nobody."""
-    if facts.workflow == REDIS_FAILOVER:
-        return _of_redis(facts)
-    if facts.workflow == POD_FAILOVER:
-        return _of_pods(facts)
+    if of_its_own := {REDIS_FAILOVER: _of_redis, POD_FAILOVER: _of_pods, NODE_FAILOVER: _of_node}.get(facts.workflow):
+        return of_its_own(facts)
     if facts.open:
         return _of_open(facts)
     if facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
@@ -75,6 +73,23 @@ def _of_pods(facts: Facts) -> Remedy | None:
     return Remedy(
         (matter, look, "Starting it again is safe: it looks anew, and replaces only what is broken then."), resumable=False
     )
+
+
+def _of_node(facts: Facts) -> Remedy | None:
+    """Return what to do about a node: a half empty one does no harm, but it takes no pods."""
+    node = facts.asked.cluster
+    if facts.outcome is Outcome.STRANDED:
+        matter = f"{node} is empty and cordoned; what is listed as left to do is not ready elsewhere yet."
+    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        matter = f"{node} may still be cordoned: kubectl uncordon {node}"
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = (
+            f"It was ended from outside ({facts.close}): {node} is cordoned, and what was moving by its own run goes on."
+        )
+    else:
+        return None
+    look = f"Look: failover plan {NODE_FAILOVER} {node}, failover status"
+    return Remedy((matter, look, "Starting it again is safe: it goes on where it was."), resumable=False)
 
 
 def _of_open(facts: Facts) -> Remedy | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,10 +10,11 @@ from pydantic import ValidationError
 
 from gate.record import Mode
 from starters.answers import CommandError, Exit
-from starters.targets import cluster_name, redis_name, workload_name
+from starters.targets import cluster_name, node_name, redis_name, workload_name
 from workflows.models import (
     AdoptRequest,
     FailoverRequest,
+    NodeFailoverRequest,
     PodFailoverRequest,
     RedisFailoverRequest,
     RejoinRequest,
@@ -23,13 +25,21 @@ from workflows.models import (
 )
 
 FAILOVER, REJOIN, ROLLBACK, ADOPT = "postgres-failover", "postgres-rejoin", "postgres-rollback", "postgres-adopt"
-REDIS_FAILOVER, POD_FAILOVER = "redis-failover", "pod-failover"
-PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT, REDIS_FAILOVER, POD_FAILOVER)
+REDIS_FAILOVER, POD_FAILOVER, NODE_FAILOVER = "redis-failover", "pod-failover", "node-failover"
+PROCEDURES = (FAILOVER, REJOIN, ROLLBACK, ADOPT, REDIS_FAILOVER, POD_FAILOVER, NODE_FAILOVER)
 DRILLED = (POD_FAILOVER,)
 """Procedures that can be drilled."""
 OURS = "WorkflowType IN ({})".format(", ".join(f"'{name}'" for name in PROCEDURES))
 """Query for the runs of all procedures."""
-Request = FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | PodFailoverRequest
+Request = (
+    FailoverRequest
+    | RejoinRequest
+    | RollbackRequest
+    | AdoptRequest
+    | RedisFailoverRequest
+    | PodFailoverRequest
+    | NodeFailoverRequest
+)
 
 
 class Caps(NamedTuple):
@@ -49,6 +59,7 @@ class Typed:
     to: str | None = None
     member: str | None = None
     pod: str | None = None
+    uncordon: bool = False
     attest: bool = False
     caps: Caps = field(default_factory=Caps)
     by: str = ""
@@ -64,50 +75,70 @@ def request_of(typed: Typed, run: Run) -> Request:
     """
     if typed.procedure not in PROCEDURES:
         raise _usage(f"procedure: {typed.procedure!r} does not exist; use {' or '.join(PROCEDURES)}")
-    try:
-        if run is Run.DRILL and typed.procedure not in DRILLED:
-            raise _usage(f"procedure: {typed.procedure} cannot be drilled yet; what can is {' or '.join(DRILLED)}")
-        if typed.procedure == POD_FAILOVER:
-            return _pods(typed, run)
-        if typed.procedure == REDIS_FAILOVER:
-            return _redis(typed, run)
-        cluster = cluster_name(typed.target)
-        if typed.procedure == ROLLBACK:
-            return _rollback(typed, cluster, run)
+    if run is Run.DRILL and typed.procedure not in DRILLED:
+        raise _usage(f"procedure: {typed.procedure} cannot be drilled yet; what can is {' or '.join(DRILLED)}")
+    if typed.procedure != NODE_FAILOVER:
+        _must_be_absent("uncordon", typed.uncordon or None, typed.procedure, "leave it out: only node-failover cordons")
+    if typed.procedure != ROLLBACK:
         for name, cap in zip(("max-bytes", "max-transactions"), typed.caps, strict=True):
             _must_be_absent(name, cap, typed.procedure, "leave it out: only postgres-rollback gives writes up")
-        if typed.procedure == FAILOVER:
-            _must_be_absent("member", typed.member, FAILOVER, "use --to to say who is to lead")
-            mode = _mode(typed.mode)
-            _word_needs_a_name(typed, mode)
-            return FailoverRequest(
-                cluster=cluster, mode=mode, run=run, by=typed.by, reason=typed.reason, to=typed.to, attest=typed.attest
-            )
-        _must_be_absent("mode", typed.mode, typed.procedure, "leave it out")
-        _must_be_absent("attest", typed.attest or None, typed.procedure, "leave it out")
-        if typed.procedure == ADOPT:
-            _must_be_absent("member", typed.member, ADOPT, "use --to to say who was the primary")
-            return AdoptRequest(cluster=cluster, run=run, leader=typed.to, by=typed.by, reason=typed.reason)
-        _must_be_absent("to", typed.to, REJOIN, "use --member to say whom to bring back")
-        return RejoinRequest(cluster=cluster, member=typed.member, run=run, by=typed.by, reason=typed.reason)
+    makers: dict[str, Callable[[Typed, Run], Request]] = {
+        FAILOVER: _failover, REJOIN: _rejoin, ROLLBACK: _rollback, ADOPT: _adopt,
+        REDIS_FAILOVER: _redis, POD_FAILOVER: _pods, NODE_FAILOVER: _node,
+    }  # fmt: skip
+    try:
+        return makers[typed.procedure](typed, run)
     except ValidationError as error:
         fault = error.errors()[0]
         raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
 
 
+def _failover(typed: Typed, run: Run) -> FailoverRequest:
+    cluster = cluster_name(typed.target)
+    _must_be_absent("member", typed.member, FAILOVER, "use --to to say who is to lead")
+    mode = _mode(typed.mode)
+    _word_needs_a_name(typed, mode)
+    return FailoverRequest(
+        cluster=cluster, mode=mode, run=run, by=typed.by, reason=typed.reason, to=typed.to, attest=typed.attest
+    )
+
+
+def _adopt(typed: Typed, run: Run) -> AdoptRequest:
+    cluster = cluster_name(typed.target)
+    _must_be_absent("mode", typed.mode, ADOPT, "leave it out")
+    _must_be_absent("attest", typed.attest or None, ADOPT, "leave it out")
+    _must_be_absent("member", typed.member, ADOPT, "use --to to say who was the primary")
+    return AdoptRequest(cluster=cluster, run=run, leader=typed.to, by=typed.by, reason=typed.reason)
+
+
+def _rejoin(typed: Typed, run: Run) -> RejoinRequest:
+    cluster = cluster_name(typed.target)
+    _must_be_absent("mode", typed.mode, REJOIN, "leave it out")
+    _must_be_absent("attest", typed.attest or None, REJOIN, "leave it out")
+    _must_be_absent("to", typed.to, REJOIN, "use --member to say whom to bring back")
+    return RejoinRequest(cluster=cluster, member=typed.member, run=run, by=typed.by, reason=typed.reason)
+
+
 def _pods(typed: Typed, run: Run) -> PodFailoverRequest:
     absent = {"mode": typed.mode, "to": typed.to, "member": typed.member, "attest": typed.attest or None}
-    for name, value in {**absent, **typed.caps._asdict()}.items():
-        _must_be_absent(name.replace("_", "-"), value, POD_FAILOVER, "leave it out: broken pods are found by themselves")
+    for name, value in absent.items():
+        _must_be_absent(name, value, POD_FAILOVER, "leave it out: broken pods are found by themselves")
     workload = workload_name(typed.target)
     return PodFailoverRequest(workload=workload, run=run, by=typed.by, reason=typed.reason, pod=typed.pod)
+
+
+def _node(typed: Typed, run: Run) -> NodeFailoverRequest:
+    for name, value in {"to": typed.to, "member": typed.member, "attest": typed.attest or None}.items():
+        _must_be_absent(name, value, NODE_FAILOVER, "leave it out")
+    if typed.mode not in {None, "planned"}:
+        raise _usage(f"mode: {typed.mode!r} is no mode of {NODE_FAILOVER}; use planned")
+    node = node_name(typed.target)
+    return NodeFailoverRequest(node=node, run=run, by=typed.by, reason=typed.reason, uncordon=typed.uncordon)
 
 
 def _redis(typed: Typed, run: Run) -> RedisFailoverRequest:
     _must_be_absent("member", typed.member, REDIS_FAILOVER, "leave it out: Sentinel chooses")
     _must_be_absent("to", typed.to, REDIS_FAILOVER, "leave it out: Sentinel chooses")
-    for name, cap in zip(("max-bytes", "max-transactions"), typed.caps, strict=True):
-        _must_be_absent(name, cap, REDIS_FAILOVER, "leave it out: only postgres-rollback gives writes up")
     master, mode = redis_name(typed.target), _mode(typed.mode)
     _word_needs_a_name(typed, mode)
     return RedisFailoverRequest(master=master, mode=mode, run=run, by=typed.by, reason=typed.reason, attest=typed.attest)
@@ -118,7 +149,8 @@ def _word_needs_a_name(typed: Typed, mode: Mode) -> None:
         raise _usage("attest: only with --mode forced and --by NAME: a word needs a name")
 
 
-def _rollback(typed: Typed, cluster: str, run: Run) -> RollbackRequest:
+def _rollback(typed: Typed, run: Run) -> RollbackRequest:
+    cluster = cluster_name(typed.target)
     _must_be_absent("member", typed.member, ROLLBACK, "leave it out: writes go back to who led before")
     _must_be_absent("to", typed.to, ROLLBACK, "leave it out: writes go back to who led before")
     _must_be_absent("attest", typed.attest or None, ROLLBACK, "leave it out")

@@ -1,7 +1,7 @@
 """What people call a run: a cluster's name, a workflow ID, a run ID, or both.
 
 ``orders`` is the cluster's lock ``postgres/orders``, ``mymaster`` the Redis deployment's ``redis/mymaster``, ``api`` the
-workload's ``pods/api``, and of its runs the newest. A run ID narrows it to one run.
+workload's ``pods/api``, ``node-2`` the node's ``node/node-2``, and of its runs the newest. A run ID narrows it to one run.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from estate.base import NAME_PATTERN
 from starters.answers import CommandError, Exit
-from workflows.models import lock_id, pods_lock_id, redis_lock_id
+from workflows.models import lock_id, node_lock_id, pods_lock_id, redis_lock_id
 
 _LOCKS = lock_id("")
 _REDIS_LOCKS = redis_lock_id("")
 _POD_LOCKS = pods_lock_id("")
+_NODE_LOCKS = node_lock_id("")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def workload_name(target: str) -> str:
     return _entry(target, _POD_LOCKS, "is no workload's name; use the name from the estate file, for example api")
 
 
+def node_name(target: str) -> str:
+    """Return the node that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _NODE_LOCKS, "is no node's name; use the name that the cluster has, for example node-2")
+
+
 def _entry(target: str, locks: str, complaint: str) -> str:
     name = target.removeprefix(locks)
     if not re.match(NAME_PATTERN, name):
@@ -86,7 +92,8 @@ async def find(client: Client, target: str) -> Place:
 
 async def _by_name(client: Client, name: str) -> Place:
     """Return the target of that name that has had runs; a PostgreSQL cluster's when there are several, or none."""
-    for place in (Place(lock_id(name)), Place(redis_lock_id(name)), Place(pods_lock_id(name))):
+    for lock in (lock_id, redis_lock_id, pods_lock_id, node_lock_id):
+        place = Place(lock(name))
         try:
             await place.handle(client).describe()
         except RPCError as error:

@@ -19,6 +19,7 @@ from activities.claim import ClaimActivities
 from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
+from activities.clients.nodes import NodesClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.workloads import WorkloadsClient
@@ -26,6 +27,7 @@ from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
+from activities.nodes import NodeActivities
 from activities.pause import PauseActivities
 from activities.pods import PodActivities
 from activities.preview import PreviewActivities
@@ -69,6 +71,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
         PodActivities(WorkloadsClient(kubernetes, addresses)),
+        NodeActivities(settings.estate, NodesClient(kubernetes), kubernetes, redis),
         RecordsActivities(),
         DoctorActivities(settings.estate, systems, redis, kubernetes),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.doctor import Doctor
+from workflows.node_failover import NodeFailover
 from workflows.pod_failover import PodFailover
 from workflows.postgres_adopt import PostgresAdopt
 from workflows.postgres_failover import PostgresFailover
@@ -26,6 +27,7 @@ WORKFLOWS = (
     PostgresAdopt,
     RedisFailover,
     PodFailover,
+    NodeFailover,
     Doctor,
 )
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")

@@ -7,7 +7,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception  # noqa: A004
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    TimeoutError,  # noqa: A004
+    is_cancelled_exception,
+)
 
 from activities.errors import Refusal, refuse
 from activities.models.report import Outcome
@@ -32,7 +39,7 @@ class Summary(Wire):
 def cause_of(error: BaseException) -> tuple[str, str]:
     """Return (refusal or error type, sentence) of what lies behind ``error``."""
     step, behind = "", error
-    while isinstance(behind, ActivityError | TimeoutError) and behind.cause is not None:
+    while isinstance(behind, ActivityError | ChildWorkflowError | TimeoutError) and behind.cause is not None:
         step = behind.activity_type if isinstance(behind, ActivityError) else step
         behind = behind.cause
     if was_cancelled(behind):

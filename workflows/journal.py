@@ -19,6 +19,7 @@ from workflows.approval import ApprovalGate
 from workflows.models import (
     AdoptRequest,
     FailoverRequest,
+    NodeFailoverRequest,
     PodFailoverRequest,
     RedisFailoverRequest,
     RejoinRequest,
@@ -36,9 +37,19 @@ SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 """Must exist in the namespace; the worker creates them when it starts."""
 
 
+Request = (
+    FailoverRequest
+    | RejoinRequest
+    | RollbackRequest
+    | AdoptRequest
+    | RedisFailoverRequest
+    | PodFailoverRequest
+    | NodeFailoverRequest
+)
 _CANCELLABLE = {
     Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
     Phase.STRIKING, Phase.MENDING, Phase.REPLACING,
+    Phase.CORDONING, Phase.MOVING, Phase.EVICTING, Phase.BLOCKED, Phase.SETTLING,
 }  # fmt: skip
 
 
@@ -46,9 +57,7 @@ _CANCELLABLE = {
 class Journal:
     """The only place that a phase, a fact or an outcome is written to."""
 
-    request: (
-        FailoverRequest | RejoinRequest | RollbackRequest | AdoptRequest | RedisFailoverRequest | PodFailoverRequest | None
-    )
+    request: Request | None
     phase: Phase = Phase.SURVEYING
     started_at: datetime = field(default_factory=workflow.now)
     target: Target | None = None
@@ -65,6 +74,8 @@ class Journal:
     """What is left behind by a run that ends before its point of no return."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
+    insisted_by: str = ""
+    """Who has said that what disruption budgets protect is to be deleted all the same."""
     kept: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """Further fields of ``RunReport``, by name."""
@@ -114,7 +125,7 @@ class Journal:
         """Mode as asked; ``rejoin`` or ``adopt`` for those, empty where there are none, ``unknown`` for unread input."""
         if isinstance(self.request, AdoptRequest):
             return "adopt"
-        if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest):
+        if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest | NodeFailoverRequest):
             return self.request.mode.value
         if isinstance(self.request, PodFailoverRequest):
             return ""
@@ -140,6 +151,13 @@ class Journal:
             lines += [f"loss: {self.plan.loss}", f"kept aside: {self.plan.give_up.kept}"]
         if self.attested_by:
             lines.append(f"{self.attested_by} says that {self.plan.primary if self.plan else 'it'} is stopped")
+        if self.insisted_by:
+            lines.append(f"{self.insisted_by} insists: what disruption budgets protect is deleted all the same")
+        elif self.phase is Phase.BLOCKED and self.request:
+            lines.append(
+                f"goes on as soon as the budget allows; or `failover insist {self.request.cluster} --by NAME`, or the update"
+                f' `insist` with `{{"by": "NAME", "node": "{self.request.cluster}"}}`'
+            )
         if member := self.waits_for_attestation:
             lines.append(
                 f"waits for proof that {member} is stopped: `failover attest {self.plan.cluster if self.plan else ''}"
@@ -188,6 +206,7 @@ class Journal:
             left_to_do=self.left_to_do,
             waits_for_attestation=self.waits_for_attestation,
             attested_by=self.attested_by,
+            insisted_by=self.insisted_by,
         )
 
     @property
@@ -233,6 +252,7 @@ class Journal:
             survey=self.survey,
             votes=tuple(self.gate.votes) if self.gate else (),
             attested_by=self.attested_by,
+            insisted_by=self.insisted_by,
             left_to_do=self.left_to_do,
             **self.facts,
         )

@@ -162,6 +162,36 @@ class PodFailoverRequest(_Request):
         return pods_lock_id(self.workload)
 
 
+def _of_a_node(mode: object) -> object:
+    """Return ``mode`` if a node has it by now."""
+    if mode != "planned":
+        raise PydanticCustomError("enum", "Input should be 'planned'; a node that is gone is not moved by this yet")
+    return mode
+
+
+class NodeFailoverRequest(_Request):
+    """Input of ``node-failover``."""
+
+    node: ShortName
+    """As the cluster calls it."""
+    mode: Annotated[Mode, BeforeValidator(_of_a_node)] = Mode.PLANNED
+    run: Run = Run.PLAN
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=1000)
+    uncordon: bool = False
+    """Let pods on the node again once all is well elsewhere; else it stays cordoned, for whoever takes its machine."""
+
+    @property
+    def cluster(self) -> str:
+        """What reports and lists call the target."""
+        return self.node
+
+    @property
+    def lock(self) -> str:
+        """Workflow ID of a run that changes the target."""
+        return node_lock_id(self.node)
+
+
 class PauseRequest(_OfCluster):
     """Input of ``postgres-pause``."""
 
@@ -216,6 +246,15 @@ class Attestation(_Request):
     """How ``by`` knows: machine deallocated, power off."""
 
 
+class Insistence(_Request):
+    """Input of the update ``insist``."""
+
+    by: ShortName
+    node: ShortName
+    """Naming it is what makes the word deliberate."""
+    note: str = Field(default="", max_length=1000)
+
+
 class ApprovalStatus(Wire):
     """Where an approval stands."""
 
@@ -246,6 +285,8 @@ class Status(Wire):
     waits_for_attestation: str = ""
     """The member that somebody must say is stopped; empty when nobody must."""
     attested_by: str = ""
+    insisted_by: str = ""
+    """Nodes: who said that what disruption budgets protect is to be deleted all the same."""
 
 
 def lock_id(cluster: str) -> str:
@@ -261,6 +302,11 @@ def redis_lock_id(master: str) -> str:
 def pods_lock_id(workload: str) -> str:
     """Return the workflow ID of a run that changes the pods of ``workload``."""
     return f"pods/{workload}"
+
+
+def node_lock_id(node: str) -> str:
+    """Return the workflow ID of a run that empties ``node``."""
+    return f"node/{node}"
 
 
 def pause_id(cluster: str) -> str:

@@ -21,6 +21,11 @@ class Phase(StrEnum):
     STRIKING = "ending a process"
     MENDING = "waiting for Kubernetes"
     REPLACING = "replacing pods"
+    CORDONING = "cordoning"
+    MOVING = "moving what leads from here"
+    EVICTING = "evicting"
+    BLOCKED = "blocked by a disruption budget"
+    SETTLING = "waiting until all is ready elsewhere"
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -46,6 +51,10 @@ class ReportPhase(StrEnum):
     STRIKE = "strike"
     REPLACE = "replace"
     MEND = "mend"
+    CORDON = "cordon"
+    MOVE = "move leaders"
+    EVICT = "evict"
+    SETTLE = "settle"
     UNDO = "undo"
 
 
@@ -84,6 +93,14 @@ REPORT_PHASE_OF_STEP = {
     "pods.strike": ReportPhase.STRIKE,
     "pods.replace": ReportPhase.REPLACE,
     "pods.mended": ReportPhase.MEND,
+    "node.resolve": ReportPhase.DECIDE,
+    "node.survey": ReportPhase.DECIDE,
+    "node.cordon": ReportPhase.CORDON,
+    "node.drain": ReportPhase.EVICT,
+    "node.settled": ReportPhase.SETTLE,
+    "node.uncordon": ReportPhase.UNDO,
+    "child postgres-failover": ReportPhase.MOVE,
+    "child redis-failover": ReportPhase.MOVE,
 }
 """Registered activity name → row. Approval is the time between the first survey's end and the claim's or second survey's
 start; the measuring steps and ``records.keep`` run beside or after the phases and belong to none."""

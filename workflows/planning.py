@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from activities.errors import Refusal, refuse
 from activities.models.plan import Candidate, Plan
@@ -71,6 +72,11 @@ def digest(plan: Plan) -> str:
         decisions["lossless"] = False
     if plan.give_up is not None:
         decisions["give_up"] = plan.give_up.model_dump(mode="json", exclude={"so_far", "kept"})
+    return digest_of(decisions)
+
+
+def digest_of(decisions: dict[str, Any]) -> str:
+    """Return the short hash of decisions."""
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

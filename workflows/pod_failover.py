@@ -11,10 +11,12 @@ what each pod, the scheduler and the Service say.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.errors import Refusal, refuse
 from activities.models.measure import Measurement
@@ -71,8 +73,10 @@ class PodFailover(Decidable):
         self._asking = pod_steps.measure(target) if target.workload.service else None
         try:
             mended = await self._mend(target, survey, struck=survey_pod(survey, plan.primary) if drill else None)
-        finally:
+        except (asyncio.CancelledError, FailureError):
             await uncancellable(self._stop_asking())
+            raise
+        await uncancellable(self._stop_asking())
         journal.left_to_do = ()
         journal.close(Outcome.COMPLETED, f"{len(mended.survey.ready)} of {survey.wanted} pods of {target.name} are ready")
 

@@ -9,13 +9,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from activities.models.aftermath import Verified
-from activities.models.pods import PodSeen
 from activities.models.redis import SentinelFact, ServerFact
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
-from estate.workloads import WorkloadTarget
 from gate.api import Adopted, Fenced, GateStatus, Problem, Promoted, RevertCommand, Sealed
 from gate.record import Record
 
@@ -237,28 +235,3 @@ class RedisServers(Protocol):
 
     async def remove_rows(self, target: RedisTarget, name: str, run: str) -> None:
         """Remove the set of ``run``."""
-
-
-class Workloads(Protocol):
-    """Deployments and their pods, and the Services in front of them."""
-
-    async def pods(self, target: WorkloadTarget) -> tuple[int, tuple[PodSeen, ...]]:
-        """Return (wanted pods, the Deployment's pods) without those that leave within their grace."""
-
-    async def evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:
-        """Return ``pod`` with its latest events and its last log lines; what cannot be had is left out."""
-
-    async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:
-        """End the first process of a pod's first container; return how. MissingError without such a pod."""
-
-    async def delete(self, target: WorkloadTarget, pod: PodSeen, *, at_once: bool) -> None:
-        """Delete this very pod (by its UID); one that is gone is success. ``at_once`` waits for no kubelet."""
-
-    async def ask(self, target: WorkloadTarget) -> None:
-        """Ask the Service on a new connection.
-
-        Raises:
-            WriteFailedError: it answered with another status than 2xx, or its connection ended.
-            UnreachableError: nobody answered.
-
-        """

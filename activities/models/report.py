@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
+from activities.models.nodes import Drained, NodeSettled, NodeSurvey
 from activities.models.plan import Loss, Plan
 from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
 from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
@@ -77,7 +78,15 @@ class Known(Wire):
     replaced: Replaced | None = None
     mended: Mended | None = None
     recovery_seconds: float | None = None
-    """Pods: from the break (a drill: from the strike) until all were ready again and the Service answered."""
+    """Pods: from the break (a drill: from the strike) until all were ready again and the Service answered.
+    Nodes: from the cordon until all was ready elsewhere."""
+    node: NodeSurvey | None = None
+    """Nodes: as surveyed."""
+    moved_first: tuple[str, ...] = ()
+    """Nodes: ``postgres-failover orders``, as far as it was done."""
+    drained: Drained | None = None
+    node_settled: NodeSettled | None = None
+    insisted_by: str = ""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

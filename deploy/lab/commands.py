@@ -13,6 +13,7 @@ import typer
 
 from deploy.lab import breaking, cluster, existing
 from deploy.lab.binaries import built_binaries, ensure_binaries
+from deploy.lab.demo import DEMOS
 from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
@@ -175,10 +176,12 @@ def build(*, output: OutputOption = Output.TEXT) -> None:
 
 
 @lab.command()
-def demo(name: Name = "lab") -> None:
-    """Bring the lab up, move the database there and back under load, and print both reports."""
+def demo(what: Annotated[str, typer.Argument(help=" | ".join(DEMOS))] = "postgres", *, name: Name = "lab") -> None:
+    """Bring the lab up, move something under load, and print the reports."""
     with _one_sentence():
-        raise typer.Exit(run_demo(Lab(name)))
+        if what not in DEMOS:
+            raise LabUsageError(f"what: {what!r} is no demonstration; there is {', '.join(DEMOS)}")
+        raise typer.Exit(run_demo(Lab(name), what))
 
 
 @lab.command()

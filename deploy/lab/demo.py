@@ -1,6 +1,7 @@
-"""The demonstration, under load: a planned failover, then the primary is killed and a forced one brings the writes back.
+"""The demonstrations, each under load, with live progress and its report; what the clients saw is printed at the end.
 
-Each with live progress and its report. What the client saw is printed at the end, over both.
+``postgres``: a planned failover, then the primary is killed and a forced one brings the writes back. ``redis``: the same of
+the Redis master. ``pod``: a pod of the API is ended and comes back. ``node``: the node of the PostgreSQL primary is emptied.
 """
 
 from __future__ import annotations
@@ -8,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.models.report import Outcome
@@ -18,58 +23,149 @@ from deploy.lab import cluster
 from deploy.lab.breaking import break_it
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
+from deploy.lab.processes import wait_until
+from deploy.lab.sentinels import redis_is_redundant
 from deploy.lab.signposts import signposts
-from deploy.lab.switching import APPROVER, OPERATOR, approve, connect, ending, start
-from deploy.lab.workload import annotation
+from deploy.lab.switching import (
+    APPROVER,
+    CLUSTER,
+    OPERATOR,
+    Handle,
+    approve,
+    connect,
+    ending,
+    start,
+    start_node,
+    start_pods,
+    start_redis,
+)
+from deploy.lab.workload import annotation, kubectl
 from starters.answers import Output
 from starters.displays import display_for
 from starters.following import follow
 from starters.report.facts import Facts
 from starters.report.terminal import full
 from starters.targets import Place
+from workflows.models import lock_id
 
 _WIDTH = 120
+_REASON = "demonstration"
 
 
-def demo(lab: Lab) -> int:
-    """Run it; return 0 when both were completed and nothing was lost."""
+@dataclass(frozen=True)
+class _Stage:
+    """The lab that a demonstration moves."""
+
+    lab: Lab
+    binaries: Path
+    client: Client
+
+
+def demo(lab: Lab, what: str) -> int:
+    """Run one of ``DEMOS``; return 0 when everything was completed and nothing was lost."""
     began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else _WIDTH)
     print("Bringing the lab up", flush=True)
     binaries = cluster.up(lab)
-    good = True
     with load(lab, binaries) as running:
-        print("\nClients write a row every 20 ms through the Service, and call the API", flush=True)
+        print("\nClients write to PostgreSQL and Redis every 20 ms, and call the API", flush=True)
         time.sleep(1)
-        for forced in (False, True):
-            facts = asyncio.run(_move(lab, binaries, forced=forced))
-            console.print(full(facts))
-            good = good and facts.outcome is Outcome.COMPLETED
+        good = asyncio.run(_all(lab, binaries, DEMOS[what], console))
         time.sleep(1)
         seen = running.stop()
-    print(f"\nWhat the client saw: {seen['rows']} rows acknowledged, {seen['lost']} lost, longest without one", end=" ")
+    print(f"\nWhat the clients saw: {seen['rows']} rows acknowledged, {seen['lost']} lost, longest without one", end=" ")
     print(f"{seen['outage_seconds'] * 1000:.0f} ms; API: {seen['api_ok']} calls answered, {len(seen['api_errors'])} errors;")
     print(f"  two servers taking writes at once: {len(seen['two_writers'])} times in {sum(seen['checks'].values())} checks")
+    if what == "redis" and (redis := seen.get("redis")):
+        print(f"  Redis: {redis['members']} writes acknowledged, {redis['lost']} lost, longest without one", end=" ")
+        print(f"{redis['outage_seconds'] * 1000:.0f} ms")
     print(f"\nDone in {time.monotonic() - began:.0f} s.\n{signposts(lab)}", flush=True)
     return 0 if good and seen["lost"] == 0 and not seen["two_writers"] else 1
 
 
-async def _move(lab: Lab, binaries: Path, *, forced: bool) -> Facts:
-    client = await connect(lab)
-    while annotation(lab, binaries, "sync") in {"", "none"}:  # noqa: ASYNC110 - a cluster elsewhere
-        await asyncio.sleep(0.1)
-    old = annotation(lab, binaries, "leader")
-    if forced:
-        print(f"\nNow {old} dies: {break_it(lab, binaries, 'container', old)}", flush=True)
-    word = f", and both say that {old} is to be stopped at any price" if forced else ""
-    print(f"\nA {'forced' if forced else 'planned'} failover: asked by {OPERATOR}, approved by {APPROVER}{word}", flush=True)
-    asked: dict[str, str | bool] = {"mode": "forced", "attest": True} if forced else {}
-    try:
-        handle = await start(client, reason="demonstration", **asked)
-    except WorkflowAlreadyStartedError as error:
-        raise LabError("a run is moving this database already; see it with: ./run failover watch orders") from error
-    place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
-    await approve(handle, attest=forced)
-    facts = await ending(handle)
+async def _all(lab: Lab, binaries: Path, story: _Story, console: Console) -> bool:
+    good, stage = True, _Stage(lab, binaries, await connect(lab))
+    async for facts in story(stage):
+        console.print(full(facts))
+        good = good and facts.outcome is Outcome.COMPLETED
+    return good
+
+
+async def _postgres(stage: _Stage) -> AsyncIterator[Facts]:
+    for forced in (False, True):
+        while annotation(stage.lab, stage.binaries, "sync") in {"", "none"}:  # noqa: ASYNC110 - a cluster elsewhere
+            await asyncio.sleep(0.1)
+        old = annotation(stage.lab, stage.binaries, "leader")
+        if forced:
+            print(f"\nNow {old} dies: {break_it(stage.lab, stage.binaries, 'container', old)}", flush=True)
+        word = f", and both say that {old} is to be stopped at any price" if forced else ""
+        _say(f"A {'forced' if forced else 'planned'} failover: asked by {OPERATOR}, approved by {APPROVER}{word}")
+        asked: dict[str, str | bool] = {"mode": "forced", "attest": True} if forced else {}
+        handle = await _begun(start(stage.client, reason=_REASON, **asked), CLUSTER)
+        watching = _watch(stage, handle)
+        await approve(handle, attest=forced)
+        yield await ending(handle)
+        await watching
+
+
+async def _redis(stage: _Stage) -> AsyncIterator[Facts]:
+    whole = partial(redis_is_redundant, stage.lab, stage.binaries)
+    for mode in ("planned", "forced"):
+        await asyncio.to_thread(wait_until, "Redis redundant", whole, 120)
+        if mode == "forced":
+            _say(f"Now the master dies: {break_it(stage.lab, stage.binaries, 'redis-master', '')}")
+        _say(f"A {mode} failover of Redis, asked by {OPERATOR}; nobody must approve")
+        handle = await _begun(start_redis(stage.client, mode=mode, reason=_REASON), "mymaster")
+        watching = _watch(stage, handle)
+        yield await ending(handle)
+        await watching
+
+
+async def _pod(stage: _Stage) -> AsyncIterator[Facts]:
+    _say(f"A drill, asked by {OPERATOR}: the main process of a pod of the API is ended")
+    handle = await _begun(start_pods(stage.client, run="drill", reason=_REASON), "api")
+    watching = _watch(stage, handle)
+    yield await ending(handle)
     await watching
-    return facts
+
+
+async def _node(stage: _Stage) -> AsyncIterator[Facts]:
+    leader = annotation(stage.lab, stage.binaries, "leader")
+    node = kubectl(stage.lab, stage.binaries, "get", "pod", leader, "-o", "jsonpath={.spec.nodeName}")
+    _say(f"{node}, on which {leader} leads, is emptied: asked by {OPERATOR}; {APPROVER} approves the move of the database")
+    handle = await _begun(start_node(stage.client, node, uncordon=True, reason=_REASON), node)
+    watching = _watch(stage, handle)
+    approving = asyncio.create_task(_approve_when_asked(stage.client))
+    yield await ending(handle, within=300)
+    approving.cancel()
+    await watching
+
+
+async def _approve_when_asked(client: Client) -> None:
+    handle = client.get_workflow_handle(lock_id(CLUSTER))
+    while True:
+        try:
+            await approve(handle, within=5)
+        except (LabError, TimeoutError):  # the run before has ended; this one has not begun
+            await asyncio.sleep(0.5)
+        else:
+            return
+
+
+async def _begun(starting: Awaitable[Handle], name: str) -> Handle:
+    try:
+        return await starting
+    except WorkflowAlreadyStartedError as error:
+        raise LabError(f"a run holds {name} already; see it with: ./run failover watch {name}") from error
+
+
+def _watch(stage: _Stage, handle: Handle) -> asyncio.Task[object]:
+    place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
+    return asyncio.create_task(follow(stage.client, place, display_for(Output.TEXT)))
+
+
+def _say(text: str) -> None:
+    print(f"\n{text}", flush=True)
+
+
+_Story = Callable[[_Stage], AsyncIterator[Facts]]
+DEMOS: dict[str, _Story] = {"postgres": _postgres, "redis": _redis, "pod": _pod, "node": _node}

@@ -17,7 +17,17 @@ from activities.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import Facts, facts_of
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, lock_id, plan_id, pods_lock_id, redis_lock_id
+from workflows.models import (
+    TASK_QUEUE,
+    TASK_TIMEOUT,
+    Decision,
+    Status,
+    lock_id,
+    node_lock_id,
+    plan_id,
+    pods_lock_id,
+    redis_lock_id,
+)
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
@@ -53,6 +63,13 @@ async def start_pods(client: Client, **request: str | bool) -> Handle:
     asked, lock = {**usual, **request}, pods_lock_id(WORKLOAD)
     id_ = plan_id(lock) if asked["run"] == "plan" else lock
     return await client.start_workflow("pod-failover", asked, id=id_, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT)
+
+
+async def start_node(client: Client, node: str, **request: str | bool) -> Handle:
+    """Start to empty ``node`` for real."""
+    asked = {"node": node, "run": "real", "by": OPERATOR, "reason": "lab", **request}
+    lock = node_lock_id(node)
+    return await client.start_workflow("node-failover", asked, id=lock, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT)
 
 
 async def approve(handle: Handle, *, within: float = 30, attest: bool = False) -> Status:

@@ -22,6 +22,7 @@ from activities.models.plan import Plan
 from activities.models.redis import ElectRequest, RedisSwitch
 from activities.models.report import RecordsRequest, RunReport, Vote
 from activities.models.switch import ClaimRequest
+from estate.nodes import NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
@@ -88,7 +89,7 @@ class Chronicle:
     votes: list[Vote] = field(default_factory=list)
     """As sent by update; the role only if the sender named it."""
     cancel_asked: datetime | None = None
-    target: PostgresTarget | RedisTarget | WorkloadTarget | None = None
+    target: PostgresTarget | RedisTarget | WorkloadTarget | NodeTarget | None = None
     plan: Plan | None = None
     report: RunReport | None = None
     stuck: str = ""
@@ -110,6 +111,8 @@ class Chronicle:
             self._task(kind, event)
         elif kind.startswith("workflow_execution_"):
             self._execution(kind.removeprefix("workflow_execution_"), event, self.last_at)
+        elif kind.startswith(("start_child_workflow_execution_", "child_workflow_execution_")):
+            self._child(kind, event, self.last_at)
         elif kind == "upsert_workflow_search_attributes":
             self._labels(event, self.last_at)
 
@@ -156,6 +159,18 @@ class Chronicle:
                 step.result = first(details.result)
                 self._learn(step)
 
+    def _child(self, kind: str, event: HistoryEvent, at: datetime) -> None:
+        """Take in a child workflow as a step called ``child NAME``."""
+        details = getattr(event, f"{kind}_event_attributes")
+        if kind == "start_child_workflow_execution_initiated":
+            name = details.workflow_type.name
+            self.steps[event.event_id] = Step(f"child {name}", f"{name} under {details.workflow_id}", at, started=at)
+            return
+        step, end = self.steps.get(details.initiated_event_id), kind.rpartition("_")[2]
+        if step is not None and end != "started":
+            step.ended, step.end = at, end if end in _ENDS else "failed"
+            step.failure = innermost(details.failure) if kind == "child_workflow_execution_failed" else ""
+
     def _scheduled(self, event: HistoryEvent, at: datetime) -> None:
         details = event.activity_task_scheduled_event_attributes
         name = details.activity_type.name
@@ -178,6 +193,9 @@ class Chronicle:
             self.target = decode(step.result, RedisTarget) or self.target
         if step.name == "estate.resolve_workload":
             self.target = decode(step.result, WorkloadTarget) or self.target
+
+        if step.name == "node.resolve":
+            self.target = decode(step.result, NodeTarget) or self.target
 
     def _timer(self, kind: str, event: HistoryEvent, at: datetime) -> None:
         if kind == "timer_started":

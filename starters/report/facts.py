@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
+from activities.models.nodes import Drained, NodeSettled, NodeSurvey
 from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
 from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.models.report import Known, Outcome
 from activities.models.survey import Survey
 from activities.models.switch import Proof, Routed, Settlement
 from activities.models.wire import Wire
+from estate.nodes import NodeTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 from gate.api import Adopted, Fenced, Promoted
@@ -27,7 +29,7 @@ from workflows.phases import Phase
 _AFTER_A_STOP = ("start the same run again: it first settles what this one left behind",)
 
 
-_WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING}
+_WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED}
 
 
 class Asked(Wire):
@@ -115,7 +117,7 @@ def _asked(chronicle: Chronicle) -> Asked:
         return value if isinstance(value, str) else ""
 
     return Asked(
-        cluster=text("cluster") or text("master") or text("workload"),
+        cluster=text("cluster") or text("master") or text("workload") or text("node"),
         mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
         run=text("run") or "plan",
         by=text("by"),
@@ -143,6 +145,8 @@ def _roles(chronicle: Chronicle) -> tuple[str, ...]:
     target = chronicle.target
     if target is None or chronicle.workflow == "postgres-rejoin":
         return ()
+    if isinstance(target, NodeTarget):
+        return target.settings.approvals.planned.roles
     if isinstance(target, WorkloadTarget):
         return getattr(target.workload.approvals, "drill" if chronicle.asked.get("run") == "drill" else "failover").roles  # type: ignore[no-any-return]
     policies = target.deployment.approvals if isinstance(target, RedisTarget) else target.cluster.approvals
@@ -178,6 +182,9 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         moved=answered("redis.switch", Moved) or answered("redis.elected", Moved),
         redis_verified=answered("redis.verify", RedisVerified),
         agreed=answered("redis.agree", Agreed),
+        node=answered("node.survey", NodeSurvey),
+        drained=answered("node.drain", Drained),
+        node_settled=answered("node.settled", NodeSettled),
         workload=answered("pods.survey", WorkloadSurvey),
         struck=answered("pods.strike", Struck),
         replaced=answered("pods.replace", Replaced),

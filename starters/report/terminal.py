@@ -15,6 +15,7 @@ from activities.models.survey import MemberFact, Survey
 from starters.answers import Exit
 from starters.report import words
 from starters.report.facts import Facts
+from starters.report.nodes import node_lines, node_tables
 from starters.report.pods import evidence_lines, pod_lines, pod_tables
 from starters.report.redis import redis_lines, redis_tables
 from starters.targets import Place
@@ -143,6 +144,8 @@ def candidates_table(plan: Plan) -> Table:
 
 def _surveyed(facts: Facts) -> list[RenderableType]:
     known = facts.known
+    if known.node is not None:
+        return node_tables(known.node)
     if known.workload is not None:
         return pod_tables(known.workload)
     return [members_table(known.survey)] if known.survey else redis_tables(known.redis) if known.redis else []
@@ -234,7 +237,7 @@ def measured_lines(facts: Facts) -> list[str]:
         f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
         for app in known.reconnected
     ]
-    lines += [*redis_lines(known), *pod_lines(known)]
+    lines += [*redis_lines(known), *pod_lines(known), *node_lines(known)]
     if (back := known.redundancy) is not None:
         follows = "follows" if known.adopted else "follows again"
         again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"

@@ -10,7 +10,8 @@ time from the run's start to the verified write, and its loss is what the plan a
 Nobody can count what a Redis master that died had acknowledged and not sent on: that loss is said to be unknown, and not
 judged.
 
-Pods are judged by the time from the break to the moment when all were ready and the Service answered: nothing can be lost.
+Pods and nodes are judged by the time until all was ready again, pods from their break on, nodes from the cordon: nothing
+can be lost by them.
 
 A discard gives up what people agreed to give up: its loss is counted, and no objective judges it.
 """
@@ -27,6 +28,10 @@ from gate.api import Fenced, Promoted
 from gate.lsn import parse_lsn
 from starters.report.chronicle import Chronicle
 
+_RECOVERIES = {
+    "pod-failover": "from the break to ready and answering",
+    "node-failover": "from the cordon to everything ready elsewhere",
+}
 PROMOTIONS = ("postgres.promote", "postgres.revert", "redis.switch", "redis.elected")
 FENCES = ("postgres.fence", "redis.quiesce")
 PROOFS = ("postgres.verify", "redis.verify")
@@ -57,8 +62,8 @@ _UNCOUNTED = "loss: unknown and not judged: Redis replicates asynchronously, and
 def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict:
     """Return the verdict on a run."""
     rto, rpo = _objective(chronicle)
-    if chronicle.workflow == "pod-failover":
-        return _of_pods(chronicle, rto)
+    if chronicle.workflow in _RECOVERIES:
+        return _of_recovery(chronicle, rto)
     outage, bound = _outage(chronicle, measurement)
     least = outage is None and _is_forced(chronicle)
     outage = _since_start(chronicle) if least else outage
@@ -93,12 +98,13 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     )
 
 
-def _of_pods(chronicle: Chronicle, rto: float | None) -> Verdict:
+def _of_recovery(chronicle: Chronicle, rto: float | None) -> Verdict:
     report = chronicle.report
     seconds = report.recovery_seconds if report else None
-    whole = bool(report and report.mended and report.mended.whole)
+    ends = (report.mended, report.node_settled) if report else ()
+    whole = any(end is not None and end.whole for end in ends)
     in_time = whole and seconds is not None and rto is not None and seconds <= rto
-    told = f"recovery: {seconds:.3f} s from the break to ready and answering" if seconds is not None else ""
+    told = f"recovery: {seconds:.3f} s {_RECOVERIES[chronicle.workflow]}" if seconds is not None else ""
     if told and not whole:
         told = f"recovery: not in {seconds:.3f} s"
     limit = f"; objective {rto:g} s: {'met' if in_time else 'missed'}" if rto is not None else "; the objective is unknown"

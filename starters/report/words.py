@@ -8,6 +8,7 @@ from activities.errors import Refusal
 from activities.models.report import Outcome
 from starters.answers import Exit
 from starters.report.facts import Facts
+from workflows.phases import Phase
 
 _MINUTE, _HOUR = 60.0, 3600.0
 
@@ -21,6 +22,17 @@ _ENDS = {
     Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: writes may be stopped until somebody acts",
     Outcome.STRANDED: "STRANDED past the point of no return: not all was done, and it cannot be undone",
 }
+_ENDS_OF = {
+    "node-failover": {
+        Outcome.ROLLED_BACK: "Undone: the node takes pods again",
+        Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: the node may still be cordoned",
+    }
+}
+_HELD_UP: dict[str, str] = {
+    Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
+    Phase.PROVING: "Waits for proof, or for somebody's word, that the old primary is stopped",
+    Phase.BLOCKED: "Held up by a disruption budget; waits until it allows, or for somebody's word",
+}
 _GIVEN_UP_ADOPTION = "Given up: nobody leads yet; the directories are as they were, but for the product's own roles"
 
 
@@ -29,11 +41,9 @@ def headline(facts: Facts) -> str:
     if facts.outcome in {Outcome.REFUSED, Outcome.CANCELLED} and any(step.name == "postgres.adopt" for step in facts.steps):
         return _GIVEN_UP_ADOPTION
     if facts.outcome is not None:
-        return _ENDS[facts.outcome]
-    if facts.open and facts.waits_for_people:
-        return "Waits for approval; nothing has been changed yet"
+        return _ENDS_OF.get(facts.workflow, {}).get(facts.outcome, _ENDS[facts.outcome])
     if facts.open:
-        return f"Still going on: {facts.phase or 'no worker has touched it yet'}"
+        return _HELD_UP.get(facts.phase, f"Still going on: {facts.phase or 'no worker has touched it yet'}")
     if facts.close == "terminated":
         return "Terminated in Temporal: nothing was undone; start it again, and it first settles what was left"
     return f"Ended without a report ({facts.close}); start it again, and it first settles what was left"

@@ -36,7 +36,7 @@ def run(*args: str) -> Result:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("start", "node-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
+        (("start", "gateway-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
         (("start", "redis-failover", "Mymaster!"), ("target:", "estate")),
         (("start", "redis-failover", "mymaster", "--to", "redis-1"), ("to:", "Sentinel chooses")),
         (("start", "redis-failover", "mymaster", "--member", "redis-1"), ("member:", "Sentinel chooses")),
@@ -76,7 +76,7 @@ def test_bad_input_names_field_and_remedy(args: tuple[str, ...], says: tuple[str
 
 
 def test_bad_input_is_one_document_with_json() -> None:
-    ran = run("start", "node-failover", "orders", "--output", "json")
+    ran = run("start", "gateway-failover", "orders", "--output", "json")
 
     assert ran.exit_code == 2
     document = json.loads(ran.stdout)

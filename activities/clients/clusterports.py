@@ -1,0 +1,60 @@
+"""What the steps for pods and nodes need from a Kubernetes cluster, as Protocols; errors are those of ``ports``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from activities.models.nodes import NodeFact, NodePod
+from activities.models.pods import PodSeen
+from estate.base import Region
+from estate.workloads import WorkloadTarget
+
+
+class Workloads(Protocol):
+    """Deployments and their pods, and the Services in front of them."""
+
+    async def pods(self, target: WorkloadTarget) -> tuple[int, tuple[PodSeen, ...]]:
+        """Return (wanted pods, the Deployment's pods) without those that leave within their grace."""
+
+    async def evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:
+        """Return ``pod`` with its latest events and its last log lines; what cannot be had is left out."""
+
+    async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:
+        """End the first process of a pod's first container; return how. MissingError without such a pod."""
+
+    async def delete(self, target: WorkloadTarget, pod: PodSeen, *, at_once: bool) -> None:
+        """Delete this very pod (by its UID); one that is gone is success. ``at_once`` waits for no kubelet."""
+
+    async def ask(self, target: WorkloadTarget) -> None:
+        """Ask the Service on a new connection.
+
+        Raises:
+            WriteFailedError: it answered with another status than 2xx, or its connection ended.
+            UnreachableError: nobody answered.
+
+        """
+
+
+class Nodes(Protocol):
+    """Nodes and what runs on them, in every namespace."""
+
+    async def nodes(self, region: Region) -> tuple[NodeFact, ...]:
+        """Return every node, sorted by name."""
+
+    async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:
+        """Return the pods that were given to ``node``, sorted by path."""
+
+    async def cordon(self, region: Region, node: str, run: str) -> None:
+        """Keep new pods away, and write down for which run. Safe to repeat."""
+
+    async def uncordon(self, region: Region, node: str) -> None:
+        """Let new pods on again, and forget for which run they were kept away. Safe to repeat."""
+
+    async def evict(self, region: Region, pod: NodePod) -> str:
+        """Evict this very pod; return why its budget does not let it go, empty when it goes or has gone."""
+
+    async def delete(self, region: Region, pod: NodePod) -> None:
+        """Delete this very pod with its grace, whatever its budget says; one that is gone is success."""
+
+    async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:
+        """Return a line per controller of ``pods`` that has fewer ready pods than it wants; one that is gone wants none."""

@@ -1,0 +1,177 @@
+"""Nodes and what runs on them, through the Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from activities.clients.kubernetes import MANAGER, TIMEOUT, KubernetesClient
+from activities.clients.ports import ConflictError, MissingError
+from activities.models.nodes import NodeFact, NodePod
+from estate.base import Region
+from gate.record import ANNOTATION_PREFIX
+
+CORDONED_FOR = f"{ANNOTATION_PREFIX}cordoned-for"
+_MERGE = "application/merge-patch+json"
+_BUDGET_SAYS_NO = 429
+_READERS = {
+    "ReplicaSet": "read_namespaced_replica_set",
+    "StatefulSet": "read_namespaced_stateful_set",
+    "Deployment": "read_namespaced_deployment",
+}
+
+
+class NodesClient:
+    """Speaks for any number of clusters."""
+
+    def __init__(self, kubernetes: KubernetesClient) -> None:
+        """Ask through ``kubernetes``."""
+        self._kubernetes = kubernetes
+
+    async def nodes(self, region: Region) -> tuple[NodeFact, ...]:
+        """Return every node, sorted by name."""
+        found = await self._kubernetes.call(
+            region, "list Nodes", lambda api: client.CoreV1Api(api).list_node(_request_timeout=TIMEOUT)
+        )
+        return tuple(sorted((_node(one) for one in found.get("items", [])), key=lambda node: node.name))
+
+    async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:
+        """Return the pods that were given to ``node``, sorted by path."""
+        found = await self._kubernetes.call(
+            region,
+            f"list Pods on {node}",
+            lambda api: client.CoreV1Api(api).list_pod_for_all_namespaces(
+                field_selector=f"spec.nodeName={node}", _request_timeout=TIMEOUT
+            ),
+        )
+        return tuple(sorted((_pod(one) for one in found.get("items", [])), key=lambda pod: pod.path))
+
+    async def cordon(self, region: Region, node: str, run: str) -> None:
+        """Keep new pods away, and write down for which run. Safe to repeat."""
+        await self._patch(region, node, cordoned=True, run=run)
+
+    async def uncordon(self, region: Region, node: str) -> None:
+        """Let new pods on again, and forget for which run they were kept away. Safe to repeat."""
+        await self._patch(region, node, cordoned=False, run=None)
+
+    async def _patch(self, region: Region, node: str, *, cordoned: bool, run: str | None) -> None:
+        body = {"metadata": {"annotations": {CORDONED_FOR: run}}, "spec": {"unschedulable": cordoned or None}}
+        await self._kubernetes.call(
+            region,
+            f"patch Node {node}",
+            lambda api: client.CoreV1Api(api).patch_node(
+                node, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
+            ),
+        )
+
+    async def evict(self, region: Region, pod: NodePod) -> str:
+        """Evict this very pod; return why its budget does not let it go, empty when it goes or has gone."""
+        body: Any = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        }
+
+        def call(api: client.ApiClient) -> str:
+            try:
+                client.CoreV1Api(api).create_namespaced_pod_eviction(pod.name, pod.namespace, body, _request_timeout=TIMEOUT)
+            except ApiException as error:
+                if error.status == _BUDGET_SAYS_NO:
+                    return _budget(error)
+                raise
+            return ""
+
+        try:
+            said: str = await self._kubernetes.run(region, f"evict Pod {pod.path}", call)
+        except (MissingError, ConflictError):
+            return ""  # gone, or another one of that name
+        return said
+
+    async def delete(self, region: Region, pod: NodePod) -> None:
+        """Delete this very pod with its grace, whatever its budget says; one that is gone is success."""
+        options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=pod.uid))
+        try:
+            await self._kubernetes.call(
+                region,
+                f"delete Pod {pod.path}",
+                lambda api: client.CoreV1Api(api).delete_namespaced_pod(
+                    pod.name, pod.namespace, body=options, _request_timeout=TIMEOUT
+                ),
+            )
+        except (MissingError, ConflictError):
+            return
+
+    async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:
+        """Return a line per controller of ``pods`` that has fewer ready pods than it wants; one that is gone wants none."""
+        owners = sorted({(pod.namespace, pod.owner_kind, pod.owner) for pod in pods if pod.owner_kind in _READERS})
+        lines = []
+        for namespace, kind, name in owners:
+            try:
+                found = await self._owner(region, namespace, kind, name)
+            except MissingError:
+                continue
+            wanted = (found.get("spec") or {}).get("replicas")
+            ready = int((found.get("status") or {}).get("readyReplicas") or 0)
+            if ready < (1 if wanted is None else int(wanted)):
+                lines.append(f"{kind} {namespace}/{name}: {ready} of {wanted} ready")
+        return tuple(lines)
+
+    async def _owner(self, region: Region, namespace: str, kind: str, name: str) -> dict[str, Any]:
+        return await self._kubernetes.call(
+            region,
+            f"get {kind} {namespace}/{name}",
+            lambda api: getattr(client.AppsV1Api(api), _READERS[kind])(name, namespace, _request_timeout=TIMEOUT),
+        )
+
+
+def _node(node: dict[str, Any]) -> NodeFact:
+    metadata, spec = node["metadata"], node.get("spec") or {}
+    conditions = {one["type"]: one for one in (node.get("status") or {}).get("conditions") or []}
+    ready = conditions.get("Ready", {})
+    return NodeFact(
+        name=metadata["name"],
+        ready=ready.get("status") or "Unknown",
+        reason=f"{ready.get('reason') or ''}: {ready.get('message') or ''}".strip(": "),
+        cordoned=bool(spec.get("unschedulable")),
+        cordoned_for=(metadata.get("annotations") or {}).get(CORDONED_FOR, ""),
+        labels=metadata.get("labels") or {},
+        taints=tuple(f"{one['key']}:{one['effect']}" for one in spec.get("taints") or []),
+    )
+
+
+def _pod(pod: dict[str, Any]) -> NodePod:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    owner: dict[str, Any] = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or []}
+    return NodePod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        owner_kind=owner.get("kind", ""),
+        owner=owner.get("name", ""),
+        ready=conditions.get("Ready") == "True",
+        leaving=metadata.get("deletionTimestamp") is not None,
+        stays=_why_it_stays(metadata, status, owner),
+    )
+
+
+def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[str, Any]) -> str:
+    if "kubernetes.io/config.mirror" in (metadata.get("annotations") or {}) or owner.get("kind") == "Node":
+        return "belongs to the node itself"
+    if owner.get("kind") == "DaemonSet":
+        return "belongs to a DaemonSet"
+    return "is over" if status.get("phase") in {"Succeeded", "Failed"} else ""
+
+
+def _budget(error: ApiException) -> str:
+    """Return the API server's words about the budget: its causes name it."""
+    try:
+        told = json.loads(error.body or "{}")
+    except ValueError:
+        told = {}
+    causes = (told.get("details") or {}).get("causes") or []
+    return next((one["message"] for one in causes if one.get("message")), told.get("message") or str(error.reason))

@@ -1,0 +1,139 @@
+"""What is seen of a node and its pods, and what the steps of ``node-failover`` ask and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from activities.models.wire import RunId, Wire
+from estate.nodes import NodeTarget
+
+
+class NodeFact(Wire):
+    """One node by the API server's word."""
+
+    name: str
+    ready: str = "Unknown"
+    """``True``, ``False`` or ``Unknown``, as its Ready condition has it."""
+    reason: str = ""
+    cordoned: bool = False
+    cordoned_for: str = ""
+    """The run that cordoned it; empty for a person's cordon."""
+    labels: dict[str, str] = Field(default={})
+    taints: tuple[str, ...] = ()
+
+    @property
+    def takes_pods(self) -> bool:
+        """Whether the scheduler may put pods there."""
+        return self.ready == "True" and not self.cordoned
+
+
+class NodePod(Wire):
+    """One pod on a node."""
+
+    namespace: str
+    name: str
+    uid: str
+    owner_kind: str = ""
+    """Kind of its controller; empty for a pod that nobody would make anew."""
+    owner: str = ""
+    ready: bool = False
+    leaving: bool = False
+    stays: str = ""
+    """Why it is not evicted: of a DaemonSet, of the node itself, over; empty when it is."""
+
+    @property
+    def path(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+class Carried(Wire):
+    """Something that leads from the node, and must move before the node is emptied."""
+
+    workflow: str
+    """``postgres-failover`` or ``redis-failover``."""
+    target: str
+    pod: str
+
+
+class NodeSurvey(Wire):
+    """A node as it is now."""
+
+    at: datetime
+    node: NodeFact
+    others: tuple[str, ...]
+    """Other nodes that take pods."""
+    pods: tuple[NodePod, ...] = ()
+    carries: tuple[Carried, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """What could not be asked whether it leads from here, and why."""
+
+    @property
+    def to_evict(self) -> tuple[NodePod, ...]:
+        """Pods that must go."""
+        return tuple(pod for pod in self.pods if not pod.stays)
+
+
+class NodeLook(Wire):
+    """Which node to look at."""
+
+    target: NodeTarget
+
+
+class CordonRequest(Wire):
+    """Keep new pods away from a node, or let them on again."""
+
+    target: NodeTarget
+    run: RunId
+
+
+class Cordoned(Wire):
+    """Since when nothing new is put on the node."""
+
+    at: datetime
+    before: bool = False
+    """It had been cordoned by somebody else already, and stays so whatever becomes of the run."""
+
+
+class DrainRequest(Wire):
+    """Evict what is on a node, as long as its budgets let it."""
+
+    target: NodeTarget
+    run: RunId
+    insisted_by: str = ""
+    """Delete as well what budgets protect: somebody said so by name."""
+
+
+class Blocked(Wire):
+    """A pod whose disruption budget does not let it go."""
+
+    pod: str
+    words: str
+    """The API server's: which budget, and how many healthy pods it needs."""
+
+
+class Drained(Wire):
+    """How far a drain came."""
+
+    gone: tuple[str, ...]
+    blocked: tuple[Blocked, ...] = ()
+    at: datetime
+
+
+class SettledRequest(Wire):
+    """Wait until the controllers of what was evicted have as many ready pods as they want."""
+
+    target: NodeTarget
+    pods: tuple[NodePod, ...]
+    until: datetime
+
+
+class NodeSettled(Wire):
+    """How that wait ended."""
+
+    whole: bool
+    at: datetime
+    unready: tuple[str, ...] = ()
+    """``Deployment aiagent-prod/api: 1 of 2 ready``."""

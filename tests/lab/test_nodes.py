@@ -1,0 +1,83 @@
+"""A node of the real cluster is emptied: its leader moves first, nothing is lost, budgets are respected by name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from activities.models.report import Outcome
+from deploy.lab.switching import approve, ending, start_node
+from starters.report.facts import Facts
+from tests.lab.conftest import Platform
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+_BUDGET = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "api"},
+    "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "api"}}},
+}
+
+
+def _whole(platform: Platform) -> None:
+    platform.kubectl("rollout", "status", "deployment/api-deployment", "--timeout=120s")
+    platform.settle(200)
+    platform.look()
+
+
+def _left_on(platform: Platform, node: str) -> list[str]:
+    found = json.loads(platform.kubectl("get", "pods", "--field-selector", f"spec.nodeName={node}", "-o", "json"))
+    return [pod["metadata"]["name"] for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+
+async def test_the_node_of_the_primary_is_emptied(platform: Platform) -> None:
+    _whole(platform)
+    node, before = platform.nodes[platform.old], platform.old
+    handle = await start_node(platform.client, node, uncordon=True)
+    child = platform.client.get_workflow_handle("postgres/orders")
+    await _until_it_is(platform, "postgres-failover")
+    await approve(child, within=60)
+    facts: Facts = await ending(handle, within=240)
+    assert facts.outcome is Outcome.COMPLETED, facts.reason
+    assert "postgres-failover orders" in facts.known.moved_first
+    assert platform.leader != before
+    assert facts.known.drained is not None
+    assert f"aiagent-prod/{before}" in facts.known.drained.gone
+    assert facts.verdict.met, facts.verdict.sentences
+    print(*facts.verdict.sentences, facts.known.drained.gone, sep="\n")
+    _whole(platform)
+
+
+async def _until_it_is(platform: Platform, workflow: str) -> None:
+    """Wait until the lock of the database is held by a run of ``workflow`` that is open."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await platform.client.get_workflow_handle("postgres/orders").describe()
+            if found.workflow_type == workflow and found.close_time is None:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:
+    _whole(platform)
+    node = next(iter({platform.node_of(pod) for pod in platform.pods("api")} - {platform.nodes[platform.old]}))
+    budget = platform.lab.home / "budget.json"
+    budget.write_text(json.dumps(_BUDGET), encoding="utf-8")
+    platform.kubectl("apply", "-f", str(budget))
+    try:
+        handle = await start_node(platform.client, node)
+        async with asyncio.timeout(150):
+            while (status := await handle.query("status"))["phase"] != "blocked by a disruption budget":
+                assert status["outcome"] is None, status["explanation"]
+                await asyncio.sleep(1)
+        assert "The disruption budget api needs 2 healthy pods" in status["explanation"]
+        await handle.cancel()
+        facts = await ending(handle)
+        assert facts.outcome is Outcome.ROLLED_BACK, facts.reason
+        spec = json.loads(platform.kubectl("get", "node", node, "-o", "json"))["spec"]
+        assert not spec.get("unschedulable")
+    finally:
+        platform.kubectl("delete", "pdb", "api")
+        _whole(platform)

@@ -1,0 +1,140 @@
+"""Nodes in memory, a PostgreSQL cluster in memory on them, a real Temporal server, and a worker that serves both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from activities.clients.ports import UnreachableError
+from activities.models.redis import SentinelFact, ServerFact
+from activities.models.report import RunReport
+from activities.nodes import NodeActivities
+from estate.redis import RedisTarget
+from tests.fakes.clients import systems_of
+from tests.fakes.world import World
+from tests.nodes.world import NodeWorld
+from tests.workflows.bench import Handle, write_estate
+from tests.workflows.worker import steps_for, steps_of, worker_of
+from workflows.models import Status, lock_id, node_lock_id, plan_id
+
+NODE = "node-2"
+_LONGEST = timedelta(seconds=90)
+
+
+class NoRedis:
+    """Nobody answers."""
+
+    async def server(self, target: RedisTarget, name: str, *, within: timedelta = ...) -> ServerFact:  # type: ignore[assignment]  # noqa: ARG002
+        raise UnreachableError(f"{name} does not answer")
+
+    async def sentinel(self, target: RedisTarget, name: str, *, within: timedelta = ...) -> SentinelFact:  # type: ignore[assignment]  # noqa: ARG002
+        raise UnreachableError(f"{name} does not answer")
+
+
+class NodeBench:
+    """A node of its own name, whose pods are two of an API and the PostgreSQL primary."""
+
+    def __init__(self, client: Client, folder: Path, **changes: Any) -> None:
+        """Write an estate; ``changes`` replace keys of the pool's entry."""
+        self.client, self.folder, self.world, self.postgres = client, folder, NodeWorld(), World()
+        self.cluster, self.queue = f"orders-{uuid4().hex[:8]}", f"nodes-{uuid4().hex[:8]}"
+        self.node = f"node-2-{uuid4().hex[:6]}"
+        self.faults = self.postgres.faults
+        self.world.nodes_by_name[self.node] = self.world.nodes_by_name.pop(NODE).model_copy(update={"name": self.node})
+        self.estate = folder / "estate.yaml"
+        write_estate(self.estate, self.cluster)
+        content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
+        pool = {"region": "eastus", "selector": {"agentpool": "workers"}, "blocked_after": "PT1S", "settled_within": "PT2S"}
+        content["node_pools"] = {"workers": {**pool, **changes}}
+        self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+        self.world.put(self.node, "api-a-1", owner="api-a")
+        self.world.put(self.node, "api-b-1", owner="api-b")
+        self.world.put(self.node, "kube-proxy-1", "DaemonSet", stays="belongs to a DaemonSet")
+        self.started: list[Handle] = []
+
+    def put_primary(self) -> str:
+        """Let the PostgreSQL primary run on the node, its standby elsewhere; return its name."""
+        leader = self.postgres.record.leader
+        for name in self.postgres.members:
+            self.world.put(self.node if name == leader else "node-1", name, "StatefulSet", owner=name.rsplit("-", 1)[0])
+        return leader
+
+    def start_worker(self) -> None:
+        owner = NodeActivities(self.estate, self.world, systems_of(self.postgres).kubernetes, NoRedis())  # type: ignore[arg-type]
+        steps = [*steps_for(self.postgres, self.estate), *steps_of(owner)]
+        self._worker = worker_of(self.client, self.queue, steps, self.faults)
+        self._working = asyncio.create_task(self._worker.run())
+
+    async def stop_worker(self) -> None:
+        await self._worker.shutdown()
+        await self._working
+
+    async def start(self, *args: Any, id: str | None = None, **more: Any) -> Handle:  # noqa: A002 - Temporal's name
+        """Start a run with exactly ``args``, or a real one with ``more``."""
+        request = {"node": self.node, "run": "real", "by": "omar", "reason": "a test", **more}
+        lock = node_lock_id(self.node)
+        usual = plan_id(lock) if request["run"] == "plan" else lock
+        handle: Handle = await self.client.start_workflow(
+            "node-failover", args=args or [request], id=id or usual, task_queue=self.queue, execution_timeout=_LONGEST
+        )
+        self.started.append(handle)
+        return handle
+
+    def of_postgres(self) -> Handle:
+        """Return the run that holds the cluster's lock."""
+        return self.client.get_workflow_handle(lock_id(self.cluster))
+
+    async def ending(self, handle: Handle) -> tuple[str, str]:
+        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
+        try:
+            result = await handle.result()
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            if isinstance(cause, CancelledError):
+                return "cancelled", ""
+            assert isinstance(cause, ApplicationError), cause
+            assert "\n" not in cause.message
+            return str(cause.type), cause.message
+        return "completed", str(result["explanation"])
+
+    async def until_phase(self, handle: Handle, phase: str) -> Status:
+        async with asyncio.timeout(20):
+            while (status := Status.model_validate(await handle.query("status"))).phase != phase:
+                await asyncio.sleep(0.02)
+            return status
+
+    @property
+    def is_cordoned(self) -> bool:
+        return self.world.nodes_by_name[self.node].cordoned
+
+    def report(self) -> RunReport:
+        """Return the newest kept report of the node's runs."""
+        paths = [path for path in (self.folder / "records").rglob("report.json") if "node-node" in str(path)]
+        newest = max(paths, key=lambda path: path.stat().st_mtime)
+        return RunReport.model_validate_json(newest.read_text(encoding="utf-8"))
+
+
+@asynccontextmanager
+async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator[NodeBench]:
+    """Serve node and cluster until the block ends; the cluster's invariants must have held."""
+    bench = NodeBench(client, folder, **changes)
+    async with bench.postgres.living():
+        bench.start_worker()
+        try:
+            yield bench
+        finally:
+            bench.faults.release()
+            for handle in bench.started:
+                if (await handle.describe()).close_time is None:
+                    await handle.terminate("the test is over")
+            await bench.stop_worker()
+    assert bench.postgres.violations == []

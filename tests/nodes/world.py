@@ -1,0 +1,92 @@
+"""Three nodes in memory, behind the same Protocol as the real ones: evicted pods come back elsewhere, as budgets allow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from activities.clients.ports import UnreachableError
+from activities.models.nodes import NodeFact, NodePod
+from estate.base import Region
+
+NAMESPACE = "aiagent-prod"
+
+
+@dataclass
+class NodeWorld:
+    """Who runs where. A pod that leaves is ready on another node after ``ready_within`` seconds."""
+
+    ready_within: float = 0.3
+    gone: bool = False
+    nodes_by_name: dict[str, NodeFact] = field(default_factory=dict)
+    pods: list[tuple[str, NodePod]] = field(default_factory=list)
+    """(node, pod)."""
+    budgets: dict[str, str] = field(default_factory=dict)
+    """Pod → what its budget says against an eviction."""
+    evicted: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    _ready_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("node-1", "node-2", "node-3"):
+            self.nodes_by_name[name] = NodeFact(name=name, ready="True", labels={"agentpool": "workers"})
+
+    def put(self, node: str, name: str, kind: str = "ReplicaSet", owner: str = "", **more: str) -> None:
+        """Let a pod run on a node."""
+        pod = NodePod(
+            namespace=NAMESPACE, name=name, uid=f"uid-{name}-{len(self.pods)}", owner_kind=kind,
+            owner=owner or name.rsplit("-", 1)[0], ready=True, **more,
+        )  # fmt: skip
+        self.pods.append((node, pod))
+
+    def on(self, node: str) -> list[str]:
+        return sorted(pod.name for where, pod in self.pods if where == node)
+
+    def where(self, name: str) -> str:
+        return next(node for node, pod in self.pods if pod.name == name)
+
+    async def nodes(self, region: Region) -> tuple[NodeFact, ...]:  # noqa: ARG002 - there is one cluster
+        self._must_answer()
+        return tuple(self.nodes_by_name[name] for name in sorted(self.nodes_by_name))
+
+    async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:  # noqa: ARG002
+        self._must_answer()
+        return tuple(sorted((pod for where, pod in self.pods if where == node), key=lambda pod: pod.path))
+
+    async def cordon(self, region: Region, node: str, run: str) -> None:  # noqa: ARG002
+        self._must_answer()
+        changes = {"cordoned": True, "cordoned_for": run}
+        self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update=changes)
+
+    async def uncordon(self, region: Region, node: str) -> None:  # noqa: ARG002
+        self._must_answer()
+        changes = {"cordoned": False, "cordoned_for": ""}
+        self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update=changes)
+
+    async def evict(self, region: Region, pod: NodePod) -> str:  # noqa: ARG002
+        self._must_answer()
+        if words := self.budgets.get(pod.name, ""):
+            return words
+        self.evicted.append(pod.name)
+        self._move(pod)
+        return ""
+
+    async def delete(self, region: Region, pod: NodePod) -> None:  # noqa: ARG002
+        self._must_answer()
+        self.deleted.append(pod.name)
+        self._move(pod)
+
+    async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        self._must_answer()
+        late = sorted(name for name, at in self._ready_at.items() if at > time.monotonic())
+        return tuple(f"ReplicaSet {NAMESPACE}/{name}: 1 of 2 ready" for name in late)
+
+    def _move(self, pod: NodePod) -> None:
+        there = next(node for node, fact in sorted(self.nodes_by_name.items()) if fact.takes_pods)
+        self.pods = [(where, one) for where, one in self.pods if one.uid != pod.uid]
+        self.pods.append((there, pod.model_copy(update={"uid": f"{pod.uid}+"})))
+        self._ready_at[pod.owner] = time.monotonic() + self.ready_within
+
+    def _must_answer(self) -> None:
+        if self.gone:
+            raise UnreachableError("the API server does not answer")

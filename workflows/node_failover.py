@@ -1,0 +1,193 @@
+r"""Empty a node that lives, so that its machine can be taken: what leads from it moves first, the rest is evicted.
+
+    survey -> approve -> survey -> cordon -> move leaders -> evict -> settle -> (uncordon)
+    \______ nothing changed _____/ \__________ undone by uncordon __________/
+
+What leads from the node moves by its own procedure, as a child under its own lock, with its own approvals and its own undo.
+Evictions respect disruption budgets. One that refuses for too long holds the run up, by name, until the budget allows, or a
+person insists (the pod is then deleted all the same), or cancels. Every eviction is safe by itself, so the undo is to let
+pods on again: what has moved stays where it is now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.errors import Refusal, refuse
+from activities.models.nodes import Carried, Cordoned, Drained, NodeSurvey
+from activities.models.plan import Plan
+from activities.models.report import Outcome
+from estate.nodes import NodeTarget
+from gate.record import Mode
+from workflows import endings, node_steps
+from workflows.beginnings import approved
+from workflows.inputs import parse
+from workflows.journal import Journal
+from workflows.models import FailoverRequest, Insistence, NodeFailoverRequest, RedisFailoverRequest, Run, Status
+from workflows.names import must_hold_lock
+from workflows.node_planning import make_node_plan
+from workflows.phases import Phase
+from workflows.uncancellable import uncancellable
+from workflows.voting import Decidable
+
+
+@workflow.defn(name="node-failover")
+class NodeFailover(Decidable):
+    """Empties one node; its workflow ID is the node's lock."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self._request, self._bad_input = parse(NodeFailoverRequest, args)
+        self._journal = Journal(self._request)
+        self._survey: NodeSurvey | None = None
+
+    @workflow.run
+    async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
+        """Empty the node, or let everything be and say why."""
+        return await endings.conclude(self._journal, self._story())
+
+    @workflow.update(description='Delete what a disruption budget protects: {"by": "mona", "node": "node-2"}')
+    def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Take the word (``Insistence``) and return the status after it."""
+        self._journal.insisted_by = self._insistence(args).by
+        self._journal.show()
+        return self._journal.status
+
+    @insist.validator
+    def _may_insist(self, *args: Any) -> None:  # noqa: ANN401
+        self._insistence(args)
+
+    def _insistence(self, args: tuple[Any, ...]) -> Insistence:
+        """Return the word. Raises ValueError when it does not count."""
+        word, fault = parse(Insistence, args)
+        if word is None:
+            raise ValueError(fault.message if fault else "input: missing")
+        target = self._journal.target
+        if target is None or self._journal.phase is not Phase.BLOCKED:
+            message = "no disruption budget holds this run up; there is nothing to insist on"
+            raise ValueError(message)
+        if word.node != target.name:
+            message = f"node: {word.node} is not the node of this run; that is {target.name}"
+            raise ValueError(message)
+        if not target.knows(word.by):
+            message = f"by: {word.by} cannot insist; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
+            raise ValueError(message)
+        return word
+
+    async def _story(self) -> None:
+        request, journal = self._checked_request(), self._journal
+        target = await node_steps.resolve(request.node)
+        journal.target = target
+        if request.run is Run.PLAN:
+            await self._plan(request, target)
+            journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
+            return
+        await approved(journal, target.settings.approvals.planned, target, lambda: self._plan(request, target))
+        survey = self._survey
+        if survey is None:
+            raise refuse(Refusal.UNREACHABLE, "there is no survey")
+        cordoned: Cordoned | None = None
+        try:
+            journal.enter(Phase.CORDONING)
+            journal.would_undo = (f"let pods on {target.name} again",)
+            cordoned = await uncancellable(node_steps.cordon(target))
+            await self._empty(request, target, survey, cordoned)
+        except (asyncio.CancelledError, FailureError) as error:
+            await uncancellable(self._let_on_again(target, error, before=bool(cordoned and cordoned.before)))
+            raise
+        journal.close(Outcome.COMPLETED, self._end(request, target))
+
+    def _checked_request(self) -> NodeFailoverRequest:
+        if self._bad_input is not None or self._request is None:
+            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        self._journal.label()
+        if self._request.run is Run.DRILL:
+            raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available yet; use plan or real")
+        must_hold_lock(self._request.lock, self._request.run)
+        return self._request
+
+    async def _plan(self, request: NodeFailoverRequest, target: NodeTarget) -> Plan:
+        journal = self._journal
+        journal.enter(Phase.SURVEYING)
+        survey = self._survey = await node_steps.survey(target)
+        journal.facts["node"] = survey
+        plan = make_node_plan(survey, uncordon=request.uncordon)
+        journal.plan = plan
+        journal.show()
+        return plan
+
+    async def _empty(self, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey, cordoned: Cordoned) -> None:
+        journal = self._journal
+        for carried in survey.carries:
+            journal.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
+            await node_steps.move(carried, _request_to_move(carried, request))
+            journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), f"{carried.workflow} {carried.target}")
+        journal.facts["drained"] = await self._drain(target)
+        journal.enter(Phase.SETTLING)
+        until = workflow.now() + target.settings.settled_within
+        settled = journal.facts["node_settled"] = await node_steps.settled(target, survey.to_evict, until)
+        journal.facts["recovery_seconds"] = (settled.at - cordoned.at).total_seconds()
+        if not settled.whole:
+            journal.left_to_do = settled.unready
+            raise refuse(Refusal.STRANDED, f"{target.name} is empty, but not all that left it is ready elsewhere")
+        if request.uncordon:
+            await uncancellable(node_steps.uncordon(target))
+
+    async def _drain(self, target: NodeTarget) -> Drained:
+        """Evict until nothing is left; where a budget refuses for too long, until it allows or a person insists."""
+        journal = self._journal
+        deadline = None
+        journal.enter(Phase.EVICTING)
+        while True:
+            drained = await self._evict(target)
+            if not drained.blocked:
+                return drained
+            deadline = deadline or workflow.now() + target.settings.decided_within
+            words = "; ".join(f"{one.pod}: {one.words}" for one in drained.blocked)
+            if workflow.now() >= deadline:
+                raise refuse(Refusal.BLOCKED, f"a disruption budget does not let it go ({words}), and nobody insisted")
+            journal.enter(Phase.BLOCKED, words)
+
+    async def _evict(self, target: NodeTarget) -> Drained:
+        """Evict until nothing is left or a budget has refused for too long; a word that comes meanwhile counts at once."""
+        journal = self._journal
+        evicting = node_steps.drain(target, journal.insisted_by)
+        if not journal.insisted_by:
+            await workflow.wait_condition(lambda: evicting.done() or bool(journal.insisted_by))
+            if not evicting.done():
+                evicting.cancel()
+                await workflow.wait({evicting})
+                evicting = node_steps.drain(target, journal.insisted_by)
+        return await evicting
+
+    async def _let_on_again(self, target: NodeTarget, error: BaseException, *, before: bool) -> None:
+        """Undo the cordon, unless the node is empty and only what left it is not ready yet, or it was there before."""
+        journal = self._journal
+        if endings.cause_of(error)[0] == Refusal.STRANDED or before:
+            return
+        journal.phase = Phase.UNDOING
+        try:
+            await node_steps.uncordon(target)
+        except FailureError as failure:
+            journal.left_to_do = (f"kubectl uncordon {target.name}",)
+            words = f"{endings.cause_of(error)[1]}; the undo failed: {endings.cause_of(failure)[1]}"
+            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
+        moved = journal.facts.get("moved_first", ())
+        journal.facts["undone"] = (f"{target.name} takes pods again", *(f"{one} stays moved" for one in moved))
+
+    def _end(self, request: NodeFailoverRequest, target: NodeTarget) -> str:
+        drained: Drained = self._journal.facts["drained"]
+        kept = "takes pods again" if request.uncordon else "is cordoned"
+        return f"{len(drained.gone)} pods left {target.name}, which {kept}"
+
+
+def _request_to_move(carried: Carried, request: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:
+    reason = f"node-failover {request.node}: {request.reason or 'no reason given'}"[:1000]
+    if carried.workflow == "redis-failover":
+        return RedisFailoverRequest(master=carried.target, mode=Mode.PLANNED, run=Run.REAL, by=request.by, reason=reason)
+    return FailoverRequest(cluster=carried.target, mode=Mode.PLANNED, run=Run.REAL, by=request.by, reason=reason)

@@ -1,0 +1,100 @@
+"""The steps of ``node-failover`` as a workflow calls them: one line of summary, one posture each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+from activities.errors import Refusal, refuse
+from activities.models.nodes import (
+    Carried,
+    Cordoned,
+    CordonRequest,
+    Drained,
+    DrainRequest,
+    NodeLook,
+    NodePod,
+    NodeSettled,
+    NodeSurvey,
+    SettledRequest,
+)
+from activities.models.survey import ResolveRequest
+from activities.nodes import NodeActivities
+from estate.nodes import NodeTarget
+from workflows.models import TASK_TIMEOUT, FailoverRequest, RedisFailoverRequest
+from workflows.options import COMPENSATE, FORWARD, MUTATE, OBSERVE
+from workflows.steps import me
+
+
+async def resolve(node: str) -> NodeTarget:
+    """Find the node and its pool."""
+    return await workflow.execute_activity_method(
+        NodeActivities.resolve, ResolveRequest(cluster=node), summary=f"look up {node}", **OBSERVE
+    )
+
+
+async def survey(target: NodeTarget) -> NodeSurvey:
+    """Look at the node and its pods."""
+    return await workflow.execute_activity_method(
+        NodeActivities.survey, NodeLook(target=target), summary=f"survey {target.name}", **OBSERVE
+    )
+
+
+async def cordon(target: NodeTarget) -> Cordoned:
+    """Keep new pods away."""
+    return await workflow.execute_activity_method(
+        NodeActivities.cordon, CordonRequest(target=target, run=me()), summary=f"cordon {target.name}", **MUTATE
+    )
+
+
+async def uncordon(target: NodeTarget) -> Cordoned:
+    """Let new pods on again: the last step, or the undo."""
+    return await workflow.execute_activity_method(
+        NodeActivities.uncordon, CordonRequest(target=target, run=me()), summary=f"uncordon {target.name}", **COMPENSATE
+    )
+
+
+def drain(target: NodeTarget, insisted_by: str) -> workflow.ActivityHandle[Drained]:
+    """Begin to evict what is on the node."""
+    return workflow.start_activity_method(
+        NodeActivities.drain,
+        DrainRequest(target=target, run=me(), insisted_by=insisted_by),
+        summary=f"evict what is on {target.name}",
+        **FORWARD,
+    )
+
+
+async def settled(target: NodeTarget, pods: tuple[NodePod, ...], until: datetime) -> NodeSettled:
+    """Wait until what was evicted is ready elsewhere."""
+    return await workflow.execute_activity_method(
+        NodeActivities.settled,
+        SettledRequest(target=target, pods=pods, until=until),
+        summary=f"everything of {target.name} is ready elsewhere",
+        **FORWARD,
+    )
+
+
+async def move(carried: Carried, request: FailoverRequest | RedisFailoverRequest) -> None:
+    """Move what leads from the node, under its own lock, by its own procedure.
+
+    Raises:
+        ApplicationError: ``ClaimedElsewhere`` when that lock is held.
+        ChildWorkflowError: it was refused, undone or cancelled; says why.
+
+    """
+    try:
+        await workflow.execute_child_workflow(
+            carried.workflow,
+            request,
+            id=request.lock,
+            task_timeout=TASK_TIMEOUT,
+            parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
+            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            static_summary=f"real: {request.reason}"[:200],
+        )
+    except WorkflowAlreadyStartedError:
+        words = f"{request.lock} is held by another run: failover status {carried.target}; start again when it has ended"
+        raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
