@@ -18,7 +18,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.errors import Refusal, refuse
-from activities.models.nodes import Carried, Cordoned, Drained, NodeSurvey
+from activities.models.nodes import Carried, Cordoned, Drained, NodePod, NodeSurvey
 from activities.models.plan import Plan
 from activities.models.report import Outcome
 from estate.nodes import NodeTarget
@@ -29,7 +29,7 @@ from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import FailoverRequest, Insistence, NodeFailoverRequest, RedisFailoverRequest, Run, Status
 from workflows.names import must_hold_lock
-from workflows.node_planning import make_node_plan
+from workflows.node_planning import make_node_plan, waiting_for_a_node
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 from workflows.voting import Decidable
@@ -129,14 +129,24 @@ class NodeFailover(Decidable):
             journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), f"{carried.workflow} {carried.target}")
         journal.facts["drained"] = await self._drain(target)
         journal.enter(Phase.SETTLING)
-        until = workflow.now() + target.settings.settled_within
-        settled = journal.facts["node_settled"] = await node_steps.settled(target, survey.to_evict, until)
+        moving = tuple(pod for pod in survey.to_evict if not pod.homeless)
+        await self._settle(target, moving, cordoned)
+        if not request.uncordon:
+            journal.left_to_do = waiting_for_a_node(survey)
+            return
+        await uncancellable(node_steps.uncordon(target))
+        if survey.homeless:
+            await self._settle(target, survey.to_evict, cordoned)
+
+    async def _settle(self, target: NodeTarget, pods: tuple[NodePod, ...], cordoned: Cordoned) -> None:
+        """Wait until the controllers of ``pods`` have what they want; STRANDED where they do not in time."""
+        journal = self._journal
+        settled = await node_steps.settled(target, pods, workflow.now() + target.settings.settled_within)
+        journal.facts["node_settled"] = settled
         journal.facts["recovery_seconds"] = (settled.at - cordoned.at).total_seconds()
         if not settled.whole:
             journal.left_to_do = settled.unready
             raise refuse(Refusal.STRANDED, f"{target.name} is empty, but not all that left it is ready elsewhere")
-        if request.uncordon:
-            await uncancellable(node_steps.uncordon(target))
 
     async def _drain(self, target: NodeTarget) -> Drained:
         """Evict until nothing is left; where a budget refuses for too long, until it allows or a person insists."""
@@ -157,13 +167,17 @@ class NodeFailover(Decidable):
         """Evict until nothing is left or a budget has refused for too long; a word that comes meanwhile counts at once."""
         journal = self._journal
         evicting = node_steps.drain(target, journal.insisted_by)
-        if not journal.insisted_by:
+        if journal.insisted_by:
+            return await evicting
+        try:
             await workflow.wait_condition(lambda: evicting.done() or bool(journal.insisted_by))
-            if not evicting.done():
-                evicting.cancel()
-                await workflow.wait({evicting})
-                evicting = node_steps.drain(target, journal.insisted_by)
-        return await evicting
+        except asyncio.CancelledError:
+            await uncancellable(_stopped(evicting))  # nothing may be evicted once pods are let on again
+            raise
+        if evicting.done():
+            return await evicting
+        await _stopped(evicting)
+        return await node_steps.drain(target, journal.insisted_by)
 
     async def _let_on_again(self, target: NodeTarget, error: BaseException, *, before: bool) -> None:
         """Undo the cordon, unless the node is empty and only what left it is not ready yet, or it was there before."""
@@ -184,6 +198,12 @@ class NodeFailover(Decidable):
         drained: Drained = self._journal.facts["drained"]
         kept = "takes pods again" if request.uncordon else "is cordoned"
         return f"{len(drained.gone)} pods left {target.name}, which {kept}"
+
+
+async def _stopped(step: workflow.ActivityHandle[Drained]) -> None:
+    """Return once ``step`` has ended by a cancel, or before it."""
+    step.cancel()
+    await workflow.wait({step})
 
 
 def _request_to_move(carried: Carried, request: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:

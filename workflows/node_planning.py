@@ -30,7 +30,7 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
         f"cordon: nothing new is put on {node.name}",
         *(f"move: {one.workflow} {one.target}, which leads from {one.pod}" for one in survey.carries),
         f"evict: {len(survey.to_evict)} pods leave as their disruption budgets allow; {_staying(survey)} stay",
-        f"settle: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))})",
+        f"settle: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
         f"uncordon: {node.name} takes pods again" if uncordon else f"keep: {node.name} stays cordoned",
     )
     carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
@@ -39,6 +39,18 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
         loss="none: each pod is asked to end, and what leads moves first",
         digest=digest_of({"node": node.name, "uncordon": uncordon, "carries": carried}),
     )  # fmt: skip
+
+
+def waiting_for_a_node(survey: NodeSurvey) -> tuple[str, ...]:
+    """Return a line per pod that no other node takes."""
+    return tuple(
+        f"{pod.path}: waits for a node without one of its kind: uncordon one, or add one" for pod in survey.homeless
+    )
+
+
+def _but(survey: NodeSurvey) -> str:
+    names = _list([pod.path for pod in survey.homeless])
+    return f", but for {names}, of whose kind every other node has one: they wait for a node" if names else ""
 
 
 def _staying(survey: NodeSurvey) -> int:

@@ -42,12 +42,14 @@ class NodesClient:
         """Return the pods that were given to ``node``, sorted by path."""
         found = await self._kubernetes.call(
             region,
-            f"list Pods on {node}",
-            lambda api: client.CoreV1Api(api).list_pod_for_all_namespaces(
-                field_selector=f"spec.nodeName={node}", _request_timeout=TIMEOUT
-            ),
+            "list Pods",
+            lambda api: client.CoreV1Api(api).list_pod_for_all_namespaces(_request_timeout=TIMEOUT),
         )
-        return tuple(sorted((_pod(one) for one in found.get("items", [])), key=lambda pod: pod.path))
+        pods = found.get("items", [])
+        others = {one.name for one in await self.nodes(region) if one.takes_pods} - {node}
+        here = [one for one in pods if (one.get("spec") or {}).get("nodeName") == node]
+        facts = (_pod(one).model_copy(update={"homeless": is_homeless(one, others, pods)}) for one in here)
+        return tuple(sorted(facts, key=lambda pod: pod.path))
 
     async def cordon(self, region: Region, node: str, run: str) -> None:
         """Keep new pods away, and write down for which run. Safe to repeat."""
@@ -165,6 +167,32 @@ def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[
     if owner.get("kind") == "DaemonSet":
         return "belongs to a DaemonSet"
     return "is over" if status.get("phase") in {"Succeeded", "Failed"} else ""
+
+
+def is_homeless(pod: dict[str, Any], others: set[str], pods: list[dict[str, Any]]) -> bool:
+    """Whether a pod's required anti-affinity rules out every one of the nodes ``others``, by what runs there now.
+
+    Terms by host name only, and plain labels only; what else keeps a pod from a node shows when it stays unscheduled.
+    """
+    anti = ((pod.get("spec") or {}).get("affinity") or {}).get("podAntiAffinity") or {}
+    for term in anti.get("requiredDuringSchedulingIgnoredDuringExecution") or []:
+        wanted = (term.get("labelSelector") or {}).get("matchLabels") or {}
+        if (
+            term.get("topologyKey") != "kubernetes.io/hostname"
+            or not wanted
+            or term["labelSelector"].get("matchExpressions")
+        ):
+            continue
+        taken = {
+            (one.get("spec") or {}).get("nodeName")
+            for one in pods
+            if one["metadata"]["namespace"] == pod["metadata"]["namespace"]
+            and one["metadata"].get("deletionTimestamp") is None
+            and wanted.items() <= (one["metadata"].get("labels") or {}).items()
+        }
+        if others and others <= taken:
+            return True
+    return False
 
 
 def _budget(error: ApiException) -> str:

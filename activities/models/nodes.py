@@ -42,6 +42,8 @@ class NodePod(Wire):
     leaving: bool = False
     stays: str = ""
     """Why it is not evicted: of a DaemonSet, of the node itself, over; empty when it is."""
+    homeless: bool = False
+    """Every other node has one of its kind already, and its anti-affinity asks for a node without: it will wait."""
 
     @property
     def path(self) -> str:
@@ -74,6 +76,11 @@ class NodeSurvey(Wire):
     def to_evict(self) -> tuple[NodePod, ...]:
         """Pods that must go."""
         return tuple(pod for pod in self.pods if not pod.stays)
+
+    @property
+    def homeless(self) -> tuple[NodePod, ...]:
+        """Of these the ones that no other node would take."""
+        return tuple(pod for pod in self.to_evict if pod.homeless)
 
 
 class NodeLook(Wire):

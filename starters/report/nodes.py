@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from activities.models.nodes import NodeSurvey
+from activities.models.nodes import NodePod, NodeSurvey
 from activities.models.report import Known
 
 
@@ -20,8 +20,14 @@ def node_tables(survey: NodeSurvey) -> list[RenderableType]:
     table = Table("pod", "of", "ready", "", box=None, padding=(0, 2), header_style="dim")
     for pod in survey.pods:
         owner = f"{pod.owner_kind} {pod.owner}".strip() or "nobody"
-        table.add_row(pod.path, owner, "yes" if pod.ready else "no", escape(pod.stays or leads.get(pod.name, "")))
+        table.add_row(
+            pod.path, owner, "yes" if pod.ready else "no", escape(pod.stays or leads.get(pod.name, "") or _wait(pod))
+        )
     return [Text(f"  {node.name}: {state}{cordoned}; others that take pods: {', '.join(survey.others) or 'none'}"), table]
+
+
+def _wait(pod: NodePod) -> str:
+    return "would wait for a node: every other has one of its kind" if pod.homeless else ""
 
 
 def node_lines(known: Known) -> list[str]:

@@ -105,6 +105,9 @@ async def test_a_cancel_while_a_budget_holds_it_up_lets_pods_on_again(bench: Nod
     assert await bench.ending(handle) == ("cancelled", "")
     assert not bench.is_cordoned
     assert bench.report().outcome is Outcome.ROLLED_BACK
+    del bench.world.budgets["api-a-1"]
+    await asyncio.sleep(1.5)
+    assert "api-a-1" in bench.world.on(bench.node)  # nobody goes on evicting
 
 
 async def test_nobody_insists_in_time(temporal: Client, tmp_path: Path) -> None:
@@ -122,6 +125,25 @@ async def test_what_is_not_ready_elsewhere_is_listed_and_the_node_stays_empty(be
     assert end == "Stranded"
     assert "ReplicaSet aiagent-prod/api-a: 1 of 2 ready" in words
     assert bench.is_cordoned
+
+
+async def test_a_pod_that_no_other_node_takes_is_not_waited_for_but_listed(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis", homeless=True)
+    bench.world.never_ready.add("redis")
+    end, words = await bench.ending(await bench.start())
+    assert end == "completed", words
+    (left,) = bench.report().left_to_do
+    assert left.startswith("aiagent-prod/redis-0: waits for a node")
+    assert bench.is_cordoned
+
+
+async def test_with_uncordon_it_is_waited_for(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis", homeless=True)
+    bench.world.never_ready.add("redis")
+    end, words = await bench.ending(await bench.start(uncordon=True))
+    assert end == "Stranded"
+    assert "aiagent-prod/redis: 1 of 2 ready" in words
+    assert not bench.is_cordoned
 
 
 async def test_a_persons_own_cordon_is_left_as_it_was(bench: NodeBench) -> None:
@@ -152,7 +174,7 @@ async def test_a_cancel_at_each_step_is_undone(bench: NodeBench, step: str) -> N
     handle = await bench.start()
     await hanging.reached.wait()
     await handle.cancel()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.5)  # until the step has heard of it by its beat
     hanging.released.set()
     assert await bench.ending(handle) == ("cancelled", "")
     assert not bench.is_cordoned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from activities.clients.ports import UnreachableError
 from activities.models.nodes import NodeFact, NodePod
@@ -25,13 +26,15 @@ class NodeWorld:
     """Pod → what its budget says against an eviction."""
     evicted: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    never_ready: set[str] = field(default_factory=set)
+    """Owners whose pods no other node takes."""
     _ready_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("node-1", "node-2", "node-3"):
             self.nodes_by_name[name] = NodeFact(name=name, ready="True", labels={"agentpool": "workers"})
 
-    def put(self, node: str, name: str, kind: str = "ReplicaSet", owner: str = "", **more: str) -> None:
+    def put(self, node: str, name: str, kind: str = "ReplicaSet", owner: str = "", **more: Any) -> None:
         """Let a pod run on a node."""
         pod = NodePod(
             namespace=NAMESPACE, name=name, uid=f"uid-{name}-{len(self.pods)}", owner_kind=kind,
@@ -78,8 +81,10 @@ class NodeWorld:
 
     async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:  # noqa: ARG002
         self._must_answer()
-        late = sorted(name for name, at in self._ready_at.items() if at > time.monotonic())
-        return tuple(f"ReplicaSet {NAMESPACE}/{name}: 1 of 2 ready" for name in late)
+        asked = {pod.owner for pod in pods}
+        late = {name for name, at in self._ready_at.items() if at > time.monotonic()} | self.never_ready
+        late &= asked
+        return tuple(f"ReplicaSet {NAMESPACE}/{name}: 1 of 2 ready" for name in sorted(late))
 
     def _move(self, pod: NodePod) -> None:
         there = next(node for node, fact in sorted(self.nodes_by_name.items()) if fact.takes_pods)

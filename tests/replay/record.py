@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from tests.fakes.world import World
+from tests.nodes.bench import serving as serving_node
+from tests.pods.bench import serving as serving_pods
 from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
+from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS
 from tests.replay.redis_runs import REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.workflows.bench import Handle, serving
 from workflows.journal import SEARCH_ATTRIBUTES
 
+ALL = {*RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -44,7 +49,7 @@ async def record(names: list[str]) -> None:
 
 async def _record_one(client: Client, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:
-        handle, ending = await (_redis if name in REDIS_RUNS else _postgres)(client, Path(folder), name)
+        handle, ending = await _way(name)(client, Path(folder), name)
         history = json.loads((await handle.fetch_history()).to_json())
     text = json.dumps({"events": [_without_ballast(event) for event in history["events"]]}, separators=(",", ":"))
     (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
@@ -56,6 +61,24 @@ async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, st
     async with serving(client, folder, World(), records=None, **golden.estate) as bench:
         handle = await golden.run(bench)
         return handle, await bench.ending(handle)
+
+
+def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str]]]:
+    if name in REDIS_RUNS:
+        return _redis
+    return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
+
+
+async def _pods(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with serving_pods(client, folder) as bench:
+        handle = await POD_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
+
+
+async def _node(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with serving_node(client, folder) as bench:
+        handle = await NODE_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
 
 
 async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
@@ -83,6 +106,6 @@ def _without_ballast(part: Any) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1:] or [*RUNS, *REDIS_RUNS]))
+    asyncio.run(record(sys.argv[1:] or [*ALL]))
     sys.stdout.flush()
     os._exit(0)

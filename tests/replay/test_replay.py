@@ -10,14 +10,14 @@ from temporalio import activity
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from activities.nodes import NodeActivities
+from activities.pods import PodActivities
 from activities.redis_aftermath import RedisAftermathActivities
 from activities.redis_look import RedisLookActivities
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
 from tests.fakes.world import World
-from tests.replay.record import HISTORIES
-from tests.replay.redis_runs import REDIS_RUNS
-from tests.replay.runs import RUNS
+from tests.replay.record import ALL, HISTORIES
 from tests.workflows.worker import steps_for, steps_of
 from workflows.catalog import RUNNER, WORKFLOWS
 from workflows.payloads import DATA_CONVERTER
@@ -39,7 +39,7 @@ async def replay(name: str, text: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", sorted({**RUNS, **REDIS_RUNS}))
+@pytest.mark.parametrize("name", sorted(ALL))
 async def test_a_kept_history_replays(name: str) -> None:
     await replay(name, (HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -52,13 +52,14 @@ async def test_a_changed_order_of_steps_is_said_in_a_sentence() -> None:
 
 
 def test_there_is_a_history_for_every_run_and_a_run_for_every_history() -> None:
-    assert {path.stem for path in HISTORIES.glob("*.json")} == {*RUNS, *REDIS_RUNS}
+    assert {path.stem for path in HISTORIES.glob("*.json")} == ALL
 
 
 def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
     owners = (RedisLookActivities, RedisSwitchActivities, RedisAftermathActivities, RedisMeasureActivities)
-    redis = [step for owner in owners for step in steps_of(owner(cast("Any", None)))]
-    known = [*steps_for(World(), tmp_path), *redis]
+    nobody = cast("Any", None)
+    others = [PodActivities(nobody), NodeActivities(tmp_path, nobody, nobody, nobody), *(owner(nobody) for owner in owners)]
+    known = [*steps_for(World(), tmp_path), *(step for owner in others for step in steps_of(owner))]
     steps = {str(activity._Definition.must_from_callable(step).name) for step in known}
     kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.glob("*.json"))
     assert {step for step in steps if f'"{step}"' not in kept} == set()

@@ -1,0 +1,80 @@
+"""The runs of ``pod-failover`` and ``node-failover`` whose histories are kept; they are recorded in front of the fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from activities.models.pods import Trouble
+from tests.fakes.faults import Fault
+from tests.nodes.bench import NodeBench
+from tests.pods.bench import PodBench
+from tests.workflows.bench import Handle
+
+_BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
+
+
+async def _replaced(bench: PodBench) -> Handle:
+    bench.world.break_pod("api-0", Trouble.CRASHING)
+    return await bench.start()
+
+
+async def _mended(bench: PodBench) -> Handle:
+    bench.world.break_pod("api-0", Trouble.STARTING, seconds_ago=0.2, mended_in=0.7)
+    return await bench.start()
+
+
+async def _drilled(bench: PodBench) -> Handle:
+    return await bench.start(run="drill")
+
+
+async def _not_the_pods(bench: PodBench) -> Handle:
+    for name in bench.world.names:
+        bench.world.break_pod(name, Trouble.NOT_READY, seconds_ago=0)
+    return await bench.start()
+
+
+async def _stranded(bench: PodBench) -> Handle:
+    bench.world.break_pod("api-0", Trouble.UNSCHEDULED)
+    return await bench.start()
+
+
+async def _emptied(bench: NodeBench) -> Handle:
+    bench.put_primary()
+    return await bench.start(uncordon=True)
+
+
+async def _insisted(bench: NodeBench) -> Handle:
+    bench.world.budgets["api-a-1"] = _BUDGET
+    handle = await bench.start()
+    await bench.until_phase(handle, "blocked by a disruption budget")
+    await handle.execute_update("insist", {"by": "dana", "node": bench.node})
+    return handle
+
+
+async def _let_on_again(bench: NodeBench) -> Handle:
+    bench.put_primary()
+    bench.faults.order("postgres.fence", Fault.REFUSED)
+    return await bench.start()
+
+
+async def _cancelled(bench: NodeBench) -> Handle:
+    bench.world.budgets["api-a-1"] = _BUDGET
+    handle = await bench.start()
+    await bench.until_phase(handle, "blocked by a disruption budget")
+    await handle.cancel()
+    return handle
+
+
+POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
+    "pods-replaced": _replaced,
+    "pods-mended": _mended,
+    "pods-drilled": _drilled,
+    "pods-not-the-pods": _not_the_pods,
+    "pods-stranded": _stranded,
+}
+NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
+    "node-emptied": _emptied,
+    "node-insisted": _insisted,
+    "node-rolled-back": _let_on_again,
+    "node-cancelled": _cancelled,
+}
