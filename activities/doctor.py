@@ -131,8 +131,9 @@ class DoctorActivities:
         return [await self._application(target, workload.deployment), *await self._may_all(target.region, wanted)]
 
     async def _pool(self, region: Region) -> list[Finding]:
-        wanted = [("list", "nodes", "", ""), ("patch", "nodes", "", ""), ("list", "pods", "", "")]
-        return await self._may_all(region, [*wanted, ("create", "pods/eviction", "", "")])
+        wanted = [(verb, "nodes", "", "") for verb in ("get", "list", "patch")]
+        wanted += [("list", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods/eviction", "", "")]
+        return await self._may_all(region, wanted)
 
     def _secret(self, reference: str) -> Finding | None:
         try:

@@ -49,6 +49,7 @@ class Refusal(StrEnum):
     UNCLEAN_STOP = "UncleanStop"
     CANDIDATE_BEHIND = "CandidateBehind"
     CANDIDATE_FAILED = "CandidateFailed"
+    NODE_ALIVE = "NodeAlive"
     NODE_NOT_READY = "NodeNotReady"
     NO_ROOM = "NoRoom"
     LONELY_PODS = "LonelyPods"

@@ -29,6 +29,9 @@ from activities.models.nodes import (
     NodePod,
     NodeSettled,
     NodeSurvey,
+    PodsReplaced,
+    ReplacePodsRequest,
+    Returned,
     SettledRequest,
 )
 from activities.models.survey import ResolveRequest
@@ -44,6 +47,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _LOOK_SECONDS, _EVICT_AGAIN_SECONDS = 0.3, 1.0
+_WELL_SECONDS = 5.0
+"""A node must have been Ready for so long before it takes pods again."""
+_LEASE_SECONDS = 15.0
+"""A kubelet renews its lease every ten seconds."""
 _PATIENCE = timedelta(seconds=1)
 _SILENT = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
 
@@ -97,8 +104,12 @@ class NodeActivities:
         if node is None:
             raise refuse(Refusal.BAD_INPUT, f"node: {target.name} is gone from the cluster")
         others = tuple(one.name for one in nodes if one.takes_pods and one.name != node.name)
-        carries, unknown = await self._carries(target, pods)
-        return NodeSurvey(at=datetime.now(UTC), node=node, others=others, pods=pods, carries=carries, unknown=unknown)
+        (carries, unknown), witness = await asyncio.gather(
+            self._carries(target, pods), self._nodes.witness(target.region, node, pods)
+        )
+        return NodeSurvey(
+            at=datetime.now(UTC), node=node, others=others, pods=pods, witness=witness, carries=carries, unknown=unknown
+        )
 
     async def _carries(self, target: NodeTarget, pods: tuple[NodePod, ...]) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
         """Return what leads from one of ``pods``, and what nobody could say."""
@@ -117,11 +128,14 @@ class NodeActivities:
         for deployment in target.redis:
             if not any((deployment.region.namespace, name) in here for name in deployment.deployment.servers):
                 continue
-            master = (await survey_of(self._redis, deployment, _PATIENCE)).master
-            if master is None:
+            seen = await survey_of(self._redis, deployment, _PATIENCE)
+            names = [fact.name for fact in seen.servers if fact.address and fact.address == seen.named]
+            silent = [fact.name for fact in seen.servers if fact.role is None]
+            master = next(iter(names), silent[0] if len(silent) == 1 and seen.named else "")
+            if not master:
                 unknown.append(f"Redis {deployment.name}: no majority of its Sentinels names a master that answers")
-            elif (deployment.region.namespace, master.name) in here:
-                carries.append(Carried(workflow="redis-failover", target=deployment.name, pod=master.name))
+            elif (deployment.region.namespace, master) in here:
+                carries.append(Carried(workflow="redis-failover", target=deployment.name, pod=master))
         return tuple(carries), tuple(unknown)
 
     @activity.defn(name="node.cordon")
@@ -182,6 +196,47 @@ class NodeActivities:
             await _granted(self._nodes.delete(region, pod))
             return None
         return Blocked(pod=pod.path, words=words) if words else None
+
+    @activity.defn(name="node.replace")
+    async def replace(self, request: ReplacePodsRequest) -> PodsReplaced:
+        """Remove pods without waiting for their kubelet, so that their controllers make new ones; gone ones stay gone."""
+        for pod in request.pods:
+            await _granted(self._nodes.delete(request.target.region, pod, at_once=True))
+        return PodsReplaced(pods=tuple(pod.path for pod in request.pods), at=datetime.now(UTC))
+
+    @activity.defn(name="node.give_up")
+    async def give_up(self, request: CordonRequest) -> Cordoned:
+        """Taint the node as out of service, so that its volumes may be used elsewhere. Only after proof."""
+        await _granted(self._nodes.give_up(request.target.region, request.target.name))
+        return Cordoned(at=datetime.now(UTC))
+
+    @activity.defn(name="node.returned")
+    async def returned(self, request: CordonRequest) -> Returned:
+        """Wait until a node that was given up has been Ready for a while, or has left the cluster; then take it back.
+
+        Its taint is removed and pods are let on again, unless a person has cordoned it meanwhile.
+        """
+        target, well_since = request.target, None
+        while True:
+            nodes = await _granted(self._nodes.nodes(target.region))
+            node = next((one for one in nodes if one.name == target.name), None)
+            if node is None:
+                return Returned(at=datetime.now(UTC), gone=True)
+            well_since = (well_since or time.monotonic()) if await self._is_well(target, node) else None
+            if well_since is not None and time.monotonic() - well_since >= _WELL_SECONDS:
+                break
+            await asyncio.sleep(_EVICT_AGAIN_SECONDS)
+        await _granted(self._nodes.take_back(target.region, target.name))
+        await self.uncordon(request)
+        return Returned(at=datetime.now(UTC))
+
+    async def _is_well(self, target: NodeTarget, node: NodeFact) -> bool:
+        """Whether a node answers for itself: its condition is a memory for as long as nobody has missed its kubelet."""
+        if node.ready != "True":
+            return False
+        seen = await self._nodes.witness(target.region, node, ())
+        fresh = seen.lease_age_seconds is not None and seen.lease_age_seconds < _LEASE_SECONDS
+        return fresh and seen.port == "answers"
 
     @activity.defn(name="node.settled")
     async def settled(self, request: SettledRequest) -> NodeSettled:

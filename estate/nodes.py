@@ -15,6 +15,7 @@ class NodeApprovals(Entry):
     """Who must agree. Nobody by default; what is moved first asks its own people."""
 
     planned: ApprovalPolicy = ApprovalPolicy(requester_required=False)
+    forced: ApprovalPolicy = ApprovalPolicy(requester_required=False)
 
 
 class NodePool(Entry):
@@ -27,6 +28,8 @@ class NodePool(Entry):
     """How long a disruption budget may refuse an eviction before the run says so and waits for a person."""
     decided_within: timedelta = timedelta(minutes=15)
     """How long it waits for that person; then it is undone. It goes on by itself as soon as the budget allows."""
+    word_within: timedelta = timedelta(minutes=15)
+    """Forced: how long pods that keep data wait for somebody's word that the machine is stopped."""
     settled_within: timedelta = timedelta(minutes=2)
     """How long what was evicted may take to be ready elsewhere; then a person is needed."""
     objective: Objective = Objective(rto=timedelta(minutes=2))

@@ -39,7 +39,7 @@ Mode = Annotated[
     typer.Option(
         "--mode",
         metavar="planned|forced|lossless|discard",
-        help="postgres-failover, redis-failover: planned (it lives; nothing is lost; the default) or forced (it is gone). "
+        help="*-failover: planned (it lives; nothing is lost; the default) or forced (it is gone). "
         "postgres-rollback: lossless (the default) or discard (what was written since is given up).",
         show_default=False,
     ),

@@ -47,7 +47,7 @@ At 3 in the morning:
   failover start postgres-failover orders --mode forced --by YOU --reason "why"      the primary is gone
   failover start redis-failover mymaster --by YOU    replace a Redis master
   failover start pod-failover api --by YOU           mend a workload's broken pods
-  failover start node-failover node-2 --by YOU       empty a node, leaders first
+  failover start node-failover node-2 --by YOU       empty a node, leaders first (--mode forced: it is gone)
   failover plan  postgres-rollback orders            what it would take to go back after a promotion
   failover status                                    what runs, and who is waited for
   failover watch orders                              come back to a run (closing the terminal never stops it)

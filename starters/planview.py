@@ -39,7 +39,7 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
 
 def _onward(facts: Facts, procedure: str) -> list[str]:
     asked = facts.asked
-    moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover"}
+    moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover", "node-failover"}
     options = f" --mode {asked.mode or 'lossless'}" if moves else ""
     if (plan := facts.known.plan) is not None and plan.give_up is not None:
         most = plan.give_up.at_most

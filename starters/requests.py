@@ -128,12 +128,15 @@ def _pods(typed: Typed, run: Run) -> PodFailoverRequest:
 
 
 def _node(typed: Typed, run: Run) -> NodeFailoverRequest:
-    for name, value in {"to": typed.to, "member": typed.member, "attest": typed.attest or None}.items():
+    for name, value in {"to": typed.to, "member": typed.member}.items():
         _must_be_absent(name, value, NODE_FAILOVER, "leave it out")
-    if typed.mode not in {None, "planned"}:
-        raise _usage(f"mode: {typed.mode!r} is no mode of {NODE_FAILOVER}; use planned")
-    node = node_name(typed.target)
-    return NodeFailoverRequest(node=node, run=run, by=typed.by, reason=typed.reason, uncordon=typed.uncordon)
+    node, mode = node_name(typed.target), _mode(typed.mode)
+    _word_needs_a_name(typed, mode)
+    if typed.uncordon and mode is Mode.FORCED:
+        raise _usage("uncordon: only with --mode planned; one that was gone takes pods again by itself when it is well")
+    return NodeFailoverRequest(
+        node=node, mode=mode, run=run, by=typed.by, reason=typed.reason, uncordon=typed.uncordon, attest=typed.attest
+    )
 
 
 def _redis(typed: Typed, run: Run) -> RedisFailoverRequest:

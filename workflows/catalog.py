@@ -11,6 +11,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workflows.doctor import Doctor
 from workflows.node_failover import NodeFailover
+from workflows.node_return import NodeReturn
 from workflows.pod_failover import PodFailover
 from workflows.postgres_adopt import PostgresAdopt
 from workflows.postgres_failover import PostgresFailover
@@ -28,6 +29,7 @@ WORKFLOWS = (
     RedisFailover,
     PodFailover,
     NodeFailover,
+    NodeReturn,
     Doctor,
 )
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")

@@ -88,7 +88,7 @@ class Journal:
                 outlives the request swallows it, so each boundary looks again.
 
         """
-        if phase in _CANCELLABLE and workflow.cancellation_reason() is not None:
+        if phase in _CANCELLABLE and not self.forward_only and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
         self.phase, self.explanation = phase, explanation
         workflow.logger.info("Phase: %s", phase.value)

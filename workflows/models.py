@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from activities.models.plan import Plan
 from activities.models.report import Outcome, Vote
 from activities.models.wire import Wire
+from estate.nodes import NodeTarget
 from gate.record import Mode
 from workflows.durations import Duration
 from workflows.phases import Phase
@@ -162,24 +163,20 @@ class PodFailoverRequest(_Request):
         return pods_lock_id(self.workload)
 
 
-def _of_a_node(mode: object) -> object:
-    """Return ``mode`` if a node has it by now."""
-    if mode != "planned":
-        raise PydanticCustomError("enum", "Input should be 'planned'; a node that is gone is not moved by this yet")
-    return mode
-
-
 class NodeFailoverRequest(_Request):
     """Input of ``node-failover``."""
 
     node: ShortName
     """As the cluster calls it."""
-    mode: Annotated[Mode, BeforeValidator(_of_a_node)] = Mode.PLANNED
+    mode: Annotated[Mode, BeforeValidator(_of_a_failover)] = Mode.PLANNED
     run: Run = Run.PLAN
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=1000)
     uncordon: bool = False
-    """Let pods on the node again once all is well elsewhere; else it stays cordoned, for whoever takes its machine."""
+    """Planned: let pods on the node again once all is well elsewhere; else it stays cordoned, for whoever takes its machine.
+    Forced: it takes pods again when it is back and well, in any case."""
+    attest: bool = False
+    """Forced: ``by`` says that the node's machine is stopped, or is to be given up at any price."""
 
     @property
     def cluster(self) -> str:
@@ -190,6 +187,12 @@ class NodeFailoverRequest(_Request):
     def lock(self) -> str:
         """Workflow ID of a run that changes the target."""
         return node_lock_id(self.node)
+
+
+class NodeReturnRequest(_Request):
+    """Input of ``node-return``; only ``node-failover`` starts it."""
+
+    target: NodeTarget
 
 
 class PauseRequest(_OfCluster):

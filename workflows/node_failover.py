@@ -1,7 +1,9 @@
-r"""Empty a node that lives, so that its machine can be taken: what leads from it moves first, the rest is evicted.
+r"""Empty a node that lives (planned), or bring back elsewhere what ran on one that is gone (forced).
 
-    survey -> approve -> survey -> cordon -> move leaders -> evict -> settle -> (uncordon)
-    \______ nothing changed _____/ \__________ undone by uncordon __________/
+    planned: survey -> approve -> survey -> cordon -> move leaders -> evict -> settle -> (uncordon)
+             \______ nothing changed _____/ \__________ undone by uncordon __________/
+    forced:  survey -> approve -> survey -> cordon -> replace -> move leaders -> (a word) ! taint -> replace -> settle
+             \______ nothing changed _____/ \____________ undone by uncordon ____________/  \____ forward only ____/
 
 What leads from the node moves by its own procedure, as a child under its own lock, with its own approvals and its own undo.
 Evictions respect disruption budgets. One that refuses for too long holds the run up, by name, until the budget allows, or a
@@ -29,7 +31,8 @@ from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import FailoverRequest, Insistence, NodeFailoverRequest, RedisFailoverRequest, Run, Status
 from workflows.names import must_hold_lock
-from workflows.node_planning import make_node_plan, waiting_for_a_node
+from workflows.node_evacuation import Evacuation
+from workflows.node_planning import make_forced_node_plan, make_node_plan, waiting_for_a_node
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 from workflows.voting import Decidable
@@ -87,7 +90,11 @@ class NodeFailover(Decidable):
             await self._plan(request, target)
             journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
             return
-        await approved(journal, target.settings.approvals.planned, target, lambda: self._plan(request, target))
+        if request.attest:
+            journal.attest(request.by, target)
+        policies = target.settings.approvals
+        policy = policies.forced if request.mode is Mode.FORCED else policies.planned
+        await approved(journal, policy, target, lambda: self._plan(request, target))
         survey = self._survey
         if survey is None:
             raise refuse(Refusal.UNREACHABLE, "there is no survey")
@@ -96,7 +103,11 @@ class NodeFailover(Decidable):
             journal.enter(Phase.CORDONING)
             journal.would_undo = (f"let pods on {target.name} again",)
             cordoned = await uncancellable(node_steps.cordon(target))
-            await self._empty(request, target, survey, cordoned)
+            if request.mode is Mode.FORCED:
+                await Evacuation(journal, request, target, survey).run(cordoned.at)
+                await node_steps.begin_return(target)
+            else:
+                await self._empty(request, target, survey, cordoned)
         except (asyncio.CancelledError, FailureError) as error:
             await uncancellable(self._let_on_again(target, error, before=bool(cordoned and cordoned.before)))
             raise
@@ -108,6 +119,8 @@ class NodeFailover(Decidable):
         self._journal.label()
         if self._request.run is Run.DRILL:
             raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available yet; use plan or real")
+        if self._request.attest and (self._request.mode is not Mode.FORCED or not self._request.by.strip()):
+            raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
         must_hold_lock(self._request.lock, self._request.run)
         return self._request
 
@@ -116,7 +129,8 @@ class NodeFailover(Decidable):
         journal.enter(Phase.SURVEYING)
         survey = self._survey = await node_steps.survey(target)
         journal.facts["node"] = survey
-        plan = make_node_plan(survey, uncordon=request.uncordon)
+        forced = request.mode is Mode.FORCED
+        plan = make_forced_node_plan(target, survey) if forced else make_node_plan(survey, uncordon=request.uncordon)
         journal.plan = plan
         journal.show()
         return plan
@@ -180,9 +194,11 @@ class NodeFailover(Decidable):
         return await node_steps.drain(target, journal.insisted_by)
 
     async def _let_on_again(self, target: NodeTarget, error: BaseException, *, before: bool) -> None:
-        """Undo the cordon, unless the node is empty and only what left it is not ready yet, or it was there before."""
+        """Undo the cordon, unless the node is given up or empty and only what left it is missing, or it was there before."""
         journal = self._journal
         if endings.cause_of(error)[0] == Refusal.STRANDED or before:
+            if journal.mode == Mode.FORCED.value:
+                await node_steps.begin_return(target)
             return
         journal.phase = Phase.UNDOING
         try:
@@ -195,6 +211,8 @@ class NodeFailover(Decidable):
         journal.facts["undone"] = (f"{target.name} takes pods again", *(f"{one} stays moved" for one in moved))
 
     def _end(self, request: NodeFailoverRequest, target: NodeTarget) -> str:
+        if request.mode is Mode.FORCED:
+            return f"everything of {target.name} is back elsewhere; it takes pods again when it is back and well"
         drained: Drained = self._journal.facts["drained"]
         kept = "takes pods again" if request.uncordon else "is cordoned"
         return f"{len(drained.gone)} pods left {target.name}, which {kept}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from activities.errors import Refusal, refuse
-from activities.models.nodes import NodeSurvey
+from activities.models.nodes import NodePod, NodeSurvey, NodeWitness
 from activities.models.plan import Plan
+from activities.models.survey import Diagnosis
+from estate.nodes import NodeTarget
 from gate.record import Mode
 from workflows.planning import digest_of
 
+ALIVE = "alive"
 _LISTED = 5
+_LEASE_SECONDS = 40.0
+"""The control plane's own grace before it takes a node for lost (node-monitor-grace-period)."""
 
 
 def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
@@ -39,6 +44,68 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
         loss="none: each pod is asked to end, and what leads moves first",
         digest=digest_of({"node": node.name, "uncordon": uncordon, "carries": carried}),
     )  # fmt: skip
+
+
+def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
+    """Return the plan of giving up a node that is silent. Raises refusals as ``make_node_plan``."""
+    node, diagnosis = survey.node, diagnosis_of(survey)
+    if diagnosis.condition == ALIVE:
+        raise refuse(
+            Refusal.NODE_ALIVE, f"{diagnosis.reason}: mode planned asks its pods to go; {'; '.join(diagnosis.evidence)}"
+        )
+    if not survey.others:
+        raise refuse(Refusal.NO_ROOM, f"no other node is Ready and takes pods: what leaves {node.name} would go nowhere")
+    stateless, stateful = keeps_nothing(survey), keeps_data(survey)
+    carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
+    steps = (
+        f"cordon: nothing new is put on {node.name}",
+        f"replace: {len(stateless)} pods that keep no data are made anew at once",
+        *(f"move: {one.workflow} {one.target} (forced), which led from {one.pod}" for one in survey.carries),
+        *((f"prove: somebody says that {node.name} is stopped; then it is tainted as out of service (no way back from here)",
+           f"replace: {len(stateful)} pods that keep data are made anew, with their volumes") if stateful else ()),
+        f"settle: every workload that lost a pod is ready elsewhere{_but(survey)}",
+        f"return: {node.name} takes pods again when it is back and well",
+    )  # fmt: skip
+    names = _list([pod.path for pod in stateful])
+    word = f"{names} keep data: somebody must say that {node.name} is stopped" if stateful else ""
+    return Plan(
+        cluster=node.name, mode=Mode.FORCED, primary=node.name, candidate="the other nodes", steps=steps,
+        diagnosis=diagnosis, lossless=False, attestation=word,
+        loss="what pods had only in memory, or on the node's own disk",
+        digest=digest_of({"node": node.name, "mode": "forced", "carries": carried, "pool": target.pool}),
+    )  # fmt: skip
+
+
+def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
+    """Return whether the node lives, by more than one witness."""
+    node, seen = survey.node, survey.witness or NodeWitness()
+    fresh = seen.lease_age_seconds is not None and seen.lease_age_seconds < _LEASE_SECONDS
+    lives = node.ready == "True" and fresh and seen.port == "answers"
+    lease = "unknown" if seen.lease_age_seconds is None else f"renewed {seen.lease_age_seconds:.1f} s ago"
+    evidence = (
+        f"API server: Ready is {node.ready}{f' ({node.reason})' if node.reason else ''}",
+        f"its lease: {lease}",
+        f"its kubelet's port: {seen.port or 'not asked'}",
+        *(f"{path}: takes a connection" for path in seen.answering),
+        *(f"{path}: takes none" for path in seen.silent),
+    )
+    if lives:
+        return Diagnosis(condition=ALIVE, reason=f"{node.name} is Ready and its kubelet answers", evidence=evidence)
+    if seen.answering:
+        reason = f"{node.name} does not answer for itself, but its pods do: IT GOES ON RUNNING THEM"
+        return Diagnosis(condition="running", reason=reason, evidence=evidence)
+    reason = f"nothing on {node.name} answers: it may be stopped, or run where nobody can see it"
+    return Diagnosis(condition="silent", reason=reason, evidence=evidence)
+
+
+def keeps_nothing(survey: NodeSurvey) -> tuple[NodePod, ...]:
+    """Return the pods of Deployments: others take their place, and they bear to run twice for a while."""
+    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "ReplicaSet")
+
+
+def keeps_data(survey: NodeSurvey) -> tuple[NodePod, ...]:
+    """Return the pods of StatefulSets: none of them may run twice."""
+    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "StatefulSet")
 
 
 def waiting_for_a_node(survey: NodeSurvey) -> tuple[str, ...]:

@@ -19,13 +19,16 @@ from activities.models.nodes import (
     NodePod,
     NodeSettled,
     NodeSurvey,
+    PodsReplaced,
+    ReplacePodsRequest,
+    Returned,
     SettledRequest,
 )
 from activities.models.survey import ResolveRequest
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
-from workflows.models import TASK_TIMEOUT, FailoverRequest, RedisFailoverRequest
-from workflows.options import COMPENSATE, FORWARD, MUTATE, OBSERVE
+from workflows.models import TASK_TIMEOUT, FailoverRequest, NodeReturnRequest, RedisFailoverRequest
+from workflows.options import COMPENSATE, ENDLESS, FORWARD, MUTATE, OBSERVE
 from workflows.steps import me
 
 
@@ -65,6 +68,48 @@ def drain(target: NodeTarget, insisted_by: str) -> workflow.ActivityHandle[Drain
         summary=f"evict what is on {target.name}",
         **FORWARD,
     )
+
+
+async def replace(target: NodeTarget, pods: tuple[NodePod, ...]) -> PodsReplaced:
+    """Remove pods of a silent node at once."""
+    return await workflow.execute_activity_method(
+        NodeActivities.replace,
+        ReplacePodsRequest(target=target, pods=pods, run=me()),
+        summary=f"remove {len(pods)} pods of {target.name}",
+        **FORWARD,
+    )
+
+
+async def give_up(target: NodeTarget) -> Cordoned:
+    """Say that the node is out of service."""
+    return await workflow.execute_activity_method(
+        NodeActivities.give_up,
+        CordonRequest(target=target, run=me()),
+        summary=f"taint {target.name} as out of service",
+        **FORWARD,
+    )
+
+
+async def returned(target: NodeTarget) -> Returned:
+    """Wait until the node is back, and take it back."""
+    return await workflow.execute_activity_method(
+        NodeActivities.returned, CordonRequest(target=target, run=me()), summary=f"{target.name} is back and well", **ENDLESS
+    )
+
+
+async def begin_return(target: NodeTarget) -> None:
+    """Let a run of its own wait for the node, whatever becomes of this one; one that waits already is enough."""
+    try:
+        await workflow.start_child_workflow(
+            "node-return",
+            NodeReturnRequest(target=target),
+            id=f"return/node/{target.name}",
+            task_timeout=TASK_TIMEOUT,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"waits for {target.name}",
+        )
+    except WorkflowAlreadyStartedError:
+        return
 
 
 async def settled(target: NodeTarget, pods: tuple[NodePod, ...], until: datetime) -> NodeSettled:

@@ -63,5 +63,8 @@ FORWARD = _patience(attempt=timedelta(minutes=10), in_all=timedelta(days=1), slo
 COMPENSATE = _patience(attempt=timedelta(minutes=2), in_all=timedelta(hours=1), slowest_retry=timedelta(seconds=2))
 """Undo: insists for an hour, then a person is needed."""
 
+ENDLESS = _patience(attempt=timedelta(hours=6), in_all=timedelta(days=30), slowest_retry=timedelta(seconds=30))
+"""Waits for something that may take weeks, such as a machine that comes back."""
+
 ALONGSIDE = _patience(attempt=timedelta(days=2), in_all=timedelta(days=2), slowest_retry=timedelta(seconds=1))
 """Runs beside the others until it is cancelled."""

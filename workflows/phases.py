@@ -99,6 +99,9 @@ REPORT_PHASE_OF_STEP = {
     "node.drain": ReportPhase.EVICT,
     "node.settled": ReportPhase.SETTLE,
     "node.uncordon": ReportPhase.UNDO,
+    "node.replace": ReportPhase.REPLACE,
+    "node.give_up": ReportPhase.FENCE,
+    "node.returned": ReportPhase.REDUNDANCY,
     "child postgres-failover": ReportPhase.MOVE,
     "child redis-failover": ReportPhase.MOVE,
 }

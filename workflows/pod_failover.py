@@ -135,9 +135,9 @@ class PodFailover(Decidable):
         broken = to_replace(survey)
         settled = workflow.now() + target.workload.settled_within
         if broken:
+            journal.enter(Phase.REPLACING, ", ".join(one.name for one in broken))
             journal.forward_only, journal.leaves = True, ""
             journal.left_to_do = tuple(f"replace {one.name} ({one.trouble.value})" for one in broken)
-            journal.enter(Phase.REPLACING, ", ".join(one.name for one in broken))
             journal.facts["replaced"] = await pod_steps.replace(target, broken)
         journal.enter(Phase.VERIFYING)
         return await pod_steps.mended(target, settled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from activities.models.nodes import NodeFact, NodePod
+from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from activities.models.pods import PodSeen
 from estate.base import Region
 from estate.workloads import WorkloadTarget
@@ -53,8 +53,17 @@ class Nodes(Protocol):
     async def evict(self, region: Region, pod: NodePod) -> str:
         """Evict this very pod; return why its budget does not let it go, empty when it goes or has gone."""
 
-    async def delete(self, region: Region, pod: NodePod) -> None:
-        """Delete this very pod with its grace, whatever its budget says; one that is gone is success."""
+    async def delete(self, region: Region, pod: NodePod, *, at_once: bool = False) -> None:
+        """Delete this very pod, whatever its budget says; one that is gone is success. ``at_once`` waits for no kubelet."""
+
+    async def witness(self, region: Region, node: NodeFact, pods: tuple[NodePod, ...]) -> NodeWitness:
+        """Return what lease, kubelet port and pods tell of a node, each asked for at most a second."""
+
+    async def give_up(self, region: Region, node: str) -> None:
+        """Taint a node as out of service: its volumes may be used elsewhere. Only after proof that it is stopped."""
+
+    async def take_back(self, region: Region, node: str) -> None:
+        """Remove that taint. Safe to repeat."""
 
     async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:
         """Return a line per controller of ``pods`` that has fewer ready pods than it wants; one that is gone wants none."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from activities.clients.kubernetes import MANAGER, TIMEOUT, KubernetesClient
-from activities.clients.ports import ConflictError, MissingError
-from activities.models.nodes import NodeFact, NodePod
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError
+from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from estate.base import Region
 from gate.record import ANNOTATION_PREFIX
 
 CORDONED_FOR = f"{ANNOTATION_PREFIX}cordoned-for"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+_KUBELET_PORT, _ASKED, _KNOCK_SECONDS, _ANSWERS = 10250, 5, 1.0, "answers"
 _MERGE = "application/merge-patch+json"
 _BUDGET_SAYS_NO = 429
 _READERS = {
@@ -93,9 +97,11 @@ class NodesClient:
             return ""  # gone, or another one of that name
         return said
 
-    async def delete(self, region: Region, pod: NodePod) -> None:
-        """Delete this very pod with its grace, whatever its budget says; one that is gone is success."""
-        options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=pod.uid))
+    async def delete(self, region: Region, pod: NodePod, *, at_once: bool = False) -> None:
+        """Delete this very pod, whatever its budget says; one that is gone is success. ``at_once`` waits for no kubelet."""
+        options = client.V1DeleteOptions(
+            preconditions=client.V1Preconditions(uid=pod.uid), grace_period_seconds=0 if at_once else None
+        )
         try:
             await self._kubernetes.call(
                 region,
@@ -106,6 +112,61 @@ class NodesClient:
             )
         except (MissingError, ConflictError):
             return
+
+    async def witness(self, region: Region, node: NodeFact, pods: tuple[NodePod, ...]) -> NodeWitness:
+        """Return what lease, kubelet port and pods tell of a node, each asked for at most a second."""
+        asked = [pod for pod in pods if pod.address and pod.port and not pod.stays][:_ASKED]
+        lease, port, *answers = await asyncio.gather(
+            self._lease_age(region, node.name),
+            _knock(node.address, _KUBELET_PORT),
+            *(_knock(pod.address, pod.port) for pod in asked),
+        )
+        told = dict(zip((pod.path for pod in asked), answers, strict=True))
+        return NodeWitness(
+            lease_age_seconds=lease,
+            port=port,
+            answering=tuple(path for path, answer in told.items() if answer == _ANSWERS),
+            silent=tuple(path for path, answer in told.items() if answer != _ANSWERS),
+        )
+
+    async def _lease_age(self, region: Region, node: str) -> float | None:
+        try:
+            lease = await self._kubernetes.call(
+                region,
+                f"get Lease {node}",
+                lambda api: client.CoordinationV1Api(api).read_namespaced_lease(
+                    node, "kube-node-lease", _request_timeout=TIMEOUT
+                ),
+            )
+        except (MissingError, ForbiddenError):
+            return None
+        renewed = (lease.get("spec") or {}).get("renewTime")
+        return (datetime.now(UTC) - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
+
+    async def give_up(self, region: Region, node: str) -> None:
+        """Taint a node as out of service: its volumes may be used elsewhere. Only after proof that it is stopped."""
+        await self._taint(region, node, given_up=True)
+
+    async def take_back(self, region: Region, node: str) -> None:
+        """Remove that taint. Safe to repeat."""
+        await self._taint(region, node, given_up=False)
+
+    async def _taint(self, region: Region, node: str, *, given_up: bool) -> None:
+        """Add or remove the taint by compare-and-swap: others write this list too."""
+        found = await self._kubernetes.call(
+            region, f"get Node {node}", lambda api: client.CoreV1Api(api).read_node(node, _request_timeout=TIMEOUT)
+        )
+        taints = [one for one in (found.get("spec") or {}).get("taints") or [] if one["key"] != OUT_OF_SERVICE]
+        taints += [{"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}] if given_up else []
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        body = {"metadata": version, "spec": {"taints": taints}}
+        await self._kubernetes.call(
+            region,
+            f"patch Node {node}",
+            lambda api: client.CoreV1Api(api).patch_node(
+                node, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
+            ),
+        )
 
     async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:
         """Return a line per controller of ``pods`` that has fewer ready pods than it wants; one that is gone wants none."""
@@ -134,6 +195,7 @@ def _node(node: dict[str, Any]) -> NodeFact:
     metadata, spec = node["metadata"], node.get("spec") or {}
     conditions = {one["type"]: one for one in (node.get("status") or {}).get("conditions") or []}
     ready = conditions.get("Ready", {})
+    addresses = (node.get("status") or {}).get("addresses") or []
     return NodeFact(
         name=metadata["name"],
         ready=ready.get("status") or "Unknown",
@@ -141,6 +203,7 @@ def _node(node: dict[str, Any]) -> NodeFact:
         cordoned=bool(spec.get("unschedulable")),
         cordoned_for=(metadata.get("annotations") or {}).get(CORDONED_FOR, ""),
         labels=metadata.get("labels") or {},
+        address=next((one["address"] for one in addresses if one["type"] == "InternalIP"), ""),
         taints=tuple(f"{one['key']}:{one['effect']}" for one in spec.get("taints") or []),
     )
 
@@ -156,9 +219,26 @@ def _pod(pod: dict[str, Any]) -> NodePod:
         owner_kind=owner.get("kind", ""),
         owner=owner.get("name", ""),
         ready=conditions.get("Ready") == "True",
+        address=status.get("podIP") or "",
+        port=_first_port(pod),
         leaving=metadata.get("deletionTimestamp") is not None,
         stays=_why_it_stays(metadata, status, owner),
     )
+
+
+async def _knock(address: str, port: int) -> str:
+    """Return what connecting is like: ``answers``, ``refused`` or ``silent``."""
+    if not address:
+        return "silent"
+    try:
+        async with asyncio.timeout(_KNOCK_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        return "refused"
+    except (OSError, TimeoutError):
+        return "silent"
+    writer.close()
+    return _ANSWERS
 
 
 def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[str, Any]) -> str:
@@ -167,6 +247,12 @@ def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[
     if owner.get("kind") == "DaemonSet":
         return "belongs to a DaemonSet"
     return "is over" if status.get("phase") in {"Succeeded", "Failed"} else ""
+
+
+def _first_port(pod: dict[str, Any]) -> int:
+    containers = (pod.get("spec") or {}).get("containers") or []
+    ports = [one["containerPort"] for container in containers for one in container.get("ports") or []]
+    return int(ports[0]) if ports else 0
 
 
 def is_homeless(pod: dict[str, Any], others: set[str], pods: list[dict[str, Any]]) -> bool:

@@ -22,6 +22,8 @@ class NodeFact(Wire):
     """The run that cordoned it; empty for a person's cordon."""
     labels: dict[str, str] = Field(default={})
     taints: tuple[str, ...] = ()
+    address: str = ""
+    """Internal IP."""
 
     @property
     def takes_pods(self) -> bool:
@@ -39,6 +41,9 @@ class NodePod(Wire):
     """Kind of its controller; empty for a pod that nobody would make anew."""
     owner: str = ""
     ready: bool = False
+    address: str = ""
+    port: int = 0
+    """Of its first container; 0: it names none."""
     leaving: bool = False
     stays: str = ""
     """Why it is not evicted: of a DaemonSet, of the node itself, over; empty when it is."""
@@ -60,6 +65,18 @@ class Carried(Wire):
     pod: str
 
 
+class NodeWitness(Wire):
+    """What can be known of a node without its own word. Silence is no proof that it is stopped."""
+
+    lease_age_seconds: float | None = None
+    """Since its kubelet has renewed its lease; ``None``: nobody could say."""
+    port: str = ""
+    """What connecting to its kubelet was like: ``answers``, ``refused`` or ``silent``."""
+    answering: tuple[str, ...] = ()
+    """Its pods that still take a connection."""
+    silent: tuple[str, ...] = ()
+
+
 class NodeSurvey(Wire):
     """A node as it is now."""
 
@@ -68,6 +85,7 @@ class NodeSurvey(Wire):
     others: tuple[str, ...]
     """Other nodes that take pods."""
     pods: tuple[NodePod, ...] = ()
+    witness: NodeWitness | None = None
     carries: tuple[Carried, ...] = ()
     unknown: tuple[str, ...] = ()
     """What could not be asked whether it leads from here, and why."""
@@ -129,6 +147,21 @@ class Drained(Wire):
     at: datetime
 
 
+class ReplacePodsRequest(Wire):
+    """Remove pods of a node that is silent, without waiting for its kubelet."""
+
+    target: NodeTarget
+    pods: tuple[NodePod, ...]
+    run: RunId
+
+
+class PodsReplaced(Wire):
+    """What was removed."""
+
+    pods: tuple[str, ...]
+    at: datetime
+
+
 class SettledRequest(Wire):
     """Wait until the controllers of what was evicted have as many ready pods as they want."""
 
@@ -144,3 +177,10 @@ class NodeSettled(Wire):
     at: datetime
     unready: tuple[str, ...] = ()
     """``Deployment aiagent-prod/api: 1 of 2 ready``."""
+
+
+class Returned(Wire):
+    """A node that was given up, and takes pods again; or has left the cluster for good."""
+
+    at: datetime
+    gone: bool = False

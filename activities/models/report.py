@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
 from activities.models.measure import Measurement
-from activities.models.nodes import Drained, NodeSettled, NodeSurvey
+from activities.models.nodes import Drained, NodeSettled, NodeSurvey, PodsReplaced
 from activities.models.plan import Loss, Plan
 from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
 from activities.models.redis import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
@@ -87,6 +87,8 @@ class Known(Wire):
     drained: Drained | None = None
     node_settled: NodeSettled | None = None
     insisted_by: str = ""
+    pods_replaced: PodsReplaced | None = None
+    """Nodes, forced: what was removed last."""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

@@ -146,7 +146,8 @@ def _roles(chronicle: Chronicle) -> tuple[str, ...]:
     if target is None or chronicle.workflow == "postgres-rejoin":
         return ()
     if isinstance(target, NodeTarget):
-        return target.settings.approvals.planned.roles
+        approvals = target.settings.approvals
+        return (approvals.forced if chronicle.asked.get("mode") == "forced" else approvals.planned).roles
     if isinstance(target, WorkloadTarget):
         return getattr(target.workload.approvals, "drill" if chronicle.asked.get("run") == "drill" else "failover").roles  # type: ignore[no-any-return]
     policies = target.deployment.approvals if isinstance(target, RedisTarget) else target.cluster.approvals

@@ -32,7 +32,9 @@ def _wait(pod: NodePod) -> str:
 
 def node_lines(known: Known) -> list[str]:
     """Return what left the node, and where it is not ready yet."""
-    lines = [f"moved first: {one}" for one in known.moved_first]
+    lines = [f"moved by its own procedure: {one}" for one in known.moved_first]
+    if known.pods_replaced is not None:
+        lines.append(f"made anew without waiting for the node: {', '.join(known.pods_replaced.pods)}")
     if known.insisted_by:
         lines.append(f"{known.insisted_by} insisted: what disruption budgets protected was deleted all the same")
     if (drained := known.drained) is not None:

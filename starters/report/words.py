@@ -30,7 +30,7 @@ _ENDS_OF = {
 }
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
-    Phase.PROVING: "Waits for proof, or for somebody's word, that the old primary is stopped",
+    Phase.PROVING: "Waits for proof, or for somebody's word, that what failed is stopped",
     Phase.BLOCKED: "Held up by a disruption budget; waits until it allows, or for somebody's word",
 }
 _GIVEN_UP_ADOPTION = "Given up: nobody leads yet; the directories are as they were, but for the product's own roles"

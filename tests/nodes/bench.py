@@ -23,6 +23,7 @@ from tests.fakes.clients import systems_of
 from tests.fakes.world import World
 from tests.nodes.world import NodeWorld
 from tests.workflows.bench import Handle, write_estate
+from tests.workflows.gone import POLICY
 from tests.workflows.worker import steps_for, steps_of, worker_of
 from workflows.models import Status, lock_id, node_lock_id, plan_id
 
@@ -51,7 +52,7 @@ class NodeBench:
         self.faults = self.postgres.faults
         self.world.nodes_by_name[self.node] = self.world.nodes_by_name.pop(NODE).model_copy(update={"name": self.node})
         self.estate = folder / "estate.yaml"
-        write_estate(self.estate, self.cluster)
+        write_estate(self.estate, self.cluster, forced=POLICY)
         content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
         pool = {"region": "eastus", "selector": {"agentpool": "workers"}, "blocked_after": "PT1S", "settled_within": "PT2S"}
         content["node_pools"] = {"workers": {**pool, **changes}}

@@ -228,7 +228,8 @@ async def test_a_plan_changes_nothing(bench: NodeBench) -> None:
         ({"run": "real"}, "node: missing"),
         ({"node": "", "run": "real"}, "node: string should have at least 1 character"),
         ({"node": "node-9", "run": "real"}, "does not hold the lock"),
-        ({"node": "node-9", "mode": "forced"}, "a node that is gone"),
+        ({"node": "node-9", "mode": "gone"}, "mode: input should be 'planned' or 'forced'"),
+        ({"node": "node-9", "attest": True}, "attest: only with mode forced"),
         ("node-9", "expected one JSON object"),
     ],
 )

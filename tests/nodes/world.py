@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from activities.clients.ports import UnreachableError
-from activities.models.nodes import NodeFact, NodePod
+from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from estate.base import Region
 
 NAMESPACE = "aiagent-prod"
@@ -26,6 +26,10 @@ class NodeWorld:
     """Pod → what its budget says against an eviction."""
     evicted: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    """Deleted without waiting for a kubelet."""
+    dark: set[str] = field(default_factory=set)
+    cut_off: set[str] = field(default_factory=set)
     never_ready: set[str] = field(default_factory=set)
     """Owners whose pods no other node takes."""
     _ready_at: dict[str, float] = field(default_factory=dict)
@@ -74,10 +78,43 @@ class NodeWorld:
         self._move(pod)
         return ""
 
-    async def delete(self, region: Region, pod: NodePod) -> None:  # noqa: ARG002
+    async def delete(self, region: Region, pod: NodePod, *, at_once: bool = False) -> None:  # noqa: ARG002
         self._must_answer()
-        self.deleted.append(pod.name)
-        self._move(pod)
+        if any(one.uid == pod.uid for _, one in self.pods):
+            (self.removed if at_once else self.deleted).append(pod.name)
+            self._move(pod)
+
+    async def witness(self, region: Region, node: NodeFact, pods: tuple[NodePod, ...]) -> NodeWitness:  # noqa: ARG002
+        self._must_answer()
+        names = tuple(pod.path for pod in pods)
+        if node.name not in self.dark:
+            return NodeWitness(lease_age_seconds=3, port="answers", answering=names)
+        runs = node.name in self.cut_off
+        return NodeWitness(
+            lease_age_seconds=60, port="silent", answering=names if runs else (), silent=() if runs else names
+        )
+
+    async def give_up(self, region: Region, node: str) -> None:  # noqa: ARG002
+        self._must_answer()
+        self._taint(node, ("node.kubernetes.io/out-of-service:NoExecute",))
+
+    async def take_back(self, region: Region, node: str) -> None:  # noqa: ARG002
+        self._must_answer()
+        self._taint(node, ())
+
+    def _taint(self, node: str, taints: tuple[str, ...]) -> None:
+        self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update={"taints": taints})
+
+    def go_dark(self, node: str, *, cut_off: bool = False) -> None:
+        """Let a node fall silent; cut off, its pods run on and can be reached by us alone."""
+        self.dark.add(node)
+        if cut_off:
+            self.cut_off.add(node)
+        self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update={"ready": "Unknown", "reason": "silent"})
+
+    def come_back(self, node: str) -> None:
+        self.dark.discard(node)
+        self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update={"ready": "True", "reason": ""})
 
     async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:  # noqa: ARG002
         self._must_answer()

@@ -1,0 +1,107 @@
+"""The forced half of ``node-failover``: a node that is silent is given up, as far as it is proved to be stopped.
+
+Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
+twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own proof. Pods
+that keep data wait for a person's word that the machine is stopped; then the node is tainted as out of service, which lets
+their volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it is well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.errors import Refusal, refuse
+from activities.models.nodes import Carried, NodePod, NodeSurvey
+from estate.nodes import NodeTarget
+from gate.record import Mode
+from workflows import endings, node_steps
+from workflows.journal import Journal
+from workflows.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Run
+from workflows.node_planning import keeps_data, keeps_nothing, waiting_for_a_node
+from workflows.phases import Phase
+from workflows.uncancellable import uncancellable
+
+
+class Evacuation:
+    """One silent node."""
+
+    def __init__(self, journal: Journal, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey) -> None:
+        """Write to ``journal`` what is done."""
+        self._journal, self._request, self._target, self._survey = journal, request, target, survey
+        self._left: list[str] = []
+
+    async def run(self, cordoned_at: datetime) -> None:
+        """Bring everything back elsewhere. STRANDED where something is missing in the end."""
+        journal, target = self._journal, self._target
+        await self._replace(keeps_nothing(self._survey), "what keeps no data")
+        moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
+        try:
+            if moving:
+                journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
+                await workflow.wait(moving)
+            if stateful := keeps_data(self._survey):
+                await self._wait_for_a_word(stateful)
+                await uncancellable(self._give_up(stateful))
+        except asyncio.CancelledError:
+            for one in moving:
+                one.cancel()
+            raise
+        journal.enter(Phase.SETTLING)
+        pods = tuple(pod for pod in self._survey.to_evict if not pod.homeless)
+        settled = await node_steps.settled(target, pods, workflow.now() + target.settings.settled_within)
+        journal.facts["node_settled"] = settled
+        journal.facts["recovery_seconds"] = (settled.at - cordoned_at).total_seconds()
+        await node_steps.begin_return(target)
+        journal.left_to_do = (*self._left, *settled.unready, *waiting_for_a_node(self._survey))
+        if self._left or not settled.whole:
+            raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+
+    async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
+        if pods:
+            self._journal.enter(Phase.REPLACING, f"{what}: {', '.join(pod.path for pod in pods)}")
+            self._journal.facts["pods_replaced"] = await node_steps.replace(self._target, pods)
+
+    async def _move(self, carried: Carried) -> None:
+        """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
+        try:
+            await node_steps.move(carried, self._request_to_move(carried))
+        except FailureError as error:
+            if endings.was_cancelled(error):
+                raise
+            self._left.append(f"{carried.workflow} {carried.target}: {endings.cause_of(error)[1]}")
+        else:
+            done = self._journal.facts.get("moved_first", ())
+            self._journal.facts["moved_first"] = (*done, f"{carried.workflow} {carried.target}")
+
+    def _request_to_move(self, carried: Carried) -> FailoverRequest | RedisFailoverRequest:
+        asked = self._request
+        reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
+        more = {"mode": Mode.FORCED, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": asked.attest}
+        if carried.workflow == "redis-failover":
+            return RedisFailoverRequest(master=carried.target, **more)
+        return FailoverRequest(cluster=carried.target, **more)
+
+    async def _wait_for_a_word(self, stateful: tuple[NodePod, ...]) -> None:
+        journal, within = self._journal, self._target.settings.word_within
+        if journal.attested_by:
+            return
+        journal.enter(Phase.PROVING, f"{', '.join(pod.path for pod in stateful)} wait until {self._target.name} is stopped")
+        try:
+            await workflow.wait_condition(
+                lambda: bool(journal.attested_by), timeout=within, timeout_summary="wait for a person's word"
+            )
+        except TimeoutError:
+            journal.left_to_do = tuple(
+                f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful
+            )
+            words = f"nobody has said within {within} that {self._target.name} is stopped; what keeps data waits for it"
+            raise refuse(Refusal.STRANDED, words) from None
+
+    async def _give_up(self, stateful: tuple[NodePod, ...]) -> None:
+        self._journal.forward_only, self._journal.would_undo = True, ()
+        await node_steps.give_up(self._target)
+        await self._replace(stateful, "what keeps data")
