@@ -1,9 +1,10 @@
 """The forced half of ``node-failover``: a node that is silent is given up, as far as it is proved to be stopped.
 
 Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
-twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own proof. Pods
-that keep data wait for a person's word that the machine is stopped; then the node is tainted as out of service, which lets
-their volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it is well.
+twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own
+proof. Pods that keep data wait for a person's word that the machine is stopped; then the node is tainted as out of service,
+which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it
+is well.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from activities.models.report import Outcome
+from deploy.lab.breaking import heal
 from deploy.lab.switching import approve, ending, start_node
 from starters.report.facts import Facts
 from tests.lab.conftest import Platform
@@ -58,6 +59,31 @@ async def _until_it_is(platform: Platform, workflow: str) -> None:
             if found.workflow_type == workflow and found.close_time is None:
                 return
             await asyncio.sleep(0.2)
+
+
+async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(platform: Platform) -> None:
+    _whole(platform)
+    node = platform.nodes[platform.old]
+    with_data = [pod for pod in _left_on(platform, node) if pod.startswith(("redis", "postgresql"))]
+    await asyncio.to_thread(platform.break_it, "node", node)
+    handle = await start_node(platform.client, node, mode="forced", attest=True, reason="its power is off")
+    await _until_it_is(platform, "postgres-failover")
+    await approve(platform.client.get_workflow_handle("postgres/orders"), within=60, attest=True)
+    facts = await ending(handle, within=240)
+    assert facts.known.proof is None  # the database had its own
+    assert f"postgres-failover orders" in facts.known.moved_first, facts.reason
+    assert platform.leader == platform.candidate
+    assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+    assert facts.known.pods_replaced is not None
+    assert {path.split("/")[1] for path in facts.known.pods_replaced.pods} == set(with_data)
+    print(*facts.verdict.sentences, facts.known.left_to_do, sep="\n")
+    await asyncio.to_thread(heal, platform.lab)
+    back = platform.client.get_workflow_handle(f"return/node/{node}")
+    await asyncio.wait_for(back.result(), 120)
+    spec = json.loads(platform.kubectl("get", "node", node, "-o", "json"))["spec"]
+    assert not spec.get("unschedulable")
+    assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
+    _whole(platform)
 
 
 async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:

@@ -105,7 +105,7 @@ class NodeBench:
             assert isinstance(cause, ApplicationError), cause
             assert "\n" not in cause.message
             return str(cause.type), cause.message
-        return "completed", str(result["explanation"])
+        return "completed", str(result.get("explanation", ""))
 
     async def until_phase(self, handle: Handle, phase: str) -> Status:
         async with asyncio.timeout(20):

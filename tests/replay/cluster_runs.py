@@ -65,6 +65,24 @@ async def _cancelled(bench: NodeBench) -> Handle:
     return handle
 
 
+async def _given_up(bench: NodeBench) -> Handle:
+    bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis")
+    bench.world.go_dark(bench.node)
+    handle = await bench.start(mode="forced")
+    await bench.until_phase(handle, "awaiting proof")
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    return handle
+
+
+async def _back(bench: NodeBench) -> Handle:
+    bench.world.go_dark(bench.node)
+    await bench.ending(await bench.start(mode="forced"))
+    bench.world.come_back(bench.node)
+    handle: Handle = bench.client.get_workflow_handle(f"return/node/{bench.node}")
+    bench.started.append(handle)
+    return handle
+
+
 POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
     "pods-replaced": _replaced,
     "pods-mended": _mended,
@@ -77,4 +95,6 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-insisted": _insisted,
     "node-rolled-back": _let_on_again,
     "node-cancelled": _cancelled,
+    "node-given-up": _given_up,
+    "node-back": _back,
 }
