@@ -27,6 +27,7 @@ from starters.targets import Place, find
 from workers.connection import connect
 from workflows.models import Status, lock_id, pause_id
 
+_RETURNS = "WorkflowType = 'node-return' AND ExecutionStatus = 'Running'"
 _OPEN = f"{OURS} AND ExecutionStatus = 'Running'"
 
 
@@ -106,6 +107,9 @@ async def all_open() -> Answer:
     complaint = "" if served else NO_WORKER.format(queue=task_queue())
     waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
     data = {"worker": served, "runs": [machine_view(run) for run in runs]}
+    returns = [found.id async for found in client.list_workflows(_RETURNS)]
+    told = [Text(f"{one}: waits until that node, which was given up, is back and well", style="yellow") for one in returns]
+    text, data = Group(text, *told), {**data, "returns": returns}
     answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
     return _with_pauses(answer, await pauses(client))
 

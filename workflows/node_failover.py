@@ -48,6 +48,7 @@ class NodeFailover(Decidable):
         self._request, self._bad_input = parse(NodeFailoverRequest, args)
         self._journal = Journal(self._request)
         self._survey: NodeSurvey | None = None
+        self._takes_pods = False
 
     @workflow.run
     async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
@@ -148,7 +149,7 @@ class NodeFailover(Decidable):
         if not request.uncordon:
             journal.left_to_do = waiting_for_a_node(survey)
             return
-        await uncancellable(node_steps.uncordon(target))
+        self._takes_pods = not (await uncancellable(node_steps.uncordon(target))).before
         if survey.homeless:
             await self._settle(target, survey.to_evict, cordoned)
 
@@ -214,7 +215,7 @@ class NodeFailover(Decidable):
         if request.mode is Mode.FORCED:
             return f"everything of {target.name} is back elsewhere; it takes pods again when it is back and well"
         drained: Drained = self._journal.facts["drained"]
-        kept = "takes pods again" if request.uncordon else "is cordoned"
+        kept = "takes pods again" if self._takes_pods else "is cordoned"
         return f"{len(drained.gone)} pods left {target.name}, which {kept}"
 
 

@@ -71,7 +71,7 @@ async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(plat
     await approve(platform.client.get_workflow_handle("postgres/orders"), within=60, attest=True)
     facts = await ending(handle, within=240)
     assert facts.known.proof is None  # the database had its own
-    assert f"postgres-failover orders" in facts.known.moved_first, facts.reason
+    assert "postgres-failover orders" in facts.known.moved_first, facts.reason
     assert platform.leader == platform.candidate
     assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
     assert facts.known.pods_replaced is not None

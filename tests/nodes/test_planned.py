@@ -149,8 +149,9 @@ async def test_with_uncordon_it_is_waited_for(bench: NodeBench) -> None:
 async def test_a_persons_own_cordon_is_left_as_it_was(bench: NodeBench) -> None:
     node = bench.world.nodes_by_name[bench.node]
     bench.world.nodes_by_name[bench.node] = node.model_copy(update={"cordoned": True})
-    assert (await bench.ending(await bench.start(uncordon=True)))[0] == "completed"
-    assert bench.is_cordoned
+    end, words = await bench.ending(await bench.start(uncordon=True))
+    assert (end, bench.is_cordoned) == ("completed", True)
+    assert "is cordoned" in words
 
 
 @pytest.mark.parametrize("step", _STEPS)
