@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
+from temporalio.service import RPCError
 
 from activities.models.report import Outcome
 from deploy.lab.breaking import heal
@@ -55,9 +57,10 @@ async def _until_it_is(platform: Platform, workflow: str) -> None:
     """Wait until the lock of the database is held by a run of ``workflow`` that is open."""
     async with asyncio.timeout(60):
         while True:
-            found = await platform.client.get_workflow_handle("postgres/orders").describe()
-            if found.workflow_type == workflow and found.close_time is None:
-                return
+            with contextlib.suppress(RPCError):  # nothing has held it yet
+                found = await platform.client.get_workflow_handle("postgres/orders").describe()
+                if found.workflow_type == workflow and found.close_time is None:
+                    return
             await asyncio.sleep(0.2)
 
 

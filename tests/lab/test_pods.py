@@ -89,7 +89,14 @@ async def test_a_plan_says_why_a_pod_cannot_start_and_lets_it_be(platform: Platf
 
 async def test_a_worker_may_delete_no_pod_that_keeps_data(platform: Platform) -> None:
     namespace = "aiagent-prod"
-    arguments = ("-n", namespace, "delete", "pod", platform.old, f"--as=system:serviceaccount:{namespace}:failover-worker")
+    arguments = (
+        "-n",
+        namespace,
+        "delete",
+        "pod",
+        platform.leader,
+        f"--as=system:serviceaccount:{namespace}:failover-worker",
+    )
     command = kubectl_command(platform.lab, platform.binaries, *arguments)
     refused = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
