@@ -24,6 +24,7 @@ from activities.models.nodes import (
     CordonRequest,
     Drained,
     DrainRequest,
+    MovedRequest,
     NodeFact,
     NodeLook,
     NodePod,
@@ -196,6 +197,15 @@ class NodeActivities:
             await _granted(self._nodes.delete(region, pod))
             return None
         return Blocked(pod=pod.path, words=words) if words else None
+
+    @activity.defn(name="node.moved")
+    async def moved(self, request: MovedRequest) -> datetime:
+        """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
+        while True:
+            carries, unknown = await self._carries(request.target, request.pods)
+            if not carries and not unknown:
+                return datetime.now(UTC)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     @activity.defn(name="node.replace")
     async def replace(self, request: ReplacePodsRequest) -> PodsReplaced:

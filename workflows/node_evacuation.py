@@ -27,6 +27,10 @@ from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 
 
+async def _all(moving: list[asyncio.Task[None]]) -> None:
+    await workflow.wait(moving)
+
+
 class Evacuation:
     """One silent node."""
 
@@ -43,7 +47,7 @@ class Evacuation:
         try:
             if moving:
                 journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
-                await workflow.wait(moving)
+                await self._until_moved(moving)
             if stateful := keeps_data(self._survey):
                 await self._wait_for_a_word(stateful)
                 await uncancellable(self._give_up(stateful))
@@ -51,15 +55,34 @@ class Evacuation:
             for one in moving:
                 one.cancel()
             raise
+        await uncancellable(self._settle(cordoned_at))
+        if moving:
+            await uncancellable(_all(moving))
+        journal.left_to_do = (*self._left, *journal.left_to_do, *waiting_for_a_node(self._survey))
+        if self._left or not journal.facts["node_settled"].whole:
+            raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+
+    async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
+        """Return once nothing leads from the node any more, or every move has ended in whatever way.
+
+        A database that leads elsewhere still waits to be redundant again, and what it waits for is among what comes next.
+        """
+        looking = node_steps.moved(self._target, self._survey.pods)
+        try:
+            await workflow.wait_condition(lambda: looking.done() or all(one.done() for one in moving))
+        except asyncio.CancelledError:
+            await uncancellable(node_steps.stopped(looking))
+            raise
+        await node_steps.stopped(looking)
+
+    async def _settle(self, cordoned_at: datetime) -> None:
+        journal, target = self._journal, self._target
         journal.enter(Phase.SETTLING)
         pods = tuple(pod for pod in self._survey.to_evict if not pod.homeless)
         settled = await node_steps.settled(target, pods, workflow.now() + target.settings.settled_within)
         journal.facts["node_settled"] = settled
         journal.facts["recovery_seconds"] = (settled.at - cordoned_at).total_seconds()
-        await node_steps.begin_return(target)
-        journal.left_to_do = (*self._left, *settled.unready, *waiting_for_a_node(self._survey))
-        if self._left or not settled.whole:
-            raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+        journal.left_to_do = settled.unready
 
     async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
         if pods:

@@ -187,11 +187,11 @@ class NodeFailover(Decidable):
         try:
             await workflow.wait_condition(lambda: evicting.done() or bool(journal.insisted_by))
         except asyncio.CancelledError:
-            await uncancellable(_stopped(evicting))  # nothing may be evicted once pods are let on again
+            await uncancellable(node_steps.stopped(evicting))  # nothing may be evicted once pods are let on again
             raise
         if evicting.done():
             return await evicting
-        await _stopped(evicting)
+        await node_steps.stopped(evicting)
         return await node_steps.drain(target, journal.insisted_by)
 
     async def _let_on_again(self, target: NodeTarget, error: BaseException, *, before: bool) -> None:
@@ -217,12 +217,6 @@ class NodeFailover(Decidable):
         drained: Drained = self._journal.facts["drained"]
         kept = "takes pods again" if self._takes_pods else "is cordoned"
         return f"{len(drained.gone)} pods left {target.name}, which {kept}"
-
-
-async def _stopped(step: workflow.ActivityHandle[Drained]) -> None:
-    """Return once ``step`` has ended by a cancel, or before it."""
-    step.cancel()
-    await workflow.wait({step})
 
 
 def _request_to_move(carried: Carried, request: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:

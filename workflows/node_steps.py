@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -15,6 +16,7 @@ from activities.models.nodes import (
     CordonRequest,
     Drained,
     DrainRequest,
+    MovedRequest,
     NodeLook,
     NodePod,
     NodeSettled,
@@ -28,7 +30,7 @@ from activities.models.survey import ResolveRequest
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
 from workflows.models import TASK_TIMEOUT, FailoverRequest, NodeReturnRequest, RedisFailoverRequest
-from workflows.options import COMPENSATE, ENDLESS, FORWARD, MUTATE, OBSERVE
+from workflows.options import ALONGSIDE, COMPENSATE, ENDLESS, FORWARD, MUTATE, OBSERVE
 from workflows.steps import me
 
 
@@ -68,6 +70,22 @@ def drain(target: NodeTarget, insisted_by: str) -> workflow.ActivityHandle[Drain
         summary=f"evict what is on {target.name}",
         **FORWARD,
     )
+
+
+def moved(target: NodeTarget, pods: tuple[NodePod, ...]) -> workflow.ActivityHandle[datetime]:
+    """Begin to look whether something still leads from the node; the moves themselves may go on for long after that."""
+    return workflow.start_activity_method(
+        NodeActivities.moved,
+        MovedRequest(target=target, pods=pods),
+        summary=f"nothing leads from {target.name} any more",
+        **ALONGSIDE,
+    )
+
+
+async def stopped(step: workflow.ActivityHandle[Any]) -> None:
+    """Return once ``step`` has ended by a cancel, or before it."""
+    step.cancel()
+    await workflow.wait({step})
 
 
 async def replace(target: NodeTarget, pods: tuple[NodePod, ...]) -> PodsReplaced:

@@ -147,6 +147,13 @@ class Drained(Wire):
     at: datetime
 
 
+class MovedRequest(Wire):
+    """Wait until nothing leads from these pods of a node any more."""
+
+    target: NodeTarget
+    pods: tuple[NodePod, ...]
+
+
 class ReplacePodsRequest(Wire):
     """Remove pods of a node that is silent, without waiting for its kubelet."""
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 from activities.models.pods import Trouble
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
 from tests.pods.bench import PodBench
 from tests.workflows.bench import Handle
+from tests.workflows.gone import Gone, take_away
 
 _BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
 
@@ -66,12 +71,26 @@ async def _cancelled(bench: NodeBench) -> Handle:
 
 
 async def _given_up(bench: NodeBench) -> Handle:
-    bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis")
+    old = bench.put_primary()
     bench.world.go_dark(bench.node)
+    take_away(bench.postgres, Gone.DEAD)
     handle = await bench.start(mode="forced")
+    attested = asyncio.create_task(_attest(bench, old))
     await bench.until_phase(handle, "awaiting proof")
+    await attested
     await handle.execute_update("attest", {"by": "dana", "member": bench.node})
     return handle
+
+
+async def _attest(bench: NodeBench, member: str) -> None:
+    """Say in the database's own run that its old primary is stopped, as soon as that waits for it."""
+    while True:
+        try:
+            await bench.of_postgres().execute_update("attest", {"by": "dana", "member": member})
+        except (RPCError, WorkflowUpdateFailedError):
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def _back(bench: NodeBench) -> Handle:
