@@ -20,13 +20,13 @@ from starters.planview import plan_view
 from starters.report.chronicle import Chronicle
 from starters.report.facts import facts_of
 from starters.report.words import exit_of
-from starters.requests import Request, Typed, request_of, workflow_id
+from starters.requests import Typed, request_of, workflow_id
 from starters.results import answer_of, machine_view
 from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place
 from starters.watching import watch_run
 from workers.connection import connect
-from workflows.models import TASK_TIMEOUT, Run
+from workflows.models import TASK_TIMEOUT, Request, Run
 
 _PLAN_AT_MOST = timedelta(minutes=5)
 _FIRST_WORDS_WITHIN_SECONDS = 5.0

@@ -18,6 +18,7 @@ from workflows.models import (
     PodFailoverRequest,
     RedisFailoverRequest,
     RejoinRequest,
+    Request,
     RollbackMode,
     RollbackRequest,
     Run,
@@ -31,15 +32,6 @@ DRILLED = (POD_FAILOVER,)
 """Procedures that can be drilled."""
 OURS = "WorkflowType IN ({})".format(", ".join(f"'{name}'" for name in PROCEDURES))
 """Query for the runs of all procedures."""
-Request = (
-    FailoverRequest
-    | RejoinRequest
-    | RollbackRequest
-    | AdoptRequest
-    | RedisFailoverRequest
-    | PodFailoverRequest
-    | NodeFailoverRequest
-)
 
 
 class Caps(NamedTuple):

@@ -27,6 +27,7 @@ from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
+from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pause import PauseActivities
 from activities.pods import PodActivities
@@ -53,7 +54,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     kubernetes = KubernetesClient()
     addresses = Addresses(kubernetes)
     systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
-    redis = RedisClient(addresses)
+    redis, nodes = RedisClient(addresses), NodesClient(kubernetes)
     groups = (
         EstateActivities(settings.estate),
         SurveyActivities(systems),
@@ -71,7 +72,8 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
         PodActivities(WorkloadsClient(kubernetes, addresses)),
-        NodeActivities(settings.estate, NodesClient(kubernetes), kubernetes, redis),
+        NodeLookActivities(settings.estate, nodes, kubernetes, redis),
+        NodeActivities(nodes),
         RecordsActivities(),
         DoctorActivities(settings.estate, systems, redis, kubernetes),
     )

@@ -22,7 +22,7 @@ from workflows.models import (
     NodeFailoverRequest,
     PodFailoverRequest,
     RedisFailoverRequest,
-    RejoinRequest,
+    Request,
     RollbackRequest,
     Status,
 )
@@ -37,15 +37,6 @@ SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 """Must exist in the namespace; the worker creates them when it starts."""
 
 
-Request = (
-    FailoverRequest
-    | RejoinRequest
-    | RollbackRequest
-    | AdoptRequest
-    | RedisFailoverRequest
-    | PodFailoverRequest
-    | NodeFailoverRequest
-)
 _CANCELLABLE = {
     Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
     Phase.STRIKING, Phase.MENDING, Phase.REPLACING,

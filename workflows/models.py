@@ -189,6 +189,18 @@ class NodeFailoverRequest(_Request):
         return node_lock_id(self.node)
 
 
+Request = (
+    FailoverRequest
+    | RejoinRequest
+    | RollbackRequest
+    | AdoptRequest
+    | RedisFailoverRequest
+    | PodFailoverRequest
+    | NodeFailoverRequest
+)
+"""Input of a procedure that has a report."""
+
+
 class NodeReturnRequest(_Request):
     """Input of ``node-return``; only ``node-failover`` starts it."""
 

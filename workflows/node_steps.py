@@ -27,6 +27,7 @@ from activities.models.nodes import (
     SettledRequest,
 )
 from activities.models.survey import ResolveRequest
+from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
 from workflows.models import TASK_TIMEOUT, FailoverRequest, NodeReturnRequest, RedisFailoverRequest
@@ -37,14 +38,14 @@ from workflows.steps import me
 async def resolve(node: str) -> NodeTarget:
     """Find the node and its pool."""
     return await workflow.execute_activity_method(
-        NodeActivities.resolve, ResolveRequest(cluster=node), summary=f"look up {node}", **OBSERVE
+        NodeLookActivities.resolve, ResolveRequest(cluster=node), summary=f"look up {node}", **OBSERVE
     )
 
 
 async def survey(target: NodeTarget) -> NodeSurvey:
     """Look at the node and its pods."""
     return await workflow.execute_activity_method(
-        NodeActivities.survey, NodeLook(target=target), summary=f"survey {target.name}", **OBSERVE
+        NodeLookActivities.survey, NodeLook(target=target), summary=f"survey {target.name}", **OBSERVE
     )
 
 
@@ -75,7 +76,7 @@ def drain(target: NodeTarget, insisted_by: str) -> workflow.ActivityHandle[Drain
 def moved(target: NodeTarget, pods: tuple[NodePod, ...]) -> workflow.ActivityHandle[datetime]:
     """Begin to look whether something still leads from the node; the moves themselves may go on for long after that."""
     return workflow.start_activity_method(
-        NodeActivities.moved,
+        NodeLookActivities.moved,
         MovedRequest(target=target, pods=pods),
         summary=f"nothing leads from {target.name} any more",
         **ALONGSIDE,

@@ -11,12 +11,11 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from activities.clients.kubernetes import MANAGER, TIMEOUT, KubernetesClient
+from activities.clients.nodestate import CORDONED_FOR, is_homeless, node_fact, pod_fact
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from estate.base import Region
-from gate.record import ANNOTATION_PREFIX
 
-CORDONED_FOR = f"{ANNOTATION_PREFIX}cordoned-for"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 _KUBELET_PORT, _ASKED, _KNOCK_SECONDS, _ANSWERS = 10250, 5, 1.0, "answers"
 _MERGE = "application/merge-patch+json"
@@ -40,7 +39,7 @@ class NodesClient:
         found = await self._kubernetes.call(
             region, "list Nodes", lambda api: client.CoreV1Api(api).list_node(_request_timeout=TIMEOUT)
         )
-        return tuple(sorted((_node(one) for one in found.get("items", [])), key=lambda node: node.name))
+        return tuple(sorted((node_fact(one) for one in found.get("items", [])), key=lambda node: node.name))
 
     async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:
         """Return the pods that were given to ``node``, sorted by path."""
@@ -52,7 +51,7 @@ class NodesClient:
         pods = found.get("items", [])
         others = {one.name for one in await self.nodes(region) if one.takes_pods} - {node}
         here = [one for one in pods if (one.get("spec") or {}).get("nodeName") == node]
-        facts = (_pod(one).model_copy(update={"homeless": is_homeless(one, others, pods)}) for one in here)
+        facts = (pod_fact(one).model_copy(update={"homeless": is_homeless(one, others, pods)}) for one in here)
         return tuple(sorted(facts, key=lambda pod: pod.path))
 
     async def cordon(self, region: Region, node: str, run: str) -> None:
@@ -192,41 +191,6 @@ class NodesClient:
         )
 
 
-def _node(node: dict[str, Any]) -> NodeFact:
-    metadata, spec = node["metadata"], node.get("spec") or {}
-    conditions = {one["type"]: one for one in (node.get("status") or {}).get("conditions") or []}
-    ready = conditions.get("Ready", {})
-    addresses = (node.get("status") or {}).get("addresses") or []
-    return NodeFact(
-        name=metadata["name"],
-        ready=ready.get("status") or "Unknown",
-        reason=f"{ready.get('reason') or ''}: {ready.get('message') or ''}".strip(": "),
-        cordoned=bool(spec.get("unschedulable")),
-        cordoned_for=(metadata.get("annotations") or {}).get(CORDONED_FOR, ""),
-        labels=metadata.get("labels") or {},
-        address=next((one["address"] for one in addresses if one["type"] == "InternalIP"), ""),
-        taints=tuple(f"{one['key']}:{one['effect']}" for one in spec.get("taints") or []),
-    )
-
-
-def _pod(pod: dict[str, Any]) -> NodePod:
-    metadata, status = pod["metadata"], pod.get("status") or {}
-    owner: dict[str, Any] = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), {})
-    conditions = {one["type"]: one["status"] for one in status.get("conditions") or []}
-    return NodePod(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        owner_kind=owner.get("kind", ""),
-        owner=owner.get("name", ""),
-        ready=conditions.get("Ready") == "True",
-        address=status.get("podIP") or "",
-        port=_first_port(pod),
-        leaving=metadata.get("deletionTimestamp") is not None,
-        stays=_why_it_stays(metadata, status, owner),
-    )
-
-
 async def _knock(address: str, port: int) -> str:
     """Return what connecting is like: ``answers``, ``refused`` or ``silent``."""
     if not address:
@@ -240,46 +204,6 @@ async def _knock(address: str, port: int) -> str:
         return "silent"
     writer.close()
     return _ANSWERS
-
-
-def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[str, Any]) -> str:
-    if "kubernetes.io/config.mirror" in (metadata.get("annotations") or {}) or owner.get("kind") == "Node":
-        return "belongs to the node itself"
-    if owner.get("kind") == "DaemonSet":
-        return "belongs to a DaemonSet"
-    return "is over" if status.get("phase") in {"Succeeded", "Failed"} else ""
-
-
-def _first_port(pod: dict[str, Any]) -> int:
-    containers = (pod.get("spec") or {}).get("containers") or []
-    ports = [one["containerPort"] for container in containers for one in container.get("ports") or []]
-    return int(ports[0]) if ports else 0
-
-
-def is_homeless(pod: dict[str, Any], others: set[str], pods: list[dict[str, Any]]) -> bool:
-    """Whether a pod's required anti-affinity rules out every one of the nodes ``others``, by what runs there now.
-
-    Terms by host name only, and plain labels only; what else keeps a pod from a node shows when it stays unscheduled.
-    """
-    anti = ((pod.get("spec") or {}).get("affinity") or {}).get("podAntiAffinity") or {}
-    for term in anti.get("requiredDuringSchedulingIgnoredDuringExecution") or []:
-        wanted = (term.get("labelSelector") or {}).get("matchLabels") or {}
-        if (
-            term.get("topologyKey") != "kubernetes.io/hostname"
-            or not wanted
-            or term["labelSelector"].get("matchExpressions")
-        ):
-            continue
-        taken = {
-            (one.get("spec") or {}).get("nodeName")
-            for one in pods
-            if one["metadata"]["namespace"] == pod["metadata"]["namespace"]
-            and one["metadata"].get("deletionTimestamp") is None
-            and wanted.items() <= (one["metadata"].get("labels") or {}).items()
-        }
-        if others and others <= taken:
-            return True
-    return False
 
 
 def _budget(error: ApiException) -> str:

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from activities.clients.ports import UnreachableError
 from activities.models.redis import SentinelFact, ServerFact
 from activities.models.report import RunReport
+from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from estate.redis import RedisTarget
 from tests.fakes.clients import systems_of
@@ -70,8 +71,8 @@ class NodeBench:
         return leader
 
     def start_worker(self) -> None:
-        owner = NodeActivities(self.estate, self.world, systems_of(self.postgres).kubernetes, NoRedis())  # type: ignore[arg-type]
-        steps = [*steps_for(self.postgres, self.estate), *steps_of(owner)]
+        looks = NodeLookActivities(self.estate, self.world, systems_of(self.postgres).kubernetes, NoRedis())  # type: ignore[arg-type]
+        steps = [*steps_for(self.postgres, self.estate), *steps_of(looks), *steps_of(NodeActivities(self.world))]
         self._worker = worker_of(self.client, self.queue, steps, self.faults)
         self._working = asyncio.create_task(self._worker.run())
 

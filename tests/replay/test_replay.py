@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pods import PodActivities
 from activities.redis_aftermath import RedisAftermathActivities
@@ -58,7 +59,12 @@ def test_there_is_a_history_for_every_run_and_a_run_for_every_history() -> None:
 def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
     owners = (RedisLookActivities, RedisSwitchActivities, RedisAftermathActivities, RedisMeasureActivities)
     nobody = cast("Any", None)
-    others = [PodActivities(nobody), NodeActivities(tmp_path, nobody, nobody, nobody), *(owner(nobody) for owner in owners)]
+    others = [
+        PodActivities(nobody),
+        NodeLookActivities(tmp_path, nobody, nobody, nobody),
+        NodeActivities(nobody),
+        *(owner(nobody) for owner in owners),
+    ]
     known = [*steps_for(World(), tmp_path), *(step for owner in others for step in steps_of(owner))]
     steps = {str(activity._Definition.must_from_callable(step).name) for step in known}
     kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.glob("*.json"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.clients.nodes import is_homeless
+from activities.clients.nodestate import is_homeless
 from activities.clients.podstate import event_line, pod_seen
 from activities.models.pods import Trouble
 
