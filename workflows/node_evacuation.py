@@ -87,7 +87,9 @@ class Evacuation:
     async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
         if pods:
             self._journal.enter(Phase.REPLACING, f"{what}: {', '.join(pod.path for pod in pods)}")
-            self._journal.facts["pods_replaced"] = await node_steps.replace(self._target, pods)
+            replaced, before = await node_steps.replace(self._target, pods), self._journal.facts.get("pods_replaced")
+            all_of_them = (*(before.pods if before else ()), *replaced.pods)
+            self._journal.facts["pods_replaced"] = replaced.model_copy(update={"pods": all_of_them})
 
     async def _move(self, carried: Carried) -> None:
         """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""

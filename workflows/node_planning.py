@@ -88,6 +88,7 @@ def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
         f"its kubelet's port: {seen.port or 'not asked'}",
         *(f"{path}: takes a connection" for path in seen.answering),
         *(f"{path}: takes none" for path in seen.silent),
+        *(f"unknown whether it leads from here: {line}" for line in survey.unknown),
     )
     if lives:
         return Diagnosis(condition=ALIVE, reason=f"{node.name} is Ready and its kubelet answers", evidence=evidence)

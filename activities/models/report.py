@@ -88,7 +88,7 @@ class Known(Wire):
     node_settled: NodeSettled | None = None
     insisted_by: str = ""
     pods_replaced: PodsReplaced | None = None
-    """Nodes, forced: what was removed last."""
+    """Nodes, forced: all that was removed."""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

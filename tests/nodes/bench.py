@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,8 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.client import Client
 
 from activities.clients.ports import UnreachableError
 from activities.models.redis import SentinelFact, ServerFact
@@ -25,8 +23,9 @@ from tests.fakes.world import World
 from tests.nodes.world import NodeWorld
 from tests.workflows.bench import Handle, write_estate
 from tests.workflows.gone import POLICY
-from tests.workflows.worker import steps_for, steps_of, worker_of
-from workflows.models import Status, lock_id, node_lock_id, plan_id
+from tests.workflows.served import Served
+from tests.workflows.worker import steps_for
+from workflows.models import lock_id, node_lock_id, plan_id
 
 NODE = "node-2"
 _LONGEST = timedelta(seconds=90)
@@ -42,15 +41,14 @@ class NoRedis:
         raise UnreachableError(f"{name} does not answer")
 
 
-class NodeBench:
+class NodeBench(Served):
     """A node of its own name, whose pods are two of an API and the PostgreSQL primary."""
 
     def __init__(self, client: Client, folder: Path, **changes: Any) -> None:
         """Write an estate; ``changes`` replace keys of the pool's entry."""
-        self.client, self.folder, self.world, self.postgres = client, folder, NodeWorld(), World()
-        self.cluster, self.queue = f"orders-{uuid4().hex[:8]}", f"nodes-{uuid4().hex[:8]}"
-        self.node = f"node-2-{uuid4().hex[:6]}"
-        self.faults = self.postgres.faults
+        self.folder, self.world, self.postgres = folder, NodeWorld(), World()
+        super().__init__(client, f"nodes-{uuid4().hex[:8]}", self.postgres.faults)
+        self.cluster, self.node = f"orders-{uuid4().hex[:8]}", f"node-2-{uuid4().hex[:6]}"
         self.world.nodes_by_name[self.node] = self.world.nodes_by_name.pop(NODE).model_copy(update={"name": self.node})
         self.estate = folder / "estate.yaml"
         write_estate(self.estate, self.cluster, forced=POLICY)
@@ -61,7 +59,6 @@ class NodeBench:
         self.world.put(self.node, "api-a-1", owner="api-a")
         self.world.put(self.node, "api-b-1", owner="api-b")
         self.world.put(self.node, "kube-proxy-1", "DaemonSet", stays="belongs to a DaemonSet")
-        self.started: list[Handle] = []
 
     def put_primary(self) -> str:
         """Let the PostgreSQL primary run on the node, its standby elsewhere; return its name."""
@@ -69,16 +66,6 @@ class NodeBench:
         for name in self.postgres.members:
             self.world.put(self.node if name == leader else "node-1", name, "StatefulSet", owner=name.rsplit("-", 1)[0])
         return leader
-
-    def start_worker(self) -> None:
-        looks = NodeLookActivities(self.estate, self.world, systems_of(self.postgres).kubernetes, NoRedis())  # type: ignore[arg-type]
-        steps = [*steps_for(self.postgres, self.estate), *steps_of(looks), *steps_of(NodeActivities(self.world))]
-        self._worker = worker_of(self.client, self.queue, steps, self.faults)
-        self._working = asyncio.create_task(self._worker.run())
-
-    async def stop_worker(self) -> None:
-        await self._worker.shutdown()
-        await self._working
 
     async def start(self, *args: Any, id: str | None = None, **more: Any) -> Handle:  # noqa: A002 - Temporal's name
         """Start a run with exactly ``args``, or a real one with ``more``."""
@@ -95,25 +82,6 @@ class NodeBench:
         """Return the run that holds the cluster's lock."""
         return self.client.get_workflow_handle(lock_id(self.cluster))
 
-    async def ending(self, handle: Handle) -> tuple[str, str]:
-        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
-        try:
-            result = await handle.result()
-        except WorkflowFailureError as failure:
-            cause = failure.cause
-            if isinstance(cause, CancelledError):
-                return "cancelled", ""
-            assert isinstance(cause, ApplicationError), cause
-            assert "\n" not in cause.message
-            return str(cause.type), cause.message
-        return "completed", str(result.get("explanation", ""))
-
-    async def until_phase(self, handle: Handle, phase: str) -> Status:
-        async with asyncio.timeout(20):
-            while (status := Status.model_validate(await handle.query("status"))).phase != phase:
-                await asyncio.sleep(0.02)
-            return status
-
     @property
     def is_cordoned(self) -> bool:
         return self.world.nodes_by_name[self.node].cordoned
@@ -129,14 +97,12 @@ class NodeBench:
 async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator[NodeBench]:
     """Serve node and cluster until the block ends; the cluster's invariants must have held."""
     bench = NodeBench(client, folder, **changes)
+    kubernetes = systems_of(bench.postgres).kubernetes
+    looks = NodeLookActivities(bench.estate, bench.world, kubernetes, NoRedis())  # type: ignore[arg-type]
     async with bench.postgres.living():
-        bench.start_worker()
+        bench.serve((looks, NodeActivities(bench.world)), steps_for(bench.postgres, bench.estate))
         try:
             yield bench
         finally:
-            bench.faults.release()
-            for handle in bench.started:
-                if (await handle.describe()).close_time is None:
-                    await handle.terminate("the test is over")
-            await bench.stop_worker()
+            await bench.close()
     assert bench.postgres.violations == []

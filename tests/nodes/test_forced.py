@@ -37,6 +37,9 @@ async def test_pods_without_data_come_back_while_those_with_data_wait_for_a_word
     assert sorted(bench.world.removed) == ["api-a-1", "api-b-1", "redis-0"]
     assert (bench.is_cordoned, bench.world.nodes_by_name[bench.node].taints) == (True, _TAINT)
     assert bench.report().attested_by == "dana"
+    replaced = bench.report().pods_replaced
+    assert replaced is not None
+    assert replaced.pods == ("aiagent-prod/api-a-1", "aiagent-prod/api-b-1", "aiagent-prod/redis-0")
     assert bench.report().recovery_seconds is not None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,8 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.client import Client
 
 from activities.estate import EstateActivities
 from activities.models.report import RunReport
@@ -21,20 +19,19 @@ from activities.records import RecordsActivities
 from tests.fakes.faults import Faults
 from tests.pods.world import PodWorld
 from tests.workflows.bench import Handle
-from tests.workflows.worker import steps_of, worker_of
-from workflows.models import Status, plan_id, pods_lock_id
+from tests.workflows.served import Served
+from workflows.models import plan_id, pods_lock_id
 
 _LONGEST = timedelta(seconds=90)
 
 
-class PodBench:
+class PodBench(Served):
     """One workload of its own name, and a worker for it."""
 
     def __init__(self, client: Client, folder: Path, **changes: Any) -> None:
         """Write an estate; ``changes`` replace keys of the workload's entry."""
-        self.client, self.folder, self.world = client, folder, PodWorld()
-        self.workload = f"api-{uuid4().hex[:8]}"
-        self.queue, self.faults = f"pods-{uuid4().hex[:8]}", Faults()
+        super().__init__(client, f"pods-{uuid4().hex[:8]}", Faults())
+        self.folder, self.world, self.workload = folder, PodWorld(), f"api-{uuid4().hex[:8]}"
         self.estate = folder / "estate.yaml"
         entry = {
             "region": "eastus", "deployment": "api-deployment", "service": "api",
@@ -47,17 +44,6 @@ class PodBench:
             "records": str(folder / "records"),
         }
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
-        self.started: list[Handle] = []
-
-    def start_worker(self) -> None:
-        owners = (EstateActivities(self.estate), RecordsActivities(), PodActivities(self.world))
-        steps = [step for owner in owners for step in steps_of(owner)]
-        self._worker = worker_of(self.client, self.queue, steps, self.faults)
-        self._working = asyncio.create_task(self._worker.run())
-
-    async def stop_worker(self) -> None:
-        await self._worker.shutdown()
-        await self._working
 
     async def start(self, *args: Any, id: str | None = None, **more: Any) -> Handle:  # noqa: A002 - Temporal's name
         """Start a run with exactly ``args``, or a real one with ``more``."""
@@ -70,24 +56,6 @@ class PodBench:
         self.started.append(handle)
         return handle
 
-    async def ending(self, handle: Handle) -> tuple[str, str]:
-        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
-        try:
-            result = await handle.result()
-        except WorkflowFailureError as failure:
-            cause = failure.cause
-            if isinstance(cause, CancelledError):
-                return "cancelled", ""
-            assert isinstance(cause, ApplicationError), cause
-            assert "\n" not in cause.message
-            return str(cause.type), cause.message
-        return "completed", str(result["explanation"])
-
-    async def until_phase(self, handle: Handle, phase: str) -> None:
-        async with asyncio.timeout(15):
-            while Status.model_validate(await handle.query("status")).phase != phase:
-                await asyncio.sleep(0.02)
-
     def report(self) -> RunReport:
         """Return the newest kept report."""
         paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
@@ -98,12 +66,8 @@ class PodBench:
 async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator[PodBench]:
     """Serve the workload until the block ends."""
     bench = PodBench(client, folder, **changes)
-    bench.start_worker()
+    bench.serve((EstateActivities(bench.estate), RecordsActivities(), PodActivities(bench.world)))
     try:
         yield bench
     finally:
-        bench.faults.release()
-        for handle in bench.started:
-            if (await handle.describe()).close_time is None:
-                await handle.terminate("the test is over")
-        await bench.stop_worker()
+        await bench.close()

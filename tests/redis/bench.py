@@ -11,8 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.client import Client
 
 from activities.clients.addresses import Addresses
 from activities.clients.redis import RedisClient
@@ -31,8 +30,8 @@ from estate.redis import RedisTarget
 from tests.fakes.faults import Faults
 from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster
 from tests.workflows.bench import Handle
-from tests.workflows.worker import steps_of, worker_of
-from workflows.models import Status, plan_id, redis_lock_id
+from tests.workflows.served import Served
+from workflows.models import plan_id, redis_lock_id
 
 MASTER = "mymaster"
 _LONGEST = timedelta(seconds=90)
@@ -52,13 +51,15 @@ class Pods:
         raise NotImplementedError
 
 
-class RedisBench:
+class RedisBench(Served):
     """One deployment and a worker for it."""
+
+    told = "leader"
 
     def __init__(self, client: Client, cluster: Cluster, folder: Path, **changes: Any) -> None:
         """Write an estate; ``changes`` replace keys of the deployment's entry."""
-        self.client, self.cluster, self.folder = client, cluster, folder
-        self.queue, self.faults = f"redis-{uuid4().hex[:8]}", Faults()
+        super().__init__(client, f"redis-{uuid4().hex[:8]}", Faults())
+        self.cluster, self.folder = cluster, folder
         self.estate = folder / "estate.yaml"
         (folder / "password").write_text(PASSWORD, encoding="utf-8")
         entry = {
@@ -73,24 +74,10 @@ class RedisBench:
         }
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
         self.redis = RedisClient(Addresses(Pods(cluster)))
-        self.started: list[Handle] = []
 
     @property
     def target(self) -> RedisTarget:
         return resolve_redis(load_estate(self.estate), MASTER)
-
-    def start_worker(self) -> None:
-        owners = (
-            EstateActivities(self.estate), RecordsActivities(), RedisLookActivities(self.redis),
-            RedisSwitchActivities(self.redis), RedisAftermathActivities(self.redis), RedisMeasureActivities(self.redis),
-        )  # fmt: skip
-        steps = [step for owner in owners for step in steps_of(owner)]
-        self._worker = worker_of(self.client, self.queue, steps, self.faults)
-        self._working = asyncio.create_task(self._worker.run())
-
-    async def stop_worker(self) -> None:
-        await self._worker.shutdown()
-        await self._working
 
     async def start(self, mode: str = "planned", **more: Any) -> Handle:
         """Start a failover."""
@@ -105,21 +92,6 @@ class RedisBench:
         )
         self.started.append(handle)
         return handle
-
-    async def ending(self, handle: Handle) -> tuple[str, str]:
-        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
-        try:
-            result = await handle.result()
-        except WorkflowFailureError as failure:
-            cause = failure.cause
-            if isinstance(cause, CancelledError):
-                return "cancelled", ""
-            assert isinstance(cause, ApplicationError), cause
-            return str(cause.type), cause.message
-        return "completed", str(result["leader"])
-
-    async def status(self, handle: Handle) -> Status:
-        return Status.model_validate(await handle.query("status"))
 
     async def survey(self) -> RedisSurvey:
         return await survey_of(self.redis, self.target, timedelta(seconds=1))
@@ -145,12 +117,12 @@ async def serving(client: Client, cluster: Cluster, folder: Path, **changes: Any
     """Serve the deployment until the block ends."""
     bench = RedisBench(client, cluster, folder, **changes)
     await bench.until_whole()
-    bench.start_worker()
+    owners = (
+        EstateActivities(bench.estate), RecordsActivities(), RedisLookActivities(bench.redis),
+        RedisSwitchActivities(bench.redis), RedisAftermathActivities(bench.redis), RedisMeasureActivities(bench.redis),
+    )  # fmt: skip
+    bench.serve(owners)
     try:
         yield bench
     finally:
-        bench.faults.release()
-        for handle in bench.started:
-            if (await handle.describe()).close_time is None:
-                await handle.terminate("the test is over")
-        await bench.stop_worker()
+        await bench.close()

@@ -15,6 +15,8 @@ from workflows.catalog import WORKFLOWS
 
 _NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in WORKFLOWS]
 
+_FIRST_KEY = {"redis-failover": "master", "pod-failover": "workload", "node-failover": "node", "node-return": "target"}
+
 
 def _raw(encoding: str, data: bytes) -> RawValue:
     return RawValue(Payload(metadata={"encoding": encoding.encode()}, data=data))
@@ -40,7 +42,7 @@ async def test_a_run_fails_at_once_with_a_sentence(bench: Bench, workflow: str, 
     async with asyncio.timeout(20):
         refusal = await bench.refused(await bench.start(payload, workflow=workflow))
     assert refusal.type == "BadInput"
-    first = "master" if workflow == "redis-failover" else "cluster"
+    first = _FIRST_KEY.get(workflow, "cluster")
     assert refusal.message.startswith(f"input: expected one JSON object with the keys {first}")
     assert words in refusal.message
     assert bench.world.snapshot == before
