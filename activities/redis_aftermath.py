@@ -85,6 +85,7 @@ class RedisAftermathActivities:
     async def agree(self, request: AgreeRequest) -> Agreed:
         """Wait until every Sentinel names the new master and every other server follows it; say who does not in the end.
 
+        All at the same look: one that was dead, and not waited for, may come back while the Sentinels still make up their mind.
         Servers that do not follow are not told to: Sentinel does that, and a server that starts asks the Sentinels.
         """
         switch, clock = request.switch, asyncio.get_running_loop().time
@@ -95,7 +96,7 @@ class RedisAftermathActivities:
             spent, (silent, apart) = clock() - began, _missing(survey, address, only_living=request.only_living)
             agreed = spent if agreed is None and not silent else agreed
             followed = spent if followed is None and not apart else followed
-            if None not in {agreed, followed} or spent > request.within.total_seconds():
+            if not (silent or apart) or spent > request.within.total_seconds():
                 return Agreed(
                     sentinels=tuple(fact.name for fact in survey.sentinels if fact.master == address),
                     followers=tuple(fact.name for fact in survey.followers(address)),
