@@ -85,7 +85,7 @@ class RedisAftermathActivities:
     async def agree(self, request: AgreeRequest) -> Agreed:
         """Wait until every Sentinel names the new master and every other server follows it; say who does not in the end.
 
-        All at the same look: one that was dead, and not waited for, may come back while the Sentinels still make up their mind.
+        All at the same look: one that was dead, and not waited for, may be back before the Sentinels agree.
         Servers that do not follow are not told to: Sentinel does that, and a server that starts asks the Sentinels.
         """
         switch, clock = request.switch, asyncio.get_running_loop().time
