@@ -98,7 +98,7 @@ REPORT_PHASE_OF_STEP = {
     "node.cordon": ReportPhase.CORDON,
     "node.drain": ReportPhase.EVICT,
     "node.settled": ReportPhase.SETTLE,
-    "node.uncordon": ReportPhase.UNDO,
+    "node.uncordon": ReportPhase.CORDON,
     "node.replace": ReportPhase.REPLACE,
     "node.give_up": ReportPhase.FENCE,
     "node.returned": ReportPhase.REDUNDANCY,
