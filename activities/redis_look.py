@@ -12,8 +12,8 @@ from activities.models.redis import RedisLook, RedisSurvey, SentinelFact, Server
 from activities.models.survey import Silence
 from estate.redis import RedisTarget
 
-_ADDRESS_SECONDS = 2.0
-"""To learn from the API server where a pod is, at most."""
+_ADDRESS_SECONDS = 5.0
+"""To learn from the API server where a pod is, at most: the first look of a worker that has just started takes seconds."""
 
 
 class RedisLookActivities:

@@ -19,7 +19,7 @@ from estate.postgres import PostgresTarget
 _REMEMBERED_SECONDS = 1.0
 _NO_WORD = (UnreachableError, ForbiddenError, MissingError, TimeoutError)
 _WITHIN_SECONDS = 0.5
-_ALONE_WITHIN_SECONDS = 2.0
+_ALONE_WITHIN_SECONDS = 5.0
 """Where nobody knows an address yet, and there is no name to fall back on."""
 
 
