@@ -79,9 +79,12 @@ class NodeLookActivities:
         if node is None:
             raise refuse(Refusal.BAD_INPUT, f"node: {target.name} is gone from the cluster")
         others = tuple(one.name for one in nodes if one.takes_pods and one.name != node.name)
-        (carries, unknown), witness = await asyncio.gather(
-            self._carries(target, pods), self._nodes.witness(target.region, node, pods)
+        (carries, unknown), witness, homeless = await asyncio.gather(
+            self._carries(target, pods),
+            self._nodes.witness(target.region, node, pods),
+            granted(self._nodes.homeless(target.region, target.name, others)),
         )
+        pods = tuple(pod.model_copy(update={"homeless": pod.uid in homeless}) for pod in pods)
         return NodeSurvey(
             at=datetime.now(UTC), node=node, others=others, pods=pods, witness=witness, carries=carries, unknown=unknown
         )

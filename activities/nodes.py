@@ -146,8 +146,7 @@ class NodeActivities:
         if node.ready != "True":
             return False
         seen = await self._nodes.witness(target.region, node, ())
-        fresh = seen.lease_age_seconds is not None and seen.lease_age_seconds < _LEASE_SECONDS
-        return fresh and seen.port == "answers"
+        return seen.vouches(_LEASE_SECONDS)
 
     @activity.defn(name="node.settled")
     async def settled(self, request: SettledRequest) -> NodeSettled:

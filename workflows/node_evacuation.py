@@ -18,10 +18,9 @@ from temporalio.exceptions import FailureError
 from activities.errors import Refusal, refuse
 from activities.models.nodes import Carried, NodePod, NodeSurvey
 from estate.nodes import NodeTarget
-from gate.record import Mode
 from workflows import endings, node_steps
 from workflows.journal import Journal
-from workflows.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Run
+from workflows.models import NodeFailoverRequest
 from workflows.node_planning import keeps_data, keeps_nothing, waiting_for_a_node
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
@@ -94,7 +93,7 @@ class Evacuation:
     async def _move(self, carried: Carried) -> None:
         """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
         try:
-            await node_steps.move(carried, self._request_to_move(carried))
+            await node_steps.move(carried, self._request)
         except FailureError as error:
             if endings.was_cancelled(error):
                 raise
@@ -102,14 +101,6 @@ class Evacuation:
         else:
             done = self._journal.facts.get("moved_first", ())
             self._journal.facts["moved_first"] = (*done, f"{carried.workflow} {carried.target}")
-
-    def _request_to_move(self, carried: Carried) -> FailoverRequest | RedisFailoverRequest:
-        asked = self._request
-        reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
-        more = {"mode": Mode.FORCED, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": asked.attest}
-        if carried.workflow == "redis-failover":
-            return RedisFailoverRequest(master=carried.target, **more)
-        return FailoverRequest(cluster=carried.target, **more)
 
     async def _wait_for_a_word(self, stateful: tuple[NodePod, ...]) -> None:
         journal, within = self._journal, self._target.settings.word_within

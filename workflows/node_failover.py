@@ -20,7 +20,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.errors import Refusal, refuse
-from activities.models.nodes import Carried, Cordoned, Drained, NodePod, NodeSurvey
+from activities.models.nodes import Cordoned, Drained, NodePod, NodeSurvey
 from activities.models.plan import Plan
 from activities.models.report import Outcome
 from estate.nodes import NodeTarget
@@ -29,7 +29,7 @@ from workflows import endings, node_steps
 from workflows.beginnings import approved
 from workflows.inputs import parse
 from workflows.journal import Journal
-from workflows.models import FailoverRequest, Insistence, NodeFailoverRequest, RedisFailoverRequest, Run, Status
+from workflows.models import Insistence, NodeFailoverRequest, Run, Status
 from workflows.names import must_hold_lock
 from workflows.node_evacuation import Evacuation
 from workflows.node_planning import make_forced_node_plan, make_node_plan, waiting_for_a_node
@@ -140,7 +140,7 @@ class NodeFailover(Decidable):
         journal = self._journal
         for carried in survey.carries:
             journal.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            await node_steps.move(carried, _request_to_move(carried, request))
+            await node_steps.move(carried, request)
             journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), f"{carried.workflow} {carried.target}")
         journal.facts["drained"] = await self._drain(target)
         journal.enter(Phase.SETTLING)
@@ -217,10 +217,3 @@ class NodeFailover(Decidable):
         drained: Drained = self._journal.facts["drained"]
         kept = "takes pods again" if self._takes_pods else "is cordoned"
         return f"{len(drained.gone)} pods left {target.name}, which {kept}"
-
-
-def _request_to_move(carried: Carried, request: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:
-    reason = f"node-failover {request.node}: {request.reason or 'no reason given'}"[:1000]
-    if carried.workflow == "redis-failover":
-        return RedisFailoverRequest(master=carried.target, mode=Mode.PLANNED, run=Run.REAL, by=request.by, reason=reason)
-    return FailoverRequest(cluster=carried.target, mode=Mode.PLANNED, run=Run.REAL, by=request.by, reason=reason)

@@ -79,8 +79,7 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
 def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
     """Return whether the node lives, by more than one witness."""
     node, seen = survey.node, survey.witness or NodeWitness()
-    fresh = seen.lease_age_seconds is not None and seen.lease_age_seconds < _LEASE_SECONDS
-    lives = node.ready == "True" and fresh and seen.port == "answers"
+    lives = node.ready == "True" and seen.vouches(_LEASE_SECONDS)
     lease = "unknown" if seen.lease_age_seconds is None else f"renewed {seen.lease_age_seconds:.1f} s ago"
     evidence = (
         f"API server: Ready is {node.ready}{f' ({node.reason})' if node.reason else ''}",

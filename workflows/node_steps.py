@@ -30,7 +30,14 @@ from activities.models.survey import ResolveRequest
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
-from workflows.models import TASK_TIMEOUT, FailoverRequest, NodeReturnRequest, RedisFailoverRequest
+from workflows.models import (
+    TASK_TIMEOUT,
+    FailoverRequest,
+    NodeFailoverRequest,
+    NodeReturnRequest,
+    RedisFailoverRequest,
+    Run,
+)
 from workflows.options import ALONGSIDE, COMPENSATE, ENDLESS, FORWARD, MUTATE, OBSERVE
 from workflows.steps import me
 
@@ -141,14 +148,15 @@ async def settled(target: NodeTarget, pods: tuple[NodePod, ...], until: datetime
     )
 
 
-async def move(carried: Carried, request: FailoverRequest | RedisFailoverRequest) -> None:
-    """Move what leads from the node, under its own lock, by its own procedure.
+async def move(carried: Carried, asked: NodeFailoverRequest) -> None:
+    """Move what leads from the node, in the mode that was asked for, under its own lock, by its own procedure.
 
     Raises:
         ApplicationError: ``ClaimedElsewhere`` when that lock is held.
         ChildWorkflowError: it was refused, undone or cancelled; says why.
 
     """
+    request = _request_to_move(carried, asked)
     try:
         await workflow.execute_child_workflow(
             carried.workflow,
@@ -162,3 +170,11 @@ async def move(carried: Carried, request: FailoverRequest | RedisFailoverRequest
     except WorkflowAlreadyStartedError:
         words = f"{request.lock} is held by another run: failover status {carried.target}; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
+
+
+def _request_to_move(carried: Carried, asked: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:
+    reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
+    more = {"mode": asked.mode, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": asked.attest}
+    if carried.workflow == "redis-failover":
+        return RedisFailoverRequest(master=carried.target, **more)
+    return FailoverRequest(cluster=carried.target, **more)

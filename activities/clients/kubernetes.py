@@ -7,6 +7,7 @@ every write carries a ``resourceVersion`` or repeats safely.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import json
 from collections.abc import Callable
@@ -27,7 +28,7 @@ TIMEOUT = (2.0, 5.0)
 """Seconds to connect and to answer."""
 _THREADS = 16
 MANAGER = "failover"
-_MERGE = "application/merge-patch+json"
+MERGE = "application/merge-patch+json"
 _ANSWERS: dict[int, type[Exception]] = {404: MissingError, 403: ForbiddenError, 409: ConflictError}
 RESTART_MARK = "failover/restarted-for"
 
@@ -73,17 +74,31 @@ class KubernetesClient:
         found = await asyncio.gather(*(self._pod(region, name) for name in names))
         return {fact.name: fact for fact in found if fact is not None}
 
-    async def logs(self, region: Region, pod: str, lines: int) -> str:
-        """Return the last ``lines`` lines of the pod's first container."""
+    async def logs(self, region: Region, pod: str, lines: int, *, previous: bool = False) -> str:
+        """Return the last ``lines`` lines of the pod's first container; ``previous``: of the one that ended last."""
 
         def call(api: client.ApiClient) -> str:
             text = client.CoreV1Api(api).read_namespaced_pod_log(
-                pod, region.namespace, tail_lines=lines, _request_timeout=TIMEOUT
+                pod, region.namespace, tail_lines=lines, previous=previous, _request_timeout=TIMEOUT
             )
             return str(text)
 
         text: str = await self.run(region, f"get logs of Pod {pod}", call)
         return text
+
+    async def delete_pod(self, region: Region, namespace: str, pod: str, uid: str, *, at_once: bool) -> None:
+        """Delete the pod with this UID; one that is gone is success. ``at_once`` waits for no kubelet."""
+        options = client.V1DeleteOptions(
+            preconditions=client.V1Preconditions(uid=uid), grace_period_seconds=0 if at_once else None
+        )
+        with contextlib.suppress(MissingError, ConflictError):  # gone, or another one of that name
+            await self.call(
+                region,
+                f"delete Pod {namespace}/{pod}",
+                lambda api: client.CoreV1Api(api).delete_namespaced_pod(
+                    pod, namespace, body=options, _request_timeout=TIMEOUT
+                ),
+            )
 
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the pods that are ready behind ``service``, sorted."""
@@ -155,7 +170,7 @@ class KubernetesClient:
             region,
             f"patch Deployment {deployment}",
             lambda api: client.AppsV1Api(api).patch_namespaced_deployment(
-                deployment, region.namespace, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
+                deployment, region.namespace, body, field_manager=MANAGER, _content_type=MERGE, _request_timeout=TIMEOUT
             ),
         )
 
@@ -226,7 +241,7 @@ class KubernetesClient:
                 region.namespace,
                 record_patch(record),
                 field_manager=MANAGER,
-                _content_type=_MERGE,
+                _content_type=MERGE,
                 _request_timeout=TIMEOUT,
                 dry_run=dry_run,
             ),

@@ -10,7 +10,7 @@ from typing import Any
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from activities.clients.kubernetes import MANAGER, TIMEOUT, KubernetesClient
+from activities.clients.kubernetes import MANAGER, MERGE, TIMEOUT, KubernetesClient
 from activities.clients.nodestate import CORDONED_FOR, is_homeless, node_fact, pod_fact
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.models.nodes import NodeFact, NodePod, NodeWitness
@@ -18,7 +18,6 @@ from estate.base import Region
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 _KUBELET_PORT, _ASKED, _KNOCK_SECONDS, _ANSWERS = 10250, 5, 1.0, "answers"
-_MERGE = "application/merge-patch+json"
 _BUDGET_SAYS_NO = 429
 _READERS = {
     "ReplicaSet": "read_namespaced_replica_set",
@@ -43,34 +42,31 @@ class NodesClient:
 
     async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:
         """Return the pods that were given to ``node``, sorted by path."""
+        pods = await self._pods(region, f"spec.nodeName={node}")
+        return tuple(sorted((pod_fact(one) for one in pods), key=lambda pod: pod.path))
+
+    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> frozenset[str]:
+        """Return the UIDs of the pods of ``node`` that none of the nodes ``others`` would take."""
+        pods = await self._pods(region)
+        here = [one for one in pods if (one.get("spec") or {}).get("nodeName") == node]
+        return frozenset(one["metadata"]["uid"] for one in here if is_homeless(one, set(others), pods))
+
+    async def _pods(self, region: Region, selector: str = "") -> list[dict[str, Any]]:
         found = await self._kubernetes.call(
             region,
             "list Pods",
-            lambda api: client.CoreV1Api(api).list_pod_for_all_namespaces(_request_timeout=TIMEOUT),
+            lambda api: client.CoreV1Api(api).list_pod_for_all_namespaces(field_selector=selector, _request_timeout=TIMEOUT),
         )
-        pods = found.get("items", [])
-        others = {one.name for one in await self.nodes(region) if one.takes_pods} - {node}
-        here = [one for one in pods if (one.get("spec") or {}).get("nodeName") == node]
-        facts = (pod_fact(one).model_copy(update={"homeless": is_homeless(one, others, pods)}) for one in here)
-        return tuple(sorted(facts, key=lambda pod: pod.path))
+        items: list[dict[str, Any]] = found.get("items", [])
+        return items
 
     async def cordon(self, region: Region, node: str, run: str) -> None:
         """Keep new pods away, and write down for which run. Safe to repeat."""
-        await self._patch(region, node, cordoned=True, run=run)
+        await self._write(region, node, _cordon(run))
 
     async def uncordon(self, region: Region, node: str) -> None:
         """Let new pods on again, and forget for which run they were kept away. Safe to repeat."""
-        await self._patch(region, node, cordoned=False, run=None)
-
-    async def _patch(self, region: Region, node: str, *, cordoned: bool, run: str | None) -> None:
-        body = {"metadata": {"annotations": {CORDONED_FOR: run}}, "spec": {"unschedulable": cordoned or None}}
-        await self._kubernetes.call(
-            region,
-            f"patch Node {node}",
-            lambda api: client.CoreV1Api(api).patch_node(
-                node, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
-            ),
-        )
+        await self._write(region, node, _cordon(None))
 
     async def evict(self, region: Region, pod: NodePod) -> str:
         """Evict this very pod; return why its budget does not let it go, empty when it goes or has gone."""
@@ -99,19 +95,7 @@ class NodesClient:
 
     async def delete(self, region: Region, pod: NodePod, *, at_once: bool = False) -> None:
         """Delete this very pod, whatever its budget says; one that is gone is success. ``at_once`` waits for no kubelet."""
-        options = client.V1DeleteOptions(
-            preconditions=client.V1Preconditions(uid=pod.uid), grace_period_seconds=0 if at_once else None
-        )
-        try:
-            await self._kubernetes.call(
-                region,
-                f"delete Pod {pod.path}",
-                lambda api: client.CoreV1Api(api).delete_namespaced_pod(
-                    pod.name, pod.namespace, body=options, _request_timeout=TIMEOUT
-                ),
-            )
-        except (MissingError, ConflictError):
-            return
+        await self._kubernetes.delete_pod(region, pod.namespace, pod.name, pod.uid, at_once=at_once)
 
     async def witness(self, region: Region, node: NodeFact, pods: tuple[NodePod, ...]) -> NodeWitness:
         """Return what lease, kubelet port and pods tell of a node, each asked for at most a second."""
@@ -159,12 +143,14 @@ class NodesClient:
         taints = [one for one in (found.get("spec") or {}).get("taints") or [] if one["key"] != OUT_OF_SERVICE]
         taints += [{"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}] if given_up else []
         version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-        body = {"metadata": version, "spec": {"taints": taints}}
+        await self._write(region, node, {"metadata": version, "spec": {"taints": taints}})
+
+    async def _write(self, region: Region, node: str, body: dict[str, Any]) -> None:
         await self._kubernetes.call(
             region,
             f"patch Node {node}",
             lambda api: client.CoreV1Api(api).patch_node(
-                node, body, field_manager=MANAGER, _content_type=_MERGE, _request_timeout=TIMEOUT
+                node, body, field_manager=MANAGER, _content_type=MERGE, _request_timeout=TIMEOUT
             ),
         )
 
@@ -204,6 +190,11 @@ async def _knock(address: str, port: int) -> str:
         return "silent"
     writer.close()
     return _ANSWERS
+
+
+def _cordon(run: str | None) -> dict[str, Any]:
+    """Return the change of a node that keeps pods away for ``run``; ``None`` lets them on."""
+    return {"metadata": {"annotations": {CORDONED_FOR: run}}, "spec": {"unschedulable": True if run else None}}
 
 
 def _budget(error: ApiException) -> str:

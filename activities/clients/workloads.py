@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
 from kubernetes import client
@@ -14,7 +13,7 @@ from kubernetes.stream import stream
 from activities.clients.addresses import Addresses
 from activities.clients.kubernetes import TIMEOUT, KubernetesClient, make_client
 from activities.clients.podstate import event_line, pod_seen
-from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError, WriteFailedError
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError, WriteFailedError
 from activities.models.pods import PodSeen, Trouble
 from estate.workloads import WorkloadTarget
 
@@ -75,10 +74,10 @@ class WorkloadsClient:
             return ""
         for previous in (True, False) if pod.trouble is Trouble.CRASHING else (False,):
             try:
-                text = await self._kubernetes.run(target.region, f"get logs of Pod {pod.name}", _logs(target, pod, previous))
+                text = await self._kubernetes.logs(target.region, pod.name, _LOG_LINES, previous=previous)
             except _NOT_TO_BE_HAD:
                 continue
-            return str(text)[-_LOG_CHARACTERS:]
+            return text[-_LOG_CHARACTERS:]
         return ""
 
     async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:
@@ -106,19 +105,8 @@ class WorkloadsClient:
 
     async def delete(self, target: WorkloadTarget, pod: PodSeen, *, at_once: bool) -> None:
         """Delete this very pod (by its UID); one that is gone is success. ``at_once`` waits for no kubelet."""
-        options = client.V1DeleteOptions(
-            preconditions=client.V1Preconditions(uid=pod.uid), grace_period_seconds=0 if at_once else None
-        )
-        try:
-            await self._kubernetes.call(
-                target.region,
-                f"delete Pod {pod.name}",
-                lambda api: client.CoreV1Api(api).delete_namespaced_pod(
-                    pod.name, target.region.namespace, body=options, _request_timeout=TIMEOUT
-                ),
-            )
-        except (MissingError, ConflictError):
-            return  # gone, or another one of that name
+        region = target.region
+        await self._kubernetes.delete_pod(region, region.namespace, pod.name, pod.uid, at_once=at_once)
 
     async def ask(self, target: WorkloadTarget) -> None:
         """Ask the Service on a new connection."""
@@ -140,16 +128,6 @@ class WorkloadsClient:
             raise UnreachableError(f"{workload.service} takes no connection") from error
         except aiohttp.ClientError as error:
             raise WriteFailedError(type(error).__name__, f"{workload.service} breaks the connection: {error}") from error
-
-
-def _logs(target: WorkloadTarget, pod: PodSeen, previous: bool) -> Any:  # noqa: ANN401, FBT001 - what ``run`` takes
-    def call(api: client.ApiClient) -> str:
-        text = client.CoreV1Api(api).read_namespaced_pod_log(
-            pod.name, target.region.namespace, tail_lines=_LOG_LINES, previous=previous, _request_timeout=TIMEOUT
-        )
-        return str(text)
-
-    return call
 
 
 def _told(error: ApiException, pod: str) -> Exception:

@@ -76,6 +76,10 @@ class NodeWitness(Wire):
     """Its pods that still take a connection."""
     silent: tuple[str, ...] = ()
 
+    def vouches(self, lease_seconds: float) -> bool:
+        """Whether its kubelet answers, and has renewed its lease within ``lease_seconds``."""
+        return self.port == "answers" and self.lease_age_seconds is not None and self.lease_age_seconds < lease_seconds
+
 
 class NodeSurvey(Wire):
     """A node as it is now."""

@@ -60,6 +60,10 @@ class NodeWorld:
         self._must_answer()
         return tuple(sorted((pod for where, pod in self.pods if where == node), key=lambda pod: pod.path))
 
+    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002
+        self._must_answer()
+        return frozenset(pod.uid for where, pod in self.pods if where == node and pod.homeless)
+
     async def cordon(self, region: Region, node: str, run: str) -> None:  # noqa: ARG002
         self._must_answer()
         changes = {"cordoned": True, "cordoned_for": run}
