@@ -41,6 +41,8 @@ class Refusal(StrEnum):
     LAG_UNKNOWN = "LagUnknown"
     DISK_TOO_FULL = "DiskTooFull"
     UNREACHABLE = "Unreachable"
+    PAUSED = "Paused"
+    WITHDRAWN = "Withdrawn"
     PLAN_CHANGED = "PlanChanged"
     APPROVAL_REJECTED = "ApprovalRejected"
     APPROVAL_EXPIRED = "ApprovalExpired"

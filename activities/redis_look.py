@@ -12,7 +12,7 @@ from activities.models.redis import RedisLook, RedisSurvey, SentinelFact, Server
 from activities.models.survey import Silence
 from estate.redis import RedisTarget
 
-_ADDRESS_SECONDS = 5.0
+_ADDRESS = timedelta(seconds=5)
 """To learn from the API server where a pod is, at most: the first look of a worker that has just started takes seconds."""
 
 
@@ -29,26 +29,29 @@ class RedisLookActivities:
         return await survey_of(self._redis, request.target, request.patience)
 
 
-async def survey_of(redis: RedisServers, target: RedisTarget, patience: timedelta) -> RedisSurvey:
-    """Return the deployment as it is now."""
+async def survey_of(
+    redis: RedisServers, target: RedisTarget, patience: timedelta, *, address_within: timedelta = _ADDRESS
+) -> RedisSurvey:
+    """Return the deployment as it is now; ``address_within``: more patience for learning where a pod is."""
+    within = (patience + address_within).total_seconds()
     servers, sentinels = await asyncio.gather(
-        asyncio.gather(*(_server(redis, target, name, patience) for name in target.deployment.servers)),
-        asyncio.gather(*(_sentinel(redis, target, name, patience) for name in target.deployment.sentinels)),
+        asyncio.gather(*(_server(redis, target, name, patience, within) for name in target.deployment.servers)),
+        asyncio.gather(*(_sentinel(redis, target, name, patience, within) for name in target.deployment.sentinels)),
     )
     return RedisSurvey(at=datetime.now(UTC), servers=tuple(servers), sentinels=tuple(sentinels))
 
 
-async def _server(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta) -> ServerFact:
+async def _server(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta, within: float) -> ServerFact:
     try:
-        async with asyncio.timeout(patience.total_seconds() + _ADDRESS_SECONDS):
+        async with asyncio.timeout(within):
             return await redis.server(target, name, within=patience)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
         return ServerFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))
 
 
-async def _sentinel(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta) -> SentinelFact:
+async def _sentinel(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta, within: float) -> SentinelFact:
     try:
-        async with asyncio.timeout(patience.total_seconds() + _ADDRESS_SECONDS):
+        async with asyncio.timeout(within):
             return await redis.sentinel(target, name, within=patience)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
         return SentinelFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))

@@ -8,9 +8,12 @@ workflow's input, its history, a log or a report.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from estate.watching import Watching
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
@@ -95,6 +98,11 @@ class Target(Entry):
     @property
     def objective(self) -> Objective:
         """What a run is measured against."""
+        raise NotImplementedError
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
         raise NotImplementedError
 
     @property

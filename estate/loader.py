@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from estate.model import Estate
+from estate.nodes import NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
@@ -94,6 +95,23 @@ def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
         name=workload,
         region=estate.regions[found.region],
         workload=found,
+        people=estate.people,
+        records=estate.records,
+    )
+
+
+def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
+    """Return the node pool called ``pool``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("pool", pool, estate.node_pools)
+    return NodePoolTarget(
+        name=pool,
+        region=estate.regions[found.region],
+        settings=found,
         people=estate.people,
         records=estate.records,
     )

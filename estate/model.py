@@ -24,6 +24,9 @@ class Estate(Entry):
     """Deployments whose pods are looked after."""
     node_pools: dict[Name, NodePool] = Field(default={})
     """Machines; each node belongs to the first pool, by name, whose labels it has."""
+    witnesses: tuple[Name, ...] = ()
+    """Who looks whether a target is gone; a majority of all of them decides. Three or five, each where another one's fault
+    does not reach it."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
     records: str | None = None
@@ -36,6 +39,13 @@ class Estate(Entry):
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:
                     self._policy_can_be_met(f"{section}.{name}.approvals.{kind}", getattr(entry.approvals, kind))
+        return self
+
+    @model_validator(mode="after")
+    def _witnesses_differ(self) -> Self:
+        if len(set(self.witnesses)) != len(self.witnesses):
+            message = "witnesses names one twice; each has one voice"
+            raise ValueError(message)
         return self
 
     def _region_is_known(self, where: str, region: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 from estate.base import ApprovalPolicy, Entry, Name, Objective, Target
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.watching import NodeWatching, Watching
 
 
 class NodeApprovals(Entry):
@@ -34,6 +35,7 @@ class NodePool(Entry):
     """How long what was evicted may take to be ready elsewhere; then a person is needed."""
     objective: Objective = Objective(rto=timedelta(minutes=2))
     approvals: NodeApprovals = NodeApprovals()
+    watch: NodeWatching = NodeWatching()
 
 
 class NodeTarget(Target):
@@ -48,3 +50,24 @@ class NodeTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.settings.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.settings.watch
+
+
+class NodePoolTarget(Target):
+    """One pool resolved: what its watch looks at."""
+
+    settings: NodePool
+
+    @property
+    def objective(self) -> Objective:
+        """What a run is measured against."""
+        return self.settings.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.settings.watch

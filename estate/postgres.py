@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import ByteSize, Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
+from estate.watching import PostgresWatching, Watching
 
 
 class Durability(StrEnum):
@@ -127,6 +128,7 @@ class PostgresCluster(Entry):
     forced: Forced = Forced()
     rollback: Rollback = Rollback()
     approvals: Approvals = Approvals()
+    watch: PostgresWatching = PostgresWatching()
 
     @model_validator(mode="after")
     def _members_differ(self) -> Self:
@@ -145,6 +147,11 @@ class PostgresTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.cluster.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.cluster.watch
 
     @property
     def takes_words(self) -> bool:

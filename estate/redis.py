@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import ByteSize, Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
+from estate.watching import RedisWatching, Watching
 
 
 class RedisThresholds(Entry):
@@ -46,6 +47,7 @@ class RedisDeployment(Entry):
     objective: Objective = Objective(rto=timedelta(seconds=10), rpo=timedelta(seconds=1))
     thresholds: RedisThresholds = RedisThresholds()
     approvals: RedisApprovals = RedisApprovals()
+    watch: RedisWatching = RedisWatching()
 
     @model_validator(mode="after")
     def _pods_differ(self) -> Self:
@@ -65,3 +67,8 @@ class RedisTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.deployment.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.deployment.watch

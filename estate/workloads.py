@@ -7,6 +7,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from estate.base import ApprovalPolicy, Entry, Name, Objective, Target
+from estate.watching import PodWatching, Watching
 
 
 class WorkloadApprovals(Entry):
@@ -34,6 +35,7 @@ class Workload(Entry):
     """How long a replacement may take to be ready; then a person is needed."""
     objective: Objective = Objective(rto=timedelta(seconds=30))
     approvals: WorkloadApprovals = WorkloadApprovals()
+    watch: PodWatching = PodWatching()
 
 
 class WorkloadTarget(Target):
@@ -45,6 +47,11 @@ class WorkloadTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.workload.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.workload.watch
 
     @property
     def takes_words(self) -> bool:

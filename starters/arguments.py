@@ -34,6 +34,11 @@ Procedure = Annotated[
         ", pod-failover (mend a workload's broken pods) or node-failover (empty a node, leaders first).",
     ),
 ]
+Watched = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: everything.", show_default=False),
+]
+OneWatch = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or watch/postgres/orders.", show_default=False)]
 Mode = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,7 @@ import typer
 
 from starters import arguments as arg
 from starters import begin
+from starters import watchers as watching_over
 from starters.answers import EXIT_CODES, Exit, Output, respond
 from starters.attesting import Word, attest
 from starters.deciding import Ballot, cancel, decide
@@ -49,11 +50,21 @@ At 3 in the morning:
   failover start pod-failover api --by YOU           mend a workload's broken pods
   failover start node-failover node-2 --by YOU       empty a node, leaders first (--mode forced: it is gone)
   failover plan  postgres-rollback orders            what it would take to go back after a promotion
-  failover status                                    what runs, and who is waited for
+  failover status                                    what runs, who is waited for, what the watches see
+  failover watchers start                            let witnesses look, all the time, at what the estate lists
   failover watch orders                              come back to a run (closing the terminal never stops it)
 
 The Temporal server is found by Temporal's own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.""",
 )
+
+
+watchers = typer.Typer(
+    name="watchers",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Watch what the estate lists; what they see stands in failover status.",
+)
+app.add_typer(watchers)
 
 
 @app.command("plan", epilog=EXIT_CODES)
@@ -283,6 +294,26 @@ def worker_command() -> None:
     raise typer.Exit(run_worker())
 
 
+@watchers.command("start", epilog=EXIT_CODES)
+def watchers_start_command(target: arg.Watched = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Watch everything that the estate lists, or one target; watches that run read the estate anew."""
+    respond(output, watching_over.start(target))
+
+
+@watchers.command("stop", epilog=EXIT_CODES)
+def watchers_stop_command(target: arg.OneWatch, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """End one watch. A failover that it has begun goes on."""
+    respond(output, watching_over.stop(target))
+
+
+@watchers.command("acknowledge", epilog=EXIT_CODES)
+def watchers_acknowledge_command(
+    target: arg.OneWatch, *, by: arg.By = "", note: arg.Note = "", output: arg.OutputOption = Output.TEXT
+) -> None:
+    """End the cool-down after an automatic failover: the next one may be automatic again."""
+    respond(output, watching_over.acknowledge(target, by, note))
+
+
 def add_lab() -> None:
     """Mount ``failover lab``; the product works without the lab and its packages."""
     try:
@@ -301,7 +332,8 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:
+        known = {command.name for command in app.registered_commands} | {watchers.info.name}
+        if not sys.argv[1:2] or sys.argv[1] not in known:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

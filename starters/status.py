@@ -24,6 +24,7 @@ from starters.requests import OURS
 from starters.results import answer_of, machine_view
 from starters.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.targets import Place, find
+from starters.watchers import standing, watches_view
 from workers.connection import connect
 from workflows.models import Status, lock_id, pause_id
 
@@ -109,7 +110,9 @@ async def all_open() -> Answer:
     data = {"worker": served, "runs": [machine_view(run) for run in runs]}
     returns = [found.id async for found in client.list_workflows(_RETURNS)]
     told = [Text(f"{one}: waits until that node, which was given up, is back and well", style="yellow") for one in returns]
-    text, data = Group(text, *told), {**data, "returns": returns}
+    watches = await standing(client)
+    text = Group(text, *told, Text(), watches_view(watches))
+    data |= {"returns": returns, "watches": {name: one.model_dump(mode="json") for name, one in watches.items()}}
     answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
     return _with_pauses(answer, await pauses(client))
 

@@ -25,8 +25,13 @@ from activities.clients.redis import RedisClient
 from activities.clients.workloads import WorkloadsClient
 from activities.doctor import DoctorActivities
 from activities.estate import EstateActivities
+from activities.eyes.nodes import NodeEye
+from activities.eyes.pods import PodEye
+from activities.eyes.postgres import PostgresEye
+from activities.eyes.redis import RedisEye
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
+from activities.models.watch import WatchedTarget
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pause import PauseActivities
@@ -42,11 +47,19 @@ from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.systems import Systems
 from activities.undo import UndoActivities
+from activities.watching import WatchActivities
+from activities.witness import Eye, WitnessActivities
+from estate.nodes import NodePoolTarget
+from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
 from workers.settings import WorkerSettings
 from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.models import witness_queue
 
 _STICKY = timedelta(seconds=0.3)
 _BEAT = timedelta(seconds=0.2)
+_WITNESS_BEAT = timedelta(seconds=1.5)
 
 
 def make_worker(client: Client, settings: WorkerSettings) -> Worker:
@@ -74,6 +87,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         PodActivities(WorkloadsClient(kubernetes, addresses)),
         NodeLookActivities(settings.estate, nodes, kubernetes, redis),
         NodeActivities(nodes),
+        WatchActivities(settings.estate),
         RecordsActivities(),
         DoctorActivities(settings.estate, systems, redis, kubernetes),
     )
@@ -88,6 +102,38 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         max_heartbeat_throttle_interval=_BEAT,
         default_heartbeat_throttle_interval=_BEAT,
         graceful_shutdown_timeout=timedelta(seconds=settings.grace),
+    )
+
+
+def make_witness(client: Client, settings: WorkerSettings) -> Worker:
+    """Return a worker that does what one witness does; nothing runs yet.
+
+    Its steps last for minutes, and who waits for them must know within seconds that it has died: it beats less often.
+    """
+    kubernetes = KubernetesClient()
+    addresses = Addresses(kubernetes)
+    systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
+    redis, nodes, workloads = RedisClient(addresses), NodesClient(kubernetes), WorkloadsClient(kubernetes, addresses)
+
+    def eye_of(target: WatchedTarget) -> Eye:
+        match target:
+            case PostgresTarget():
+                return PostgresEye(systems, target)
+            case RedisTarget():
+                return RedisEye(redis, target)
+            case WorkloadTarget():
+                return PodEye(workloads, target)
+            case NodePoolTarget():
+                return NodeEye(nodes, target)
+
+    return Worker(
+        client,
+        task_queue=witness_queue(settings.task_queue, settings.witness),
+        activities=steps_of(WitnessActivities(eye_of)),
+        interceptors=[Heartbeat()],
+        max_heartbeat_throttle_interval=_WITNESS_BEAT,
+        default_heartbeat_throttle_interval=_WITNESS_BEAT,
+        graceful_shutdown_timeout=timedelta(0),
     )
 
 

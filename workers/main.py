@@ -21,7 +21,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from estate.loader import EstateError, load_estate
-from workers.composition import make_worker
+from workers.composition import make_witness, make_worker
 from workers.connection import ServerUnreachableError, connect
 from workers.settings import WorkerSettings
 from workflows.journal import SEARCH_ATTRIBUTES
@@ -66,8 +66,9 @@ async def _serve(settings: WorkerSettings) -> int:
         starting.cancel()
         return 0
     client = starting.result()
-    async with make_worker(client, settings):
-        _log.info("serves %s in namespace %s (pid %d)", settings.task_queue, client.namespace, os.getpid())
+    worker = make_witness(client, settings) if settings.witness else make_worker(client, settings)
+    async with worker:
+        _log.info("serves %s in namespace %s (pid %d)", worker.task_queue, client.namespace, os.getpid())
         await ended
         _log.info("asked to end: running steps get %g s", settings.grace)
     return 0

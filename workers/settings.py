@@ -18,6 +18,8 @@ class WorkerSettings(BaseSettings):
     estate: Path
     """Path of the estate file."""
     task_queue: str = Field(default=TASK_QUEUE, min_length=1)
+    witness: str = ""
+    """Name of the estate's witness that this process is; it then looks, and does nothing else."""
     metrics: str | None = None
     """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
     grace: float = Field(default=10.0, ge=0)

@@ -16,6 +16,7 @@ from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows import endings, steps
 from workflows.approval import ApprovalGate
+from workflows.by_watch import goes_by_itself
 from workflows.journal import Journal
 from workflows.phases import Phase
 from workflows.switchover import Switchover
@@ -78,6 +79,8 @@ async def people_agreed(journal: Journal, policy: ApprovalPolicy, target: Target
         ApplicationError: ``BadInput`` when nobody is named who asks and the policy must know; as ``wait_for_votes``.
 
     """
+    if goes_by_itself(target):
+        return False
     by = journal.request.by.strip() if journal.request else ""
     if policy.needed and policy.requester_required and not by:
         raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
@@ -86,7 +89,7 @@ async def people_agreed(journal: Journal, policy: ApprovalPolicy, target: Target
         return False
     window = gate.open(plan, workflow.now())
     journal.enter(Phase.AWAITING_APPROVAL)
-    await wait_for_votes(gate, window)
+    await wait_for_votes(journal, gate, window)
     return True
 
 

@@ -12,13 +12,18 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from workflows.doctor import Doctor
 from workflows.node_failover import NodeFailover
 from workflows.node_return import NodeReturn
+from workflows.node_watch import NodeWatch
 from workflows.pod_failover import PodFailover
+from workflows.pod_watch import PodWatch
 from workflows.postgres_adopt import PostgresAdopt
 from workflows.postgres_failover import PostgresFailover
 from workflows.postgres_pause import PostgresPause
 from workflows.postgres_rejoin import PostgresRejoin
 from workflows.postgres_rollback import PostgresRollback
+from workflows.postgres_watch import PostgresWatch
 from workflows.redis_failover import RedisFailover
+from workflows.redis_watch import RedisWatch
+from workflows.watchers_start import WatchersStart
 
 WORKFLOWS = (
     PostgresFailover,
@@ -30,6 +35,11 @@ WORKFLOWS = (
     PodFailover,
     NodeFailover,
     NodeReturn,
+    PostgresWatch,
+    RedisWatch,
+    NodeWatch,
+    PodWatch,
+    WatchersStart,
     Doctor,
 )
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")

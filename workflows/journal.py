@@ -65,6 +65,8 @@ class Journal:
     """What is left behind by a run that ends before its point of no return."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
+    withdrawn: str = ""
+    """Why the watch that has begun this run does not want it any more."""
     insisted_by: str = ""
     """Who has said that what disruption budgets protect is to be deleted all the same."""
     kept: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from temporalio import workflow
 from activities.errors import Refusal, refuse
 from gate.record import Mode
 from workflows.approval import ApprovalGate
+from workflows.by_watch import begun_by_watch
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import Attestation, Decision, Status
@@ -42,6 +43,12 @@ class Decidable:
             self._count(_decision(args))
         except ValueError as complaint:
             workflow.logger.warning("Ignored vote: %s", complaint)
+
+    @workflow.signal(description="A watch has begun this run, and its reason is gone.")
+    def withdraw(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """End the wait for approvals; what has been decided goes on."""
+        if begun_by_watch():
+            self._journal.withdrawn = str(args[0])[:300] if args else "no reason given"
 
     @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
     def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
@@ -131,22 +138,26 @@ def _decision(args: tuple[Any, ...]) -> Decision:
     return decision
 
 
-async def wait_for_votes(gate: ApprovalGate, window: timedelta) -> None:
+async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta) -> None:
     """Return once enough people have approved.
 
     Raises:
-        ApplicationError: ``ApprovalExpired`` or ``ApprovalRejected``; nothing has changed.
+        ApplicationError: ``ApprovalExpired``, ``ApprovalRejected`` or ``Withdrawn``; nothing has changed.
 
     """
     try:
         await workflow.wait_condition(
-            lambda: gate.approved or gate.rejection is not None, timeout=window, timeout_summary="approval window"
+            lambda: gate.approved or gate.rejection is not None or bool(journal.withdrawn),
+            timeout=window,
+            timeout_summary="approval window",
         )
     except TimeoutError:
         raise refuse(
             Refusal.APPROVAL_EXPIRED,
             f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
         ) from None
+    if journal.withdrawn and not gate.approved:
+        raise refuse(Refusal.WITHDRAWN, f"its watch has withdrawn it: {journal.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
         raise refuse(
             Refusal.APPROVAL_REJECTED,

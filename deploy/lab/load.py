@@ -191,6 +191,7 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(redis_load.client_for(settings.redis)) if settings.redis else None
         tasks = [asyncio.create_task(client) for client in _clients(settings, seen, redis)]
+        await _begun(seen)
         print("ready", flush=True)
         await ending.wait()
         for task in tasks:
@@ -201,6 +202,18 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
             summary = await redis_load.summary(redis, _key(settings), seen.redis)
             found["redis"] = {**summary, **_outage(seen.redis.acknowledged), "two_writers": two_writers(seen.redis.writes)}
     return found
+
+
+async def _begun(seen: Seen) -> None:
+    """Return once the checker has seen a server take a write, and a row was acknowledged.
+
+    What is broken right after that is broken before somebody's eyes. TimeoutError: not within a minute.
+    """
+    async with asyncio.timeout(_READY_WITHIN):
+        while True:
+            if seen.commits and seen.acknowledged:
+                return
+            await asyncio.sleep(_ASK_EVERY)
 
 
 def _clients(settings: LoadSettings, seen: Seen, redis: RedisClient | None) -> list[Coroutine[Any, Any, None]]:

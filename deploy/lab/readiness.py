@@ -22,6 +22,7 @@ _WORKLOADS = (
     "statefulset/redis-sentinel",
     "deployment/api-deployment",
     "deployment/failover-worker",
+    "statefulset/failover-witness",
 )
 
 

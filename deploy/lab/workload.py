@@ -30,11 +30,13 @@ SECRETS = {
     "redis-password": ("password",),
 }
 _CODE_MARK = "failover.lab/code"
+_PRODUCT = ("estate", "gate", "activities", "workflows", "workers")
 _CODE = {
     "postgresql-primary": ("gate",),
     "postgresql-standby": ("gate",),
     "api-deployment": ("deploy",),
-    "failover-worker": ("estate", "gate", "activities", "workflows", "workers"),
+    "failover-worker": _PRODUCT,
+    "failover-witness": _PRODUCT,
 }
 
 

@@ -1,0 +1,1 @@
+"""How a witness looks at each kind of target."""

@@ -1,0 +1,107 @@
+"""Looks at a PostgreSQL primary: its gate, which knows the server's process; and SQL, when the gate is silent.
+
+A trouble counts only after the leader record has been read again: the member may have ceased to lead a moment ago, by a
+failover that is under way. Without the API server there could be no failover either, so then nothing is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.models.survey import Silence
+from activities.models.watch import Condition, Finding, Look
+from activities.systems import Systems
+from estate.postgres import PostgresTarget
+from gate.api import GateStatus, Role, ServerState
+from gate.record import MalformedRecordError, Record
+
+_WITHIN = timedelta(seconds=1)
+_RECORD_SECONDS = 2.0
+_HUNG_SECONDS = 1.5
+"""A gate asks its server every 0.2 s."""
+_NO_RECORD = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
+
+
+class PostgresEye:
+    """One witness's eye on one cluster."""
+
+    def __init__(self, systems: Systems, target: PostgresTarget) -> None:
+        """Look through ``systems``."""
+        self._systems, self._target = systems, target
+        self._leader, self._read_at = "", 0.0
+
+    async def look(self) -> Look:
+        """Return whether the member that the record names takes writes."""
+        if time.monotonic() - self._read_at > _RECORD_SECONDS:
+            read = await self._read()
+            if isinstance(read, str) and not self._leader:
+                return Look(blind=read)
+        before = self._leader
+        finding = await self._by_its_gate(before)
+        if finding is None:
+            return Look()
+        finding, read = await asyncio.gather(self._unless_sql_answers(before, finding), self._read())
+        if finding is None:
+            return Look()
+        if isinstance(read, str):
+            return Look(blind=f"{finding.words}; {read}")
+        if read.intent is not None:
+            return Look(blind=f"a failover to {read.intent.candidate} is under way")
+        return Look(findings=(finding,)) if read.leader == before else Look()
+
+    async def _read(self) -> Record | str:
+        """Return the record; why there is none, where it cannot be read."""
+        try:
+            async with asyncio.timeout(_WITHIN.total_seconds()):
+                record = await self._systems.kubernetes.read_record(self._target.region, self._target.cluster.write_service)
+        except TimeoutError:
+            return f"the API server does not answer within {_WITHIN.total_seconds():g} s"
+        except _NO_RECORD as error:
+            return f"the leader record cannot be read: {error}"
+        if record is None:
+            return f"Service {self._target.cluster.write_service} has no leader record"
+        self._leader, self._read_at = record.leader, time.monotonic()
+        return record
+
+    async def _by_its_gate(self, leader: str) -> Finding | None:
+        try:
+            async with asyncio.timeout(_WITHIN.total_seconds()):
+                status = await self._systems.gates.status(self._target, leader, timeout=_WITHIN)
+        except GateRefusedError:
+            return None  # somebody answers, and that it is not for us is doctor's concern
+        except TimeoutError:
+            return Finding(subject=leader, condition=Condition.SILENT, words=f"its gate is silent for {_WITHIN}")
+        except UnreachableError as error:
+            condition = Condition.REFUSED if error.silence is Silence.REFUSED else Condition.SILENT
+            return Finding(subject=leader, condition=condition, words=str(error))
+        return _trouble_in(status)
+
+    async def _unless_sql_answers(self, leader: str, finding: Finding) -> Finding | None:
+        """Return ``finding``, with what SQL says; ``None`` when the server serves although its gate is silent."""
+        if finding.condition is Condition.STOPPED:
+            return finding
+        try:
+            async with asyncio.timeout(_WITHIN.total_seconds()):
+                await self._systems.postgres.facts(self._target, leader, within=_WITHIN)
+        except (UnreachableError, TimeoutError) as error:
+            silence = error.silence if isinstance(error, UnreachableError) else Silence.NO_ANSWER
+            if silence is Silence.TURNED_AWAY:
+                return None
+            condition = finding.condition if silence is Silence.REFUSED else Condition.SILENT
+            words = f"{finding.words}; {error or 'SQL is silent'}"
+            return finding.model_copy(update={"condition": condition, "words": words})
+        return None
+
+
+def _trouble_in(status: GateStatus) -> Finding | None:
+    if status.frozen:
+        return Finding(subject=status.member, condition=Condition.SILENT, words="its gate says that the server is frozen")
+    if status.server is not ServerState.RUNNING or status.role is not Role.PRIMARY:
+        return Finding(subject=status.member, condition=Condition.STOPPED, words=f"its gate: {status.doing}")
+    if (silent := status.silent_seconds or 0) > _HUNG_SECONDS:
+        words = f"it has not answered its gate for {silent:.1f} s"
+        return Finding(subject=status.member, condition=Condition.SILENT, words=words)
+    return None

@@ -1,0 +1,96 @@
+"""A witness: looks at a target several times a second, and speaks only when it has something new to say.
+
+One step lasts for minutes and comes back when the witness changes its mind: that keeps a watch's history small, and costs
+no detour through Temporal between a fault and the word about it. A witness that has itself been frozen for a moment forgets
+what it had counted; what it cannot see it does not guess (``blind``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.models.watch import Condition, Finding, Look, Sighting, WatchedTarget, WatchRequest
+from estate.watching import Watching
+
+_SLEPT_SECONDS = 4.0
+"""A look takes three seconds at most; a gap that is longer than that means that this process did not run."""
+
+
+class Eye(Protocol):
+    """Looks at one target."""
+
+    async def look(self) -> Look:
+        """Return what is wrong now. Never raises for what it looks at; takes three seconds at most."""
+
+
+class Streaks:
+    """Since when each subject has been in trouble without a break."""
+
+    def __init__(self, limits: Watching) -> None:
+        """Judge by ``limits``."""
+        self._limits = {
+            Condition.STOPPED: limits.stopped_after.total_seconds(),
+            Condition.REFUSED: limits.refused_after.total_seconds(),
+            Condition.SILENT: limits.silent_after.total_seconds(),
+        }
+        self._began: dict[str, tuple[Condition, float, datetime]] = {}
+
+    @property
+    def going_on(self) -> bool:
+        """Whether anything is in trouble, for however short a time."""
+        return bool(self._began)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._began.clear()
+
+    def judge(self, look: Look, asked: float, at: datetime) -> tuple[Finding, ...]:
+        """Return what has been in trouble for long enough; ``asked`` (monotonic) and ``at`` are when the look began."""
+        found = {finding.subject: finding for finding in look.findings}
+        self._began = {
+            name: before if (before := self._began.get(name)) and before[0] is one.condition else (one.condition, asked, at)
+            for name, one in found.items()
+        }
+        now = time.monotonic()
+        return tuple(
+            finding.model_copy(update={"since": self._began[name][2]})
+            for name, finding in sorted(found.items())
+            if now - self._began[name][1] >= self._limits[finding.condition]
+        )
+
+
+class WitnessActivities:
+    """What a witness does."""
+
+    def __init__(self, eye_of: Callable[[WatchedTarget], Eye]) -> None:
+        """Look with the eye that ``eye_of`` gives for a target."""
+        self._eye_of = eye_of
+
+    @activity.defn(name="watch.look")
+    async def look(self, request: WatchRequest) -> Sighting:
+        """Return once there is something new to say, or time is up and nothing is the matter. Changes nothing."""
+        watching = request.target.watching
+        eye, streaks, pause = self._eye_of(request.target), Streaks(watching), watching.interval.total_seconds()
+        ends, woke = time.monotonic() + request.lasts.total_seconds(), time.monotonic()
+        while True:
+            asked, at = time.monotonic(), datetime.now(UTC)
+            look = await eye.look()
+            if asked - woke > pause + _SLEPT_SECONDS or time.monotonic() - asked > _SLEPT_SECONDS:
+                streaks.forget()
+                look = Look()
+            woke = time.monotonic()
+            findings = () if look.blind else streaks.judge(look, asked, at)
+            said = Sighting(witness=request.witness, at=datetime.now(UTC), findings=findings, blind=look.blind)
+            if _is_news(said, request.told) or (woke > ends and not streaks.going_on):
+                return said
+            await asyncio.sleep(max(0.0, pause - (time.monotonic() - asked)))
+
+
+def _is_news(said: Sighting, before: Sighting | None) -> bool:
+    return before is None or said.down != before.down or bool(said.blind) != bool(before.blind)

@@ -1,0 +1,47 @@
+"""Which failover a watch begins for what it has found gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activities.models.watch import Kind
+from gate.record import Mode
+from workflows.models import FailoverRequest, NodeFailoverRequest, PodFailoverRequest, RedisFailoverRequest, Run
+
+_Input = FailoverRequest | RedisFailoverRequest | PodFailoverRequest | NodeFailoverRequest
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A workflow and its input."""
+
+    workflow: str
+    input: _Input
+
+    @property
+    def lock(self) -> str:
+        """The ID under which it must run."""
+        return self.input.lock
+
+
+def failover_for(kind: Kind, target: str, subject: str, reason: str) -> Begun:
+    """Return the failover for ``subject`` of ``target``."""
+    asked = {"run": Run.REAL, "by": WATCH_OF[kind], "reason": reason[:1000]}
+    match kind:
+        case Kind.POSTGRES:
+            return Begun("postgres-failover", FailoverRequest(cluster=target, mode=Mode.FORCED, **asked))
+        case Kind.REDIS:
+            return Begun("redis-failover", RedisFailoverRequest(master=target, mode=Mode.FORCED, **asked))
+        case Kind.PODS:
+            return Begun("pod-failover", PodFailoverRequest(workload=target, **asked))
+        case Kind.NODES:
+            return Begun("node-failover", NodeFailoverRequest(node=subject, mode=Mode.FORCED, **asked))
+
+
+WATCH_OF = {
+    Kind.POSTGRES: "postgres-watch",
+    Kind.REDIS: "redis-watch",
+    Kind.PODS: "pod-watch",
+    Kind.NODES: "node-watch",
+}
+"""The workflow that watches each kind; the name that its failovers are asked for by."""
