@@ -23,6 +23,7 @@ class Fault(StrEnum):
 
     PLANNED = "planned switch"
     SERVER = "server killed"
+    KEPT_DOWN = "server kept down"
     CONTAINER = "container killed"
     POD = "pod deleted"
     NODE = "node's power cut"
@@ -32,6 +33,7 @@ class Fault(StrEnum):
 HOW = {
     Fault.PLANNED: "nothing fails; Patroni: `patronictl switchover --force`, ours: `postgres-failover` in mode planned",
     Fault.SERVER: "kill -9 of the leading PostgreSQL server alone; ours: its gate starts it again at once",
+    Fault.KEPT_DOWN: "kill -9 of the leading PostgreSQL server, and of every server that its gate starts after it",
     Fault.CONTAINER: "kill -9 of every process in the primary's pod; the kubelet starts its container again in the same pod",
     Fault.POD: "`kubectl delete pod --force --grace-period=0`; the kubelet ends it with SIGTERM and its grace of 60 s,"
     " the StatefulSet makes a new pod of that name with the same disk",

@@ -50,7 +50,7 @@ class PostgresWatching(Watching):
 
     policy: Policy = Policy.ASK
     interval: _Interval = timedelta(milliseconds=200)
-    stopped_after: _Patience = timedelta(seconds=1)
+    stopped_after: _Patience = timedelta(seconds=3)
     refused_after: _Patience = timedelta(seconds=3)
     silent_after: _Patience = timedelta(seconds=31)
     cooldown: _Patience = timedelta(hours=1)

@@ -63,9 +63,9 @@ class Votes:
             if len(found) >= self.majority
         )
 
-    def is_gone(self, subject: str) -> bool:
-        """Whether a majority finds ``subject`` gone."""
-        return any(verdict.subject == subject for verdict in self.verdicts())
+    def verdict_on(self, subject: str) -> Verdict | None:
+        """Return the verdict on ``subject``; ``None`` when no majority finds it gone."""
+        return next((one for one in self.verdicts() if one.subject == subject), None)
 
     def lines(self) -> list[str]:
         """Return a line a witness, for people."""

@@ -35,7 +35,7 @@ class NodeEye:
                 pool = [one for one in await self._nodes.nodes(region) if selector.items() <= one.labels.items()]
                 found = [one for one in await asyncio.gather(*(self._trouble_of(node) for node in pool)) if one]
         except _NO_ANSWER as error:
-            return Look(blind=f"the API server says nothing of the nodes: {error or 'no answer'}")
+            return Look(blind=f"the API server says nothing of the nodes: {str(error) or 'no answer'}")
         if 2 * len(found) > len(pool):
             names = ", ".join(finding.subject for finding in found)
             return Look(blind=f"{len(found)} of {len(pool)} nodes are silent at once ({names}): a fault of the network?")

@@ -31,7 +31,7 @@ class PodEye:
             async with asyncio.timeout(_WITHIN_SECONDS):
                 (_, pods), answer = await asyncio.gather(self._workloads.pods(self._target), self._answer())
         except (UnreachableError, MissingError, ForbiddenError, TimeoutError) as error:
-            return Look(blind=f"the API server says nothing of these pods: {error or 'no answer'}")
+            return Look(blind=f"the API server says nothing of these pods: {str(error) or 'no answer'}")
         broken = [f"{pod.name}: {pod.trouble.value}" for pod in pods if pod.trouble not in _NO_TROUBLE]
         words = "; ".join([*broken, *([answer] if answer else [])])
         if not words:

@@ -73,7 +73,7 @@ class PostgresEye:
         except GateRefusedError:
             return None  # somebody answers, and that it is not for us is doctor's concern
         except TimeoutError:
-            return Finding(subject=leader, condition=Condition.SILENT, words=f"its gate is silent for {_WITHIN}")
+            return Finding(subject=leader, condition=Condition.SILENT, words="its gate is silent")
         except UnreachableError as error:
             condition = Condition.REFUSED if error.silence is Silence.REFUSED else Condition.SILENT
             return Finding(subject=leader, condition=condition, words=str(error))
@@ -91,7 +91,7 @@ class PostgresEye:
             if silence is Silence.TURNED_AWAY:
                 return None
             condition = finding.condition if silence is Silence.REFUSED else Condition.SILENT
-            words = f"{finding.words}; {error or 'SQL is silent'}"
+            words = f"{finding.words}; {str(error) or 'SQL is silent'}"
             return finding.model_copy(update={"condition": condition, "words": words})
         return None
 

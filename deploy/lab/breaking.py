@@ -102,6 +102,18 @@ def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals, *
     return len(pids)
 
 
+def kill_servers(lab: Lab, binaries: Path, pod: str, uid: str = "") -> int:
+    """Kill the PostgreSQL processes of ``pod``, and not its gate's; return how many there were."""
+    uid = uid or kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+    killed = 0
+    for pid in _pids(lab, uid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "postgres":
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
 def thaw(lab: Lab) -> None:
     """Let every process of the lab's pods that was stopped go on."""
     for pid in _pids(lab, ""):

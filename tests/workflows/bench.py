@@ -160,6 +160,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     """Write an estate with one cluster; ``changes`` replace keys of it."""
     people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
     records = changes.pop("records", str(path.parent / "records"))
+    witnesses = changes.pop("witnesses", [])
     entry = {
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
         "write_service": "postgresql-primary", "gate": {"token": "env:GATE_TOKEN"},
@@ -171,6 +172,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
         "postgres": {cluster: entry},
         "people": people,
+        "witnesses": witnesses,
         "records": records,
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

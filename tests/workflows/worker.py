@@ -24,6 +24,7 @@ from activities.records import RecordsActivities
 from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.undo import UndoActivities
+from activities.watching import WatchActivities
 from tests.fakes.clients import systems_of
 from tests.fakes.faults import Faults
 from tests.fakes.world import World
@@ -81,7 +82,7 @@ def steps_for(world: World, estate: Path) -> list[Callable[..., Any]]:
         MeasureActivities, ProveActivities, PauseActivities, AdoptActivities,
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
-    owners += [EstateActivities(estate), RecordsActivities()]
+    owners += [EstateActivities(estate), RecordsActivities(), WatchActivities(estate)]
     return [method for owner in owners for method in steps_of(owner)]
 
 

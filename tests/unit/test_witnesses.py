@@ -1,0 +1,113 @@
+"""What a witness has seen for long enough, and what several of them amount to. No clock but the test's."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.models.watch import Condition, Finding, Look, Sighting
+from activities.witness import Streaks
+from estate.watching import PostgresWatching
+from workflows.verdict import Votes
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_LIMITS = PostgresWatching(
+    stopped_after=timedelta(0), refused_after=timedelta(seconds=3), silent_after=timedelta(seconds=31)
+)
+
+
+def _look(condition: Condition, subject: str = "a") -> Look:
+    return Look(findings=(Finding(subject=subject, condition=condition, words="as told"),))
+
+
+def _judged(streaks: Streaks, look: Look, seconds_ago: float) -> list[str]:
+    found = streaks.judge(look, time.monotonic() - seconds_ago, _AT - timedelta(seconds=seconds_ago))
+    return [finding.subject for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("condition", "seconds", "counts"),
+    [
+        (Condition.STOPPED, 0, True),
+        (Condition.REFUSED, 2.9, False),
+        (Condition.REFUSED, 3.1, True),
+        (Condition.SILENT, 30, False),
+        (Condition.SILENT, 31.1, True),
+    ],
+)
+def test_each_kind_of_trouble_has_its_own_patience(condition: Condition, seconds: float, *, counts: bool) -> None:
+    streaks = Streaks(_LIMITS)
+    assert _judged(streaks, _look(condition), seconds) == (["a"] if counts else [])
+
+
+def test_one_good_look_begins_it_anew() -> None:
+    streaks = Streaks(_LIMITS)
+    assert _judged(streaks, _look(Condition.SILENT), 30) == []
+    assert _judged(streaks, Look(), 20) == []
+    assert not streaks.going_on
+    assert _judged(streaks, _look(Condition.SILENT), 10) == []
+
+
+def test_another_kind_of_trouble_counts_from_when_it_began() -> None:
+    streaks = Streaks(_LIMITS)
+    _judged(streaks, _look(Condition.SILENT), 30)
+    assert _judged(streaks, _look(Condition.REFUSED), 2) == []
+    assert _judged(streaks, _look(Condition.REFUSED), 1) == []
+
+
+def test_it_says_since_when() -> None:
+    streaks = Streaks(_LIMITS)
+    streaks.judge(_look(Condition.SILENT), time.monotonic() - 40, _AT)
+    (found,) = streaks.judge(_look(Condition.SILENT), time.monotonic(), _AT + timedelta(seconds=40))
+    assert found.since == _AT
+
+
+def test_a_witness_that_was_frozen_forgets_what_it_had_counted() -> None:
+    streaks = Streaks(_LIMITS)
+    _judged(streaks, _look(Condition.SILENT), 40)
+    streaks.forget()
+    assert _judged(streaks, _look(Condition.SILENT), 1) == []
+
+
+def _said(witness: str, *gone: str, blind: str = "") -> Sighting:
+    findings = tuple(Finding(subject=name, condition=Condition.SILENT, words="no answer", since=_AT) for name in gone)
+    return Sighting(witness=witness, at=_AT, findings=findings, blind=blind)
+
+
+@pytest.mark.parametrize(
+    ("count", "voices", "gone"), [(1, 1, True), (2, 1, False), (3, 1, False), (3, 2, True), (4, 2, False), (5, 3, True)]
+)
+def test_a_majority_of_all_decides(count: int, voices: int, *, gone: bool) -> None:
+    votes = Votes(tuple(f"w{number}" for number in range(count)))
+    for number in range(voices):
+        votes.count(_said(f"w{number}", "a"))
+    assert bool(votes.verdicts()) is gone
+
+
+def test_silence_and_blindness_are_no_votes() -> None:
+    votes = Votes(("east", "north", "west"))
+    votes.count(_said("east", "a"))
+    votes.count(_said("west", "a"))
+    assert votes.verdict_on("a") is not None
+    votes.silence("west", "its worker is gone")
+    assert votes.verdict_on("a") is None
+    votes.count(_said("west", blind="the API server is silent"))
+    assert votes.verdict_on("a") is None
+    assert votes.silent_lines() == ["north has not spoken yet", "west cannot see: the API server is silent"]
+
+
+def test_two_that_each_see_something_else_agree_on_nothing() -> None:
+    votes = Votes(("east", "north", "west"))
+    votes.count(_said("east", "a"))
+    votes.count(_said("west", "b"))
+    assert votes.verdicts() == ()
+
+
+def test_a_verdict_says_who_what_and_since_when() -> None:
+    votes = Votes(("east", "north", "west"))
+    votes.count(_said("east", "a"))
+    votes.count(_said("west", "a"))
+    (verdict,) = votes.verdicts()
+    assert (verdict.since, verdict.words) == (_AT, "a is silent to 2 of 3 witnesses: no answer")
