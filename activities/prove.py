@@ -6,6 +6,11 @@ cannot. Every other member is told the claim's epoch first: from then on it vouc
 proof. Without one, the time that its watchdog allows it (plus a margin) is proof, if the policy accepts ``isolation`` and
 every other member was told; or a person's word, if the policy accepts ``attested``.
 
+That time begins when nobody can have vouched for the old primary any more. For its peers: when they were last asked, as they
+say once they have been told. For the API server: with the claim; or earlier, when a watch has seen the record's Lease
+unchanged before, and it can be *seized* as it was then: it was not renewed meanwhile and never will be at an earlier epoch.
+Only time that one process has counted by itself is added up; clocks are not compared.
+
 Until it stopped, the old primary may have gone on acknowledging writes that another standby than the candidate confirmed.
 So the others are asked only then what they have received; where one is silent, all that a clean stop has left is needed.
 
@@ -76,15 +81,18 @@ class _Search:
     def __init__(self, systems: Systems, request: ProveRequest, elapsed: float) -> None:
         self._systems, self._request, self._switch = systems, request, request.switch
         self._began = time.monotonic() - elapsed
-        self._told_at: float | None = None if elapsed == 0 else self._began
-        self._told: set[str] = set()
+        self._alone_since: float | None = None if elapsed == 0 else self._began
+        """Since when nobody can have vouched for the old primary; ``None`` until every other member was told."""
+        self._asked_at: dict[str, float] = {}
+        """Member that was told → when the old primary asked it last, at the latest."""
         self._found_at: float | None = None
 
     async def until_proved(self) -> Proof:
         asking = asyncio.create_task(self._ask_its_gate())
         try:
+            unvouched = await self._unvouched_before()
             while True:
-                await self._tell_the_others()
+                await self._tell_the_others(unvouched)
                 await asyncio.wait({asking}, timeout=self._patience())
                 if (proof := await self._proof(asking.result() if asking.done() else None)) is not None:
                     return proof
@@ -103,7 +111,7 @@ class _Search:
         return _LIVING_CHANCE_SECONDS if diagnosis and diagnosis.condition in LIVING else _LAST_CHANCE_SECONDS
 
     def _waited(self) -> float:
-        return 0.0 if self._told_at is None else time.monotonic() - self._told_at
+        return 0.0 if self._alone_since is None else time.monotonic() - self._alone_since
 
     async def _proof(self, fenced: Fenced | None) -> Proof | None:
         """Return the proof, with what the candidate must have received; ``None`` while one of the two is missing."""
@@ -141,7 +149,7 @@ class _Search:
         if by and had_its_chance and ProofKind.ATTESTED in forced.proof:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
         allowed = forced.isolation_timeout + _MARGIN
-        if ProofKind.ISOLATION in forced.proof and self._told_at is not None and self._waited() > allowed.total_seconds():
+        if ProofKind.ISOLATION in forced.proof and self._waited() > allowed.total_seconds():
             words = f"silent for {self._waited():.1f} s: its watchdog has killed it after {forced.isolation_timeout}"
             return ProofKind.ISOLATION, words
         return None
@@ -184,23 +192,38 @@ class _Search:
                 raise refused(error) from error
             return None
 
-    async def _tell_the_others(self) -> None:
-        """Let every other member know the claim's epoch; note when the last of them did."""
-        if self._told_at is not None and self._told:
+    async def _unvouched_before(self) -> float:
+        """Return for how many seconds before the claim the API server has certainly vouched for nobody."""
+        seen, switch = self._request.unrenewed, self._switch
+        if seen is None or seen.epoch != switch.plan.epoch or ProofKind.ISOLATION not in switch.target.cluster.forced.proof:
+            return 0.0
+        service = switch.target.cluster.write_service
+        try:
+            async with asyncio.timeout(_LOOK_WITHIN.total_seconds()):
+                seized = await self._systems.kubernetes.seize_lease(
+                    switch.target.region, service, seen, switch.plan.candidate, switch.epoch
+                )
+        except (UnreachableError, TimeoutError):
+            return 0.0
+        return seen.seconds if seized else 0.0
+
+    async def _tell_the_others(self, unvouched: float) -> None:
+        """Let every other member know the claim's epoch; note since when nobody can have vouched."""
+        if self._alone_since is not None and self._asked_at:
             return
         names = [name for name in self._switch.target.cluster.members if name != self._switch.plan.primary]
-        await asyncio.gather(*(self._tell(name) for name in names if name not in self._told))
-        if set(names) <= self._told:
-            self._told_at = self._told_at or time.monotonic()
+        await asyncio.gather(*(self._tell(name) for name in names if name not in self._asked_at))
+        if set(names) <= set(self._asked_at) and self._alone_since is None:
+            self._alone_since = max([self._began - unvouched, *self._asked_at.values()])
 
     async def _tell(self, name: str) -> None:
         switch = self._switch
         try:
-            await self._systems.gates.seal(switch.target, name, switch.epoch, str(switch.run))
+            sealed = await self._systems.gates.seal(switch.target, name, switch.epoch, str(switch.run))
         except UnreachableError:
             return
         except GateRefusedError as error:
             if error.problem.kind is ProblemKind.STALE_EPOCH:
                 raise refused(error) from error
             return
-        self._told.add(name)
+        self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)

@@ -33,6 +33,10 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+MEMBER_HEADER = "Failover-Member"
+"""A gate that asks another one says which it is."""
+
+
 class ServerState(StrEnum):
     """What the supervised PostgreSQL process is doing."""
 
@@ -155,6 +159,9 @@ class GateStatus(_Wire):
     """The server's processes are stopped where they are (SIGSTOP)."""
     heard: dict[str, float] = {}
     """Peer → seconds since its gate answered this one last; one that never did is missing."""
+    asked: dict[str, float] = {}
+    """Peer → seconds since its gate asked this one last (since this gate began, for one that never did): until then it may
+    have vouched for it. Empty when an older gate answers."""
     isolation_seconds: float | None = None
     """After this long without anybody who vouches for it, a primary is killed by its own gate."""
     sessions: int | None = None

@@ -290,7 +290,10 @@ class Commands:
         return self._gate.status()
 
     async def _record(self) -> Record:
-        """Return the record; what it says counts as a look, so that a standby which is promoted now has leave at once."""
+        """Return the record; what it says counts as a look, so that a standby which is promoted now has leave at once.
+
+        Not for the leader itself, which must have renewed the Lease.
+        """
         asked = now()
         try:
             record = await self._gate.api.record()
@@ -298,6 +301,7 @@ class Commands:
             raise self._refuse(ProblemKind.API_UNREACHABLE, f"the API server does not answer: {error}") from error
         if record is None:
             raise self._refuse(ProblemKind.RECORD_FORBIDS, "there is no leader record")
-        if names(record, self._gate.settings.member):
+        member = self._gate.settings.member
+        if record.leader != member and names(record, member):
             self._gate.leave.renew(asked)
         return record

@@ -24,10 +24,11 @@ from gate.duties import Duties
 from gate.kube import SILENT, ApiServer, ConflictError
 from gate.leave import Leave, now
 from gate.leftover import clear_leftover
-from gate.outlook import Outlook, vouches
+from gate.outlook import Outlook
 from gate.peers import Peers
 from gate.portrait import Portrait
 from gate.record import Record
+from gate.renewal import Renewal
 from gate.sampler import Sampler
 from gate.server import Server
 from gate.settings import Settings
@@ -71,6 +72,7 @@ class Gate:
         self.work = Work(self)
         self.outlook = Outlook(self.api, self.peers, self._log_silence)
         self.watchdog = Watchdog(self.leave, settings.isolation_timeout, settings.data, self._hear_watcher)
+        self.renewal = Renewal(self)
         self.duties = Duties(self)
         self.portrait = Portrait(self)
 
@@ -83,7 +85,12 @@ class Gate:
         """Decide and act until cancelled."""
         await clear_leftover(self.settings)
         await self.refresh_control()
-        work = (self.watchdog.run, self.sampler.run, self.portrait.measure, lambda: self.outlook.hear(self._renew))
+        work = (
+            self.watchdog.run,
+            self.sampler.run,
+            self.portrait.measure,
+            lambda: self.outlook.hear(self.renewal.by_showing_itself),
+        )
         background = [asyncio.create_task(self._for_ever(one)) for one in work]
         await self.watchdog.watches.wait()
         try:
@@ -112,11 +119,6 @@ class Gate:
 
     def _log_fault(self, error: Exception) -> None:
         self.log("FAULT IN THE GATE, goes on", what_failed=traceback.format_exception(error)[-3:])
-
-    def _renew(self, asked: float, outside: Outside) -> None:
-        """Renew the server's leave if what was seen vouches for this member."""
-        if vouches(outside, self.settings.member, self.store.state.epoch):
-            self.leave.renew(asked)
 
     def _hear_watcher(self, message: str) -> None:
         self.log(message)
@@ -154,7 +156,7 @@ class Gate:
     async def _step(self) -> None:
         asked = now()
         outside = await self.outlook.look(ask_peers=self.server.state is ServerState.STOPPED)
-        self._renew(asked, outside)
+        self.renewal.by_a_look(asked, outside)
         record = outside.record if outside.api_answers else None
         if record is not None:
             self._heed(record)

@@ -1,4 +1,4 @@
-"""Small duties of a settled member: its door, synchronous replication, its upstream's address, mirror and label.
+"""Small duties of a settled member: its door, synchronous replication, its upstream's address, its label.
 
 The door: a former primary turns applications away for a while after the route has left it (``closed_after_route``), so that
 no pool keeps a session on a server that takes no writes any more.
@@ -74,15 +74,13 @@ class Duties:
             gate.store.write(rejoin_behind="")
 
     async def _tell(self, record: Record, role: Role) -> None:
-        """Label the pod with its role and, as leader, let the Lease mirror the record; once per change."""
+        """Label the pod with its role, once per change."""
         told = (role, record.leader, record.epoch)
         if told == self._told:
             return
         try:
             await self._gate.api.label(role.value)
-            if role is Role.PRIMARY:
-                await self._gate.api.mirror(record)
         except SILENT as error:
-            self._gate.log("label or mirror not written", why=str(error))
+            self._gate.log("label not written", why=str(error))
             return
         self._told = told

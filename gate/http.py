@@ -10,7 +10,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, ValidationError
 
-from gate.api import AdoptCommand, Command, FenceCommand, Problem, ProblemKind, PromoteCommand, RevertCommand, Role
+from gate.api import (
+    MEMBER_HEADER,
+    AdoptCommand,
+    Command,
+    FenceCommand,
+    Problem,
+    ProblemKind,
+    PromoteCommand,
+    RevertCommand,
+    Role,
+)
 from gate.commands import RefusedError
 from gate.controldata import ProgramError
 from gate.core import Gate
@@ -27,7 +37,7 @@ def application(gate: Gate) -> web.Application:
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", lambda _: _readiness(gate))
     app.router.add_get("/metrics", lambda _: _metrics(gate))
-    app.router.add_get("/v1/status", lambda _: _answer(_status(gate)))
+    app.router.add_get("/v1/status", lambda request: _answer(_status(gate, request)))
     app.router.add_post("/v1/checkpoint", _command(Command, commands.checkpoint))
     app.router.add_post("/v1/fence", _command(FenceCommand, commands.fence))
     app.router.add_post("/v1/unfence", _command(Command, commands.unfence))
@@ -47,7 +57,8 @@ async def _readiness(gate: Gate) -> web.Response:
     return web.Response(status=200 if gate.ready else 503, text=f"{gate.doing}\n")
 
 
-async def _status(gate: Gate) -> BaseModel:
+async def _status(gate: Gate, request: web.Request) -> BaseModel:
+    gate.outlook.note_question(request.headers.get(MEMBER_HEADER, ""))
     return gate.status()
 
 

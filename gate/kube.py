@@ -21,12 +21,14 @@ class ConflictError(Exception):
 
 
 class ApiServer:
-    """Reads and writes the leader record, its Lease mirror, and this pod's role label."""
+    """Reads and writes the leader record, its Lease, and this pod's role label."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect on first use."""
         self._settings = settings
         self._http: aiohttp.ClientSession | None = None
+        self._lease_version = ""
+        """As this gate wrote it last; empty when it must be read first."""
         space, service = settings.namespace, settings.service
         self._service = f"/api/v1/namespaces/{space}/services/{service}"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{space}/leases"
@@ -66,21 +68,42 @@ class ApiServer:
             raise
         return True
 
-    async def mirror(self, record: Record) -> None:
-        """Let the Lease say what the record says."""
-        name = self._settings.service
+    async def renew(self, record: Record) -> None:
+        """Let the Lease say what the record says, and that its leader has just been here; with compare-and-swap.
+
+        Whoever sees it unchanged for ``isolation_timeout`` knows that the API server has vouched for nobody meanwhile
+        (``gate.outlook``). ``leaseDurationSeconds`` says that it is kept so; a Lease without it is a mirror and no more.
+
+        Raises:
+            ConflictError: it is another's by now: a later epoch has been written, or somebody wrote in between.
+        """
         spec = {
             "holderIdentity": record.leader,
             "leaseTransitions": record.epoch,
+            "leaseDurationSeconds": max(1, int(self._settings.isolation_timeout)),
             "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        try:
-            await self._call("PATCH", f"{self._leases}/{name}", {"spec": spec})
-        except aiohttp.ClientResponseError as error:
-            if error.status != 404:  # noqa: PLR2004 - HTTP: not found
-                raise
+        version, self._lease_version = self._lease_version or await self._free_lease(record.epoch), ""
+        name = self._settings.service
+        if version:
+            body = {"metadata": {"resourceVersion": version}, "spec": spec}
+            written = await self._call("PATCH", f"{self._leases}/{name}", body)
+        else:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
-            await self._call("POST", self._leases, body)
+            written = await self._call("POST", self._leases, body)
+        self._lease_version = written["metadata"]["resourceVersion"]
+
+    async def _free_lease(self, epoch: int) -> str:
+        """Return the Lease's version if a record of ``epoch`` may renew it; empty when there is none yet."""
+        try:
+            lease = await self._call("GET", f"{self._leases}/{self._settings.service}")
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
+                return ""
+            raise
+        if int((lease.get("spec") or {}).get("leaseTransitions") or 0) > epoch:
+            raise ConflictError("the Lease has a later epoch")
+        return str(lease["metadata"]["resourceVersion"])
 
     async def address_of(self, member: str) -> str | None:
         """Return the address of a member's pod, ``None`` when it has none.

@@ -4,13 +4,17 @@ The API server vouches for a member that the record names and that no forced cla
 a peer vouches, so that an outage of the API server alone stops no database: but only if no peer that answers knows of a
 later epoch than this member. One that was cut off meanwhile may not have heard of it. Whoever waits for this member's
 isolation has told the peers a later epoch first.
+
+Whoever has vouched for the leader can tell when: what the API server says to the leader counts only once the leader has
+renewed the record's Lease, and each gate keeps when a peer asked it last. So isolation is known to have begun when the Lease
+was last seen to change and the peers were last asked (``activities.prove``), and not only when somebody claims.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from gate.api import GateStatus
@@ -40,6 +44,11 @@ def names(record: Record, member: str) -> bool:
     return intent is not None and intent.candidate == member
 
 
+def must_show_itself(outside: Outside, member: str) -> bool:
+    """Whether the API server's word counts for ``member`` only once the Lease is renewed: it leads."""
+    return outside.api_answers and outside.record is not None and outside.record.leader == member
+
+
 class Outlook:
     """Looks at API server and peers."""
 
@@ -47,6 +56,7 @@ class Outlook:
         """``log`` gets a sentence and its reason."""
         self._api, self._peers, self._log = api, peers, log
         self._heard_at: dict[str, float] = {}
+        self._asked_at = dict.fromkeys(peers.names, now())
 
     async def look(self, *, ask_peers: bool) -> Outside:
         """Ask the API server, and the peers if ``ask_peers`` or if it does not answer or has no record."""
@@ -61,7 +71,7 @@ class Outlook:
         paused = is_paused(record, datetime.now(UTC))
         return Outside(api_answers=answers, record=record, mirror=mirror, peers=peers, paused=paused)
 
-    async def hear(self, seen: Callable[[float, Outside], None]) -> None:
+    async def hear(self, seen: Callable[[float, Outside], Awaitable[None]]) -> None:
         """Look again and again, for ever, and tell ``seen`` when was asked and what was seen.
 
         Beside the gate's own looks, which wait while a command is carried out: leave must not run out meanwhile. And who
@@ -70,8 +80,18 @@ class Outlook:
         while True:
             asked = now()
             with contextlib.suppress(*SILENT):
-                seen(asked, await self.look(ask_peers=True))
+                await seen(asked, await self.look(ask_peers=True))
             await asyncio.sleep(_HEAR_EVERY_SECONDS)
+
+    def note_question(self, member: str) -> None:
+        """Keep that ``member``'s gate has just asked this one how it is."""
+        if member in self._asked_at:
+            self._asked_at[member] = now()
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """Peer → seconds since its gate asked this one last; since this gate began, for one that never did."""
+        return {name: round(now() - at, 3) for name, at in self._asked_at.items()}
 
     @property
     def heard(self) -> dict[str, float]:

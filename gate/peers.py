@@ -13,7 +13,7 @@ import contextlib
 import aiohttp
 from pydantic import ValidationError
 
-from gate.api import Command, GateStatus
+from gate.api import MEMBER_HEADER, Command, GateStatus
 from gate.kube import SILENT, ApiServer
 from gate.settings import Settings
 
@@ -26,6 +26,11 @@ class Peers:
         self._settings, self._api = settings, api
         self._known: dict[str, str] = {}
         self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The other members."""
+        return self._settings.peers
 
     async def statuses(self) -> dict[str, GateStatus | None]:
         """Return member → status of every peer, ``None`` for those that do not answer within a second."""
@@ -76,7 +81,8 @@ class Peers:
         return f"http://{f'[{host}]' if ':' in host else host}:{self._settings.port}/v1/{what}"
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._settings.token_file.read_text(encoding='utf-8').strip()}"}
+        token = self._settings.token_file.read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {token}", MEMBER_HEADER: self._settings.member}
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:

@@ -77,6 +77,7 @@ class Portrait:
             silent_seconds=gate.server.silent_seconds,
             frozen=gate.server.frozen,
             heard=gate.outlook.heard,
+            asked=gate.outlook.asked,
             sessions_ended=None if not stopped and gate.sampler.role is Role.PRIMARY else gate.sampler.sessions,
             isolation_seconds=gate.settings.isolation_timeout,
             **self._of_the_disk(),

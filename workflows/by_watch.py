@@ -12,7 +12,7 @@ from estate.base import Target
 from estate.watching import Policy
 from gate.pause import is_paused, pause_words
 from gate.record import Record
-from workflows.models import WATCHES
+from workflows.models import FOUND, WATCHES, Found
 
 
 def begun_by_watch() -> bool:
@@ -24,6 +24,11 @@ def begun_by_watch() -> bool:
 def goes_by_itself(target: Target) -> bool:
     """Whether a watch has begun this run, and the estate lets it go on without asking anybody."""
     return begun_by_watch() and target.watching.policy is Policy.AUTOMATIC
+
+
+def found_by_watch() -> Found | None:
+    """Return what a watch has found, in a run that it has begun."""
+    return workflow.memo_value(FOUND, None, type_hint=Found) if begun_by_watch() else None
 
 
 def must_not_be_held(record: Record | None) -> None:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from activities.models.plan import Plan
 from activities.models.report import Outcome, Vote
+from activities.models.survey import Unrenewed
 from activities.models.watch import Kind
 from activities.models.wire import Wire
 from estate.nodes import NodeTarget
@@ -62,6 +63,17 @@ def _of_a_failover(mode: object) -> object:
     if mode not in ("planned", "forced"):
         raise PydanticCustomError("enum", "Input should be 'planned' or 'forced'")
     return mode
+
+
+FOUND = "found"
+"""Name of the memo that holds a ``Found``."""
+
+
+class Found(Wire):
+    """What a watch has found: memo of a run that it has begun, and ignored in any other."""
+
+    member: ShortName
+    unrenewed: Unrenewed | None = None
 
 
 class FailoverRequest(_OfCluster):

@@ -29,7 +29,7 @@ from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows import endings, steps
 from workflows.beginnings import approved, settled, switch_of
-from workflows.by_watch import must_not_be_held
+from workflows.by_watch import found_by_watch, must_not_be_held
 from workflows.forced_planning import make_forced_plan, must_be_gone
 from workflows.inputs import parse
 from workflows.journal import Journal
@@ -87,7 +87,9 @@ class PostgresFailover(Decidable):
         journal = self._journal
         journal.enter(Phase.SURVEYING)
         forced = request.mode is Mode.FORCED
-        journal.survey = await steps.survey(target, hurried=forced, before=journal.survey)
+        found = found_by_watch()
+        gone = (found.member,) if found else ()
+        journal.survey = await steps.survey(target, hurried=forced, before=journal.survey, gone=gone)
         must_not_be_held(journal.survey.record)
         make = make_forced_plan if forced else make_plan
         journal.plan = plan = make(request, target, journal.survey)

@@ -9,6 +9,7 @@ from temporalio import workflow
 from activities.errors import Refusal, refuse
 from activities.models.switch import Proof, Switch
 from workflows import steps
+from workflows.by_watch import found_by_watch
 from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
 
@@ -22,9 +23,10 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
     """
     forced, old = switch.target.cluster.forced, switch.plan.primary
     deadline = workflow.now() + forced.proof_within
+    found = found_by_watch()
     while True:
         by = journal.attested_by
-        proving = steps.prove(switch, by)
+        proving = steps.prove(switch, by, found.unrenewed if found else None)
         try:
             await workflow.wait_condition(
                 lambda by=by, proving=proving: proving.done() or journal.attested_by != by,  # type: ignore[misc]

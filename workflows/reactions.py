@@ -17,7 +17,7 @@ from activities.models.watch import Kind
 from estate.base import Target
 from estate.watching import Policy
 from workflows import endings
-from workflows.models import TASK_TIMEOUT, Cooling, WatchState
+from workflows.models import FOUND, TASK_TIMEOUT, Cooling, Found, WatchState
 from workflows.verdict import Verdict, Votes
 from workflows.watch_requests import failover_for
 
@@ -109,7 +109,7 @@ class Reactions:
     async def _fail_over(self, verdict: Verdict) -> None:
         """Start the failover and see how it ends; rest after one that changed nothing, else cool down."""
         subject = verdict.subject
-        request = failover_for(self.kind, self.target.name, subject, verdict.words)
+        request = failover_for(self.kind, self.target.name, verdict)
         try:
             run = await workflow.start_child_workflow(
                 request.workflow,
@@ -117,6 +117,7 @@ class Reactions:
                 id=request.lock,
                 task_timeout=TASK_TIMEOUT,
                 parent_close_policy=ParentClosePolicy.ABANDON,
+                memo={FOUND: Found(member=subject, unrenewed=verdict.unrenewed)},
                 static_summary=f"real: {verdict.words}"[:200],
             )
         except WorkflowAlreadyStartedError:

@@ -24,7 +24,7 @@ from activities.models.aftermath import (
 from activities.models.measure import Measurement, MeasureRequest
 from activities.models.plan import Plan
 from activities.models.report import RecordsKept, RecordsRequest, RunReport
-from activities.models.survey import ResolveRequest, Survey, SurveyRequest
+from activities.models.survey import ResolveRequest, Survey, SurveyRequest, Unrenewed
 from activities.models.switch import (
     ClaimRequest,
     GiveBackRequest,
@@ -78,11 +78,13 @@ async def settle(target: PostgresTarget) -> Settlement:
     )
 
 
-async def survey(target: PostgresTarget, *, hurried: bool = False, before: Survey | None = None) -> Survey:
-    """Look at the cluster; ``hurried`` waits less for witnesses that are probably dead, least for who was ``before``."""
+async def survey(
+    target: PostgresTarget, *, hurried: bool = False, before: Survey | None = None, gone: tuple[str, ...] = ()
+) -> Survey:
+    """Look at the cluster; ``hurried`` waits less for who is probably dead, least for who was before, or is said to be."""
     request = SurveyRequest(target=target)
     if hurried:
-        silent = tuple(fact.name for fact in before.members if fact.gate is None and fact.sql is None) if before else ()
+        silent = tuple(fact.name for fact in before.members if fact.gate is None and fact.sql is None) if before else gone
         request = SurveyRequest(target=target, patience=_HURRIED, silent=silent)
     return await workflow.execute_activity_method(
         SurveyActivities.survey, request, summary=f"survey {target.name}", **OBSERVE
@@ -127,11 +129,11 @@ async def fence(switch: Switch) -> Fenced:
     )
 
 
-def prove(switch: Switch, attested_by: str) -> workflow.ActivityHandle[Proof]:
+def prove(switch: Switch, attested_by: str, unrenewed: Unrenewed | None) -> workflow.ActivityHandle[Proof]:
     """Start to look for proof that the old primary is stopped."""
     return workflow.start_activity_method(
         ProveActivities.prove,
-        ProveRequest(switch=switch, attested_by=attested_by),
+        ProveRequest(switch=switch, attested_by=attested_by, unrenewed=unrenewed),
         summary=f"prove that {switch.plan.primary} is stopped",
         **ALONGSIDE,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from activities.models.survey import Unrenewed
 from activities.models.watch import Finding, Sighting
 
 
@@ -20,6 +21,8 @@ class Verdict:
     since: datetime | None
     """When the first of them began to see it."""
     words: str
+    unrenewed: Unrenewed | None = None
+    """The longest that one of them has seen the Lease unchanged."""
 
 
 class Votes:
@@ -58,6 +61,7 @@ class Votes:
                 subject=subject,
                 since=min((one.since for one in found if one.since), default=None),
                 words=f"{subject} is {_conditions(found)} to {len(found)} of {len(self._words)} witnesses: {found[0].words}",
+                unrenewed=max((one.unrenewed for one in found if one.unrenewed), key=lambda one: one.seconds, default=None),
             )
             for subject, found in sorted(heard.items())
             if len(found) >= self.majority

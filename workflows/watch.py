@@ -29,7 +29,7 @@ from workflows.journal import PHASE, TARGET
 from workflows.models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.reactions import Reactions
 from workflows.verdict import Votes
-from workflows.watch_requests import failover_for
+from workflows.watch_requests import lock_of
 
 _LONGEST_HISTORY = 5000
 """Events; Temporal warns at 10,240."""
@@ -135,9 +135,9 @@ class Watch:
 
     async def _remember(self, asked: WatchInput, reactions: Reactions) -> None:
         """Find out whether an earlier watch, which was ended, has left a cool-down."""
-        if asked.state is not None or self.kind is Kind.NODES:  # the locks of nodes are not known beforehand
+        lock = lock_of(self.kind, asked.target)
+        if asked.state is not None or not lock:
             return
-        lock = failover_for(self.kind, asked.target, asked.target, "").lock
         last = await watch_steps.last(lock, workflow.info().workflow_id)
         if last.closed_at is not None:
             reactions.cool(asked.target, last.closed_at + reactions.target.watching.cooldown)

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from activities.models.watch import Kind
 from gate.record import Mode
-from workflows.models import FailoverRequest, NodeFailoverRequest, PodFailoverRequest, RedisFailoverRequest, Run
+from workflows.models import (
+    FailoverRequest,
+    NodeFailoverRequest,
+    PodFailoverRequest,
+    RedisFailoverRequest,
+    Run,
+    lock_id,
+    pods_lock_id,
+    redis_lock_id,
+)
+from workflows.verdict import Verdict
 
 _Input = FailoverRequest | RedisFailoverRequest | PodFailoverRequest | NodeFailoverRequest
 
@@ -24,9 +34,9 @@ class Begun:
         return self.input.lock
 
 
-def failover_for(kind: Kind, target: str, subject: str, reason: str) -> Begun:
-    """Return the failover for ``subject`` of ``target``."""
-    asked = {"run": Run.REAL, "by": WATCH_OF[kind], "reason": reason[:1000]}
+def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
+    """Return the failover for what ``verdict`` on ``target`` is about."""
+    asked = {"run": Run.REAL, "by": WATCH_OF[kind], "reason": verdict.words[:1000]}
     match kind:
         case Kind.POSTGRES:
             return Begun("postgres-failover", FailoverRequest(cluster=target, mode=Mode.FORCED, **asked))
@@ -35,7 +45,13 @@ def failover_for(kind: Kind, target: str, subject: str, reason: str) -> Begun:
         case Kind.PODS:
             return Begun("pod-failover", PodFailoverRequest(workload=target, **asked))
         case Kind.NODES:
-            return Begun("node-failover", NodeFailoverRequest(node=subject, mode=Mode.FORCED, **asked))
+            return Begun("node-failover", NodeFailoverRequest(node=verdict.subject, mode=Mode.FORCED, **asked))
+
+
+def lock_of(kind: Kind, target: str) -> str:
+    """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
+    locks = {Kind.POSTGRES: lock_id, Kind.REDIS: redis_lock_id, Kind.PODS: pods_lock_id}
+    return locks[kind](target) if kind in locks else ""
 
 
 WATCH_OF = {

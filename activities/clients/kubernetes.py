@@ -20,7 +20,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
-from activities.models.survey import PodFact
+from activities.models.survey import PodFact, Unrenewed
 from estate.base import Region
 from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
@@ -44,6 +44,46 @@ class KubernetesClient:
     async def read_record(self, region: Region, service: str) -> Record | None:
         """Return the leader record on ``service``; ``None`` when it has none."""
         return read_record(await self._read_service(region, service))
+
+    async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:
+        """Return the Lease that ``leader`` keeps renewing while it leads; ``None`` when none is kept by it."""
+        try:
+            found = await self.call(
+                region,
+                f"get Lease {service}",
+                lambda api: client.CoordinationV1Api(api).read_namespaced_lease(
+                    service, region.namespace, _request_timeout=TIMEOUT
+                ),
+            )
+        except (MissingError, ForbiddenError):
+            return None
+        spec = found.get("spec") or {}
+        if spec.get("holderIdentity") != leader or not spec.get("leaseDurationSeconds"):
+            return None
+        return Unrenewed(version=found["metadata"]["resourceVersion"], epoch=int(spec.get("leaseTransitions") or 0))
+
+    async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:
+        """Write ``epoch`` into the Lease if it still is as ``seen``: nobody at an earlier epoch can renew it any more."""
+        body = {
+            "metadata": {"resourceVersion": seen.version},
+            "spec": {"holderIdentity": candidate, "leaseTransitions": epoch},
+        }
+        try:
+            await self.call(
+                region,
+                f"patch Lease {service}",
+                lambda api: client.CoordinationV1Api(api).patch_namespaced_lease(
+                    service,
+                    region.namespace,
+                    body,
+                    field_manager=MANAGER,
+                    _content_type=MERGE,
+                    _request_timeout=TIMEOUT,
+                ),
+            )
+        except (ConflictError, MissingError, ForbiddenError):
+            return False
+        return True
 
     async def write_record(self, region: Region, service: str, record: Record) -> Record:
         """Write record and selector if ``record.resource_version`` is still current; return it as written."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from activities.models.aftermath import Verified
 from activities.models.redis import SentinelFact, ServerFact
-from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
+from activities.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -79,6 +79,15 @@ class Kubernetes(Protocol):
         Raises:
             ConflictError: somebody wrote in between. After silence the write may have happened: read again.
 
+        """
+
+    async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:
+        """Return the Lease that ``leader`` keeps renewing while it leads; ``None`` when none is kept by it."""
+
+    async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:
+        """Write ``epoch`` into the Lease if it still is as ``seen``: nobody at an earlier epoch can renew it any more.
+
+        Returns False when it has been renewed since. After silence it may have been written: then it counts as renewed.
         """
 
     async def service_version(self, region: Region, service: str) -> str:

@@ -2,6 +2,9 @@
 
 A trouble counts only after the leader record has been read again: the member may have ceased to lead a moment ago, by a
 failover that is under way. Without the API server there could be no failover either, so then nothing is said.
+
+Of a silent leader it also sees for how long it has not renewed the record's Lease: so much of its isolation has passed by
+the time that a failover begins (``activities.prove``).
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import time
 from datetime import timedelta
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
-from activities.models.survey import Silence
+from activities.models.survey import Silence, Unrenewed
 from activities.models.watch import Condition, Finding, Look
 from activities.systems import Systems
 from estate.postgres import PostgresTarget
@@ -20,6 +23,8 @@ from gate.record import MalformedRecordError, Record
 
 _WITHIN = timedelta(seconds=1)
 _RECORD_SECONDS = 2.0
+_AT_ONCE_SECONDS = 0.15
+"""A gate that is well answers within 10 ms; from then on it counts how long the leader renews nothing."""
 _HUNG_SECONDS = 1.5
 """A gate asks its server every 0.2 s."""
 _NO_RECORD = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
@@ -32,6 +37,8 @@ class PostgresEye:
         """Look through ``systems``."""
         self._systems, self._target = systems, target
         self._leader, self._read_at = "", 0.0
+        self._lease: tuple[Unrenewed, float] | None = None
+        """As it was last, and when it was first seen so (monotonic)."""
 
     async def look(self) -> Look:
         """Return whether the member that the record names takes writes."""
@@ -39,8 +46,13 @@ class PostgresEye:
             read = await self._read()
             if isinstance(read, str) and not self._leader:
                 return Look(blind=read)
-        before = self._leader
-        finding = await self._by_its_gate(before)
+        return await self._look_at(self._leader)
+
+    async def _look_at(self, before: str) -> Look:
+        asking = asyncio.create_task(self._by_its_gate(before))
+        if not (await asyncio.wait({asking}, timeout=_AT_ONCE_SECONDS))[0]:
+            await self._note_lease(before)
+        finding = await asking
         if finding is None:
             return Look()
         finding, read = await asyncio.gather(self._unless_sql_answers(before, finding), self._read())
@@ -50,7 +62,26 @@ class PostgresEye:
             return Look(blind=f"{finding.words}; {read}")
         if read.intent is not None:
             return Look(blind=f"a failover to {read.intent.candidate} is under way")
-        return Look(findings=(finding,)) if read.leader == before else Look()
+        if read.leader != before:
+            return Look()
+        return Look(findings=(finding.model_copy(update={"unrenewed": self._unrenewed()}),))
+
+    async def _note_lease(self, leader: str) -> None:
+        """See whether the Lease is as it was; what nobody says leaves things as they are."""
+        target = self._target
+        try:
+            async with asyncio.timeout(_WITHIN.total_seconds()):
+                seen = await self._systems.kubernetes.lease(target.region, target.cluster.write_service, leader)
+        except (UnreachableError, TimeoutError):
+            return
+        if self._lease is None or seen is None or seen.version != self._lease[0].version:
+            self._lease = None if seen is None else (seen, time.monotonic())
+
+    def _unrenewed(self) -> Unrenewed | None:
+        if self._lease is None:
+            return None
+        seen, since = self._lease
+        return seen.model_copy(update={"seconds": time.monotonic() - since})
 
     async def _read(self) -> Record | str:
         """Return the record; why there is none, where it cannot be read."""

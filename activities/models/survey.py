@@ -28,6 +28,17 @@ class PodFact(Wire):
     """What the kubelet said last of its first container: ``running``, ``waiting: REASON``, ``ended: REASON``."""
 
 
+class Unrenewed(Wire):
+    """The record's Lease, and how long it has certainly stood unchanged: so long has the API server vouched for nobody."""
+
+    version: str
+    """Its ``resourceVersion``."""
+    epoch: int
+    """Of the record that its leader had read when it renewed it."""
+    seconds: float = 0.0
+    """By the clock of whoever saw it; what lies between its word and the next look is not counted."""
+
+
 class Silence(StrEnum):
     """How a witness failed to get an answer: silence has kinds."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from activities.models.plan import Plan
+from activities.models.survey import Unrenewed
 from activities.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import Fenced
@@ -68,6 +69,8 @@ class ProveRequest(Wire):
     switch: Switch
     attested_by: str = ""
     """Who says so, if the policy accepts that and somebody does."""
+    unrenewed: Unrenewed | None = None
+    """For how long the Lease had not been renewed when a watch began the run."""
 
 
 class Proof(Wire):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from activities.models.survey import Unrenewed
 from activities.models.wire import Wire
 from estate.base import Name
 from estate.nodes import NodePoolTarget
@@ -42,6 +43,8 @@ class Finding(Wire):
     """Member, server, workload or node."""
     condition: Condition
     words: str
+    unrenewed: Unrenewed | None = None
+    """PostgreSQL: for how long the leader has certainly not renewed the record's Lease."""
     since: datetime | None = None
     """When this witness began to see it so, by its own clock."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
 from activities.errors import Refusal, refuse
 from activities.models.aftermath import Verified
-from activities.models.survey import PodFact, SessionFact, Silence, SqlFact
+from activities.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
 from activities.systems import Systems
 from estate.base import Region
 from estate.postgres import PostgresTarget
@@ -37,6 +37,14 @@ class FakeKubernetes:
                 self.world.before_patch.pop(0)()
             self.world.patch(record_patch(record))
             return self.world.record
+
+    async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.lease"):
+            return self.world.lease.seen if self.world.lease.holder == leader else None
+
+    async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.seize_lease"):
+            return self.world.lease.write(candidate, epoch, only_if=seen.version)
 
     async def service_version(self, region: Region, service: str) -> str:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.service_version"):

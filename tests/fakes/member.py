@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,6 +55,8 @@ class Member:
     """Its gate's watchdog has stopped the server where it is after a freeze, until somebody vouches for it."""
     vouched_at: float = 0.0
     """By the event loop's clock."""
+    asked_at: dict[str, float] = field(default_factory=dict)
+    """Member → when its gate asked this one last, by the same clock."""
     sync: set[str] = field(default_factory=set)
     """Members that a commit of its server waits for one of."""
     streams: bool = True
@@ -178,6 +181,7 @@ class Member:
             lag_bytes=self.lag_bytes if standby else None,
             followers=self.followers(world) if self.writes else (),
             disk_free_bytes=self.disk_free,
+            asked={name: asyncio.get_running_loop().time() - at for name, at in self.asked_at.items()},
         )
 
     def followers(self, world: World) -> tuple[Follower, ...]:

@@ -11,15 +11,16 @@ import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from activities.clients.ports import ConflictError
 from activities.errors import Refusal, refuse
+from activities.models.survey import Unrenewed
 from gate.api import Role, ServerState
 from gate.decide import Action, Decision, Outside, decide, fence_stands
-from gate.outlook import vouches
+from gate.outlook import must_show_itself, vouches
 from gate.pause import is_paused
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
 from gate.state import State
@@ -42,6 +43,26 @@ class Deployment:
     """Pods and the nodes that do not take them up."""
 
 
+@dataclass
+class Lease:
+    """What a leader renews while it leads."""
+
+    holder: str = ""
+    epoch: int = 0
+    version: int = 1
+
+    @property
+    def seen(self) -> Unrenewed:
+        return Unrenewed(version=str(self.version), epoch=self.epoch)
+
+    def write(self, holder: str, epoch: int, only_if: str = "") -> bool:
+        """Write it unless a later epoch is there, or another version than the one that must be."""
+        if epoch < self.epoch or only_if not in {"", str(self.version)}:
+            return False
+        self.holder, self.epoch, self.version = holder, epoch, self.version + 1
+        return True
+
+
 class World:
     """Member A leads at epoch 5 on timeline 1, the others follow synchronously."""
 
@@ -49,6 +70,7 @@ class World:
         self.faults = Faults()
         self.members = {name: Member(name, following=A) for name in members}
         self.members[A] = Member(A, role=Role.PRIMARY, standby_signal=False, sync=set(members[1:]))
+        self.lease = Lease()
         self.deployments = {"api-deployment": Deployment(), "worker-deployment": Deployment()}
         self.app_addresses: tuple[str, ...] = ("10.0.0.7",)
         """Where the applications' sessions come from."""
@@ -215,11 +237,19 @@ class World:
         outside, now = self._outside(member), asyncio.get_running_loop().time()
         if outside.api_answers:
             self._forget(member, self.record)
-        if vouches(outside, member.name, member.state.epoch):
+        for name in (name for name, status in outside.peers.items() if status is not None):
+            self.members[name].asked_at[member.name] = now
+        if vouches(outside, member.name, member.state.epoch) and self._shows_itself(member, outside):
             member.vouched_at, member.held = now, False
         if now - member.vouched_at > self.isolation_seconds and member.role is not Role.STANDBY:
             member.stop()
         self._act(member, decide(member.local(tuple(self.members)), outside))
+
+    def _shows_itself(self, member: Member, outside: Outside) -> bool:
+        """Renew the Lease as ``Renewal`` does; whether the API server's word counts, or a peer's does."""
+        if not must_show_itself(outside, member.name) or self.lease.write(member.name, self.record.epoch):
+            return True
+        return vouches(replace(outside, api_answers=False), member.name, member.state.epoch)
 
     def thaw(self, member: Member) -> None:
         """Let a frozen container go on; its watchdog holds the server first."""

@@ -22,6 +22,8 @@ class ApiServer:
         self.lease: dict[str, Any] | None = None
         self.labels: dict[str, str] = {}
         self.silent = False
+        self.lease_forbidden = False
+        """Nobody may write the Lease any more."""
         self._stamp()
 
     def _stamp(self) -> None:
@@ -86,14 +88,30 @@ class ApiServer:
         return web.json_response(self.lease)
 
     async def _patch_lease(self, request: web.Request) -> web.Response:
+        self._speak()
         if self.lease is None:
             raise web.HTTPNotFound
-        self.lease.update(await request.json())
+        self.write_lease(await request.json())
         return web.json_response(self.lease)
 
     async def _post_lease(self, request: web.Request) -> web.Response:
-        self.lease = await request.json()
+        self._speak()
+        self.lease = {"metadata": {"name": SERVICE}, "spec": {}}
+        self.write_lease(await request.json())
         return web.json_response(self.lease)
+
+    def write_lease(self, patch: dict[str, Any]) -> None:
+        """Write the Lease; with a version only if it is the current one."""
+        assert self.lease is not None
+        if patch["metadata"].get("resourceVersion", self.lease_version) != self.lease_version or self.lease_forbidden:
+            raise web.HTTPConflict
+        self.lease["spec"].update(patch["spec"])
+        self.version += 1
+        self.lease["metadata"]["resourceVersion"] = str(self.version)
+
+    @property
+    def lease_version(self) -> str:
+        return str(self.lease["metadata"].get("resourceVersion", "")) if self.lease else ""
 
     async def _patch_pod(self, request: web.Request) -> web.Response:
         self._speak()

@@ -14,7 +14,7 @@ from activities.models.plan import Plan
 from activities.models.switch import Proof, ProveRequest, Switch
 from activities.models.wire import RunId
 from activities.systems import Systems
-from gate.api import Fenced, GateStatus
+from gate.api import Fenced, GateStatus, Sealed
 from gate.record import Mode
 from tests.unit.samples import NOW, SYSTEM, A, B, C, status, target
 
@@ -34,8 +34,9 @@ class _Gates:
             raise UnreachableError(f"the gate of {A} is not reachable")
         return self.fenced
 
-    async def seal(self, *_: Any) -> None:
+    async def seal(self, _: Any, name: str, epoch: int, *__: Any) -> Sealed:
         """Accept every epoch."""
+        return Sealed(epoch=epoch, promoted=False, status=status(name))
 
     async def status(self, _: Any, name: str, **__: Any) -> GateStatus:
         if self.other is None:

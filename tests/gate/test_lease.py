@@ -1,0 +1,72 @@
+"""A leader renews the record's Lease, and the API server's word counts for it only once it has."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from gate.api import Role
+from gate.record import Mode
+from tests.gate.harness import Cluster
+
+
+def _spec(pair: Cluster) -> dict[str, Any]:
+    return dict((pair.api.lease or {}).get("spec", {}))
+
+
+async def test_a_leader_renews_it_again_and_again_and_a_standby_does_not(pair: Cluster) -> None:
+    first = pair.api.lease_version
+    await pair.until(lambda: pair.api.lease_version != first, 5)
+    second = pair.api.lease_version
+    await pair.until(lambda: pair.api.lease_version != second, 5)
+    assert (_spec(pair)["holderIdentity"], _spec(pair)["leaseTransitions"]) == ("pg-0", pair.record.epoch)
+    pair.freeze("pg-0")
+    await asyncio.sleep(0.2)
+    still = pair.api.lease_version
+    await asyncio.sleep(2.5)
+    assert pair.api.lease_version == still
+    pair.thaw("pg-0")
+
+
+async def test_peers_say_when_a_leader_asked_them_last(pair: Cluster) -> None:
+    await asyncio.sleep(1.5)
+    status = await pair.status("pg-1")
+    assert status is not None
+    assert status.asked["pg-0"] < 3
+    pair.freeze("pg-0")
+    await asyncio.sleep(3)
+    status = await pair.status("pg-1")
+    assert status is not None
+    assert status.asked["pg-0"] > 2.5
+    pair.thaw("pg-0")
+
+
+async def test_a_lease_of_a_later_epoch_is_left_alone_and_its_reader_is_not_vouched_for(pair: Cluster) -> None:
+    """Somebody has seized it: without a peer the leader is killed when its leave has run out."""
+    await pair.isolated_soon(3)
+    await pair.until_synchronous("pg-1")
+    seized = {"holderIdentity": "pg-1", "leaseTransitions": pair.record.epoch + 1}
+    pair.api.write_lease({"metadata": {}, "spec": seized})
+    pair.kill("pg-1")
+    await pair.until(lambda: pair.said("pg-0", "ISOLATED"), 10)
+    assert _spec(pair)["holderIdentity"] == "pg-1"
+
+
+async def test_where_it_cannot_be_written_a_peer_is_enough(pair: Cluster) -> None:
+    await pair.isolated_soon(3)
+    await pair.until_synchronous("pg-1")
+    pair.api.lease_forbidden = True
+    await asyncio.sleep(5)
+    status = await pair.status("pg-0")
+    assert status is not None
+    assert status.role is Role.PRIMARY
+    assert pair.said("pg-0", "the Lease is not renewed")
+
+
+async def test_a_new_leader_takes_it_over(pair: Cluster) -> None:
+    epoch = pair.claim("pg-1", Mode.FORCED)
+    await pair.fence("pg-0", epoch, clean=False)
+    await pair.promote("pg-1", epoch)
+    pair.route("pg-1")
+    await pair.until(lambda: _spec(pair).get("holderIdentity") == "pg-1", 10)
+    assert _spec(pair)["leaseTransitions"] == epoch
