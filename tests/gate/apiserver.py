@@ -16,9 +16,10 @@ SERVICE = "postgresql-primary"
 class ApiServer:
     """A write Service, its Lease, and pods' labels."""
 
-    def __init__(self) -> None:
-        self.version = 1
-        self.service: dict[str, Any] = {"metadata": {"name": SERVICE, "namespace": NAMESPACE}, "spec": {}}
+    def __init__(self, service: dict[str, Any] | None = None) -> None:
+        """Begin with ``service``, or with one that has no record yet."""
+        self.service = service or {"metadata": {"name": SERVICE, "namespace": NAMESPACE}, "spec": {}}
+        self.version = int(self.service["metadata"].get("resourceVersion", 1))
         self.lease: dict[str, Any] | None = None
         self.labels: dict[str, str] = {}
         self.silent = False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.lab.packages import ensure_packages
+from tests.gate import template
 from tests.gate.harness import Cluster, running_cluster
 
 
@@ -21,16 +21,27 @@ def _postgresql() -> None:
 
 @pytest.fixture
 def folder(_postgresql: None) -> Iterator[Path]:
-    """Make a folder that the postgres user can enter; pytest's own belongs to root alone."""
-    path = Path(tempfile.mkdtemp(prefix="gate-"))
-    try:
+    """Make an empty folder."""
+    with template.new_folder() as path:
         yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def made(_postgresql: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let gates set a cluster up, once for all processes of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    return await template.made_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
+@pytest.fixture
+def settled(made: Path, folder: Path) -> Path:
+    """Make a folder with a cluster that has been set up."""
+    template.copy(made, folder)
+    return folder
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def pair(folder: Path) -> AsyncIterator[Cluster]:
+async def pair(settled: Path) -> AsyncIterator[Cluster]:
     """Start a primary, ``pg-0``, and its synchronous standby, ``pg-1``."""
-    async with running_cluster(folder) as cluster:
+    async with running_cluster(settled) as cluster:
         yield cluster

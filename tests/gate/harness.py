@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +33,7 @@ from gate.api import (
 from gate.processes import children_of, kill_all
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOKEN = "gate-token"
@@ -40,6 +41,8 @@ PASSWORD = "secret"
 DATABASE = "aiagent_prod"
 # The checkout may lie where the postgres user cannot look; it is shown to the gates under a path that it can.
 _SHOWN = "/opt"
+SERVICE_FILE = "service.json"
+"""In a folder: the write Service of the cluster whose directories are there, too."""
 
 
 class RefusedError(Exception):
@@ -54,8 +57,10 @@ class Cluster:
     def __init__(self, folder: Path, members: int, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
         self.members = tuple(f"pg-{number}" for number in range(members))
-        self.api = ApiServer()
-        self.api_port, self.gate_port, self.postgres_port = (_free_port() for _ in range(3))
+        kept = folder / SERVICE_FILE
+        self.api = ApiServer(json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else None)
+        addresses = [self.address(member) for member in self.members]
+        self.api_port, self.gate_port, self.postgres_port = (free_port("127.0.0.1", *addresses) for _ in range(3))
         self.gates: dict[str, subprocess.Popen[bytes]] = {}
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         folder.chmod(0o755)
@@ -250,9 +255,3 @@ async def running_cluster(folder: Path, members: int = 2, **environment: str) ->
         await asyncio.to_thread(cluster.stop)
         await cluster.http.close()
         await runner.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -132,11 +132,15 @@ async def test_a_primary_that_stopped_cleanly_and_whose_files_are_damaged_is_cop
 
 
 async def test_a_promotion_that_was_cut_short_is_done_anew_on_another_timeline(pair: Cluster) -> None:
+    status = await pair.status("pg-1")
+    assert status is not None
     for member in ("pg-0", "pg-1"):
         pair.die(member)
     cut = pair.directory("pg-1") / "pgdata"
     (cut / "standby.signal").unlink()
-    (cut / "pg_wal" / "00000002.history").write_text("1\t0/3000000\tno recovery target specified\n", encoding="utf-8")
+    (cut / "pg_wal" / "00000002.history").write_text(
+        f"1\t{status.receive_lsn}\tno recovery target specified\n", encoding="utf-8"
+    )
     pair.claim("pg-1", Mode.FORCED)
     pair.route("pg-1")
     pair.start("pg-1")

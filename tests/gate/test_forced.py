@@ -167,8 +167,8 @@ async def test_a_watcher_that_dies_is_replaced(pair: Cluster) -> None:
     os.kill(pair.gates["pg-0"].pid, signal.SIGCONT)
 
 
-async def test_a_standby_that_is_promoted_has_leave_at_once(folder: Path) -> None:
-    async with running_cluster(folder, ISOLATION_TIMEOUT="2", POLL_SECONDS="30") as pair:
+async def test_a_standby_that_is_promoted_has_leave_at_once(settled: Path) -> None:
+    async with running_cluster(settled, ISOLATION_TIMEOUT="2", POLL_SECONDS="30") as pair:
         await pair.until_synchronous("pg-1")
         await asyncio.sleep(3)
         await pair.promote("pg-1", pair.claim("pg-1", Mode.FORCED))
@@ -178,8 +178,8 @@ async def test_a_standby_that_is_promoted_has_leave_at_once(folder: Path) -> Non
         assert (await _answer(pair, "pg-1")).role is Role.PRIMARY
 
 
-async def test_a_standby_that_starts_again_is_not_taken_for_a_primary_whose_leave_has_run_out(folder: Path) -> None:
-    async with running_cluster(folder, ISOLATION_TIMEOUT="1") as pair:
+async def test_a_standby_that_starts_again_is_not_taken_for_a_primary_whose_leave_has_run_out(settled: Path) -> None:
+    async with running_cluster(settled, ISOLATION_TIMEOUT="1") as pair:
         await asyncio.sleep(2)
         for _ in range(3):
             before = pair.postmaster("pg-1")

@@ -154,9 +154,9 @@ async def test_a_directory_that_was_brought_back_does_not_lead_again_as_it_was(p
     await _refused(pair, epoch, bad, ProblemKind.NOT_UNTOUCHED)
 
 
-async def test_a_third_member_that_followed_what_is_given_up_is_copied_anew(folder: Path) -> None:
-    async with running_cluster(folder, 3, STARVED_AFTER="1") as trio:
-        await trio.until_role("pg-1", Role.STANDBY)
+async def test_a_third_member_that_followed_what_is_given_up_is_copied_anew(settled: Path) -> None:
+    async with running_cluster(settled, 3, STARVED_AFTER="1") as trio:
+        await _until(trio, "pg-1", lambda status: status.upstream == "pg-0")
         bad = await _promoted_badly(trio)
         await _until(trio, "pg-2", lambda status: status.timeline == 2, 60)
         epoch = trio.claim("pg-0", Mode.DISCARD)

@@ -17,9 +17,9 @@ BOTH = {"pg-1", "pg-2"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def three(folder: Path) -> AsyncIterator[Cluster]:
+async def three(settled: Path) -> AsyncIterator[Cluster]:
     """Start a primary, ``pg-0``, and two standbys that commits wait for."""
-    async with running_cluster(folder, members=3, STANDBY_TIMEOUT="2", STARVED_AFTER="1") as cluster:
+    async with running_cluster(settled, members=3, STANDBY_TIMEOUT="2", STARVED_AFTER="1") as cluster:
         await cluster.until(lambda: set(cluster.record.sync_members) == BOTH, 40)
         yield cluster
 
@@ -48,8 +48,8 @@ async def test_a_standby_that_goes_is_dropped_and_commits_wait_for_the_other(thr
     assert three.record.epoch == epoch
 
 
-async def test_a_standby_that_hiccups_changes_nothing(folder: Path) -> None:
-    async with running_cluster(folder, members=3, STANDBY_TIMEOUT="10") as cluster:
+async def test_a_standby_that_hiccups_changes_nothing(settled: Path) -> None:
+    async with running_cluster(settled, members=3, STANDBY_TIMEOUT="10") as cluster:
         await cluster.until(lambda: set(cluster.record.sync_members) == BOTH, 60)
         before = cluster.record
         cluster.kill("pg-1", signal.SIGTERM)
