@@ -111,6 +111,13 @@ class Cluster:
         if number in {signal.SIGKILL, signal.SIGTERM}:
             gate.wait(60)
 
+    async def isolated_soon(self, seconds: int) -> None:
+        """Let ``pg-0`` lead with so short an isolation timeout."""
+        self.environment["ISOLATION_TIMEOUT"] = str(seconds)
+        self.kill("pg-0", signal.SIGTERM)
+        self.start("pg-0")
+        await self.until_role("pg-0", Role.PRIMARY)
+
     def die(self, member: str) -> None:
         """Kill a member's gate and server at once."""
         postmaster = self.postmaster(member)

@@ -17,13 +17,6 @@ from gate.record import Mode
 from tests.gate.harness import Cluster, running_cluster
 
 
-async def _isolated_soon(pair: Cluster, seconds: int) -> None:
-    pair.environment["ISOLATION_TIMEOUT"] = str(seconds)
-    pair.kill("pg-0", signal.SIGTERM)
-    pair.start("pg-0")
-    await pair.until_role("pg-0", Role.PRIMARY)
-
-
 async def test_a_forced_fence_stops_a_server_that_is_frozen(pair: Cluster) -> None:
     pair.freeze("pg-0", gate=False)
     async with asyncio.timeout(10):
@@ -95,7 +88,7 @@ async def test_a_standby_that_has_just_lost_its_primary_stays_ready(pair: Cluste
 
 
 async def test_a_cut_off_primary_is_dead_when_its_leave_has_run_out(pair: Cluster) -> None:
-    await _isolated_soon(pair, 3)
+    await pair.isolated_soon(3)
     await pair.until_synchronous("pg-1")
     pair.api.silent = True
     pair.kill("pg-1")
@@ -106,7 +99,7 @@ async def test_a_cut_off_primary_is_dead_when_its_leave_has_run_out(pair: Cluste
 
 
 async def test_a_peer_that_knows_of_a_later_epoch_vouches_for_nobody(pair: Cluster) -> None:
-    await _isolated_soon(pair, 3)
+    await pair.isolated_soon(3)
     await pair.until_synchronous("pg-1")
     pair.api.silent = True
     await asyncio.sleep(4)
@@ -147,7 +140,7 @@ async def test_a_primary_that_thaws_and_still_leads_goes_on(pair: Cluster) -> No
 
 
 async def test_a_gate_that_is_stuck_beside_its_server_does_not_keep_it_alive(pair: Cluster) -> None:
-    await _isolated_soon(pair, 3)
+    await pair.isolated_soon(3)
     postmaster, gate = pair.postmaster("pg-0"), pair.gates["pg-0"].pid
     os.kill(gate, signal.SIGSTOP)
     await pair.until(lambda: start_time(postmaster) is None, 5)
@@ -157,7 +150,7 @@ async def test_a_gate_that_is_stuck_beside_its_server_does_not_keep_it_alive(pai
 
 
 async def test_a_watcher_that_dies_is_replaced(pair: Cluster) -> None:
-    await _isolated_soon(pair, 3)
+    await pair.isolated_soon(3)
     before, postmaster = pair.watcher("pg-0"), pair.postmaster("pg-0")
     assert before is not None
     os.kill(before, signal.SIGKILL)

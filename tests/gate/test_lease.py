@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import Any
 
 from gate.api import Role
@@ -25,7 +26,7 @@ async def test_a_leader_renews_it_again_and_again_and_a_standby_does_not(pair: C
     still = pair.api.lease_version
     await asyncio.sleep(2.5)
     assert pair.api.lease_version == still
-    pair.thaw("pg-0")
+    pair.freeze("pg-0", signal.SIGCONT)
 
 
 async def test_peers_say_when_a_leader_asked_them_last(pair: Cluster) -> None:
@@ -38,7 +39,7 @@ async def test_peers_say_when_a_leader_asked_them_last(pair: Cluster) -> None:
     status = await pair.status("pg-1")
     assert status is not None
     assert status.asked["pg-0"] > 2.5
-    pair.thaw("pg-0")
+    pair.freeze("pg-0", signal.SIGCONT)
 
 
 async def test_a_lease_of_a_later_epoch_is_left_alone_and_its_reader_is_not_vouched_for(pair: Cluster) -> None:

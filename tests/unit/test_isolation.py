@@ -54,7 +54,9 @@ class _Gates:
         return status(name)
 
 
-async def _seconds(kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None = _SEEN, *, timeout: str = "PT30S") -> float:
+async def _seconds(
+    kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None = _SEEN, *, timeout: str = "PT30S"
+) -> float:
     """Return how long the proof took."""
     plan = Plan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
@@ -64,7 +66,10 @@ async def _seconds(kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | Non
     whole = target()
     cluster = whole.cluster.model_validate({**whole.cluster.model_dump(), "forced": forced})
     switch = Switch(
-        target=whole.model_copy(update={"cluster": cluster}), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1")
+        target=whole.model_copy(update={"cluster": cluster}),
+        plan=plan,
+        epoch=6,
+        run=RunId(workflow_id="postgres/orders", run_id="1"),
     )
     systems = Systems(kubernetes=cast("Any", kubernetes), gates=cast("Any", gates), postgres=cast("Any", None))
     request = ProveRequest(switch=switch, unrenewed=seen)
@@ -90,7 +95,14 @@ async def test_what_a_witness_has_seen_counts_once_the_lease_is_seized() -> None
         (_Kubernetes(), _Gates(b=60.0, c=0.0), _SEEN),
         (_Kubernetes(), _Gates(b=60.0), _SEEN),
     ],
-    ids=["renewed since", "API server silent", "of another epoch", "nobody watched", "a peer was asked just now", "an older gate"],
+    ids=[
+        "renewed since",
+        "API server silent",
+        "of another epoch",
+        "nobody watched",
+        "a peer was asked just now",
+        "an older gate",
+    ],
 )
 async def test_otherwise_the_whole_time_has_to_pass(kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None) -> None:
     assert await _seconds(kubernetes, gates, seen, timeout="PT1S") > 1.2
