@@ -46,13 +46,16 @@ class Watching(Entry):
 
 
 class PostgresWatching(Watching):
-    """A gate starts a killed server again at once, and a killed container is back after 1 to 3 s (measured)."""
+    """A gate starts a killed server again at once, and a killed container is back after 1 to 3 s (measured).
+
+    A primary that was frozen for 30 s is killed by its own watchdog when it thaws.
+    """
 
     policy: Policy = Policy.ASK
     interval: _Interval = timedelta(milliseconds=200)
     stopped_after: _Patience = timedelta(seconds=3)
     refused_after: _Patience = timedelta(seconds=3)
-    silent_after: _Patience = timedelta(seconds=31)
+    silent_after: _Patience = timedelta(seconds=30)
     cooldown: _Patience = timedelta(hours=1)
 
 

@@ -21,7 +21,7 @@ from estate.postgres import PostgresTarget
 from gate.api import GateStatus, Role, ServerState
 from gate.record import MalformedRecordError, Record
 
-_WITHIN = timedelta(seconds=1)
+_WITHIN = timedelta(seconds=0.7)
 _RECORD_SECONDS = 2.0
 _AT_ONCE_SECONDS = 0.15
 """A gate that is well answers within 10 ms; from then on it counts how long the leader renews nothing."""
@@ -48,23 +48,27 @@ class PostgresEye:
                 return Look(blind=read)
         return await self._look_at(self._leader)
 
-    async def _look_at(self, before: str) -> Look:
-        asking = asyncio.create_task(self._by_its_gate(before))
-        if not (await asyncio.wait({asking}, timeout=_AT_ONCE_SECONDS))[0]:
-            await self._note_lease(before)
-        finding = await asking
-        if finding is None:
+    async def _look_at(self, leader: str) -> Look:
+        asking = asyncio.create_task(self._by_its_gate(leader))
+        if (await asyncio.wait({asking}, timeout=_AT_ONCE_SECONDS))[0] and asking.result() is None:
             return Look()
-        finding, read = await asyncio.gather(self._unless_sql_answers(before, finding), self._read())
-        if finding is None:
+        finding, sql, read, _ = await asyncio.gather(asking, self._by_sql(leader), self._read(), self._note_lease(leader))
+        if finding is None or (finding.condition is not Condition.STOPPED and sql is None):
             return Look()
         if isinstance(read, str):
             return Look(blind=f"{finding.words}; {read}")
         if read.intent is not None:
             return Look(blind=f"a failover to {read.intent.candidate} is under way")
-        if read.leader != before:
-            return Look()
-        return Look(findings=(finding.model_copy(update={"unrenewed": self._unrenewed()}),))
+        return Look(findings=(self._with_all(finding, sql),)) if read.leader == leader else Look()
+
+    def _with_all(self, finding: Finding, sql: tuple[Silence, str] | None) -> Finding:
+        """Return what the gate has shown, with what SQL says and how long nothing was renewed."""
+        changes: dict[str, object] = {"unrenewed": self._unrenewed()}
+        if finding.condition is not Condition.STOPPED and sql is not None:
+            refused = finding.condition is Condition.REFUSED and sql[0] is Silence.REFUSED
+            changes["condition"] = Condition.REFUSED if refused else Condition.SILENT
+            changes["words"] = f"{finding.words}; {sql[1]}"
+        return finding.model_copy(update=changes)
 
     async def _note_lease(self, leader: str) -> None:
         """See whether the Lease is as it was; what nobody says leaves things as they are."""
@@ -110,20 +114,15 @@ class PostgresEye:
             return Finding(subject=leader, condition=condition, words=str(error))
         return _trouble_in(status)
 
-    async def _unless_sql_answers(self, leader: str, finding: Finding) -> Finding | None:
-        """Return ``finding``, with what SQL says; ``None`` when the server serves although its gate is silent."""
-        if finding.condition is Condition.STOPPED:
-            return finding
+    async def _by_sql(self, leader: str) -> tuple[Silence, str] | None:
+        """Return how SQL is silent; ``None`` when the server answers, or turns us away."""
         try:
             async with asyncio.timeout(_WITHIN.total_seconds()):
                 await self._systems.postgres.facts(self._target, leader, within=_WITHIN)
-        except (UnreachableError, TimeoutError) as error:
-            silence = error.silence if isinstance(error, UnreachableError) else Silence.NO_ANSWER
-            if silence is Silence.TURNED_AWAY:
-                return None
-            condition = finding.condition if silence is Silence.REFUSED else Condition.SILENT
-            words = f"{finding.words}; {str(error) or 'SQL is silent'}"
-            return finding.model_copy(update={"condition": condition, "words": words})
+        except TimeoutError:
+            return Silence.NO_ANSWER, "SQL is silent"
+        except UnreachableError as error:
+            return None if error.silence is Silence.TURNED_AWAY else (error.silence, str(error))
         return None
 
 

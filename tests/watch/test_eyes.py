@@ -180,4 +180,4 @@ async def test_most_of_a_pool_at_once_is_the_network() -> None:
 def test_defaults_bear_with_a_frozen_machine() -> None:
     """Azure freezes machines for 8 to 30 s."""
     for entry in (target().cluster.watch, NodePool(region="eastus").watch):
-        assert entry.silent_after > timedelta(seconds=30)
+        assert entry.silent_after >= timedelta(seconds=30)
