@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 
 _HELD_SECONDS = 60.0
-_ALONE_SECONDS = 10.0
+_ALONE_SECONDS = 45.0
+"""A failover that waits for the old primary's isolation (30 s) finds its candidate ready: to become so takes the kubelet's
+next probe (1 s), and then the route waits for kube-proxy."""
 
 
 class Readiness:
