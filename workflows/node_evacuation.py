@@ -37,6 +37,8 @@ class Evacuation:
         """Write to ``journal`` what is done."""
         self._journal, self._request, self._target, self._survey = journal, request, target, survey
         self._left: list[str] = []
+        self._held: dict[str, str] = {}
+        """What another run moves already."""
 
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
@@ -65,10 +67,17 @@ class Evacuation:
         """Return once nothing leads from the node any more, or every move has ended in whatever way.
 
         A database that leads elsewhere still waits to be redundant again, and what it waits for is among what comes next.
+        One that another run is at already, such as its watch's, gets its time.
         """
         looking = node_steps.moved(self._target, self._survey.pods)
         try:
-            await workflow.wait_condition(lambda: looking.done() or all(one.done() for one in moving))
+            await workflow.wait_condition(
+                lambda: looking.done() or (all(one.done() for one in moving) and not self._held),
+                timeout=self._target.settings.word_within,
+                timeout_summary="leaders move",
+            )
+        except TimeoutError:
+            self._left += self._held.values()
         except asyncio.CancelledError:
             await uncancellable(node_steps.stopped(looking))
             raise
@@ -97,7 +106,11 @@ class Evacuation:
         except FailureError as error:
             if endings.was_cancelled(error):
                 raise
-            self._left.append(f"{carried.workflow} {carried.target}: {endings.cause_of(error)[1]}")
+            kind, words = endings.cause_of(error)
+            if kind == Refusal.CLAIMED_ELSEWHERE:
+                self._held[carried.target] = f"{carried.workflow} {carried.target}: {words}"
+            else:
+                self._left.append(f"{carried.workflow} {carried.target}: {words}")
         else:
             done = self._journal.facts.get("moved_first", ())
             self._journal.facts["moved_first"] = (*done, f"{carried.workflow} {carried.target}")

@@ -11,12 +11,13 @@ from pathlib import Path
 from deploy.lab import processes
 from deploy.lab.cluster import ready_nodes, up
 from deploy.lab.names import NODES, Lab, LabError, LabUsageError
-from deploy.lab.network import set_link
-from deploy.lab.node import power_off
+from deploy.lab.network import lose_packets, set_link
+from deploy.lab.node import in_node, power_off
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_master
 from deploy.lab.workload import NAMESPACE, annotation, kubectl
 
+_LOSS = 0.05
 FAULTS = {
     "primary": "kill -9 the leading PostgreSQL server; its gate starts it again",
     "redis-master": "kill -9 the Redis master; the kubelet starts its container again",
@@ -25,6 +26,8 @@ FAULTS = {
     "pod": "delete the pod NAME at once, without grace",
     "worker": "kill -9 the worker in pod NAME (default: the first one)",
     "node": "cut the power of the node NAME",
+    "machine": "freeze the node NAME, as when its machine is moved: nothing of it runs, nothing answers; heal lets it go on",
+    "loss": "let the node NAME lose 5 % of the packets that it is sent",
     "network": "pull the network cable of the node NAME",
 }
 
@@ -49,12 +52,39 @@ def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
         return f"killed the worker in {pod}"
     if what in {"container", "freeze", "pod"}:
         return _break_pod(lab, binaries, what, _known("pod", name, pods(lab, binaries)))
-    _known("node", name, NODES)
+    return _break_node(lab, what, _known("node", name, NODES))
+
+
+def _break_node(lab: Lab, what: str, node: str) -> str:
     if what == "node":
-        power_off(lab, name)
-        return f"cut the power of {name}"
-    set_link(lab, name, up=False)
-    return f"pulled the cable of {name}"
+        power_off(lab, node)
+        return f"cut the power of {node}"
+    if what == "machine":
+        freeze_machine(lab, node)
+        return f"froze {node}"
+    if what == "loss":
+        lose_packets(lab, node, _LOSS)
+        return f"{node} loses {_LOSS:.0%} of what it is sent"
+    set_link(lab, node, up=False)
+    return f"pulled the cable of {node}"
+
+
+def freeze_machine(lab: Lab, node: str) -> None:
+    """Stop every process of the node where it is, and its network with it: its kernel would answer for it."""
+    set_link(lab, node, up=False)
+    _signal_machine(lab, node, "STOP")
+
+
+def thaw_machine(lab: Lab, node: str) -> None:
+    """Let it go on. Harmless when it does."""
+    _signal_machine(lab, node, "CONT")
+    set_link(lab, node, up=True)
+
+
+def _signal_machine(lab: Lab, node: str, name: str) -> None:
+    holder = processes.pid_of(lab, node)
+    if holder is not None:
+        processes.run(in_node(holder, "sh", "-c", f"kill -{name} -1"), check=False)  # -1: every process of its namespace
 
 
 def _break_pod(lab: Lab, binaries: Path, what: str, pod: str) -> str:
@@ -76,7 +106,8 @@ def heal(lab: Lab, say: Callable[[str], None] = print) -> None:
     """Bring everything back: cables, power, and whatever else ``up`` brings."""
     for node in NODES:
         if processes.pid_of(lab, node) is not None:
-            set_link(lab, node, up=True)
+            thaw_machine(lab, node)
+            lose_packets(lab, node, 0)
     thaw(lab)
     binaries = up(lab, say)
     wait_until("every node Ready", lambda: ready_nodes(lab, binaries) >= set(NODES), 90)

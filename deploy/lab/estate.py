@@ -54,6 +54,14 @@ def isolation_is_proof(estate: dict[str, Any]) -> None:
         cluster["forced"] = {**cluster.get("forced", {}), "proof": ["gate", "isolation"]}
 
 
+def automatic(estate: dict[str, Any]) -> None:
+    """Let every watch act by itself, as often as there is reason to, and isolation be proof."""
+    isolation_is_proof(estate)
+    for section in ("postgres", "redis", "node_pools", "workloads"):
+        for entry in estate.get(section, {}).values():
+            entry["watch"] = {**entry.get("watch", {}), "policy": "automatic"}
+
+
 def _until_read(lab: Lab, binaries: Path, pod: str, text: str) -> None:
     """Return once the worker in ``pod`` reads the estate so: a pod that changes makes its kubelet look at its volumes."""
     kubectl(lab, binaries, "annotate", "pod", pod, f"failover.lab/estate-read={secrets.token_hex(4)}", "--overwrite")

@@ -13,7 +13,7 @@ from deploy.lab.names import (
     node_number,
     pod_range,
 )
-from deploy.lab.processes import run
+from deploy.lab.processes import pid_of, run
 
 _BRIDGE_MAC = "02:fa:11:0e:00:01"
 """Fixed: a bridge otherwise takes its ports' lowest address, and each change strands the neighbours' caches for seconds."""
@@ -66,6 +66,22 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1
 def set_link(lab: Lab, node: str, *, up: bool) -> None:
     """Cut the node off, or connect it again, at the hub's end of its cable."""
     run(in_hub(lab, "ip", "link", "set", f"port{node_number(node)}", "up" if up else "down"))
+
+
+def lose_packets(lab: Lab, node: str, share: float) -> None:
+    """Let the node lose that share of what comes in by its cable; 0: none any more. Safe to repeat.
+
+    By its own packet filter, since not every kernel has netem; what it sends is lost by the others, if they lose some too.
+    """
+    holder = pid_of(lab, node)
+    if holder is None:
+        return
+    rule = "PREROUTING -i eth0 -m comment --comment lab-loss -m statistic --mode random --probability"
+    script = f"""
+iptables-save -t mangle | grep lab-loss | sed 's/^-A/-D/' | while read -r line; do iptables -t mangle $line; done
+[ {share} = 0 ] || iptables -t mangle -A {rule} {share} -j DROP
+"""
+    run(["nsenter", "--target", str(holder), "--net", "--", "sh", "-c", script])
 
 
 def remove_hub(lab: Lab) -> None:

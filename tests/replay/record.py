@@ -27,10 +27,12 @@ from tests.redis.cluster import running
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS
 from tests.replay.redis_runs import REDIS_RUNS
 from tests.replay.runs import RUNS
+from tests.replay.watch_runs import WATCH_RUNS
+from tests.watch.bench import watching
 from tests.workflows.bench import Handle, serving
 from workflows.journal import SEARCH_ATTRIBUTES
 
-ALL = {*RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS}
+ALL = {*RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -66,7 +68,16 @@ async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, st
 def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str]]]:
     if name in REDIS_RUNS:
         return _redis
+    if name in WATCH_RUNS:
+        return _watch
     return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
+
+
+async def _watch(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    policy, run = WATCH_RUNS[name]
+    async with watching(client, folder, policy, records=None) as bench:
+        handle = await run(bench)
+        return handle, await bench.bench.ending(handle)
 
 
 async def _pods(client: Client, folder: Path, name: str) -> tuple[Handle, str]:

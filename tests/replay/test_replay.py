@@ -17,6 +17,7 @@ from activities.redis_aftermath import RedisAftermathActivities
 from activities.redis_look import RedisLookActivities
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
+from activities.witness import WitnessActivities
 from tests.fakes.world import World
 from tests.replay.record import ALL, HISTORIES
 from tests.workflows.worker import steps_for, steps_of
@@ -63,6 +64,7 @@ def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
         PodActivities(nobody),
         NodeLookActivities(tmp_path, nobody, nobody, nobody),
         NodeActivities(nobody),
+        WitnessActivities(nobody),
         *(owner(nobody) for owner in owners),
     ]
     known = [*steps_for(World(), tmp_path), *(step for owner in others for step in steps_of(owner))]

@@ -16,6 +16,7 @@ from workflows.catalog import WORKFLOWS
 _NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in WORKFLOWS]
 
 _FIRST_KEY = {"redis-failover": "master", "pod-failover": "workload", "node-failover": "node", "node-return": "target"}
+_FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 
 
 def _raw(encoding: str, data: bytes) -> RawValue:
