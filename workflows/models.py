@@ -73,6 +73,8 @@ class Found(Wire):
     """What a watch has found: memo of a run that it has begun, and ignored in any other."""
 
     member: ShortName
+    since: datetime | None = None
+    """When the first of its witnesses began to see it so."""
     unrenewed: Unrenewed | None = None
 
 

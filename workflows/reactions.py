@@ -117,7 +117,7 @@ class Reactions:
                 id=request.lock,
                 task_timeout=TASK_TIMEOUT,
                 parent_close_policy=ParentClosePolicy.ABANDON,
-                memo={FOUND: Found(member=subject, unrenewed=verdict.unrenewed)},
+                memo={FOUND: Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)},
                 static_summary=f"real: {verdict.words}"[:200],
             )
         except WorkflowAlreadyStartedError:

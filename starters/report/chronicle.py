@@ -26,7 +26,7 @@ from estate.nodes import NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
-from workflows.models import Decision
+from workflows.models import FOUND, WATCHES, Decision, Found
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
 
 M = TypeVar("M", bound=BaseModel)
@@ -75,6 +75,8 @@ class Chronicle:
     """Give it where it is known: after a reset the first event still names the run that was reset."""
     workflow: str = ""
     asked: dict[str, Any] = field(default_factory=dict)
+    noticed: datetime | None = None
+    """Since when a watch's witnesses had seen it gone, in a run that a watch has begun."""
     """The request as it was sent."""
     started_at: datetime | None = None
     closed_at: datetime | None = None
@@ -219,6 +221,8 @@ class Chronicle:
             self.workflow_id = details.workflow_id or self.workflow_id
             asked = decode_json(first(details.input))
             self.asked = asked if isinstance(asked, dict) else {}
+            if FOUND in details.memo.fields and details.parent_workflow_execution.workflow_id.startswith(WATCHES):
+                self.noticed = Found.model_validate(decode_json(details.memo.fields[FOUND])).since
         elif kind == "cancel_requested":
             self.cancel_asked = at
         elif kind == "update_accepted":

@@ -66,7 +66,7 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         return _of_recovery(chronicle, rto)
     outage, bound = _outage(chronicle, measurement)
     least = outage is None and _is_forced(chronicle)
-    outage = _since_start(chronicle) if least else outage
+    outage = _since_gone(chronicle) if least else outage
     lost, argued = _loss(chronicle, measurement)
     moved = chronicle.report is not None and chronicle.report.outcome in {Outcome.COMPLETED, Outcome.STRANDED}
     moved = moved and bool(chronicle.steps_named(*PROMOTIONS))
@@ -86,7 +86,7 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         lost=lost,
         loss_is_argued=argued,
         sentences=(
-            _about_outage(outage, rto, how=_how(bound=bound, least=least), in_time=in_time),
+            _about_outage(outage, rto, how=_how(chronicle, bound=bound, least=least), in_time=in_time),
             _about_given_up(given_up)
             if given_up
             else _UNCOUNTED
@@ -145,10 +145,11 @@ def _is_forced(chronicle: Chronicle) -> bool:
     return chronicle.asked.get("mode") == "forced"
 
 
-def _since_start(chronicle: Chronicle) -> float | None:
-    proofs = chronicle.steps_named(*PROOFS)
+def _since_gone(chronicle: Chronicle) -> float | None:
+    """Return the time from when a watch saw it gone, or else from the run's start, to the verified write."""
+    proofs, began = chronicle.steps_named(*PROOFS), chronicle.noticed or chronicle.started_at
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
-    return (ended - chronicle.started_at).total_seconds() if ended and chronicle.started_at else None
+    return (ended - began).total_seconds() if ended and began else None
 
 
 def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
@@ -179,7 +180,10 @@ def _lost_seconds(lost: int, measurement: Measurement | None) -> float:
     return float("inf") if gap is None else lost * gap
 
 
-def _how(*, bound: bool, least: bool) -> str:
+def _how(chronicle: Chronicle, *, bound: bool, least: bool) -> str:
+    if least and chronicle.noticed and chronicle.started_at:
+        waited = (chronicle.started_at - chronicle.noticed).total_seconds()
+        return f"from when witnesses first saw it gone, {waited:.3f} s before the run began, to the verified write"
     if least:
         return "at least, from the run's start to the verified write (nobody has measured since when writes stood still)"
     if bound:
