@@ -85,7 +85,10 @@ class Faults:
             yield
             await _after(ordered, name)
         finally:
-            ordered.over.set()
+            if ordered.reached.is_set():
+                ordered.over.set()
+            else:  # it failed by itself before the fault struck: the next attempt's turn
+                self._ordered.setdefault(name, ordered)
 
 
 async def _before(ordered: Ordered, name: str) -> None:
