@@ -67,7 +67,7 @@ async def test_a_forced_claim_stops_a_primary_that_only_reads_of_it(pair: Cluste
 async def test_the_lag_is_known_after_the_primary_has_died(pair: Cluster) -> None:
     await pair.sql("pg-0", "create table rows (n int)")
     async with asyncio.timeout(20):
-        while (await _answer(pair, "pg-1")).lag_bytes != 0:
+        while (seen := await _answer(pair, "pg-1")).lag_bytes != 0 or "pg-0" not in seen.heard:
             await asyncio.sleep(0.05)
     pair.die("pg-0")
     async with asyncio.timeout(20):
