@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from workflows import aftermath, options, postgres_adopt
 from workflows.journal import SEARCH_ATTRIBUTES
 from workflows.payloads import DATA_CONVERTER
 
@@ -35,3 +38,12 @@ async def temporal() -> AsyncIterator[Client]:
     )
     async with environment:
         yield environment.client
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give steps up after 5 seconds that are tried for 15 or 60, and look 3 seconds after a cancel instead of 10."""
+    for patience in (options.MUTATE, options.URGENT):
+        monkeypatch.setitem(patience, "schedule_to_close_timeout", timedelta(seconds=5))
+    for module in (aftermath, postgres_adopt):
+        monkeypatch.setattr(module, "_WATCHED_AFTER_CANCEL", timedelta(seconds=3))

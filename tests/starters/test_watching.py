@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
@@ -165,6 +166,7 @@ def _free_port() -> int:
         return port
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_cancel_ends_the_wait_for_redundancy(stage: Stage) -> None:
     stage.world.faults.order("postgres.await_redundancy", Fault.SILENT, for_ever=True)
     await stage.failover("start", "postgres-failover", stage.cluster)

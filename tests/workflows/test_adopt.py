@@ -131,6 +131,7 @@ async def test_terminated_in_a_step_and_started_again(bench: Bench, step: str, f
     assert bench.world.record.leader == A
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("step", "ending"), [("postgres.adopt", "cancelled"), ("postgres.first_record", "completed"),
                          ("postgres.verify", "completed"), ("postgres.await_redundancy", "Stranded")],

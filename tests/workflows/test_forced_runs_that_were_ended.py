@@ -118,6 +118,7 @@ async def test_reset_in_a_step(temporal: Client, bereft: Bench, step: str, back_
     await bereft.until_consistent()
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_new_leader_that_died_since_is_failed_over_although_its_switch_was_not_finished(bereft: Bench) -> None:
     world = bereft.world
     hanging = world.faults.order("postgres.verify", Fault.HANGS)

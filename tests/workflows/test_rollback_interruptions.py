@@ -123,6 +123,7 @@ async def test_a_frozen_worker_that_wakes_up_changes_nothing(bench: Bench, step:
     assert bench.world.snapshot == before
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_member_that_dies_before_it_is_asked_to_lead_costs_an_undo(bench: Bench) -> None:
     hanging = bench.world.faults.order("postgres.revert", Fault.HANGS)
     handle = await roll_back(bench)

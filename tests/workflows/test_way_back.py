@@ -91,6 +91,7 @@ async def test_a_stop_that_was_not_clean_gives_the_writes_back(bench: Bench) -> 
     assert bench.world.writers == [A]
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_promotion_that_nobody_heard_of_goes_forward(bench: Bench) -> None:
     bench.world.faults.order("gates.promote", Fault.UNREPORTED, for_ever=True)
     result = await bench.finished(await bench.switch())
@@ -98,6 +99,7 @@ async def test_a_promotion_that_nobody_heard_of_goes_forward(bench: Bench) -> No
     await bench.until_consistent()
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_silent_candidate_is_stranded_and_goes_on_when_it_returns(bench: Bench) -> None:
     hanging = bench.world.faults.order("postgres.promote", Fault.HANGS)
     handle = await bench.switch()
@@ -178,6 +180,7 @@ async def test_an_application_that_cannot_be_restarted_holds_nothing_up(bench: B
     await bench.until_consistent()
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_cancel_ends_the_wait_for_a_member_that_never_comes_back(bench: Bench) -> None:
     hanging = bench.world.faults.order("postgres.fence", Fault.OUTLIVES)
     handle = await bench.switch()
