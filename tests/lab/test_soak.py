@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,15 @@ def _freezes(platform: Platform) -> list[Freeze]:
     found = []
     for number in range(_FREEZES):
         what = kinds[number % len(kinds)]
+        begin: Callable[[], object]
+        end: Callable[[], object]
         if what in machines:
             node, seconds = machines[what], chance.uniform(_SHORTEST, _LONGEST)
-            begin, end = (lambda n=node: freeze_machine(platform.lab, n)), (lambda n=node: thaw_machine(platform.lab, n))
+            begin, end = partial(freeze_machine, platform.lab, node), partial(thaw_machine, platform.lab, node)
         else:
             pod, seconds = pods.get(what, platform.pods("failover-worker")[0]), chance.uniform(_SHORTEST, _POD_LONGEST)
-            begin = lambda p=pod: kill_processes(platform.lab, platform.binaries, p, signal.SIGSTOP)  # noqa: E731
-            end = lambda p=pod: kill_processes(platform.lab, platform.binaries, p, signal.SIGCONT)  # noqa: E731
+            tell = partial(kill_processes, platform.lab, platform.binaries, pod)
+            begin, end = partial(tell, signal.SIGSTOP), partial(tell, signal.SIGCONT)
         found.append(Freeze(what, seconds, begin, end))
     return found
 
