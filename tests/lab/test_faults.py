@@ -41,7 +41,7 @@ def _must_have_moved(platform: Platform, facts: Facts) -> None:
     platform.settle(200)
 
 
-@pytest.mark.parametrize("step", ["postgres.prove", "postgres.promote"])
+@pytest.mark.parametrize("step", [pytest.param("postgres.prove", marks=[pytest.mark.matrix]), "postgres.promote"])
 async def test_a_candidate_that_dies_around_its_promotion(platform: Platform, step: str) -> None:
     platform.break_it("pod", platform.old)
     handle = await start(platform.client, mode="forced", attest=True)

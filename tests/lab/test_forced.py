@@ -56,6 +56,7 @@ async def test_a_frozen_server_is_proved_to_be_stopped_by_its_own_gate(platform:
     platform.settle()
 
 
+@pytest.mark.matrix
 async def test_a_killed_container(platform: Platform) -> None:
     platform.break_it("container", platform.old)
     _must_lead(platform, await platform.force())
@@ -69,6 +70,7 @@ async def test_a_deleted_pod_is_replaced_by_the_standby_and_comes_back_as_one(pl
     assert platform.note("sync") == platform.old
 
 
+@pytest.mark.matrix  # test_nodes.py has one with everything else on it
 async def test_a_node_without_power(platform: Platform) -> None:
     node = platform.nodes[platform.old]
     handle = await start(platform.client, mode="forced", attest=True) if platform.break_it("node", node) else None

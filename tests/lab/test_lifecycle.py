@@ -28,7 +28,13 @@ def test_up_twice_changes_nothing(whole: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [("apiserver", "temporal", "node-2", "node-1-kubelet", "portal"), None], ids=["parts", "all"]
+    "parts",
+    [
+        pytest.param(
+            ("apiserver", "temporal", "node-2", "node-1-kubelet", "portal"), id="parts", marks=[pytest.mark.matrix]
+        ),
+        pytest.param(None, id="all"),
+    ],
 )
 def test_up_repairs_what_a_crash_has_killed(platform: Platform, parts: tuple[str, ...] | None) -> None:
     """Parts of it, and all at once, under load: the machine has lost its power.

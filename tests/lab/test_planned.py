@@ -79,6 +79,7 @@ async def test_without_a_synchronous_standby_it_is_refused(platform: Platform) -
     assert platform.leader == leader
 
 
+@pytest.mark.matrix
 async def test_a_candidate_that_goes_before_the_promotion_costs_no_more_than_an_undo(platform: Platform) -> None:
     leader, standby = platform.leader, platform.standby
     handle = await start(platform.client)
