@@ -23,6 +23,7 @@ from activities.errors import Refusal, refuse
 from activities.examination import fault, of_survey, ok, warning
 from activities.models.doctor import DoctorReport, ExamineRequest, Finding
 from activities.models.survey import SurveyRequest
+from activities.presence import of_witnesses
 from activities.redis_examination import of_redis
 from activities.redis_look import survey_of
 from activities.survey import SurveyActivities
@@ -30,7 +31,7 @@ from activities.systems import Systems
 from estate.base import Region, Target
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
-from estate.postgres import PostgresTarget
+from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 
@@ -78,6 +79,7 @@ class DoctorActivities:
         for workload in workloads:
             findings += await self._workload(workload)
         if request.cluster is None:
+            findings += await of_witnesses(activity.client(), activity.info().task_queue, estate.witnesses)
             for region in sorted({pool.region for pool in estate.node_pools.values()}):
                 findings += await self._pool(estate.regions[region])
         return DoctorReport(findings=tuple(findings))
@@ -169,6 +171,8 @@ class DoctorActivities:
         cluster = target.cluster
         wanted = [("get", "services", cluster.write_service, ""), ("patch", "services", cluster.write_service, "")]
         wanted += [("get", kind, name, "") for kind in ("pods", "pods/log") for name in cluster.members]
+        if ProofKind.ISOLATION in cluster.forced.proof:
+            wanted += [(verb, "leases", cluster.write_service, "coordination.k8s.io") for verb in ("get", "patch")]
         wanted += [("list", "pods", "", ""), ("list", "endpointslices", "", "discovery.k8s.io")]
         wanted += [
             (verb, "deployments", one.deployment, "apps") for one in cluster.applications for verb in ("get", "patch")

@@ -38,7 +38,7 @@ async def start(target: str | None) -> Answer:
         handle = await client.start_workflow(
             _STARTING,
             WatchersRequest(target=wanted),
-            id=_STARTING,
+            id=f"{_STARTING}/{wanted or 'all'}",
             task_queue=task_queue(),
             task_timeout=TASK_TIMEOUT,
             execution_timeout=_AT_MOST,

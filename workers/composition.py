@@ -31,7 +31,7 @@ from activities.eyes.postgres import PostgresEye
 from activities.eyes.redis import RedisEye
 from activities.heartbeat import Heartbeat
 from activities.measure import MeasureActivities
-from activities.models.watch import WatchedTarget
+from activities.models.watch import WatchedTarget, witness_queue
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pause import PauseActivities
@@ -55,7 +55,6 @@ from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 from workers.settings import WorkerSettings
 from workflows.catalog import RUNNER, WORKFLOWS
-from workflows.models import witness_queue
 
 _STICKY = timedelta(seconds=0.3)
 _BEAT = timedelta(seconds=0.2)

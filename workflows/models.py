@@ -421,11 +421,6 @@ def watch_id(kind: Kind, target: str) -> str:
     return f"{WATCHES}{kind.value}/{target}"
 
 
-def witness_queue(queue: str, witness: str) -> str:
-    """Return the task queue on which one witness is asked to look."""
-    return f"{queue}/witness/{witness}"
-
-
 def pause_id(cluster: str) -> str:
     """Return the workflow ID of a change of ``cluster``'s pause. It is no lock on anything else."""
     return f"pause/postgres/{cluster}"

@@ -19,10 +19,10 @@ from activities.models.watch import (
     WatchedRequest,
     WatchedTarget,
     WatchRequest,
+    witness_queue,
 )
 from activities.watching import WatchActivities
 from activities.witness import WitnessActivities
-from workflows.models import witness_queue
 from workflows.options import OBSERVE
 
 _LASTS = timedelta(minutes=10)

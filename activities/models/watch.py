@@ -127,3 +127,8 @@ class LastRun(Wire):
 
     closed_at: datetime | None = None
     """When it ended; ``None``: there was none, it goes on, or a person has started one since."""
+
+
+def witness_queue(queue: str, witness: str) -> str:
+    """Return the task queue on which one witness of those who serve ``queue`` is asked to look."""
+    return f"{queue}/witness/{witness}"

@@ -13,12 +13,12 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.heartbeat import Heartbeat
-from activities.models.watch import Condition, Finding, Look
+from activities.models.watch import Condition, Finding, Look, witness_queue
 from activities.witness import WitnessActivities
 from tests.fakes.world import A, World
 from tests.workflows.bench import Bench, Handle, serving
 from tests.workflows.gone import ISOLATING
-from workflows.models import WatchStatus, witness_queue
+from workflows.models import WatchStatus
 
 WITNESSES = ("east", "north", "west")
 GONE = Look(findings=(Finding(subject=A, condition=Condition.STOPPED, words="its gate: it is down"),))

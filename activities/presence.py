@@ -1,0 +1,43 @@
+"""Who of the witnesses is there: whoever polls its task queue, as Temporal knows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from activities.examination import fault, ok, warning
+from activities.models.doctor import Finding
+from activities.models.watch import witness_queue
+
+_ALIVE_WITHIN = timedelta(seconds=75)
+"""A waiting worker asks again at least every 60 s (Temporal's long poll)."""
+
+
+async def of_witnesses(client: Client, queue: str, witnesses: tuple[str, ...]) -> list[Finding]:
+    """Return what doctor says of the witnesses; nothing where the estate names none: nothing is watched then."""
+    if not witnesses:
+        return []
+    absent = [name for name in witnesses if not await _polls(client, witness_queue(queue, name))]
+    there, subject = len(witnesses) - len(absent), "witnesses"
+    if not absent:
+        return [ok(subject, f"all {len(witnesses)} are there")]
+    words = f"{there} of {len(witnesses)} are there, not {', '.join(absent)}"
+    remedy = "see the StatefulSet failover-witness, and FAILOVER_WITNESS of each"
+    if 2 * there > len(witnesses):
+        return [warning(subject, words, remedy)]
+    return [fault(subject, f"{words}: no majority, so no watch finds anything", remedy)]
+
+
+async def _polls(client: Client, queue: str) -> bool:
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    answer = await client.workflow_service.describe_task_queue(request)
+    now = datetime.now(UTC)
+    return any(now - poller.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN for poller in answer.pollers)

@@ -1,0 +1,107 @@
+"""``failover watchers`` and what ``status`` and ``doctor`` say of them, in front of a real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from activities.presence import of_witnesses
+from tests.starters.command import Command
+from tests.starters.conftest import command_for
+from tests.watch.bench import GONE, WELL, WITNESSES, WatchBench, watching
+from tests.workflows.gone import Gone, take_away
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watched(temporal: Client, tmp_path: Path) -> AsyncIterator[tuple[WatchBench, Command]]:
+    """Have three witnesses, and the policy to go by itself."""
+    async with watching(temporal, tmp_path, "automatic") as bench:
+        yield bench, command_for(temporal, bench.bench.queue)
+
+
+async def test_they_are_started_once_shown_and_ended(watched: tuple[WatchBench, Command]) -> None:
+    bench, failover = watched
+    own = bench.watch_id
+    ran = await failover("watchers", "start")
+    assert (ran.code, f"{own}: started" in ran.out) == (0, True), ran
+    again = await failover("watchers", "start", bench.bench.cluster, "--output", "json")
+    assert (again.document["started"], again.document["running"]) == ([], [own])
+    status = await failover("status")
+    assert (status.code, own in status.out, "all is well" in status.out) == (0, True, True)
+    ended = await failover("watchers", "stop", bench.bench.cluster)
+    assert ended.code == 0
+    await bench.bench.until(lambda: _is_over(bench))
+    assert own not in (await failover("status")).out
+
+
+async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: tuple[WatchBench, Command]) -> None:
+    bench, failover = watched
+    own = bench.watch_id
+    await failover("watchers", "start")
+    await bench.bench.until(bench._all_have_spoken)
+    early = await failover("watchers", "acknowledge", own, "--by", "dana")
+    assert (early.code, "there is nothing to acknowledge" in early.err) == (3, True)
+    take_away(bench.bench.world, Gone.DEAD)
+    bench.let(GONE)
+    await bench.bench.finished(await bench.run())
+    bench.let(WELL)
+    await bench.until_cooling()
+    status = await failover("status")
+    assert "cool-down after postgresql-primary-0 until" in status.out
+    assert f"failover watchers acknowledge {own} --by NAME" in status.out
+    report = await failover("report", bench.bench.cluster)
+    assert "from when witnesses first saw it gone" in report.out
+    for by, code, words in (("", 2, "by: missing"), ("nobody", 3, "by: nobody cannot acknowledge")):
+        ran = await failover("watchers", "acknowledge", bench.bench.cluster, *(["--by", by] if by else []))
+        assert (ran.code, words in ran.err) == (code, True), ran
+    done = await failover("watchers", "acknowledge", bench.bench.cluster, "--by", "dana", "--output", "json")
+    assert (done.code, done.document["status"]["cooling"]) == (0, None)
+    await failover("watchers", "stop", own)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("start", "unknown"), 2, "target: the estate does not list 'unknown'; it lists postgres/"),
+        (("stop", "unknown"), 2, "target: 'unknown' names no watch; there is none"),
+        (("acknowledge", "unknown", "--by", "dana"), 2, "target: 'unknown' names no watch"),
+        (("start", "x" * 300), 2, "target: "),
+    ],
+)
+async def test_what_is_not_there_is_said_in_a_sentence(
+    watched: tuple[WatchBench, Command], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    ran = await watched[1]("watchers", *arguments)
+    assert (ran.code, words in ran.err) == (code, True), ran
+
+
+async def test_without_a_worker_nothing_is_started(unserved: Command) -> None:
+    ran = await unserved("watchers", "start")
+    assert (ran.code, "nothing was started: no worker polls" in ran.err) == (4, True)
+
+
+async def test_doctor_counts_the_witnesses(temporal: Client, watched: tuple[WatchBench, Command]) -> None:
+    bench = watched[0].bench
+    queue = bench.queue
+    await bench.until(lambda: _are_there(temporal, queue))
+    (all_there,) = await of_witnesses(temporal, queue, WITNESSES)
+    (some,) = await of_witnesses(temporal, queue, (*WITNESSES, "south"))
+    (few,) = await of_witnesses(temporal, f"other-{uuid4().hex[:6]}", WITNESSES)
+    assert [one.severity for one in (all_there, some, few)] == ["ok", "warning", "fault"]
+    assert "not south" in some.message
+    assert cast("list[object]", await of_witnesses(temporal, queue, ())) == []
+
+
+async def _is_over(bench: WatchBench) -> bool:
+    found = await bench.bench.client.get_workflow_handle(bench.watch_id).describe()
+    return found.close_time is not None
+
+
+async def _are_there(client: Client, queue: str) -> bool:
+    return (await of_witnesses(client, queue, WITNESSES))[0].severity == "ok"
