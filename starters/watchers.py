@@ -20,7 +20,8 @@ from activities.errors import Refusal
 from starters.answers import Answer, CommandError, Exit
 from starters.server import NO_WORKER, has_worker, task_queue
 from workers.connection import connect
-from workflows.models import TASK_TIMEOUT, WATCHES, Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
+from workflows.models import TASK_TIMEOUT
+from workflows.watch_models import WATCHES, Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
 from workflows.watch_requests import WATCH_OF
 
 _AT_MOST = timedelta(minutes=2)

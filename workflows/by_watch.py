@@ -12,7 +12,7 @@ from estate.base import Target
 from estate.watching import Policy
 from gate.pause import is_paused, pause_words
 from gate.record import Record
-from workflows.models import FOUND, WATCHES, Found
+from workflows.watch_models import FOUND, WATCHES, Found
 
 
 def begun_by_watch() -> bool:

@@ -14,8 +14,6 @@ from pydantic_core import PydanticCustomError
 
 from activities.models.plan import Plan
 from activities.models.report import Outcome, Vote
-from activities.models.survey import Unrenewed
-from activities.models.watch import Kind
 from activities.models.wire import Wire
 from estate.nodes import NodeTarget
 from gate.record import Mode
@@ -63,19 +61,6 @@ def _of_a_failover(mode: object) -> object:
     if mode not in ("planned", "forced"):
         raise PydanticCustomError("enum", "Input should be 'planned' or 'forced'")
     return mode
-
-
-FOUND = "found"
-"""Name of the memo that holds a ``Found``."""
-
-
-class Found(Wire):
-    """What a watch has found: memo of a run that it has begun, and ignored in any other."""
-
-    member: ShortName
-    since: datetime | None = None
-    """When the first of its witnesses began to see it so."""
-    unrenewed: Unrenewed | None = None
 
 
 class FailoverRequest(_OfCluster):
@@ -245,80 +230,6 @@ class PauseRequest(_OfCluster):
         return f"{missing[0]}: missing; whoever finds the pause must know who asked and why" if missing else None
 
 
-class Cooling(Wire):
-    """After an automatic failover: the next one waits for a person until then."""
-
-    until: datetime
-    after: str
-    """What was failed over."""
-
-
-class WatchState(Wire):
-    """What a watch knows beside what its witnesses say; goes on from one history to the next."""
-
-    cooling: Cooling | None = None
-    last_words: str = ""
-    """What it did last."""
-
-
-class WatchStatus(Wire):
-    """Answer of the query ``watch_status``; the memo ``watch`` holds the same."""
-
-    target: str
-    policy: str
-    witnesses: tuple[str, ...]
-    """A line each."""
-    silent: tuple[str, ...] = ()
-    """Of these the ones that do not speak, or cannot see."""
-    gone: tuple[str, ...] = ()
-    """What a majority finds gone, in words."""
-    open: tuple[str, ...] = ()
-    """Failovers that it has begun and that go on."""
-    cooling: Cooling | None = None
-    last_words: str = ""
-
-    @property
-    def headline(self) -> str:
-        """How it stands, in a few words."""
-        if self.open:
-            return f"has begun {', '.join(self.open)}"
-        if self.gone:
-            return "; ".join(self.gone)
-        if self.cooling:
-            return f"cool-down after {self.cooling.after} until {self.cooling.until:%H:%M:%S} UTC"
-        return "all is well"
-
-
-class WatchInput(_Request):
-    """Input of ``postgres-watch``, ``redis-watch``, ``node-watch`` and ``pod-watch``."""
-
-    target: ShortName
-    """Cluster, master, node pool or workload, as the estate lists it."""
-    state: WatchState | None = None
-    """Only from one of its own histories to the next."""
-
-
-class WatchersRequest(_Request):
-    """Input of ``watchers-start``."""
-
-    target: ShortName | None = None
-    """``orders`` or ``postgres/orders``; ``None``: everything that the estate lists."""
-
-
-class StartedWatches(Wire):
-    """Which watches were started, and which ran already; by workflow ID."""
-
-    started: tuple[str, ...] = ()
-    running: tuple[str, ...] = ()
-
-
-class Acknowledgement(_Request):
-    """Input of the update ``acknowledge``."""
-
-    by: ShortName
-    note: str = Field(default="", max_length=1000)
-
-
 class DoctorRequest(_Request):
     """Input of ``doctor``."""
 
@@ -411,14 +322,6 @@ def pods_lock_id(workload: str) -> str:
 def node_lock_id(node: str) -> str:
     """Return the workflow ID of a run that empties ``node``."""
     return f"node/{node}"
-
-
-WATCHES = "watch/"
-
-
-def watch_id(kind: Kind, target: str) -> str:
-    """Return the workflow ID of the watch on a target."""
-    return f"{WATCHES}{kind.value}/{target}"
 
 
 def pause_id(cluster: str) -> str:

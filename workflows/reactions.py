@@ -17,8 +17,9 @@ from activities.models.watch import Kind
 from estate.base import Target
 from estate.watching import Policy
 from workflows import endings
-from workflows.models import FOUND, TASK_TIMEOUT, Cooling, Found, WatchState
+from workflows.models import TASK_TIMEOUT
 from workflows.verdict import Verdict, Votes
+from workflows.watch_models import FOUND, Cooling, Found, WatchState
 from workflows.watch_requests import failover_for
 
 _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)

@@ -26,9 +26,9 @@ from activities.models.watch import Kind, Sighting, Watched
 from workflows import endings, watch_steps
 from workflows.inputs import parse
 from workflows.journal import PHASE, TARGET
-from workflows.models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.reactions import Reactions
 from workflows.verdict import Votes
+from workflows.watch_models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.watch_requests import lock_of
 
 _LONGEST_HISTORY = 5000

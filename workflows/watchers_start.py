@@ -15,7 +15,8 @@ from activities.models.watch import Kind, Listed
 from workflows import watch_steps
 from workflows.endings import cause_of, was_cancelled
 from workflows.inputs import parse
-from workflows.models import TASK_TIMEOUT, StartedWatches, WatchersRequest, WatchInput, watch_id
+from workflows.models import TASK_TIMEOUT
+from workflows.watch_models import StartedWatches, WatchersRequest, WatchInput, watch_id
 from workflows.watch_requests import WATCH_OF
 
 

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 
 from starters.watchers import standing
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, StartedWatches, WatchersRequest, WatchStatus
+from workflows.models import TASK_QUEUE, TASK_TIMEOUT
+from workflows.watch_models import StartedWatches, WatchersRequest, WatchStatus
 
 _SEEN_WITHIN = 60
 

@@ -26,8 +26,9 @@ from estate.nodes import NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
-from workflows.models import FOUND, WATCHES, Decision, Found
+from workflows.models import Decision
 from workflows.phases import REPORT_PHASE_OF_STEP, ReportPhase
+from workflows.watch_models import FOUND, WATCHES, Found
 
 M = TypeVar("M", bound=BaseModel)
 

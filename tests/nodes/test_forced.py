@@ -149,41 +149,34 @@ async def test_a_primary_that_cannot_be_failed_over_is_left_to_do_and_the_rest_c
     assert sorted(bench.world.removed)[:2] == ["api-a-1", "api-b-1"]
 
 
-async def test_a_primary_that_another_run_moves_already_is_waited_for(bench: NodeBench) -> None:
-    """Its watch was quicker: the lock is held, and what the node's run wanted comes about all the same."""
-    before = bench.put_primary()
+async def _moved_by_another(bench: NodeBench) -> asyncio.Event:
+    """Let another run be in the middle of moving the primary off the node; set the event to let it go on."""
+    bench.put_primary()
     bench.world.go_dark(bench.node)
     take_away(bench.postgres, Gone.DEAD)
     hanging = bench.faults.order("postgres.promote", Fault.HANGS)
     request = {"cluster": bench.cluster, "mode": "forced", "run": "real", "by": "omar", "attest": True}
-    other = await bench.client.start_workflow(
-        "postgres-failover", request, id=f"postgres/{bench.cluster}", task_queue=bench.queue
-    )
-    bench.started.append(other)
+    lock = f"postgres/{bench.cluster}"
+    bench.started.append(await bench.client.start_workflow("postgres-failover", request, id=lock, task_queue=bench.queue))
     await hanging.reached.wait()
+    return hanging.released
+
+
+async def test_a_primary_that_another_run_moves_already_is_waited_for(bench: NodeBench) -> None:
+    """Its watch was quicker: the lock is held, and what the node's run wanted comes about all the same."""
+    before = bench.postgres.record.leader
+    going_on = await _moved_by_another(bench)
     handle = await bench.start(mode="forced", attest=True)
     await bench.until_phase(handle, "moving what leads from here")
-    hanging.released.set()
+    going_on.set()
     end, words = await bench.ending(handle)
     assert end == "completed", words
     assert bench.postgres.record.leader != before
 
 
-@pytest.mark.parametrize("changes", [{"word_within": "PT1S"}])
-async def test_a_lock_that_is_held_for_too_long_is_left_to_do(
-    temporal: Client, tmp_path: Path, changes: dict[str, str]
-) -> None:
-    async with serving(temporal, tmp_path, **changes) as bench:
-        bench.put_primary()
-        bench.world.go_dark(bench.node)
-        take_away(bench.postgres, Gone.DEAD)
-        hanging = bench.faults.order("postgres.promote", Fault.HANGS)
-        request = {"cluster": bench.cluster, "mode": "forced", "run": "real", "by": "omar", "attest": True}
-        other = await bench.client.start_workflow(
-            "postgres-failover", request, id=f"postgres/{bench.cluster}", task_queue=bench.queue
-        )
-        bench.started.append(other)
-        await hanging.reached.wait()
+async def test_a_lock_that_is_held_for_too_long_is_left_to_do(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path, word_within="PT1S") as bench:
+        await _moved_by_another(bench)
         end, words = await bench.ending(await bench.start(mode="forced", attest=True))
         assert end == "Stranded"
         assert "is held by another run" in words

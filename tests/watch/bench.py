@@ -18,7 +18,7 @@ from activities.witness import WitnessActivities
 from tests.fakes.world import A, World
 from tests.workflows.bench import Bench, Handle, serving
 from tests.workflows.gone import ISOLATING
-from workflows.models import WatchStatus
+from workflows.watch_models import WatchStatus
 
 WITNESSES = ("east", "north", "west")
 GONE = Look(findings=(Finding(subject=A, condition=Condition.STOPPED, words="its gate: it is down"),))
