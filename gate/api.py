@@ -34,7 +34,7 @@ class _Wire(BaseModel):
 
 
 MEMBER_HEADER = "Failover-Member"
-"""A gate that asks another one says which it is."""
+"""Whoever asks a gate says who it is: a member's name, or ``worker``."""
 
 
 class ServerState(StrEnum):

@@ -84,9 +84,10 @@ class Outlook:
             await asyncio.sleep(_HEAR_EVERY_SECONDS)
 
     def note_question(self, member: str) -> None:
-        """Keep that ``member``'s gate has just asked this one how it is."""
-        if member in self._asked_at:
-            self._asked_at[member] = now()
+        """Keep that ``member``'s gate has just asked this one how it is; empty: anybody's, an older gate says no name."""
+        for name in [member] if member else list(self._asked_at):
+            if name in self._asked_at:
+                self._asked_at[name] = now()
 
     @property
     def asked(self) -> dict[str, float]:

@@ -18,6 +18,7 @@ from activities.clients.secrets import read_secret
 from activities.models.survey import Silence
 from estate.postgres import PostgresTarget
 from gate.api import (
+    MEMBER_HEADER,
     AdoptCommand,
     Adopted,
     Command,
@@ -118,7 +119,7 @@ class GateClient:
     ) -> A:
         access = target.cluster.gate
         host = await self._addresses.of_member(target, member)
-        headers = {"Authorization": f"Bearer {read_secret(access.token)}"}
+        headers = {"Authorization": f"Bearer {read_secret(access.token)}", MEMBER_HEADER: "worker"}
         content = None if body is None else body.model_dump(mode="json")
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds * _CONNECT_SHARE, _CONNECT_SECONDS))
         try:

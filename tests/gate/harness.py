@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from deploy.lab.processes import start_time
 from gate.api import (
+    MEMBER_HEADER,
     Command,
     FenceCommand,
     Fenced,
@@ -161,7 +162,7 @@ class Cluster:
 
     async def call(self, member: str, what: str, body: BaseModel | None = None) -> str:
         url = f"http://{self.address(member)}:{self.gate_port}/v1/{what}"
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {TOKEN}", MEMBER_HEADER: "worker"}
         method, content = ("GET", None) if body is None else ("POST", body.model_dump(mode="json"))
         async with self.http.request(method, url, json=content, headers=headers) as answer:
             text = await answer.text()

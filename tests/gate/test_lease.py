@@ -8,7 +8,7 @@ from typing import Any
 
 from gate.api import Role
 from gate.record import Mode
-from tests.gate.harness import Cluster
+from tests.gate.harness import TOKEN, Cluster
 
 
 def _spec(pair: Cluster) -> dict[str, Any]:
@@ -71,3 +71,13 @@ async def test_a_new_leader_takes_it_over(pair: Cluster) -> None:
     pair.route("pg-1")
     await pair.until(lambda: _spec(pair).get("holderIdentity") == "pg-1", 10)
     assert _spec(pair)["leaseTransitions"] == epoch
+
+
+async def test_a_question_without_a_name_counts_as_every_peer_s(pair: Cluster) -> None:
+    """An older gate asks so: nobody may conclude that it has been isolated for long."""
+    pair.freeze("pg-0")
+    await asyncio.sleep(2)
+    url = f"http://{pair.address('pg-1')}:{pair.gate_port}/v1/status"
+    async with pair.http.get(url, headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
+        assert (await answer.json())["asked"]["pg-0"] < 1
+    pair.freeze("pg-0", signal.SIGCONT)
