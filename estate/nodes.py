@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, Target
+from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.watching import NodeWatching, Watching
@@ -17,6 +19,37 @@ class NodeApprovals(Entry):
 
     planned: ApprovalPolicy = ApprovalPolicy(requester_required=False)
     forced: ApprovalPolicy = ApprovalPolicy(requester_required=False)
+
+
+class MachineKind(StrEnum):
+    """Who can say of a pool's machines whether they run."""
+
+    AZURE = "azure"
+    """Azure Resource Manager, for instances of a scale set; which one is in the node's ``spec.providerID``."""
+    HTTP = "http"
+    """A power interface: ``GET ADDRESS/machines/NODE`` and ``POST ADDRESS/machines/NODE/off``."""
+
+
+class Machines(Entry):
+    """Control plane of a pool's machines: its word that one does not run is proof, as a person's is."""
+
+    kind: MachineKind
+    may_end: bool = False
+    """A forced run may end the machine of a silent node itself, to have proof."""
+    address: str = ""
+    """http: URL of the power interface, without a slash at its end."""
+    token: SecretReference | None = None
+    """http: what it is sent as bearer token."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is MachineKind.HTTP and not self.address.startswith(("http://", "https://")):
+            message = "kind http needs address, the URL of the machines' power interface, such as https://power.example"
+            raise ValueError(message)
+        if self.kind is MachineKind.AZURE and (self.address or self.token):
+            message = "kind azure takes no address and no token: the node's providerID and the worker's identity say it all"
+            raise ValueError(message)
+        return self
 
 
 class NodePool(Entry):
@@ -35,6 +68,8 @@ class NodePool(Entry):
     """How long what was evicted may take to be ready elsewhere; then a person is needed."""
     objective: Objective = Objective(rto=timedelta(minutes=2))
     approvals: NodeApprovals = NodeApprovals()
+    machines: Machines | None = None
+    """Who else than a person proves that a machine is stopped; ``None``: nobody."""
     watch: NodeWatching = NodeWatching()
 
 

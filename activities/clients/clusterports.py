@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from activities.models.machines import MachineState
 from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from activities.models.pods import PodSeen
 from estate.base import Region
+from estate.nodes import NodeTarget
 from estate.workloads import WorkloadTarget
 
 
@@ -70,3 +72,23 @@ class Nodes(Protocol):
 
     async def unready(self, region: Region, pods: tuple[NodePod, ...]) -> tuple[str, ...]:
         """Return a line per controller of ``pods`` that has fewer ready pods than it wants; one that is gone wants none."""
+
+
+class Machines(Protocol):
+    """The machines below the nodes, by the word of their own control plane."""
+
+    async def state(self, target: NodeTarget, provider_id: str) -> MachineState:
+        """Return what the control plane says of the node's machine.
+
+        Raises:
+            MissingError: it knows no such machine.
+
+        """
+
+    async def end(self, target: NodeTarget, provider_id: str) -> None:
+        """Ask for the machine's end, whatever runs on it. Safe to repeat; returns once it is asked for.
+
+        Raises:
+            MissingError: there is no such machine.
+
+        """

@@ -25,6 +25,7 @@ def node_fact(node: dict[str, Any]) -> NodeFact:
         labels=metadata.get("labels") or {},
         address=next((one["address"] for one in addresses if one["type"] == "InternalIP"), ""),
         taints=tuple(f"{one['key']}:{one['effect']}" for one in spec.get("taints") or []),
+        provider_id=spec.get("providerID") or "",
     )
 
 

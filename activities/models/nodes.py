@@ -24,6 +24,8 @@ class NodeFact(Wire):
     taints: tuple[str, ...] = ()
     address: str = ""
     """Internal IP."""
+    provider_id: str = ""
+    """Which machine it is, in the words of who provides it (``spec.providerID``)."""
 
     @property
     def takes_pods(self) -> bool:

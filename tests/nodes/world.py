@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from activities.clients.ports import UnreachableError
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.models.machines import MachineState
 from activities.models.nodes import NodeFact, NodePod, NodeWitness
 from estate.base import Region
+from estate.nodes import NodeTarget
 
 NAMESPACE = "aiagent-prod"
 
@@ -30,8 +32,14 @@ class NodeWorld:
     """Deleted without waiting for a kubelet."""
     dark: set[str] = field(default_factory=set)
     cut_off: set[str] = field(default_factory=set)
+    renewing: set[str] = field(default_factory=set)
+    """Dark ones whose lease is renewed all the same."""
+    without_lease: bool = False
+    lease_age: float = 60
+    """Seconds, of a node that goes dark, at that moment."""
     never_ready: set[str] = field(default_factory=set)
     """Owners whose pods no other node takes."""
+    _dark_since: dict[str, float] = field(default_factory=dict)
     _ready_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,8 +103,16 @@ class NodeWorld:
             return NodeWitness(lease_age_seconds=3, port="answers", answering=names)
         runs = node.name in self.cut_off
         return NodeWitness(
-            lease_age_seconds=60, port="silent", answering=names if runs else (), silent=() if runs else names
+            lease_age_seconds=self._lease_age(node.name),
+            port="silent",
+            answering=names if runs else (),
+            silent=() if runs else names,
         )
+
+    def _lease_age(self, node: str) -> float | None:
+        if self.without_lease:
+            return None
+        return 3 if node in self.renewing else self.lease_age + time.monotonic() - self._dark_since[node]
 
     async def give_up(self, region: Region, node: str) -> None:  # noqa: ARG002
         self._must_answer()
@@ -112,6 +128,7 @@ class NodeWorld:
     def go_dark(self, node: str, *, cut_off: bool = False) -> None:
         """Let a node fall silent; cut off, its pods run on and can be reached by us alone."""
         self.dark.add(node)
+        self._dark_since[node] = time.monotonic()
         if cut_off:
             self.cut_off.add(node)
         self.nodes_by_name[node] = self.nodes_by_name[node].model_copy(update={"ready": "Unknown", "reason": "silent"})
@@ -136,3 +153,43 @@ class NodeWorld:
     def _must_answer(self) -> None:
         if self.gone:
             raise UnreachableError("the API server does not answer")
+
+
+class FakeMachines:
+    """Control plane of the machines: what it has ended changes for a moment, then is deallocated."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, MachineState] = {}
+        """Node → state; a node that is not listed has a machine that runs."""
+        self.ended: list[str] = []
+        """Who was to be ended, once per call."""
+        self.keeps: MachineState | None = None
+        """What every machine is, whatever is done."""
+        self.missing: set[str] = set()
+        self.silent = self.forbidden = self.breaks = False
+        self.asked = 0
+
+    async def state(self, target: NodeTarget, provider_id: str) -> MachineState:  # noqa: ARG002 - it goes by names
+        self._must_answer(target.name)
+        state = self.states.get(target.name, MachineState.RUNNING)
+        if state is MachineState.CHANGING:
+            self.states[target.name] = MachineState.DEALLOCATED
+        return self.keeps or state
+
+    async def end(self, target: NodeTarget, provider_id: str) -> None:  # noqa: ARG002
+        self._must_answer(target.name)
+        self.ended.append(target.name)
+        if self.states.get(target.name, MachineState.RUNNING) is MachineState.RUNNING:
+            self.states[target.name] = MachineState.CHANGING
+
+    def _must_answer(self, node: str) -> None:
+        self.asked += 1
+        if self.breaks:
+            self.breaks = False
+            raise RuntimeError("the worker dies")
+        if self.silent:
+            raise UnreachableError(f"nobody says how {node} is")
+        if self.forbidden:
+            raise ForbiddenError(f"asked for {node}: grant the worker instanceView/read")
+        if node in self.missing:
+            raise MissingError(f"nobody knows {node}")

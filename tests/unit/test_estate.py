@@ -126,3 +126,27 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(EstateError, match="not UTF-8"):
         load_estate(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize(
+    ("machines", "words"),
+    [
+        ("{kind: http}", "kind http needs address, the URL of the machines' power interface"),
+        ("{kind: http, address: power.example}", "kind http needs address"),
+        ("{kind: azure, address: https://power.example}", "kind azure takes no address and no token"),
+        ("{kind: azure, token: 'env:TOKEN'}", "kind azure takes no address and no token"),
+        ("{kind: ipmi}", "kind"),
+    ],
+)
+def test_machines_fit_their_kind(tmp_path: Path, machines: str, words: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    said = _fault(tmp_path, text.replace("\n    blocked_after", f"\n    machines: {machines}\n    blocked_after", 1))
+    assert words in said
+    assert "node_pools.workers.machines" in said
+
+
+@pytest.mark.parametrize("machines", ["{kind: azure, may_end: true}", "{kind: http, address: http://power.example}"])
+def test_machines_that_fit_are_taken(tmp_path: Path, machines: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    estate = _load(tmp_path, text.replace("\n    blocked_after", f"\n    machines: {machines}\n    blocked_after", 1))
+    assert estate.node_pools["workers"].machines.may_end is ("may_end" in machines)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.clients.nodestate import is_homeless
+from activities.clients.nodestate import is_homeless, node_fact
 from activities.clients.podstate import event_line, pod_seen
 from activities.models.pods import Trouble
 
@@ -97,3 +97,8 @@ def test_events_are_one_line_each_in_order_of_time() -> None:
     event = {"metadata": {}, "type": "Warning", "reason": "BackOff", "message": "restarting", "count": 5}
     at, line = event_line({**event, "lastTimestamp": "2026-11-25T12:00:03Z"})
     assert (at, line) == ("2026-11-25T12:00:03Z", "12:00:03 Warning BackOff x5: restarting")
+
+
+def test_a_node_knows_its_machine_where_somebody_provides_it() -> None:
+    assert node_fact({"metadata": {"name": "n"}, "spec": {"providerID": "azure:///x"}}).provider_id == "azure:///x"
+    assert node_fact({"metadata": {"name": "n"}, "spec": {}}).provider_id == ""
