@@ -21,6 +21,7 @@ from activities.clients.ports import ForbiddenError, MissingError, UnreachableEr
 from activities.clients.secrets import read_secret
 from activities.errors import Refusal, refuse
 from activities.examination import fault, of_survey, ok, warning
+from activities.machine_examination import MachineLook
 from activities.models.doctor import DoctorReport, ExamineRequest, Finding
 from activities.models.survey import SurveyRequest
 from activities.presence import of_witnesses
@@ -46,11 +47,13 @@ _NO = (UnreachableError, ForbiddenError, MissingError)
 class DoctorActivities:
     """The looking half of ``failover doctor``."""
 
-    def __init__(self, path: Path, systems: Systems, redis: RedisServers, permissions: Permissions) -> None:
+    def __init__(
+        self, path: Path, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook
+    ) -> None:
         """Examine the estate at ``path``."""
         self._path = path
         self._systems, self._redis = systems, redis
-        self._permissions = permissions
+        self._permissions, self._machines = permissions, machines
 
     @activity.defn(name="doctor.examine")
     async def examine(self, request: ExamineRequest) -> DoctorReport:
@@ -82,6 +85,8 @@ class DoctorActivities:
             findings += await of_witnesses(activity.client(), activity.info().task_queue, estate.witnesses)
             for region in sorted({pool.region for pool in estate.node_pools.values()}):
                 findings += await self._pool(estate.regions[region])
+            for name, pool in sorted(estate.node_pools.items()):
+                findings += await self._machines.of_pool(name, pool, estate.regions[pool.region])
         return DoctorReport(findings=tuple(findings))
 
     async def _temporal(self) -> Finding:

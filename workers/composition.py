@@ -17,8 +17,11 @@ from activities.adopt import AdoptActivities
 from activities.aftermath import AftermathActivities
 from activities.claim import ClaimActivities
 from activities.clients.addresses import Addresses
+from activities.clients.clusterports import Machines
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
+from activities.clients.machines_azure import AzureMachines
+from activities.clients.machines_http import HttpMachines
 from activities.clients.nodes import NodesClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
@@ -30,6 +33,8 @@ from activities.eyes.pods import PodEye
 from activities.eyes.postgres import PostgresEye
 from activities.eyes.redis import RedisEye
 from activities.heartbeat import Heartbeat
+from activities.machine_examination import MachineLook
+from activities.machines import MachineActivities
 from activities.measure import MeasureActivities
 from activities.models.watch import WatchedTarget, witness_queue
 from activities.node_look import NodeLookActivities
@@ -49,7 +54,7 @@ from activities.systems import Systems
 from activities.undo import UndoActivities
 from activities.watching import WatchActivities
 from activities.witness import Eye, WitnessActivities
-from estate.nodes import NodePoolTarget
+from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
@@ -67,6 +72,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     addresses = Addresses(kubernetes)
     systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
     redis, nodes = RedisClient(addresses), NodesClient(kubernetes)
+    machines: dict[MachineKind, Machines] = {MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()}
     groups = (
         EstateActivities(settings.estate),
         SurveyActivities(systems),
@@ -86,9 +92,10 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         PodActivities(WorkloadsClient(kubernetes, addresses)),
         NodeLookActivities(settings.estate, nodes, kubernetes, redis),
         NodeActivities(nodes),
+        MachineActivities(nodes, machines),
         WatchActivities(settings.estate),
         RecordsActivities(),
-        DoctorActivities(settings.estate, systems, redis, kubernetes),
+        DoctorActivities(settings.estate, systems, redis, kubernetes, MachineLook(nodes, machines)),
     )
     return Worker(
         client,

@@ -2,9 +2,9 @@
 
 Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
 twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own
-proof. Pods that keep data wait for a person's word that the machine is stopped; then the node is tainted as out of service,
-which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it
-is well.
+proof. Pods that keep data wait for proof that the machine is stopped, a person's word or its control plane's; then the node
+is tainted as out of service, which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the
+node and takes it back when it is well.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from workflows import endings, node_steps
 from workflows.journal import Journal
 from workflows.models import NodeFailoverRequest
 from workflows.node_planning import keeps_data, keeps_nothing, waiting_for_a_node
+from workflows.node_proving import proof_of
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 
@@ -50,7 +51,7 @@ class Evacuation:
                 journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
                 await self._until_moved(moving)
             if stateful := keeps_data(self._survey):
-                await self._wait_for_a_word(stateful)
+                await self._wait_for_proof(stateful)
                 await uncancellable(self._give_up(stateful))
         except asyncio.CancelledError:
             for one in moving:
@@ -115,15 +116,13 @@ class Evacuation:
             done = self._journal.facts.get("moved_first", ())
             self._journal.facts["moved_first"] = (*done, f"{carried.workflow} {carried.target}")
 
-    async def _wait_for_a_word(self, stateful: tuple[NodePod, ...]) -> None:
+    async def _wait_for_proof(self, stateful: tuple[NodePod, ...]) -> None:
         journal, within = self._journal, self._target.settings.word_within
-        if journal.attested_by:
-            return
-        journal.enter(Phase.PROVING, f"{', '.join(pod.path for pod in stateful)} wait until {self._target.name} is stopped")
+        if not journal.attested_by:
+            waiting = ", ".join(pod.path for pod in stateful)
+            journal.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
         try:
-            await workflow.wait_condition(
-                lambda: bool(journal.attested_by), timeout=within, timeout_summary="wait for a person's word"
-            )
+            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id)
         except TimeoutError:
             journal.left_to_do = tuple(
                 f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful

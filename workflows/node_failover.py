@@ -2,7 +2,7 @@ r"""Empty a node that lives (planned), or bring back elsewhere what ran on one t
 
     planned: survey -> approve -> survey -> cordon -> move leaders -> evict -> settle -> (uncordon)
              \______ nothing changed _____/ \__________ undone by uncordon __________/
-    forced:  survey -> approve -> survey -> cordon -> replace -> move leaders -> (a word) ! taint -> replace -> settle
+    forced:  survey -> approve -> survey -> cordon -> replace -> move leaders -> (proof)  ! taint -> replace -> settle
              \______ nothing changed _____/ \____________ undone by uncordon ____________/  \____ forward only ____/
 
 What leads from the node moves by its own procedure, as a child under its own lock, with its own approvals and its own undo.

@@ -6,7 +6,7 @@ from activities.errors import Refusal, refuse
 from activities.models.nodes import NodePod, NodeSurvey, NodeWitness
 from activities.models.plan import Plan
 from activities.models.survey import Diagnosis
-from estate.nodes import NodeTarget
+from estate.nodes import Machines, NodeTarget
 from gate.record import Mode
 from workflows.planning import digest_of
 
@@ -57,23 +57,37 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
         raise refuse(Refusal.NO_ROOM, f"no other node is Ready and takes pods: what leaves {node.name} would go nowhere")
     stateless, stateful = keeps_nothing(survey), keeps_data(survey)
     carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
+    machines = target.settings.machines
     steps = (
         f"cordon: nothing new is put on {node.name}",
         f"replace: {len(stateless)} pods that keep no data are made anew at once",
         *(f"move: {one.workflow} {one.target} (forced), which led from {one.pod}" for one in survey.carries),
-        *((f"prove: somebody says that {node.name} is stopped; then it is tainted as out of service (no way back from here)",
+        *((f"prove: {_proof(node.name, machines)}; then it is tainted as out of service (no way back from here)",
            f"replace: {len(stateful)} pods that keep data are made anew, with their volumes") if stateful else ()),
         f"settle: every workload that lost a pod is ready elsewhere{_but(survey)}",
         f"return: {node.name} takes pods again when it is back and well",
     )  # fmt: skip
     names = _list([pod.path for pod in stateful])
-    word = f"{names} keep data: somebody must say that {node.name} is stopped" if stateful else ""
+    who = f"{machines.kind} or somebody" if machines else "somebody"
+    word = f"{names} keep data: {who} must say that {node.name} is stopped" if stateful else ""
+    decided = {"node": node.name, "mode": "forced", "carries": carried, "pool": target.pool}
+    if machines:
+        decided["machines"] = f"{machines.kind}, {'may' if machines.may_end else 'may not'} end"
     return Plan(
         cluster=node.name, mode=Mode.FORCED, primary=node.name, candidate="the other nodes", steps=steps,
         diagnosis=diagnosis, lossless=False, attestation=word,
         loss="what pods had only in memory, or on the node's own disk",
-        digest=digest_of({"node": node.name, "mode": "forced", "carries": carried, "pool": target.pool}),
+        digest=digest_of(decided),
     )  # fmt: skip
+
+
+def _proof(node: str, machines: Machines | None) -> str:
+    """Return which proof is accepted, and whether the run ends the machine."""
+    if machines is None:
+        return f"somebody says that {node} is stopped"
+    who = f"{machines.kind} says that the machine of {node} does not run, or somebody says that it is stopped"
+    ends = "THIS RUN ENDS THE MACHINE, once the node has been silent for a while" if machines.may_end else ""
+    return f"{who}; {ends or 'this run does not end it'}"
 
 
 def diagnosis_of(survey: NodeSurvey) -> Diagnosis:

@@ -10,6 +10,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 from activities.errors import Refusal, refuse
+from activities.machines import MachineActivities
+from activities.models.machines import NodeProof, StoppedRequest
 from activities.models.nodes import (
     Carried,
     Cordoned,
@@ -103,6 +105,17 @@ async def replace(target: NodeTarget, pods: tuple[NodePod, ...]) -> PodsReplaced
         ReplacePodsRequest(target=target, pods=pods, run=me()),
         summary=f"remove {len(pods)} pods of {target.name}",
         **FORWARD,
+    )
+
+
+def machine_stopped(target: NodeTarget, provider_id: str) -> workflow.ActivityHandle[NodeProof]:
+    """Begin to ask the control plane of the node's machine whether it runs, and end it where the estate lets a run."""
+    may_end = bool(target.settings.machines and target.settings.machines.may_end)
+    return workflow.start_activity_method(
+        MachineActivities.stopped,
+        StoppedRequest(target=target, provider_id=provider_id, end=may_end),
+        summary=f"the machine of {target.name} does not run",
+        **ALONGSIDE,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
+from activities.models.machines import NodeProof
 from activities.models.measure import Measurement
 from activities.models.nodes import Drained, NodeSettled, NodeSurvey, PodsReplaced
 from activities.models.plan import Loss, Plan
@@ -89,6 +90,8 @@ class Known(Wire):
     insisted_by: str = ""
     pods_replaced: PodsReplaced | None = None
     """Nodes, forced: all that was removed."""
+    node_proof: NodeProof | None = None
+    """Nodes, forced: why the node counts as stopped."""
     evicted: Evicted | None = None
     reconnected: tuple[Reconnected, ...] = ()
     redundancy: Redundancy | None = None

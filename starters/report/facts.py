@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from activities.models.aftermath import Evicted, Reconnected, Redundancy, Verified
+from activities.models.machines import NodeProof
 from activities.models.measure import Measurement
 from activities.models.nodes import Drained, NodeSettled, NodeSurvey
 from activities.models.pods import Mended, Replaced, Struck, WorkloadSurvey
@@ -184,6 +185,7 @@ def _known_so_far(chronicle: Chronicle) -> Known:
         redis_verified=answered("redis.verify", RedisVerified),
         agreed=answered("redis.agree", Agreed),
         node=answered("node.survey", NodeSurvey),
+        node_proof=answered("node.stopped", NodeProof),
         drained=answered("node.drain", Drained),
         node_settled=answered("node.settled", NodeSettled),
         workload=answered("pods.survey", WorkloadSurvey),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from activities.models.nodes import NodePod, NodeSurvey
 from activities.models.report import Known
+from starters.report import words
 
 
 def node_tables(survey: NodeSurvey) -> list[RenderableType]:
@@ -33,6 +34,8 @@ def _wait(pod: NodePod) -> str:
 def node_lines(known: Known) -> list[str]:
     """Return what left the node, and where it is not ready yet."""
     lines = [f"moved by its own procedure: {one}" for one in known.moved_first]
+    if (proof := known.node_proof) is not None:
+        lines.append(f"proof ({proof.kind}) at {words.moment(proof.at)}: {proof.words}")
     if known.pods_replaced is not None:
         lines.append(f"made anew without waiting for the node: {', '.join(known.pods_replaced.pods)}")
     if known.insisted_by:

@@ -13,14 +13,16 @@ import yaml
 from temporalio.client import Client
 
 from activities.clients.ports import UnreachableError
+from activities.machines import MachineActivities
 from activities.models.redis import SentinelFact, ServerFact
 from activities.models.report import RunReport
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
+from estate.nodes import MachineKind
 from estate.redis import RedisTarget
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World
-from tests.nodes.world import NodeWorld
+from tests.nodes.world import FakeMachines, NodeWorld
 from tests.workflows.bench import Handle, write_estate
 from tests.workflows.gone import POLICY
 from tests.workflows.served import Served
@@ -46,7 +48,7 @@ class NodeBench(Served):
 
     def __init__(self, client: Client, folder: Path, **changes: Any) -> None:
         """Write an estate; ``changes`` replace keys of the pool's entry."""
-        self.folder, self.world, self.postgres = folder, NodeWorld(), World()
+        self.folder, self.world, self.postgres, self.machines = folder, NodeWorld(), World(), FakeMachines()
         super().__init__(client, f"nodes-{uuid4().hex[:8]}", self.postgres.faults)
         self.cluster, self.node = f"orders-{uuid4().hex[:8]}", f"node-2-{uuid4().hex[:6]}"
         self.world.nodes_by_name[self.node] = self.world.nodes_by_name.pop(NODE).model_copy(update={"name": self.node})
@@ -100,7 +102,9 @@ async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator
     kubernetes = systems_of(bench.postgres).kubernetes
     looks = NodeLookActivities(bench.estate, bench.world, kubernetes, NoRedis())  # type: ignore[arg-type]
     async with bench.postgres.living():
-        bench.serve((looks, NodeActivities(bench.world)), steps_for(bench.postgres, bench.estate))
+        by_kind = dict.fromkeys(MachineKind, bench.machines)
+        machines = MachineActivities(bench.world, by_kind, watched=timedelta(seconds=0.5))
+        bench.serve((looks, NodeActivities(bench.world), machines), steps_for(bench.postgres, bench.estate))
         try:
             yield bench
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from activities.models.machines import MachineState
 from activities.models.pods import Trouble
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
@@ -102,6 +103,46 @@ async def _back(bench: NodeBench) -> Handle:
     return handle
 
 
+def _with_data(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis")
+    bench.world.go_dark(bench.node)
+
+
+async def _proved(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    return await bench.start(mode="forced")
+
+
+async def _proved_by_word(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    bench.machines.keeps = MachineState.CHANGING
+    handle = await bench.start(mode="forced")
+    await bench.until_phase(handle, "awaiting proof")
+    await asyncio.sleep(1)
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    return handle
+
+
+async def _proof_refused(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    bench.machines.forbidden = True
+    handle = await bench.start(mode="forced")
+    while "its machine proves nothing" not in (await bench.status(handle)).explanation:
+        await asyncio.sleep(0.05)
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    return handle
+
+
+async def _cancelled_without_proof(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    bench.machines.keeps = MachineState.CHANGING
+    handle = await bench.start(mode="forced")
+    await bench.until_phase(handle, "awaiting proof")
+    await handle.cancel()
+    return handle
+
+
+_MACHINES = {"machines": {"kind": "http", "address": "http://power.example", "may_end": True}}
 POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
     "pods-replaced": _replaced,
     "pods-mended": _mended,
@@ -116,4 +157,12 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-cancelled": _cancelled,
     "node-given-up": _given_up,
     "node-back": _back,
+    "node-proved": _proved,
+    "node-proved-by-word": _proved_by_word,
+    "node-proof-refused": _proof_refused,
+    "node-cancelled-without-proof": _cancelled_without_proof,
 }
+POOLS = dict.fromkeys(
+    ("node-proved", "node-proved-by-word", "node-proof-refused", "node-cancelled-without-proof"), _MACHINES
+)
+"""Run → what else the pool's entry says."""

@@ -24,7 +24,7 @@ from tests.nodes.bench import serving as serving_node
 from tests.pods.bench import serving as serving_pods
 from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
-from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS
+from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS
 from tests.replay.redis_runs import REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
@@ -87,7 +87,7 @@ async def _pods(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
 
 
 async def _node(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
-    async with serving_node(client, folder) as bench:
+    async with serving_node(client, folder, **POOLS.get(name, {})) as bench:
         handle = await NODE_RUNS[name](bench)
         return handle, (await bench.ending(handle))[0]
 

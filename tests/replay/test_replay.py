@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from activities.machines import MachineActivities
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pods import PodActivities
@@ -64,6 +65,7 @@ def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
         PodActivities(nobody),
         NodeLookActivities(tmp_path, nobody, nobody, nobody),
         NodeActivities(nobody),
+        MachineActivities(nobody, nobody),
         WitnessActivities(nobody),
         *(owner(nobody) for owner in owners),
     ]

@@ -62,7 +62,7 @@ async def test_warnings_alone_do_not_fail(temporal: Client) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 async def test_an_unknown_cluster_is_bad_input(temporal: Client, tmp_path: Path, form: str) -> None:
     write_estate(tmp_path / "estate.yaml", "orders")
-    real = DoctorActivities(tmp_path / "estate.yaml", systems_of(World()), cast("Any", None), cast("Any", None))
+    real = DoctorActivities(tmp_path / "estate.yaml", systems_of(World()), *cast("Any", [None] * 3))
     async with examined(temporal, real.examine) as failover:
         ran = await failover("doctor", "unknown", "--output", form)
 
