@@ -18,7 +18,7 @@ from deploy.lab.controlplane import kubectl_command, start_control_plane
 from deploy.lab.coredns import apply_coredns
 from deploy.lab.images import make_images
 from deploy.lab.names import HUB_ADDRESS, NODES, Lab
-from deploy.lab.network import ensure_hub, remove_hub
+from deploy.lab.network import ensure_hub, in_hub, remove_hub
 from deploy.lab.node import power_off, remove_cgroups, start_hub_proxy, start_node
 from deploy.lab.packages import ensure_packages
 from deploy.lab.processes import pid_of, run, spawn, wait_until
@@ -29,7 +29,7 @@ from deploy.lab.workload import apply_workload, prepare_disks
 
 Say = Callable[[str], None]
 _NICE_PORTS = {"api": 16443, "temporal": 17233, "ui": 18233, "http": 17243}
-_COMPONENTS = ("etcd", "apiserver", "controller-manager", "scheduler", "temporal", "portal", "hub-proxy")
+_COMPONENTS = ("etcd", "apiserver", "controller-manager", "scheduler", "temporal", "portal", "power", "hub-proxy")
 
 
 @contextmanager
@@ -56,6 +56,7 @@ def up(lab: Lab, say: Say = print) -> Path:
     with timed(say, "Temporal"):
         start_temporal(lab)
     _open_portal(lab)
+    spawn(lab, "power", in_hub(lab, sys.executable, "-m", "deploy.lab.power", lab.name))
     write_environment(lab)
     with timed(say, f"{len(NODES)} nodes started"):
         for node in NODES:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from deploy.lab.breaking import worker_pods
-from deploy.lab.names import Lab
+from deploy.lab.names import HUB_ADDRESS, POWER_PORT, Lab
 from deploy.lab.processes import wait_until
 from deploy.lab.workload import kubectl
 
@@ -52,6 +52,18 @@ def isolation_is_proof(estate: dict[str, Any]) -> None:
     """Accept that the gate of a primary that nobody vouches for has stopped its server by itself."""
     for cluster in estate["postgres"].values():
         cluster["forced"] = {**cluster.get("forced", {}), "proof": ["gate", "isolation"]}
+
+
+def power_is_proof(estate: dict[str, Any]) -> None:
+    """Accept the word of the lab's power interface that a node does not run, and let runs end one that is silent."""
+    machines = {
+        "kind": "http",
+        "address": f"http://{HUB_ADDRESS}:{POWER_PORT}",
+        "token": "file:/var/run/secrets/failover/power/token",
+        "may_end": True,
+    }
+    for pool in estate["node_pools"].values():
+        pool["machines"] = machines
 
 
 def automatic(estate: dict[str, Any]) -> None:

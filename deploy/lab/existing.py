@@ -44,7 +44,9 @@ def install(context: str, image: str | None, temporal: str | None, say: Callable
     objects = [_adapted(one, image, temporal) for one in yaml.safe_load_all(rendered) if one]
     _apply(base, [one for one in objects if one["kind"] == "Namespace"])
     for name, keys in SECRETS.items():
-        if name == "api-token" or run([*base, "-n", NAMESPACE, "get", "secret", name, "-o", "name"], check=False):
+        if name in {"api-token", "power-token"} or run(
+            [*base, "-n", NAMESPACE, "get", "secret", name, "-o", "name"], check=False
+        ):
             continue
         values = {key: secrets.token_urlsafe(18) for key in keys}
         meta = {"name": name, "namespace": NAMESPACE}

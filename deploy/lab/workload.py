@@ -28,6 +28,7 @@ SECRETS = {
     "gate-token": ("token",),
     "api-token": ("token",),
     "redis-password": ("password",),
+    "power-token": ("token",),
 }
 _CODE_MARK = "failover.lab/code"
 _PRODUCT = ("estate", "gate", "activities", "workflows", "workers")

@@ -11,6 +11,9 @@ from temporalio.service import RPCError
 
 from activities.models.report import Outcome
 from deploy.lab.breaking import heal
+from deploy.lab.estate import changed_estate, power_is_proof
+from deploy.lab.names import NODES
+from deploy.lab.processes import pid_of
 from deploy.lab.switching import approve, ending, start_node
 from starters.report.facts import Facts
 from tests.lab.conftest import Platform
@@ -87,6 +90,34 @@ async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(plat
     assert not spec.get("unschedulable")
     assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
     _whole(platform)
+
+
+async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: Platform) -> None:
+    """It is cut off and goes on running its pods; nobody says a word."""
+    _whole(platform)
+    node = next(name for name in NODES if name not in platform.nodes.values())
+    with_data = [pod for pod in _left_on(platform, node) if pod.startswith("redis")]
+    assert with_data
+    with changed_estate(platform.lab, platform.binaries, power_is_proof):
+        await asyncio.to_thread(platform.break_it, "network", node)
+        assert pid_of(platform.lab, node) is not None
+        handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
+        facts = await ending(handle, within=240)
+        assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+        assert facts.known.node_proof is not None
+        assert facts.known.node_proof.words == f"http says that the machine of {node} is stopped, as this run has asked for"
+        assert (facts.known.node_proof.kind, facts.known.attested_by) == ("machine", "")
+        assert pid_of(platform.lab, node) is None
+        assert facts.known.pods_replaced is not None
+        assert set(with_data) <= {path.split("/")[1] for path in facts.known.pods_replaced.pods}
+        print(*facts.verdict.sentences, facts.known.node_proof.words, sep="\n")
+        await asyncio.to_thread(heal, platform.lab)
+        back = platform.client.get_workflow_handle(f"return/node/{node}")
+        await asyncio.wait_for(back.result(), 120)
+        _whole(platform)
+    spec = json.loads(platform.kubectl("get", "node", node, "-o", "json"))["spec"]
+    assert not spec.get("unschedulable")
+    assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
 
 
 async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:
