@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.models.machines import MachineState
+from starters.report.nodes import node_lines
 from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import ALL, ENDS, LOOKS, attest, explained, until_asked, waits
 
@@ -29,6 +30,8 @@ async def test_a_machine_that_does_not_run_is_proof_without_a_word(dark: NodeBen
     assert report.node_proof is not None
     assert (report.node_proof.kind, report.attested_by) == ("machine", "")
     assert report.node_proof.words == f"http says that the machine of {dark.node} is {state.value}"
+    (line,) = [line for line in node_lines(report) if line.startswith("proof (machine) at ")]
+    assert line.endswith(report.node_proof.words)
     assert dark.machines.ended == []
 
 
