@@ -197,18 +197,6 @@ async def test_a_cool_down_outlives_its_watch_and_does_not_hold_a_person_up(temp
         await one.bench.until_phase(handle, "awaiting approval")
 
 
-async def test_a_witness_that_dies_is_no_vote_until_it_is_back(temporal: Client, tmp_path: Path) -> None:
-    async with watching(temporal, tmp_path, "notify") as one:
-        await one.watch()
-        one.let(GONE, "east", "west")
-        await one.until_gone()
-        await one.dismiss("west")
-        await one.until_well()
-        assert any(line.startswith("west is silent") for line in (await one.status()).silent)
-        one.serve("west")
-        await one.until_gone()
-
-
 async def test_it_reads_the_estate_anew_and_keeps_what_it_knows(temporal: Client, tmp_path: Path) -> None:
     async with watching(temporal, tmp_path, "automatic") as one:
         watch = await one.watch()
