@@ -11,16 +11,18 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 from os import kill
 from pathlib import Path
 
 from deploy.lab import processes
-from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, node_address, pod_range
+from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, LabError, node_address, pod_range
 from deploy.lab.network import in_hub, link_node
 from deploy.lab.processes import pid_of, remember, run, spawn, wait_until
 from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
+_KUBELET_STARTS, _ENDS_WITHIN_SECONDS = 20, 0.25
 _IMAGES = ("userland.tar", "pause.tar")
 
 
@@ -43,9 +45,22 @@ def start_node(lab: Lab, node: str, binaries: Path) -> None:
         f"--hostname-override={node}",
         f"--node-ip={node_address(node)}",
     ]
-    spawn(lab, f"{node}-kubelet", in_node(holder, *kubelet))
+    _spawn_until_it_stays(lab, f"{node}-kubelet", in_node(holder, *kubelet))
     config = _proxy_config(lab, node, lab.node_home(node) / "proxy.json")
     spawn(lab, f"{node}-proxy", in_node(holder, str(binaries / "kube-proxy"), f"--config={config}"))
+
+
+def _spawn_until_it_stays(lab: Lab, name: str, command: list[str]) -> None:
+    """Start a kubelet; again, when it ends at once: a containerd that answers may not serve kubelets yet.
+
+    LabError: it does not stay.
+    """
+    for _ in range(_KUBELET_STARTS):
+        spawn(lab, name, command)
+        time.sleep(_ENDS_WITHIN_SECONDS)
+        if pid_of(lab, name) is not None:
+            return
+    raise LabError(f"{name} ends whenever it is started; see {name}.log in the lab's logs")
 
 
 def power_off(lab: Lab, node: str) -> None:
