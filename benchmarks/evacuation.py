@@ -41,10 +41,20 @@ def _quiet_node(pods: Pods) -> str:
     return next(node for node in reversed(NODES) if node not in carrying)
 
 
+async def _fill(pods: Pods, node: str) -> None:
+    """Let the standby, a pod of the API and a witness run on ``node``: pods do not come back to it by themselves."""
+    for select in ("app=postgresql,role=standby", "app=api", "app=failover-witness"):
+        there = json.loads(pods.kubectl("get", "pods", "-l", select, "-o", "json"))["items"]
+        if all(one["spec"].get("nodeName") != node for one in there):
+            pods.kubectl("delete", "pod", there[0]["metadata"]["name"])
+            await _settled(pods)
+
+
 async def _one(pods: Pods) -> dict[str, Any]:
     lab, binaries, client = pods.lab, pods.binaries, await connect(pods.lab)
     await _settled(pods)
     node = _quiet_node(pods)
+    await _fill(pods, node)
     there = json.loads(pods.kubectl("get", "pods", "--field-selector", f"spec.nodeName={node}", "-o", "json"))["items"]
     with load(lab, binaries) as running:
         await asyncio.to_thread(break_it, lab, binaries, "node", node)
