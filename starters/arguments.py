@@ -36,7 +36,7 @@ Procedure = Annotated[
 ]
 Watched = Annotated[
     str | None,
-    typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: everything.", show_default=False),
+    typer.Argument(metavar="TARGET", help="orders, or postgres/orders. Default: everything.", show_default=False),
 ]
 OneWatch = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or watch/postgres/orders.", show_default=False)]
 Mode = Annotated[

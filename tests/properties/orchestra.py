@@ -37,6 +37,8 @@ class Run:
     workflow_id: str
     run_id: str
     workflow_type: str
+    parent: None = None
+    """No watch has begun it."""
     cancel_reason: str | None = None
     terminated: bool = False
     task: asyncio.Task[Any] | None = None

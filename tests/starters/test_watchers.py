@@ -33,7 +33,9 @@ async def test_they_are_started_once_shown_and_ended(watched: tuple[WatchBench, 
     again = await failover("watchers", "start", bench.bench.cluster, "--output", "json")
     assert (again.document["started"], again.document["running"]) == ([], [own])
     status = await failover("status")
-    assert (status.code, own in status.out, "all is well" in status.out) == (0, True, True)
+    assert status.code in {0, 4}, "others may wait for people"
+    assert f"{own}  " in status.out
+    assert "all is well" in status.out
     ended = await failover("watchers", "stop", bench.bench.cluster)
     assert ended.code == 0
     await bench.bench.until(lambda: _is_over(bench))
@@ -69,7 +71,7 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     ("arguments", "code", "words"),
     [
         (("start", "unknown"), 2, "target: the estate does not list 'unknown'; it lists postgres/"),
-        (("stop", "unknown"), 2, "target: 'unknown' names no watch; there is none"),
+        (("stop", "unknown"), 2, "target: 'unknown' names no watch; there is "),
         (("acknowledge", "unknown", "--by", "dana"), 2, "target: 'unknown' names no watch"),
         (("start", "x" * 300), 2, "target: "),
     ],
