@@ -15,6 +15,7 @@ from temporalio import activity
 
 from activities.clients.ports import UnreachableError
 from activities.errors import Refusal, refuse
+from activities.heartbeat import keep_details
 from activities.models.nodes import (
     Blocked,
     Cordoned,
@@ -80,14 +81,17 @@ class NodeActivities:
     async def drain(self, request: DrainRequest) -> Drained:
         """Evict what is on the node; return when nothing is left, or when budgets have refused for ``blocked_after``.
 
-        Repeating it goes on where the last attempt was. With ``insisted_by`` what a budget refuses is deleted instead.
+        Repeating it goes on where the last attempt was: it may evict the worker that it runs on. With ``insisted_by`` what
+        a budget refuses is deleted instead.
         """
-        target, seen = request.target, set[str]()
+        target, before = request.target, activity.info().heartbeat_details
+        seen = set[str](before[0] if before else ())
         patience, since = target.settings.blocked_after.total_seconds(), time.monotonic()
         while True:
             pods = await granted(self._nodes.pods_on(target.region, target.name))
             staying = [pod for pod in pods if not pod.stays]
             seen |= {pod.path for pod in staying}
+            keep_details(sorted(seen))
             if not staying:
                 return Drained(gone=tuple(sorted(seen)), at=datetime.now(UTC))
             waiting = [pod for pod in staying if not pod.leaving]

@@ -23,7 +23,7 @@ _UNDONE_FIRST = ("postgres.claim", "postgres.fence")
 _FINISHED_FIRST = ("postgres.promote", "postgres.route", "postgres.verify")
 
 
-_ALWAYS = {"postgres.fence", "postgres.promote"}
+_ALWAYS = {"postgres.claim", "postgres.promote"}
 """One that is undone and one that is finished; the others belong to ``./run matrix``."""
 
 

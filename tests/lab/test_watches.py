@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -61,21 +62,30 @@ async def test_a_database_server_that_stays_down_is_failed_over_by_itself_and_a_
     platform: Platform,
 ) -> None:
     platform.look()
-    async with _automatic(platform, "postgres/orders"):
+    uid = platform.kubectl("get", "pod", platform.old, "-o", "jsonpath={.metadata.uid}")
+
+    def at_once(estate: dict[str, Any]) -> None:
+        for cluster in estate["postgres"].values():
+            cluster["watch"]["stopped_after"] = "PT0S"
+
+    async with _automatic(platform, "postgres/orders", at_once):
         began = time.time()
-        stop = asyncio.Event()
+        stop = threading.Event()
 
-        async def keep_down() -> None:
-            while not stop.is_set():
-                await asyncio.to_thread(kill_servers, platform.lab, platform.binaries, platform.old)
-                await asyncio.sleep(0.05)
+        def keep_down() -> None:
+            while not stop.wait(0.01):
+                kill_servers(platform.lab, platform.binaries, platform.old, uid)
 
-        keeping = asyncio.create_task(keep_down())
-        run = await _until_begun(platform, "postgres/orders", began, 30)
-        while platform.leader == platform.old:
-            await asyncio.sleep(0.2)
-        stop.set()
-        await keeping
+        keeping = threading.Thread(target=keep_down)
+        keeping.start()
+        try:
+            run = await _until_begun(platform, "postgres/orders", began, 30)
+            async with asyncio.timeout(60):
+                while platform.leader == platform.old:
+                    await asyncio.sleep(0.2)
+        finally:
+            stop.set()
+            await asyncio.to_thread(keeping.join)
         facts = await ending(platform.client.get_workflow_handle("postgres/orders", run_id=run))
         assert facts.outcome is Outcome.COMPLETED, facts.reason
         assert facts.asked.by == "postgres-watch"
