@@ -84,7 +84,7 @@ class WatchBench:
         found = await self.bench.client.get_workflow_handle(self.watch_id).query("watch_status")
         return WatchStatus.model_validate(found)
 
-    async def until_said(self, words: str, seconds: float = 15) -> WatchStatus:
+    async def until_said(self, words: str, seconds: float = 40) -> WatchStatus:
         """Wait until the watch has said ``words``."""
         await self.bench.until(lambda: self._has_said(words), seconds)
         return await self.status()

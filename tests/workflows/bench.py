@@ -98,7 +98,7 @@ class Bench:
         """Ask the run how it stands."""
         return Status.model_validate(await handle.query("status"))
 
-    async def until(self, holds: Callable[[], Awaitable[bool] | bool], seconds: float = 15) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool] | bool], seconds: float = 40) -> None:
         """Wait until ``holds`` does."""
         async with asyncio.timeout(seconds):
             while True:
@@ -107,7 +107,7 @@ class Bench:
                     return
                 await asyncio.sleep(0.02)
 
-    async def until_phase(self, handle: Handle, phase: str, seconds: float = 15) -> Status:
+    async def until_phase(self, handle: Handle, phase: str, seconds: float = 40) -> Status:
         """Wait until the run is in ``phase``."""
         await self.until(lambda: self._is_in(handle, phase), seconds)
         return await self.status(handle)
