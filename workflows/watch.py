@@ -46,7 +46,7 @@ class Watch:
         self._input, self._bad_input = parse(WatchInput, args)
         self._votes = Votes(())
         self._reactions: Reactions | None = None
-        self._read_again = False
+        self._read_again = self._ends = False
         self._shown = ""
 
     @workflow.query(description="What the witnesses say, what goes on, and whether a cool-down holds.")
@@ -108,6 +108,7 @@ class Watch:
         try:
             await workflow.wait_condition(self._may_begin_anew)
         finally:
+            self._ends = True
             reactions.end()
             for task in listening:
                 task.cancel()
@@ -143,12 +144,15 @@ class Watch:
             reactions.cool(asked.target, last.closed_at + reactions.target.watching.cooldown)
 
     async def _listen_to(self, witness: str, watched: Watched, reactions: Reactions) -> None:
-        """Ask one witness again and again, count what it says, and react."""
+        """Ask one witness again and again, count what it says, and react.
+
+        A witness whose process is ended reports its look as cancelled, as if this watch had asked for it.
+        """
         while True:
             try:
                 said: Sighting = await watch_steps.look(watched.target, witness, self._votes.of(witness))
             except ActivityError as error:
-                if endings.was_cancelled(error):
+                if self._ends:
                     raise
                 self._votes.silence(witness, f"is silent: {endings.cause_of(error)[1]}")
                 self._show()

@@ -81,7 +81,8 @@ async def test_ask_has_the_plan_ready_and_waits(temporal: Client, tmp_path: Path
         assert "witnesses: its gate: it is down" in status.reason
         await _vote(one, handle)
         assert (await one.bench.finished(handle)).leader == B
-        await one.until_said("completed")
+        one.let(WELL)
+        await one.until_well()
         assert (await one.status()).cooling is None, "whoever is asked needs no cool-down"
 
 
