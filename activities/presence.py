@@ -1,4 +1,4 @@
-"""Who of the witnesses is there: whoever polls its task queue, as Temporal knows it."""
+"""Who is there: whoever polls a task queue, as Temporal knows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ async def of_witnesses(client: Client, queue: str, witnesses: tuple[str, ...]) -
     """Return what doctor says of the witnesses; nothing where the estate names none: nothing is watched then."""
     if not witnesses:
         return []
-    absent = [name for name in witnesses if not await _polls(client, witness_queue(queue, name))]
+    kind = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    absent = [name for name in witnesses if not await polls(client, witness_queue(queue, name), kind)]
     there, subject = len(witnesses) - len(absent), "witnesses"
     if not absent:
         return [ok(subject, f"all {len(witnesses)} are there")]
@@ -32,12 +33,9 @@ async def of_witnesses(client: Client, queue: str, witnesses: tuple[str, ...]) -
     return [fault(subject, f"{words}: no majority, so no watch finds anything", remedy)]
 
 
-async def _polls(client: Client, queue: str) -> bool:
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace,
-        task_queue=TaskQueue(name=queue),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-    )
+async def polls(client: Client, queue: str, kind: TaskQueueType.ValueType) -> bool:
+    """Return whether anybody has asked the task queue for work of that kind lately. RPCError: Temporal does not say."""
+    request = DescribeTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind)
     answer = await client.workflow_service.describe_task_queue(request)
     now = datetime.now(UTC)
     return any(now - poller.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN for poller in answer.pollers)

@@ -73,25 +73,6 @@ class NodePool(Entry):
     watch: NodeWatching = NodeWatching()
 
 
-class NodeTarget(Target):
-    """One node resolved, with everything that could lead from it."""
-
-    pool: Name
-    settings: NodePool
-    postgres: tuple[PostgresTarget, ...] = ()
-    redis: tuple[RedisTarget, ...] = ()
-
-    @property
-    def objective(self) -> Objective:
-        """What a run is measured against."""
-        return self.settings.objective
-
-    @property
-    def watching(self) -> Watching:
-        """How it is watched."""
-        return self.settings.watch
-
-
 class NodePoolTarget(Target):
     """One pool resolved: what its watch looks at."""
 
@@ -106,3 +87,11 @@ class NodePoolTarget(Target):
     def watching(self) -> Watching:
         """How it is watched."""
         return self.settings.watch
+
+
+class NodeTarget(NodePoolTarget):
+    """One node of a pool resolved, with everything that could lead from it."""
+
+    pool: Name
+    postgres: tuple[PostgresTarget, ...] = ()
+    redis: tuple[RedisTarget, ...] = ()

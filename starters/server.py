@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.presence import polls
 from starters.answers import CommandError, Exit
 from starters.report.chronicle import Chronicle
 from starters.targets import Place
 from workflows.models import TASK_QUEUE, Status
 
 NO_WORKER = "no worker polls the task queue {queue}; start one (failover worker, or scale up the Deployment failover-worker)"
-_ALIVE_WITHIN = timedelta(seconds=75)
-"""A waiting worker asks again at least every 60 s (Temporal's long poll)."""
 _LOOKS, _BETWEEN_LOOKS = 3, 0.3
 
 
@@ -30,17 +27,10 @@ def task_queue() -> str:
 
 async def has_worker(client: Client) -> bool:
     """Whether a worker has asked for work lately. Looks a few times: a restarted server learns it again."""
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace,
-        task_queue=TaskQueue(name=task_queue()),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    )
     for look in range(_LOOKS):
         if look:
             await asyncio.sleep(_BETWEEN_LOOKS)
-        answer = await client.workflow_service.describe_task_queue(request)
-        now = datetime.now(UTC)
-        if any(now - poller.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN for poller in answer.pollers):
+        if await polls(client, task_queue(), TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW):
             return True
     return False
 
