@@ -53,7 +53,10 @@ async def last(lock: str, watch: str) -> LastRun:
 
 
 async def look(target: WatchedTarget, witness: str, told: Sighting | None) -> Sighting:
-    """Let a witness look until it has something new to say. It may wait for ever for a witness that is not there.
+    """Let a witness look until it has something new to say.
+
+    A witness that ``told`` something must begin to look again at once, or its word counts no longer; one whose word is
+    not held may stay away for ever.
 
     Raises:
         ActivityError: the witness has fallen silent.
@@ -63,6 +66,7 @@ async def look(target: WatchedTarget, witness: str, told: Sighting | None) -> Si
         WitnessActivities.look,
         WatchRequest(target=target, witness=witness, told=told, lasts=_LASTS),
         task_queue=witness_queue(workflow.info().task_queue, witness),
+        schedule_to_start_timeout=_SILENT_AFTER if told else None,
         start_to_close_timeout=_LONGEST,
         heartbeat_timeout=_SILENT_AFTER,
         retry_policy=RetryPolicy(maximum_attempts=1),

@@ -43,8 +43,8 @@ class WatchBench:
         """Let ``witnesses`` (all, unless named) see ``look`` from now on."""
         self.sees |= dict.fromkeys(witnesses or WITNESSES, look)
 
-    def serve(self, witness: str) -> None:
-        """Let a witness come."""
+    def serve(self, witness: str, lingers: float = 0) -> None:
+        """Let a witness come; once dismissed it ``lingers`` for so many seconds."""
         bench = self
 
         class SaidEye:
@@ -57,12 +57,12 @@ class WatchBench:
             activities=[WitnessActivities(lambda _: SaidEye()).look],
             interceptors=[Heartbeat()],
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
-            graceful_shutdown_timeout=timedelta(0),
+            graceful_shutdown_timeout=timedelta(seconds=lingers),
         )
         self._working[witness] = (worker, asyncio.create_task(worker.run()))
 
     async def dismiss(self, witness: str) -> None:
-        """Let a witness go."""
+        """Let a witness go; while it lingers it may still say what it sees, and begins no other look."""
         worker, task = self._working.pop(witness)
         await worker.shutdown()
         await task

@@ -26,6 +26,21 @@ async def test_a_witness_that_dies_is_no_vote_until_it_is_back(temporal: Client,
         await one.until_gone()
 
 
+async def test_a_witness_that_speaks_and_dies_is_no_vote(temporal: Client, tmp_path: Path) -> None:
+    """Its last word is not held for longer than it takes to begin another look."""
+    async with watching(temporal, tmp_path, "notify") as one:
+        await one.dismiss("west")
+        one.serve("west", lingers=30)
+        await one.watch()
+        leaving = asyncio.create_task(one.dismiss("west"))
+        await asyncio.sleep(0.3)
+        one.let(GONE, "east", "west")
+        await one.until_gone()
+        await leaving
+        await one.until_well()
+        assert any(line.startswith("west is silent") for line in (await one.status()).silent)
+
+
 async def test_without_any_worker_for_a_while_nothing_is_forgotten(temporal: Client, tmp_path: Path) -> None:
     """The witnesses go on looking; what they say is counted, and acted upon, once a worker is back."""
     async with watching(temporal, tmp_path, "automatic") as one:
