@@ -35,7 +35,7 @@ class RedisAftermathActivities:
 
     @activity.defn(name="redis.settle")
     async def settle(self, request: RedisLook) -> tuple[str, ...]:
-        """Wait a while for a failover that is under way; then let every server follow the master that a majority names.
+        """Wait a while for a failover that is under way; then let every server follow the master that leads.
 
         Returns the servers that took themselves for the master. A failover that does not end is left to the plan to refuse.
         """
@@ -45,9 +45,24 @@ class RedisAftermathActivities:
         while survey.fails_over and survey.master is not None and clock() - began < _SETTLED_WITHIN_SECONDS:
             await asyncio.sleep(_POLL_SECONDS)
             survey = await survey_of(self._redis, request.target, request.patience)
-        for fact in survey.strays:
-            await self._redis.demote(request.target, fact.name, survey.named)
-        return tuple(fact.name for fact in survey.strays)
+        strays = await self._lasting_strays(request, survey)
+        for name in strays:
+            await self._redis.demote(request.target, name, survey.named)
+        return strays
+
+    async def _lasting_strays(self, request: RedisLook, survey: RedisSurvey) -> tuple[str, ...]:
+        """Return those that are strays at two looks, beside a master that leads, while nobody fails over.
+
+        A replica is master for up to a second before the Sentinel that has promoted it names it; one that were sent back
+        then would follow a dead server until the Sentinels elect anew, and what it has acknowledged would be lost.
+        """
+        if not survey.strays:
+            return ()
+        again = await survey_of(self._redis, request.target, request.patience)
+        if not (survey.is_led and again.is_led and survey.named == again.named):
+            return ()
+        lasting = {fact.name for fact in again.strays}
+        return tuple(fact.name for fact in survey.strays if fact.name in lasting)
 
     @activity.defn(name="redis.verify")
     async def verify(self, switch: RedisSwitch) -> RedisVerified:

@@ -105,6 +105,11 @@ class RedisSurvey(Wire):
         return any(fact.fails_over for fact in self.sentinels)
 
     @property
+    def is_led(self) -> bool:
+        """Whether the master that a majority names says so too, and no failover is under way."""
+        return not self.fails_over and self.master is not None and self.master.is_master
+
+    @property
     def can_decide(self) -> bool:
         """Whether the Sentinels can authorize a failover: one of them says so, and a majority answers us too.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from activities.models.redis import RedisLook
+from activities.redis_aftermath import RedisAftermathActivities
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS
@@ -24,6 +26,20 @@ async def test_a_dead_master_is_replaced_and_follows_when_it_comes_back(bench: R
     bench.cluster.start(old)
     await bench.until_whole()
     assert await bench.leader() == leader
+
+
+async def test_a_replica_that_a_sentinel_has_just_promoted_is_not_sent_back(bench: RedisBench) -> None:
+    """For up to a second it leads while the Sentinels still name the dead one; every run settles first, at any moment."""
+    old = await bench.leader()
+    bench.cluster.kill(old)
+    aftermath, request = RedisAftermathActivities(bench.redis), RedisLook(target=bench.target)
+    async with asyncio.timeout(20):
+        while not (new := await bench.leader()):
+            assert await aftermath.settle(request) == ()
+    assert new != old
+    bench.cluster.start(old)
+    await bench.until_whole()
+    assert await bench.leader() == new
 
 
 async def test_a_master_that_lives_is_not_given_up_without_a_word(bench: RedisBench) -> None:
