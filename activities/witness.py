@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -22,6 +23,10 @@ _SLEPT_SECONDS = 4.0
 """A look takes three seconds at most; a gap that is longer than that means that this process did not run."""
 
 
+_RECOVERED_SECONDS = 2.0
+"""A server that crashes in a loop is up for moments; only one that has been up for so long is well again."""
+
+
 class Eye(Protocol):
     """Looks at one target."""
 
@@ -29,8 +34,22 @@ class Eye(Protocol):
         """Return what is wrong now. Never raises for what it looks at; takes three seconds at most."""
 
 
+@dataclass(frozen=True)
+class _Streak:
+    condition: Condition
+    began: float
+    """Monotonic, as ``seen``."""
+    at: datetime
+    seen: float
+    """When the last look began that found it."""
+
+    def goes_on(self, now: float) -> bool:
+        """Whether it outlives a look that finds nothing: silence does not, since any answer proves life."""
+        return self.condition is not Condition.SILENT and now - self.seen <= _RECOVERED_SECONDS
+
+
 class Streaks:
-    """Since when each subject has been in trouble without a break."""
+    """Since when each subject has been in trouble, moments without trouble included."""
 
     def __init__(self, limits: Watching) -> None:
         """Judge by ``limits``."""
@@ -39,30 +58,34 @@ class Streaks:
             Condition.REFUSED: limits.refused_after.total_seconds(),
             Condition.SILENT: limits.silent_after.total_seconds(),
         }
-        self._began: dict[str, tuple[Condition, float, datetime]] = {}
+        self._streaks: dict[str, _Streak] = {}
 
     @property
     def going_on(self) -> bool:
         """Whether anything is in trouble, for however short a time."""
-        return bool(self._began)
+        return bool(self._streaks)
 
     def forget(self) -> None:
         """Begin anew."""
-        self._began.clear()
+        self._streaks.clear()
 
     def judge(self, look: Look, asked: float, at: datetime) -> tuple[Finding, ...]:
-        """Return what has been in trouble for long enough; ``asked`` (monotonic) and ``at`` are when the look began."""
+        """Return what is in trouble now, and has been for long enough; ``asked`` (monotonic) and ``at``: the look began."""
         found = {finding.subject: finding for finding in look.findings}
-        self._began = {
-            name: before if (before := self._began.get(name)) and before[0] is one.condition else (one.condition, asked, at)
-            for name, one in found.items()
-        }
+        lasting = {name: one for name, one in self._streaks.items() if one.goes_on(asked)}
+        self._streaks = lasting | {name: self._went_on(name, one.condition, asked, at) for name, one in found.items()}
         now = time.monotonic()
         return tuple(
-            finding.model_copy(update={"since": self._began[name][2]})
+            finding.model_copy(update={"since": self._streaks[name].at})
             for name, finding in sorted(found.items())
-            if now - self._began[name][1] >= self._limits[finding.condition]
+            if now - self._streaks[name].began >= self._limits[finding.condition]
         )
+
+    def _went_on(self, name: str, condition: Condition, asked: float, at: datetime) -> _Streak:
+        before = self._streaks.get(name)
+        if before is not None and before.condition is condition:
+            return replace(before, seen=asked)
+        return _Streak(condition, asked, at, asked)
 
 
 class WitnessActivities:

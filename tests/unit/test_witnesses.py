@@ -42,7 +42,24 @@ def test_each_kind_of_trouble_has_its_own_patience(condition: Condition, seconds
     assert _judged(streaks, _look(condition), seconds) == (["a"] if counts else [])
 
 
-def test_one_good_look_begins_it_anew() -> None:
+def test_a_server_that_crashes_in_a_loop_is_not_well_for_the_moments_that_it_is_up() -> None:
+    streaks = Streaks(_LIMITS)
+    _judged(streaks, _look(Condition.REFUSED), 3.5)
+    _judged(streaks, Look(), 2.5)
+    _judged(streaks, _look(Condition.REFUSED), 2)
+    assert _judged(streaks, Look(), 1) == []
+    assert _judged(streaks, _look(Condition.REFUSED), 0) == ["a"]
+
+
+def test_a_server_that_has_been_up_for_a_while_is_well() -> None:
+    streaks = Streaks(_LIMITS)
+    _judged(streaks, _look(Condition.REFUSED), 4)
+    assert _judged(streaks, Look(), 1.9) == []
+    assert not streaks.going_on
+    assert _judged(streaks, _look(Condition.REFUSED), 0) == []
+
+
+def test_one_answer_ends_a_silence() -> None:
     streaks = Streaks(_LIMITS)
     assert _judged(streaks, _look(Condition.SILENT), 30) == []
     assert _judged(streaks, Look(), 20) == []
