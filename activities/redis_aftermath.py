@@ -15,7 +15,7 @@ from temporalio import activity
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.errors import Refusal, refuse, retry_in
-from activities.models.redis import Agreed, AgreeRequest, RedisLook, RedisSurvey, RedisSwitch, RedisVerified
+from activities.models.redis import Agreed, AgreeRequest, RedisLook, RedisSurvey, RedisSwitch, RedisVerified, ServerFact
 from activities.redis_look import survey_of
 
 _LOOK = timedelta(seconds=0.5)
@@ -75,26 +75,28 @@ class RedisAftermathActivities:
         began, why = time.monotonic(), ""
         while time.monotonic() - began < _VERIFIED_WITHIN_SECONDS:
             found, why = await self._named(switch)
-            if found == switch.plan.candidate:
+            if found is not None and found.address != switch.old:
                 try:
-                    replicas = await self._redis.probe(switch.target, found, secrets.token_hex(6))
+                    replicas = await self._redis.probe(switch.target, found.name, secrets.token_hex(6))
                 except (RedisAnswerError, UnreachableError) as error:
                     why = str(error)
                 else:
-                    spent = (time.monotonic() - began) * 1000
-                    return RedisVerified(leader=found, replicas=replicas, milliseconds=spent, verified_at=datetime.now(UTC))
+                    return RedisVerified(
+                        leader=found.name, address=found.address, replicas=replicas,
+                        milliseconds=(time.monotonic() - began) * 1000, verified_at=datetime.now(UTC),
+                    )  # fmt: skip
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         raise retry_in(_SOON, why)
 
-    async def _named(self, switch: RedisSwitch) -> tuple[str, str]:
-        """Return the server that the Sentinels name and that agrees, and why it is not the one that is waited for."""
+    async def _named(self, switch: RedisSwitch) -> tuple[ServerFact | None, str]:
+        """Return the server that the Sentinels name and that agrees, and what they say where no new one leads yet."""
         survey, who = await survey_of(self._redis, switch.target, _LOOK), "a majority of the Sentinels"
         named = survey.named
         if not named and switch.plan.attestation:  # a person has decided, since there is no majority
             named, who = survey.newest_word, "the newest word of a Sentinel"
         master = survey.server_at(named)
-        found = master.name if master is not None and master.is_master else ""
-        return found, f"{who} names {found or named or 'nobody'}, not yet {switch.plan.candidate}"
+        found = master if master is not None and master.is_master else None
+        return found, f"{who} names {found.name if found else named or 'nobody'}, not yet {switch.plan.candidate}"
 
     @activity.defn(name="redis.agree")
     async def agree(self, request: AgreeRequest) -> Agreed:

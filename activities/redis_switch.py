@@ -19,14 +19,18 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.errors import Refusal, refuse, retry_in
 from activities.models.redis import ElectRequest, Moved, Quiesced, RedisSurvey, RedisSwitch, Resumed, ServerFact
+from activities.models.survey import Silence
 from activities.redis_look import survey_of
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.02
 _PROMOTED_WITHIN_SECONDS = 8.0
 _ELECTED_WITHIN_SECONDS = 25.0
+_UNDECIDED_SECONDS = 2.0
+"""One look may miss a Sentinel that is busy; whoever acts beside Sentinels that can elect may promote a second master."""
 _ASK_AGAIN_SECONDS = 0.5
 _SOON = timedelta(seconds=0.3)
+_UNDER_WAY = "a failover was under way already;"
 
 
 class RedisSwitchActivities:
@@ -106,16 +110,16 @@ class RedisSwitchActivities:
     async def elected(self, request: ElectRequest) -> Moved:
         """Wait until another server is master by Sentinel's own doing; after ``insist_after`` ask one to act (forced).
 
+        On a person's word one is asked as soon as it is seen that the Sentinels themselves cannot elect. Where they can,
+        they are left alone meanwhile: two of them, each with a failover of its own, promote two servers.
+
         Raises:
             ApplicationError: ``CandidateFailed``, as ``redis.switch``; ``NoQuorum``, nobody may insist.
 
         """
         switch, began = request.switch, asyncio.get_running_loop().time()
-        note = "Sentinel elected it;"
-        try:
-            async with asyncio.timeout(request.insist_after.total_seconds()):
-                new = await self._master_that_came(switch)
-        except TimeoutError:
+        note, new = "Sentinel elected it;", await self._elected_by_themselves(request)
+        if new is None:
             if not request.by_word:
                 await self._must_be_agreed_on(switch)
             note = await self._elect_at_last(switch) or "a Sentinel was asked to act;"
@@ -125,6 +129,20 @@ class RedisSwitchActivities:
         return Moved(
             leader=new.name, address=new.address, seconds=seconds, moved_at=datetime.now(UTC), demoted=False, note=note
         )
+
+    async def _elected_by_themselves(self, request: ElectRequest) -> ServerFact | None:
+        """Return the new master; ``None`` once it is time to insist."""
+        clock = asyncio.get_running_loop().time
+        began = could = clock()
+        while clock() - began < request.insist_after.total_seconds():
+            survey = await survey_of(self._redis, request.switch.target, _LOOK)
+            if (new := _new_master(survey, request.switch)) is not None:
+                return new
+            could = clock() if survey.can_decide else could
+            if request.by_word and clock() - could > _UNDECIDED_SECONDS:
+                return None
+            await asyncio.sleep(_POLL_SECONDS)
+        return None
 
     async def _must_be_agreed_on(self, switch: RedisSwitch) -> None:
         survey = await survey_of(self._redis, switch.target, _LOOK)
@@ -158,18 +176,25 @@ class RedisSwitchActivities:
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _elect(self, switch: RedisSwitch, survey: RedisSurvey) -> str:
-        """Ask one Sentinel after the other to promote, until one does; return what the others said."""
+        """Ask one Sentinel after the other to promote, until one does; return what there is to say about it.
+
+        Never a second one while the first may have begun: both would promote, each a server of its own.
+        """
+        if survey.fails_over:
+            return _UNDER_WAY
         said = []
         for fact in sorted(survey.sentinels, key=lambda fact: not fact.can_decide):
             if fact.master != switch.old:
                 continue
             try:
-                await self._redis.elect(switch.target, fact.name)
+                await self._redis.elect(switch.target, fact.name, switch.old)
             except RedisAnswerError as error:
-                if error.code == "INPROG":
-                    return "a failover was under way already;"
+                if error.code in {"INPROG", "MOVED"}:
+                    return _UNDER_WAY
                 said.append(str(error))
             except UnreachableError as error:
+                if error.silence is Silence.NO_ANSWER:
+                    return f"{fact.name} was asked to act and did not answer;"
                 said.append(str(error))
             else:
                 return ""

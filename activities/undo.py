@@ -168,8 +168,9 @@ class UndoActivities:
         with contextlib.suppress(TimeoutError, UnreachableError, GateRefusedError):
             async with asyncio.timeout(_FOLLOWED_WITHIN_SECONDS):
                 while True:
-                    status = await self._systems.gates.status(left.target, primary)
-                    if any(row.member == candidate and row.state == "streaming" for row in status.followers):
+                    leader = await self._systems.gates.status(left.target, primary)
+                    streams = any(row.member == candidate and row.state == "streaming" for row in leader.followers)
+                    if streams and (await self._systems.gates.status(left.target, candidate)).upstream == primary:
                         return
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)
 

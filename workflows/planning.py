@@ -170,9 +170,12 @@ def must_be_of_the_cluster(name: str, gate: GateStatus, record: Record) -> Limit
 
 def _follows(fact: MemberFact, gate: GateStatus, leader: GateStatus, record: Record) -> Limitation | None:
     follower = next((row for row in leader.followers if row.member == fact.name), None)
-    if gate.upstream != leader.member or follower is None or follower.state != "streaming":
+    if follower is None or follower.state != "streaming":
         state = follower.state if follower else "absent"
         return Limitation(Refusal.NO_STANDBY, f"{fact.name} does not stream from {leader.member}: state {state}")
+    if gate.upstream != leader.member:
+        words = f"{leader.member} says that {fact.name} streams from it, the gate of {fact.name} does not see it yet"
+        return Limitation(Refusal.NO_STANDBY, f"{words}; start again in a moment")
     if fact.name not in record.sync_members or follower.sync_state not in SYNCHRONOUS:
         return Limitation(
             Refusal.STANDBY_ASYNCHRONOUS,

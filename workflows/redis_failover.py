@@ -27,7 +27,7 @@ from temporalio.exceptions import FailureError
 from activities.errors import Refusal, refuse
 from activities.models.measure import Measurement
 from activities.models.plan import Plan
-from activities.models.redis import Moved, RedisSwitch
+from activities.models.redis import Moved, RedisSwitch, RedisVerified
 from activities.models.report import Outcome
 from estate.redis import RedisTarget
 from gate.record import Mode
@@ -48,7 +48,8 @@ _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is held back meanwhile."""
 _WORD_WITHIN = timedelta(minutes=15)
 _ALL_WITHIN = timedelta(seconds=40)
-_AT_ONCE = timedelta(0)
+_LEFT_ALONE = timedelta(seconds=8)
+"""Sentinels that can elect do so 3 s (``down-after-milliseconds``) and one election later, which takes up to 2 s."""
 
 
 @workflow.defn(name="redis-failover")
@@ -89,7 +90,7 @@ class RedisFailover(Decidable):
         except (asyncio.CancelledError, FailureError):
             await uncancellable(self._stop_writer())
             raise
-        journal.close(Outcome.COMPLETED, f"{moved.leader} is the master of {target.name}")
+        journal.close(Outcome.COMPLETED, f"{journal.facts['moved'].leader} is the master of {target.name}")
 
     def _checked_request(self) -> RedisFailoverRequest:
         if self._bad_input is not None or self._request is None:
@@ -155,7 +156,8 @@ class RedisFailover(Decidable):
             await self._wait_for_a_word(plan)
         journal.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
         by_word, limits = bool(journal.attested_by), switch.target.deployment.thresholds
-        return await redis_steps.elected(switch, _AT_ONCE if by_word else limits.elected_within, by_word=by_word)
+        within = min(limits.elected_within, _LEFT_ALONE) if by_word else limits.elected_within
+        return await redis_steps.elected(switch, within, by_word=by_word)
 
     async def _wait_for_a_word(self, plan: Plan) -> None:
         journal = self._journal
@@ -177,8 +179,10 @@ class RedisFailover(Decidable):
         journal.plan, switch = plan, switch.model_copy(update={"plan": plan})
         journal.left_to_do = (f"verify: a write reaches {moved.leader}", f"agree: all agree on {moved.leader}")
         journal.enter(Phase.VERIFYING)
-        journal.facts["redis_verified"] = await redis_steps.verify(switch)
-        journal.left_to_do = journal.left_to_do[1:]
+        verified = journal.facts["redis_verified"] = await redis_steps.verify(switch)
+        if verified.leader != moved.leader:
+            switch = self._leads_now(switch, moved, verified)
+        journal.left_to_do = (f"agree: all agree on {verified.leader}",)
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
         forced = plan.mode is Mode.FORCED
@@ -187,6 +191,15 @@ class RedisFailover(Decidable):
         if agreed.missing:
             journal.left_to_do = tuple(f"{name}: is to follow, or to name, {moved.leader}" for name in agreed.missing)
             raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
+
+    def _leads_now(self, switch: RedisSwitch, moved: Moved, verified: RedisVerified) -> RedisSwitch:
+        """Take note that the Sentinels have elected another one since: theirs is the last word."""
+        journal, leader = self._journal, verified.leader
+        note = f"{moved.leader} led for a moment, then the Sentinels elected {leader}; {moved.note}".rstrip("; ")
+        moved = moved.model_copy(update={"leader": leader, "address": verified.address, "note": note})
+        plan = switch.plan.model_copy(update={"candidate": leader})
+        journal.facts["moved"], journal.plan = moved, plan
+        return switch.model_copy(update={"plan": plan})
 
     async def _stop_writer(self) -> None:
         """End the measurement and keep what it saw; a run does not fail for it."""

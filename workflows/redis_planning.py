@@ -66,7 +66,7 @@ def _forced(target: RedisTarget, survey: RedisSurvey) -> Plan:
     diagnosis = _diagnosis(old, name, address, survey)
     steps = (
         f"elect: the Sentinels promote {_choice(chosen)}",
-        f"insist: after {target.deployment.thresholds.elected_within}, or on a person's word, one of them is told to",
+        f"insist: after {target.deployment.thresholds.elected_within}, sooner on a person's word, one of them is told to",
         "verify: a client that asks the Sentinels writes to the new master and reads it back",
         f"agree: every Sentinel that lives names the new master, the others follow it; {name} does when it comes back",
     )

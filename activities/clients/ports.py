@@ -227,8 +227,8 @@ class RedisServers(Protocol):
     async def unpause(self, target: RedisTarget, name: str) -> None:
         """Let writers go on."""
 
-    async def elect(self, target: RedisTarget, name: str) -> None:
-        """Let a Sentinel promote a replica, without asking the others. RedisAnswerError: it does not."""
+    async def elect(self, target: RedisTarget, name: str, old: str) -> None:
+        """Let a Sentinel promote a replica in place of the master at ``old``. RedisAnswerError: it does not."""
 
     async def demote(self, target: RedisTarget, name: str, master: str) -> int:
         """Make a server a replica of ``master`` (``host:port``) and send its clients away; return how many there were."""

@@ -87,14 +87,21 @@ class RedisClient:
         async with self._server(target, name, _WITHIN) as (redis, _):
             await _ask(redis, "CLIENT", "UNPAUSE")
 
-    async def elect(self, target: RedisTarget, name: str) -> None:
-        """Let the Sentinel ``name`` promote a replica, without asking the others.
+    async def elect(self, target: RedisTarget, name: str, old: str) -> None:
+        """Let the Sentinel ``name`` promote a replica in place of the master at ``old``, without asking the others.
+
+        Sentinel's command does not say which master it means: one that has been elected a moment ago would be replaced in
+        its turn. So the Sentinel is asked on the same connection, just before.
 
         Raises:
-            RedisAnswerError: it does not: ``INPROG`` while it does already, ``NOGOODSLAVE`` when none can lead.
+            RedisAnswerError: it does not: ``INPROG`` while it does already, ``NOGOODSLAVE`` when none can lead, ``MOVED``
+                when it names another master by now.
 
         """
         async with self._reach(target, name, target.deployment.sentinel_port, _WITHIN) as (redis, _):
+            host, port = await _ask(redis, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", target.name) or ("nobody", 0)
+            if f"{host}:{port}" != old:
+                raise RedisAnswerError(name, f"MOVED names {host}:{port} as the master by now, not {old}")
             await _ask(redis, "SENTINEL", "FAILOVER", target.name)
 
     async def demote(self, target: RedisTarget, name: str, master: str) -> int:

@@ -219,6 +219,8 @@ class RedisVerified(Wire):
     """A client that asked the Sentinels wrote to the new master and read it back."""
 
     leader: str
+    """The one that a majority names; not the one that was seen first, where the Sentinels elected another meanwhile."""
+    address: str = ""
     replicas: int
     """That confirmed the write."""
     milliseconds: float

@@ -61,6 +61,8 @@ class Member:
     """Members that a commit of its server waits for one of."""
     streams: bool = True
     asynchronous: bool = False
+    unaware: bool = False
+    """Streams, and its gate has not seen it yet."""
     lag_bytes: int | None = 0
     disk_free: int = 10 * 2**30
     system: str = SYSTEM
@@ -177,7 +179,7 @@ class Member:
             current_lsn=format_lsn(self.position) if self.writes else None,
             replay_lsn=format_lsn(self.position) if standby else None,
             lag_seconds=0.0 if standby and self.lag_bytes == 0 else None,
-            upstream=self.following if standby and world.streams_to(self) else None,
+            upstream=self.following if standby and world.streams_to(self) and not self.unaware else None,
             lag_bytes=self.lag_bytes if standby else None,
             followers=self.followers(world) if self.writes else (),
             disk_free_bytes=self.disk_free,

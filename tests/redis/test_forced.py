@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
+from activities.clients.ports import RedisAnswerError
 from activities.models.redis import RedisLook
 from activities.redis_aftermath import RedisAftermathActivities
 from tests.fakes.faults import Fault
@@ -78,6 +81,58 @@ async def test_without_a_quorum_a_person_decides(bench: RedisBench) -> None:
         bench.cluster.start(*SENTINELS[1:], old)
         await bench.until_whole()
     assert await bench.leader() != old
+
+
+async def test_sentinels_that_can_elect_are_left_alone_whatever_a_person_says(bench: RedisBench) -> None:
+    """One that is asked to act beside an election replaces the master that the others have just made."""
+    old, before = await bench.leader(), await _epochs(bench)
+    bench.cluster.kill(old)
+    await asyncio.sleep(2.5)
+    end, leader = await bench.ending(await bench.start("forced", attest=True))
+    assert (end, leader != old) == ("completed", True), leader
+    report = bench.report()
+    assert report.moved is not None
+    assert report.moved.note.startswith("Sentinel elected it")
+    bench.cluster.start(old)
+    await bench.until_whole()
+    assert await _epochs(bench) == {epoch + 1 for epoch in before}
+    assert await bench.leader() == leader
+
+
+async def _epochs(bench: RedisBench) -> set[int]:
+    return {fact.config_epoch for fact in (await bench.survey()).sentinels}
+
+
+async def test_nobody_is_promoted_in_place_of_a_master_that_is_not_meant(bench: RedisBench) -> None:
+    leader, before = await bench.leader(), await _epochs(bench)
+    with pytest.raises(RedisAnswerError, match=r"names .* as the master by now, not 192\.0\.2\.1:6379") as caught:
+        await bench.redis.elect(bench.target, SENTINELS[0], "192.0.2.1:6379")
+    assert caught.value.code == "MOVED"
+    await asyncio.sleep(1)
+    assert (await bench.leader(), await _epochs(bench)) == (leader, before)
+
+
+async def test_the_last_word_is_the_sentinels_where_they_elect_once_more(bench: RedisBench) -> None:
+    old = await bench.leader()
+    bench.cluster.kill(old)
+    hanging = bench.faults.order("redis.verify", Fault.HANGS)
+    handle = await bench.start("forced")
+    await hanging.reached.wait()
+    async with asyncio.timeout(30):
+        while not (survey := await bench.survey()).is_led or not survey.followers(survey.named):
+            await asyncio.sleep(0.1)
+        first = await bench.leader()
+        await bench.redis.elect(bench.target, SENTINELS[0], survey.named)
+        while (second := await bench.leader()) in {first, ""}:
+            await asyncio.sleep(0.1)
+    hanging.released.set()
+    end, leader = await bench.ending(handle)
+    assert (end, leader) == ("completed", second)
+    report = bench.report()
+    assert report.moved is not None
+    assert report.moved.note.startswith(f"{first} led for a moment")
+    bench.cluster.start(old)
+    await bench.until_whole()
 
 
 async def test_an_election_that_was_seen_and_not_reported_is_seen_again(bench: RedisBench) -> None:

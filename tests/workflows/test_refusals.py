@@ -60,6 +60,10 @@ def _foreign_primary(world: World) -> None:
     world.members[A].system = "42"
 
 
+def _unaware(world: World) -> None:
+    world.members[B].unaware = True
+
+
 def _second_primary(world: World) -> None:
     world.members[B].role = Role.PRIMARY
 
@@ -101,6 +105,7 @@ def _unfinished_elsewhere(world: World) -> None:
         (_asynchronous, "StandbyAsynchronous", f"{B} is async, the record says sync=none"),
         (_other_timeline, "WrongTimeline", f"{B} is on timeline 2, {A} on 1"),
         (_not_streaming, "NoStandby", f"{B} does not stream from {A}"),
+        (_unaware, "NoStandby", f"{A} says that {B} streams from it, the gate of {B} does not see it yet; start again"),
         (_no_disk, "DiskTooFull", f"{B} has 1024 bytes free, the limit is 268435456"),
         (_standby_dead, "Unreachable", f"the gate of {B} does not answer"),
         (_primary_dead, "Unreachable", f"the gate of {A} does not answer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
 from tests.fakes.faults import Fault
+from tests.fakes.world import B
 from tests.workflows.bench import Bench, Handle
 from tests.workflows.test_interruptions import STEPS
 from tests.workflows.worker import WITHOUT_BEAT
@@ -40,6 +42,20 @@ async def test_terminated_in_a_step_and_started_again(bench: Bench, step: str, f
     ordered.released.set()
     await ordered.over.wait()
     await bench.until_consistent()
+
+
+async def test_the_next_one_waits_until_the_standby_s_gate_sees_it_stream_again(bench: Bench) -> None:
+    hanging = bench.world.faults.order("postgres.promote", Fault.HANGS)
+    handle = await bench.switch()
+    await hanging.reached.wait()
+    await handle.terminate("by hand")
+    bench.world.members[B].unaware = True
+    again = await bench.switch()
+    await asyncio.sleep(1)
+    assert (await bench.status(again)).outcome is None
+    bench.world.members[B].unaware = False
+    hanging.released.set()
+    assert await bench.ending(again) == "completed"
 
 
 @pytest.mark.parametrize("step", MUTATING)
