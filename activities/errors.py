@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     NO_PRIMARY = "NoPrimary"
     NO_QUORUM = "NoQuorum"
     PRIMARY_ALIVE = "PrimaryAlive"
+    MOVED_ALREADY = "MovedAlready"
     NO_PROOF = "NoProof"
     TWO_PRIMARIES = "TwoPrimaries"
     NO_STANDBY = "NoStandby"

@@ -63,7 +63,8 @@ Member = Annotated[
     typer.Option(
         "--member",
         metavar="MEMBER",
-        help="postgres-rejoin: whom to bring back. Default: all that do not follow.",
+        help="postgres-rejoin: whom to bring back. Default: all that do not follow. redis-failover: the master that is to be"
+        " replaced; refused where another one leads by now.",
         show_default=False,
     ),
 ]

@@ -132,11 +132,12 @@ def _node(typed: Typed, run: Run) -> NodeFailoverRequest:
 
 
 def _redis(typed: Typed, run: Run) -> RedisFailoverRequest:
-    _must_be_absent("member", typed.member, REDIS_FAILOVER, "leave it out: Sentinel chooses")
     _must_be_absent("to", typed.to, REDIS_FAILOVER, "leave it out: Sentinel chooses")
     master, mode = redis_name(typed.target), _mode(typed.mode)
     _word_needs_a_name(typed, mode)
-    return RedisFailoverRequest(master=master, mode=mode, run=run, by=typed.by, reason=typed.reason, attest=typed.attest)
+    return RedisFailoverRequest(
+        master=master, mode=mode, run=run, by=typed.by, reason=typed.reason, attest=typed.attest, member=typed.member
+    )
 
 
 def _word_needs_a_name(typed: Typed, mode: Mode) -> None:

@@ -129,6 +129,9 @@ class RedisFailoverRequest(_Request):
     reason: str = Field(default="", max_length=1000)
     attest: bool = False
     """Forced: ``by`` says that the old master is stopped, or is to be given up at any price."""
+    member: ShortName | None = None
+    """The master that is to be replaced, by its pod: refused where another one leads by now. Forced needs it to give up a
+    master that answers."""
 
     @property
     def cluster(self) -> str:

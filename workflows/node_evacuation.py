@@ -103,7 +103,7 @@ class Evacuation:
     async def _move(self, carried: Carried) -> None:
         """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
         try:
-            await node_steps.move(carried, self._request)
+            moved = await node_steps.move(carried, self._request)
         except FailureError as error:
             if endings.was_cancelled(error):
                 raise
@@ -113,8 +113,7 @@ class Evacuation:
             else:
                 self._left.append(f"{carried.workflow} {carried.target}: {words}")
         else:
-            done = self._journal.facts.get("moved_first", ())
-            self._journal.facts["moved_first"] = (*done, f"{carried.workflow} {carried.target}")
+            self._journal.facts["moved_first"] = (*self._journal.facts.get("moved_first", ()), moved)
 
     async def _wait_for_proof(self, stateful: tuple[NodePod, ...]) -> None:
         journal, within = self._journal, self._target.settings.word_within

@@ -140,8 +140,8 @@ class NodeFailover(Decidable):
         journal = self._journal
         for carried in survey.carries:
             journal.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            await node_steps.move(carried, request)
-            journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), f"{carried.workflow} {carried.target}")
+            moved = await node_steps.move(carried, request)
+            journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), moved)
         journal.facts["drained"] = await self._drain(target)
         journal.enter(Phase.SETTLING)
         moving = tuple(pod for pod in survey.to_evict if not pod.homeless)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 from activities.errors import Refusal, refuse
@@ -32,6 +32,7 @@ from activities.models.survey import ResolveRequest
 from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
+from workflows import endings
 from workflows.models import (
     TASK_TIMEOUT,
     FailoverRequest,
@@ -161,8 +162,10 @@ async def settled(target: NodeTarget, pods: tuple[NodePod, ...], until: datetime
     )
 
 
-async def move(carried: Carried, asked: NodeFailoverRequest) -> None:
+async def move(carried: Carried, asked: NodeFailoverRequest) -> str:
     """Move what leads from the node, in the mode that was asked for, under its own lock, by its own procedure.
+
+    Returns what was done, in words. Sentinel may have been quicker.
 
     Raises:
         ApplicationError: ``ClaimedElsewhere`` when that lock is held.
@@ -183,11 +186,16 @@ async def move(carried: Carried, asked: NodeFailoverRequest) -> None:
     except WorkflowAlreadyStartedError:
         words = f"{request.lock} is held by another run: failover status {carried.target}; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
+    except ChildWorkflowError as error:
+        if endings.cause_of(error)[0] != Refusal.MOVED_ALREADY:
+            raise
+        return f"{carried.workflow} {carried.target} (had moved by itself)"
+    return f"{carried.workflow} {carried.target}"
 
 
 def _request_to_move(carried: Carried, asked: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:
     reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
     more = {"mode": asked.mode, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": asked.attest}
     if carried.workflow == "redis-failover":
-        return RedisFailoverRequest(master=carried.target, **more)
+        return RedisFailoverRequest(master=carried.target, member=carried.pod, **more)
     return FailoverRequest(cluster=carried.target, **more)

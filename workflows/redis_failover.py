@@ -39,7 +39,7 @@ from workflows.measuring import measurement_of
 from workflows.models import RedisFailoverRequest, Run
 from workflows.names import must_hold_lock
 from workflows.phases import Phase
-from workflows.redis_planning import address_of, eligible_of, make_redis_plan, must_not_live
+from workflows.redis_planning import address_of, eligible_of, make_redis_plan, must_be_meant, must_not_live
 from workflows.steps import me
 from workflows.uncancellable import uncancellable
 from workflows.voting import Decidable
@@ -112,8 +112,9 @@ class RedisFailover(Decidable):
         plan = make_redis_plan(target, survey, request.mode)
         journal.plan = plan
         self._old = address_of(plan, survey)
+        must_be_meant(plan, survey, request.member)
         if plan.mode is Mode.FORCED and request.run is not Run.PLAN:
-            must_not_live(plan, survey, attested=bool(journal.attested_by))
+            must_not_live(plan, survey, given_up=request.member if journal.attested_by else None)
         journal.show()
         return plan
 

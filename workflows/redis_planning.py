@@ -84,13 +84,24 @@ def eligible_of(plan: Plan) -> tuple[str, ...]:
     return tuple(one.name for one in plan.candidates if one.eligible)
 
 
-def must_not_live(plan: Plan, survey: RedisSurvey, *, attested: bool) -> None:
-    """Refuse a forced failover of a master that answers, unless a person has given it up by name."""
+def must_be_meant(plan: Plan, survey: RedisSurvey, member: str | None) -> None:
+    """Refuse to replace another master than ``member``: Sentinel may have replaced that one a moment ago."""
     old = survey.server(plan.primary)
-    if old is not None and old.is_master and not attested:
+    if member and old is not None and old.is_master and old.name != member:
+        words = (
+            f"{member} is not the master of {plan.cluster} any more, {old.name} at {old.address} is: nothing is to be done"
+        )
+        raise refuse(Refusal.MOVED_ALREADY, words)
+
+
+def must_not_live(plan: Plan, survey: RedisSurvey, *, given_up: str | None) -> None:
+    """Refuse a forced failover of a master that answers, unless a person has ``given_up`` that very one."""
+    old = survey.server(plan.primary)
+    if old is not None and old.is_master and given_up != old.name:
         raise refuse(
             Refusal.PRIMARY_ALIVE,
-            f"{plan.primary} answers and is the master: mode planned loses nothing; if it must go at any price, --attest",
+            f"{old.name} answers and is the master: mode planned loses nothing; if it must go at any price, say so and"
+            f" name it: --attest --member {old.name}",
         )
 
 

@@ -49,7 +49,7 @@ async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: P
     with load(platform.lab, platform.binaries) as running:
         await asyncio.sleep(1)
         platform.break_it("redis-master")
-        facts = await ending(await start_redis(platform.client, mode="forced", attest=True))
+        facts = await ending(await start_redis(platform.client, mode="forced", attest=True, member=before))
         await asyncio.sleep(3)
         seen = await asyncio.to_thread(running.stop)
     assert facts.outcome is Outcome.COMPLETED, facts.reason

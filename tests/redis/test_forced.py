@@ -12,7 +12,7 @@ from activities.models.redis import RedisLook
 from activities.redis_aftermath import RedisAftermathActivities
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
-from tests.redis.cluster import SENTINELS
+from tests.redis.cluster import SENTINELS, SERVERS
 
 
 async def test_a_dead_master_is_replaced_and_follows_when_it_comes_back(bench: RedisBench) -> None:
@@ -61,6 +61,32 @@ async def test_a_frozen_master_that_thaws_takes_no_write_and_follows(bench: Redi
         assert (end, leader != old) == ("completed", True), leader
     finally:
         bench.cluster.signal(old, signal.SIGCONT)
+    await bench.until_whole()
+    assert await bench.leader() == leader
+
+
+async def test_a_word_that_names_nobody_does_not_give_up_a_master_that_lives(bench: RedisBench) -> None:
+    """Sentinel may have made it the master after the person had looked."""
+    old = await bench.leader()
+    end, words = await bench.ending(await bench.start("forced", attest=True))
+    assert (end, f"name it: --attest --member {old}" in words) == ("PrimaryAlive", True), words
+    assert await bench.leader() == old
+
+
+@pytest.mark.parametrize("mode", ["forced", "planned"])
+async def test_a_master_that_has_moved_already_is_left_where_it_is(bench: RedisBench, mode: str) -> None:
+    leader = await bench.leader()
+    other = next(name for name in SERVERS if name != leader)
+    more = {"attest": True} if mode == "forced" else {}
+    end, words = await bench.ending(await bench.start(mode, member=other, **more))
+    assert (end, f"{other} is not the master of mymaster any more, {leader} at " in words) == ("MovedAlready", True), words
+    assert await bench.leader() == leader
+
+
+async def test_a_master_that_lives_goes_when_a_person_names_it(bench: RedisBench) -> None:
+    old = await bench.leader()
+    end, leader = await bench.ending(await bench.start("forced", attest=True, member=old))
+    assert (end, leader != old) == ("completed", True), leader
     await bench.until_whole()
     assert await bench.leader() == leader
 
