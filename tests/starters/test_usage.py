@@ -39,7 +39,7 @@ def run(*args: str) -> Result:
         (("start", "gateway-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
         (("start", "redis-failover", "Mymaster!"), ("target:", "estate")),
         (("start", "redis-failover", "mymaster", "--to", "redis-1"), ("to:", "Sentinel chooses")),
-        (("start", "redis-failover", "mymaster", "--member", "Redis 1"), ("member:", "shorten or correct it")),
+        (("start", "redis-failover", "mymaster", "--member", "x" * 300), ("member:", "shorten or correct it")),
         (("start", "redis-failover", "mymaster", "--max-bytes", "1"), ("max-bytes:", "postgres-rollback")),
         (("start", "redis-failover", "mymaster", "--mode", "fast"), ("mode:", "planned or forced")),
         (("start", "redis-failover", "mymaster", "--attest", "--by", "me"), ("attest:", "--mode forced")),
