@@ -67,7 +67,6 @@ async def _until_it_is(platform: Platform, workflow: str) -> None:
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.matrix  # the machine's control plane proves it in the next one
 async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(platform: Platform) -> None:
     _whole(platform)
     node = platform.nodes[platform.old]
