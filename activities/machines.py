@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.clients.ports import ForbiddenError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.heartbeat import keep_details
-from activities.models.machines import MachineState, NodeProof, StoppedRequest, scale_set_machine
+from activities.machine_words import LOOK_SECONDS, MachineWords
+from activities.models.machines import MachineState, NodeProof, StoppedRequest
 from activities.models.nodes import NodeWitness
-from activities.node_look import granted
-from estate.nodes import MachineKind, NodeTarget
+from estate.nodes import MachineKind
 
 if TYPE_CHECKING:
     from activities.clients.clusterports import Machines, Nodes
 
-_LOOK_SECONDS = 1.0
 _LEASE = timedelta(seconds=15)
 """A kubelet renews its lease every ten seconds."""
 _WATCHED = timedelta(seconds=12)
@@ -60,7 +59,7 @@ class MachineActivities:
 
     def __init__(self, nodes: Nodes, machines: Mapping[MachineKind, Machines], watched: timedelta = _WATCHED) -> None:
         """Ask ``machines`` of the pool's kind; end nothing that ``nodes`` has not found silent for ``watched``."""
-        self._nodes, self._machines, self._watched = nodes, machines, watched
+        self._words, self._watched = MachineWords(nodes, machines), watched
 
     @activity.defn(name="node.stopped")
     async def stopped(self, request: StoppedRequest) -> NodeProof:
@@ -77,12 +76,12 @@ class MachineActivities:
         silence, asked = _Silence(), bool(activity.info().heartbeat_details)
         while True:
             try:
-                words, state = await self._look(request)
+                words, state = await self._words.of(request.target, request.provider_id)
                 if words:
                     end = ", as this run has asked for" if asked else ""
                     return NodeProof(words=f"{words}{end}", at=datetime.now(UTC))
                 if not asked and state in _ENDABLE and await self._may_end(request, silence):
-                    await self._of(request.target).end(request.target, request.provider_id)
+                    await self._words.control_plane(request.target).end(request.target, request.provider_id)
                     asked = True
                     keep_details("asked")
             except UnreachableError as error:
@@ -90,46 +89,16 @@ class MachineActivities:
                 silence = _Silence()
             except ForbiddenError as error:
                 raise refuse(Refusal.UNREACHABLE, str(error)) from error
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _look(self, request: StoppedRequest) -> tuple[str, MachineState]:
-        """Return the control plane's word that the machine does not run, empty for anything else, and its state."""
-        target, settings = request.target, request.target.settings.machines
-        who = f"{settings.kind if settings else 'nobody'} says that the machine of {target.name} is"
-        try:
-            state = await self._of(target).state(target, request.provider_id)
-        except MissingError as error:
-            is_azure = settings is not None and settings.kind is MachineKind.AZURE
-            if not is_azure or scale_set_machine(request.provider_id) is None:
-                raise refuse(Refusal.BAD_INPUT, str(error)) from error
-            state, words = MachineState.DEALLOCATED, f"{who} gone"
-        else:
-            words = f"{who} {state}" if state.runs_nothing else ""
-        seen = await self._witness(target) if words else None
-        if seen is not None and seen.port == "answers":
-            raise refuse(Refusal.NODE_ALIVE, f"{words}, and yet its kubelet answers: that is no proof")
-        return words, state
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _may_end(self, request: StoppedRequest, silence: _Silence) -> bool:
         """Whether the machine is to be ended now: its node is silent, and the estate lets a run do so."""
         target, settings = request.target, request.target.settings.machines
         if not request.end or settings is None or not settings.may_end:
             return False
-        seen = await self._witness(target)
+        seen = await self._words.witness(target)
         if seen is None:
             return False
         if silence.is_broken(seen):
             raise refuse(Refusal.NODE_ALIVE, f"{target.name} answers again: its machine is not ended")
         return silence.lasts(seen, self._watched)
-
-    async def _witness(self, target: NodeTarget) -> NodeWitness | None:
-        """Return what can be seen of the node itself; ``None`` when it has left the cluster."""
-        nodes = await granted(self._nodes.nodes(target.region))
-        node = next((one for one in nodes if one.name == target.name), None)
-        return None if node is None else await self._nodes.witness(target.region, node, ())
-
-    def _of(self, target: NodeTarget) -> Machines:
-        settings = target.settings.machines
-        if settings is None:
-            raise refuse(Refusal.BAD_ESTATE, f"node_pools.{target.pool} has no machines")
-        return self._machines[settings.kind]

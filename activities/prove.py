@@ -4,7 +4,8 @@ The claim is in the record by now, and that alone stops an old primary which can
 cannot. Every other member is told the claim's epoch first: from then on it vouches for nobody who does not know of it
 (``gate.outlook``). Then, over and over: the old primary's gate is asked to stop its server at any price. Its answer is
 proof. Without one, the time that its watchdog allows it (plus a margin) is proof, if the policy accepts ``isolation`` and
-every other member was told; or a person's word, if the policy accepts ``attested``.
+every other member was told; or a person's word, if the policy accepts ``attested``; or the word of the control plane of the
+machine under it, if the policy accepts ``machine``.
 
 That time begins when nobody can have vouched for the old primary any more. For its peers: when they were last asked, as they
 say once they have been told. For the API server: with the claim; or earlier, when a watch has seen the record's Lease
@@ -30,6 +31,7 @@ from activities.diagnosis import LIVING
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
 from activities.heartbeat import keep_details
+from activities.machine_words import PodMachines
 from activities.models.switch import Proof, ProveRequest
 from activities.systems import Systems
 from estate.postgres import ProofKind
@@ -53,9 +55,9 @@ _LOOK_WITHIN = timedelta(seconds=1)
 class ProveActivities:
     """Waits for one kind of proof."""
 
-    def __init__(self, systems: Systems) -> None:
-        """Use ``systems.gates`` for every word."""
-        self._systems = systems
+    def __init__(self, systems: Systems, machines: PodMachines) -> None:
+        """Use ``systems.gates`` for every word of a gate."""
+        self._systems, self._machines = systems, machines
 
     @activity.defn(name="postgres.prove")
     async def prove(self, request: ProveRequest) -> Proof:
@@ -66,7 +68,7 @@ class ProveActivities:
                 ``CandidateBehind`` when the plan promised no loss, and a standby that could hold more stays silent.
 
         """
-        search = _Search(self._systems, request, elapsed=_elapsed_before())
+        search = _Search(self._systems, self._machines, request, elapsed=_elapsed_before())
         return await search.until_proved()
 
 
@@ -78,17 +80,21 @@ def _elapsed_before() -> float:
 class _Search:
     """One attempt at it."""
 
-    def __init__(self, systems: Systems, request: ProveRequest, elapsed: float) -> None:
-        self._systems, self._request, self._switch = systems, request, request.switch
+    def __init__(self, systems: Systems, machines: PodMachines, request: ProveRequest, elapsed: float) -> None:
+        self._systems, self._machines, self._request, self._switch = systems, machines, request, request.switch
         self._began = time.monotonic() - elapsed
         self._alone_since: float | None = None if elapsed == 0 else self._began
         """Since when nobody can have vouched for the old primary; ``None`` until every other member was told."""
         self._asked_at: dict[str, float] = {}
         """Member that was told → when the old primary asked it last, at the latest."""
         self._found_at: float | None = None
+        self._machine: asyncio.Task[str] | None = None
 
     async def until_proved(self) -> Proof:
         asking = asyncio.create_task(self._ask_its_gate())
+        target, old = self._switch.target, self._switch.plan.primary
+        if ProofKind.MACHINE in target.cluster.forced.proof:
+            self._machine = asyncio.create_task(self._machines.until_stopped(target.region, old))
         try:
             unvouched = await self._unvouched_before()
             while True:
@@ -102,6 +108,8 @@ class _Search:
                 keep_details(self._waited())
         finally:
             asking.cancel()
+            if self._machine is not None:
+                self._machine.cancel()
 
     def _patience(self) -> float:
         return _LAST_CHANCE_SECONDS if self._request.attested_by else _AGAIN_SECONDS
@@ -148,6 +156,8 @@ class _Search:
         had_its_chance = time.monotonic() - self._began > self._chance()
         if by and had_its_chance and ProofKind.ATTESTED in forced.proof:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
+        if self._machine is not None and self._machine.done():
+            return ProofKind.MACHINE, self._machine.result()
         allowed = forced.isolation_timeout + _MARGIN
         if ProofKind.ISOLATION in forced.proof and self._waited() > allowed.total_seconds():
             words = f"silent for {self._waited():.1f} s: its watchdog has killed it after {forced.isolation_timeout}"

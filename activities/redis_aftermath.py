@@ -68,14 +68,17 @@ class RedisAftermathActivities:
     async def verify(self, switch: RedisSwitch) -> RedisVerified:
         """Find the master as a client does, by the word of a majority of the Sentinels, write to it and read it back.
 
+        Where a person has decided since no majority is left, the newest word of a Sentinel counts. It may be the old master,
+        if the Sentinels have elected that one again since.
+
         Raises:
             ApplicationError: not within ``_VERIFIED_WITHIN_SECONDS``; it is tried again.
 
         """
         began, why = time.monotonic(), ""
         while time.monotonic() - began < _VERIFIED_WITHIN_SECONDS:
-            found, why = await self._named(switch)
-            if found is not None and found.address != switch.old:
+            found, is_new, why = await self._named(switch)
+            if found is not None and (found.address != switch.old or is_new):
                 try:
                     replicas = await self._redis.probe(switch.target, found.name, secrets.token_hex(6))
                 except (RedisAnswerError, UnreachableError) as error:
@@ -88,15 +91,20 @@ class RedisAftermathActivities:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         raise retry_in(_SOON, why)
 
-    async def _named(self, switch: RedisSwitch) -> tuple[ServerFact | None, str]:
-        """Return the server that the Sentinels name and that agrees, and what they say where no new one leads yet."""
+    async def _named(self, switch: RedisSwitch) -> tuple[ServerFact | None, bool, str]:
+        """Return the server that the Sentinels name and that agrees, whether they have elected it since, and their words.
+
+        A Sentinel that fails over has the new epoch, and still names the old master until it is done.
+        """
         survey, who = await survey_of(self._redis, switch.target, _LOOK), "a majority of the Sentinels"
         named = survey.named
-        if not named and switch.plan.attestation:  # a person has decided, since there is no majority
+        if not named and switch.by_word:  # a person has decided, since there is no majority
             named, who = survey.newest_word, "the newest word of a Sentinel"
         master = survey.server_at(named)
         found = master if master is not None and master.is_master else None
-        return found, f"{who} names {found.name if found else named or 'nobody'}, not yet {switch.plan.candidate}"
+        epoch = max((fact.config_epoch for fact in survey.sentinels if fact.master == named), default=0)
+        is_new = epoch > switch.config_epoch and not survey.fails_over
+        return found, is_new, f"{who} names {found.name if found else named or 'nobody'}, not yet {switch.plan.candidate}"
 
     @activity.defn(name="redis.agree")
     async def agree(self, request: AgreeRequest) -> Agreed:

@@ -51,14 +51,18 @@ class _Streak:
 class Streaks:
     """Since when each subject has been in trouble, moments without trouble included."""
 
-    def __init__(self, limits: Watching) -> None:
-        """Judge by ``limits``."""
+    def __init__(self, limits: Watching, told: tuple[Finding, ...] = ()) -> None:
+        """Judge by ``limits``; what was ``told`` before has lasted for long enough already."""
         self._limits = {
             Condition.STOPPED: limits.stopped_after.total_seconds(),
             Condition.REFUSED: limits.refused_after.total_seconds(),
             Condition.SILENT: limits.silent_after.total_seconds(),
         }
-        self._streaks: dict[str, _Streak] = {}
+        now = time.monotonic()
+        self._streaks = {
+            one.subject: _Streak(one.condition, now - self._limits[one.condition], one.since or datetime.now(UTC), now)
+            for one in told
+        }
 
     @property
     def going_on(self) -> bool:
@@ -99,7 +103,8 @@ class WitnessActivities:
     async def look(self, request: WatchRequest) -> Sighting:
         """Return once there is something new to say, or time is up and nothing is the matter. Changes nothing."""
         watching = request.target.watching
-        eye, streaks, pause = self._eye_of(request.target), Streaks(watching), watching.interval.total_seconds()
+        eye, pause = self._eye_of(request.target), watching.interval.total_seconds()
+        streaks = Streaks(watching, request.told.findings if request.told else ())
         ends, woke = time.monotonic() + request.lasts.total_seconds(), time.monotonic()
         while True:
             asked, at = time.monotonic(), datetime.now(UTC)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Region
 from estate.nodes import NodePool
-from estate.postgres import PostgresCluster
+from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
 from estate.workloads import Workload
 
@@ -39,6 +39,17 @@ class Estate(Entry):
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:
                     self._policy_can_be_met(f"{section}.{name}.approvals.{kind}", getattr(entry.approvals, kind))
+        return self
+
+    @model_validator(mode="after")
+    def _machines_can_speak(self) -> Self:
+        with_machines = {pool.region for pool in self.node_pools.values() if pool.machines is not None}
+        for name, cluster in self.postgres.items():
+            if ProofKind.MACHINE in cluster.forced.proof and cluster.region not in with_machines:
+                message = (
+                    f"postgres.{name}.forced.proof has machine, but no node_pools entry of {cluster.region} has machines"
+                )
+                raise ValueError(message)
         return self
 
     @model_validator(mode="after")

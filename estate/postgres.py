@@ -77,6 +77,8 @@ class ProofKind(StrEnum):
     """Its gate answers that the server is down and stays down."""
     ISOLATION = "isolation"
     """Its gate kills it by itself when nobody vouches for it; that time has passed."""
+    MACHINE = "machine"
+    """The control plane of the machine under its pod says that it does not run (``node_pools.*.machines``)."""
     ATTESTED = "attested"
     """A person says so, by name."""
 

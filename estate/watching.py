@@ -29,7 +29,7 @@ class Watching(Entry):
     """When a target counts as gone, and what is done then.
 
     Silence has many causes and an answer has one, so each kind of trouble has a patience of its own. A witness must see it
-    all that time without a break, and a majority of the witnesses must agree.
+    all that time, but for the moments in which a server that crashes in a loop is up, and a majority of them must agree.
     """
 
     policy: Policy = Policy.AUTOMATIC

@@ -34,6 +34,7 @@ from activities.eyes.postgres import PostgresEye
 from activities.eyes.redis import RedisEye
 from activities.heartbeat import Heartbeat
 from activities.machine_examination import MachineLook
+from activities.machine_words import MachineWords, PodMachines
 from activities.machines import MachineActivities
 from activities.measure import MeasureActivities
 from activities.models.watch import WatchedTarget, witness_queue
@@ -45,6 +46,7 @@ from activities.preview import PreviewActivities
 from activities.prove import ProveActivities
 from activities.records import RecordsActivities
 from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_elect import RedisElectActivities
 from activities.redis_look import RedisLookActivities
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
@@ -81,12 +83,13 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         PauseActivities(systems),
         AdoptActivities(systems),
         SwitchActivities(systems),
-        ProveActivities(systems),
+        ProveActivities(systems, PodMachines(settings.estate, kubernetes, nodes, MachineWords(nodes, machines))),
         UndoActivities(systems),
         AftermathActivities(systems),
         MeasureActivities(systems),
         RedisLookActivities(redis),
         RedisSwitchActivities(redis),
+        RedisElectActivities(redis),
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
         PodActivities(WorkloadsClient(kubernetes, addresses)),

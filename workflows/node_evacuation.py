@@ -2,9 +2,9 @@
 
 Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
 twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own
-proof. Pods that keep data wait for proof that the machine is stopped, a person's word or its control plane's; then the node
-is tainted as out of service, which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the
-node and takes it back when it is well.
+proof; the machine's control plane, which is asked meanwhile, may be that too. Pods that keep data wait for proof that the
+machine is stopped, a person's word or its control plane's; then the node is tainted as out of service, which lets their
+volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it is well.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from activities.errors import Refusal, refuse
 from activities.models.nodes import Carried, NodePod, NodeSurvey
 from estate.nodes import NodeTarget
 from workflows import endings, node_steps
+from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
 from workflows.models import NodeFailoverRequest
 from workflows.node_planning import keeps_data, keeps_nothing, waiting_for_a_node
-from workflows.node_proving import proof_of
+from workflows.node_proving import Asking, proof_of
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 
@@ -40,6 +41,7 @@ class Evacuation:
         self._left: list[str] = []
         self._held: dict[str, str] = {}
         """What another run moves already."""
+        self._asking: Asking | None = None
 
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
@@ -49,6 +51,7 @@ class Evacuation:
         try:
             if moving:
                 journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
+                self._ask_early()
                 await self._until_moved(moving)
             if stateful := keeps_data(self._survey):
                 await self._wait_for_proof(stateful)
@@ -56,6 +59,8 @@ class Evacuation:
         except asyncio.CancelledError:
             for one in moving:
                 one.cancel()
+            if self._asking is not None:
+                await uncancellable(cancel_and_wait(self._asking))
             raise
         await uncancellable(self._settle(cordoned_at))
         if moving:
@@ -63,6 +68,11 @@ class Evacuation:
         journal.left_to_do = (*self._left, *journal.left_to_do, *waiting_for_a_node(self._survey))
         if self._left or not journal.facts["node_settled"].whole:
             raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+
+    def _ask_early(self) -> None:
+        """Have the machine's control plane asked, and the machine ended where a run may: what moves may wait for that."""
+        if self._target.settings.machines is not None and not self._journal.attested_by and keeps_data(self._survey):
+            self._asking = node_steps.machine_stopped(self._target, self._survey.node.provider_id)
 
     async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
         """Return once nothing leads from the node any more, or every move has ended in whatever way.
@@ -121,7 +131,7 @@ class Evacuation:
             waiting = ", ".join(pod.path for pod in stateful)
             journal.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
         try:
-            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id)
+            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, self._asking)
         except TimeoutError:
             journal.left_to_do = tuple(
                 f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful

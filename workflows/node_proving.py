@@ -15,17 +15,22 @@ from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
 from workflows.uncancellable import uncancellable
 
+Asking = workflow.ActivityHandle[NodeProof]
 
-async def proof_of(journal: Journal, target: NodeTarget, provider_id: str) -> NodeProof:
+
+async def proof_of(journal: Journal, target: NodeTarget, provider_id: str, asking: Asking | None) -> NodeProof:
     """Return whichever proof comes first. A control plane that says no leaves it to the word, and is shown.
+
+    ``asking``: the control plane is being asked already.
 
     Raises:
         TimeoutError: there is none within ``word_within``. ``CancelledError`` when the run is cancelled.
 
     """
     deadline = workflow.now() + target.settings.word_within
-    if target.settings.machines is not None and not journal.attested_by:
-        found = await _by_machine(journal, target, provider_id, deadline)
+    if asking is not None or (target.settings.machines is not None and not journal.attested_by):
+        asking = asking or node_steps.machine_stopped(target, provider_id)
+        found = await _by_machine(journal, asking, deadline)
         if found is not None:
             return found
     if not journal.attested_by:
@@ -36,9 +41,8 @@ async def proof_of(journal: Journal, target: NodeTarget, provider_id: str) -> No
     return NodeProof(kind="attested", words=words, at=workflow.now())
 
 
-async def _by_machine(journal: Journal, target: NodeTarget, provider_id: str, deadline: datetime) -> NodeProof | None:
+async def _by_machine(journal: Journal, asking: Asking, deadline: datetime) -> NodeProof | None:
     """Return the machine's own proof; ``None`` when a word was quicker, or its control plane has refused."""
-    asking = node_steps.machine_stopped(target, provider_id)
     try:
         await workflow.wait_condition(
             lambda: asking.done() or bool(journal.attested_by), timeout=_left(deadline), timeout_summary="wait for proof"

@@ -2,14 +2,15 @@ r"""Replace a Redis master: one that lives (planned, loses nothing) or one that 
 
     planned: settle -> survey -> approve -> survey -> quiesce  !  switch -> verify -> agree
                                                              \undone/    \____ forward only ____
-    forced:  survey -> approve -> survey -> (a person's word) -> elected  !  verify -> agree
+    forced:  settle -> survey -> approve -> survey -> (a person's word) -> elected  !  verify -> agree
 
 Planned: writers are held back until the replicas have everything; then a Sentinel promotes, the old master follows at once
 and its clients are sent away. Until a Sentinel has been asked everything is undone by letting writers go on; after that
 ``redis.resume`` looks who is master, and only then says which direction is left.
 
 Forced: Sentinel elects by itself where a quorum can. The run watches, insists after a while, and proves the result. Where
-no quorum is left a person must say so by name. A forced run changes nothing before a Sentinel promotes.
+no quorum is left a person must say so by name. Before a Sentinel promotes, a forced run changes nothing but a server that
+wrongly leads beside a living master.
 
 A run that was terminated leaves nothing that does not end by itself: Redis ends the pause, Sentinel ends the failover.
 A server that still takes itself for the master afterwards is found by the next run, and follows before anything else.
@@ -39,7 +40,14 @@ from workflows.measuring import measurement_of
 from workflows.models import RedisFailoverRequest, Run
 from workflows.names import must_hold_lock
 from workflows.phases import Phase
-from workflows.redis_planning import address_of, eligible_of, make_redis_plan, must_be_meant, must_not_live
+from workflows.redis_planning import (
+    address_of,
+    eligible_of,
+    make_redis_plan,
+    must_be_meant,
+    must_not_have_moved,
+    must_not_live,
+)
 from workflows.steps import me
 from workflows.uncancellable import uncancellable
 from workflows.voting import Decidable
@@ -48,8 +56,9 @@ _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is held back meanwhile."""
 _WORD_WITHIN = timedelta(minutes=15)
 _ALL_WITHIN = timedelta(seconds=40)
-_LEFT_ALONE = timedelta(seconds=8)
-"""Sentinels that can elect do so 3 s (``down-after-milliseconds``) and one election later, which takes up to 2 s."""
+_LEFT_ALONE = timedelta(seconds=12)
+"""Sentinels that can elect do so 3 s (``down-after-milliseconds``) and one election later, or at their second attempt: that
+begins 4 to 5 s after the first (twice ``failover-timeout``, and up to one more) and takes up to 2 s."""
 
 
 @workflow.defn(name="redis-failover")
@@ -83,7 +92,10 @@ class RedisFailover(Decidable):
         policies = target.deployment.approvals
         policy = policies.forced if request.mode is Mode.FORCED else policies.planned
         plan = await approved(journal, policy, target, lambda: self._plan(request, target))
-        switch = RedisSwitch(target=target, plan=plan, old=self._old, eligible=eligible_of(plan), run=me())
+        switch = RedisSwitch(
+            target=target, plan=plan, old=self._old, eligible=eligible_of(plan), run=me(),
+            config_epoch=journal.facts["redis"].config_epoch,
+        )  # fmt: skip
         try:
             moved = await (self._force(switch) if plan.mode is Mode.FORCED else self._hand_over(switch))
             await uncancellable(self._follow_up(switch, moved))
@@ -109,6 +121,7 @@ class RedisFailover(Decidable):
         journal.enter(Phase.SURVEYING)
         survey = await redis_steps.survey(target)
         journal.facts["redis"] = survey
+        must_not_have_moved(target, survey, request.member)
         plan = make_redis_plan(target, survey, request.mode)
         journal.plan = plan
         self._old = address_of(plan, survey)
@@ -158,7 +171,14 @@ class RedisFailover(Decidable):
         journal.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
         by_word, limits = bool(journal.attested_by), switch.target.deployment.thresholds
         within = min(limits.elected_within, _LEFT_ALONE) if by_word else limits.elected_within
-        return await redis_steps.elected(switch, within, by_word=by_word)
+        return await redis_steps.elected(switch, within, by_word=by_word, given_up=self._given_up(plan))
+
+    def _given_up(self, plan: Plan) -> str:
+        """Return the server that a person has given up by name: in the request, or by a word on the plan."""
+        request = self._request
+        if request is not None and request.attest:
+            return request.member or ""
+        return plan.primary if self._journal.attested_by else ""
 
     async def _wait_for_a_word(self, plan: Plan) -> None:
         journal = self._journal
@@ -177,12 +197,14 @@ class RedisFailover(Decidable):
         journal.forward_only, journal.would_undo, journal.leaves = True, (), ""
         journal.facts["moved"] = moved
         plan = switch.plan.model_copy(update={"candidate": moved.leader})
-        journal.plan, switch = plan, switch.model_copy(update={"plan": plan})
+        by_word = plan.mode is Mode.FORCED and bool(journal.attested_by)
+        journal.plan, switch = plan, switch.model_copy(update={"plan": plan, "by_word": by_word})
         journal.left_to_do = (f"verify: a write reaches {moved.leader}", f"agree: all agree on {moved.leader}")
         journal.enter(Phase.VERIFYING)
         verified = journal.facts["redis_verified"] = await redis_steps.verify(switch)
         if verified.leader != moved.leader:
             switch = self._leads_now(switch, moved, verified)
+            await self._must_not_be_back(switch, moved)
         journal.left_to_do = (f"agree: all agree on {verified.leader}",)
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
@@ -190,7 +212,7 @@ class RedisFailover(Decidable):
         agreed = await redis_steps.agree(switch, _ALL_WITHIN, only_living=forced)
         journal.facts["agreed"], journal.left_to_do = agreed, ()
         if agreed.missing:
-            journal.left_to_do = tuple(f"{name}: is to follow, or to name, {moved.leader}" for name in agreed.missing)
+            journal.left_to_do = tuple(f"{name}: is to follow, or to name, {verified.leader}" for name in agreed.missing)
             raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
 
     def _leads_now(self, switch: RedisSwitch, moved: Moved, verified: RedisVerified) -> RedisSwitch:
@@ -201,6 +223,17 @@ class RedisFailover(Decidable):
         plan = switch.plan.model_copy(update={"candidate": leader})
         journal.facts["moved"], journal.plan = moved, plan
         return switch.model_copy(update={"plan": plan})
+
+    async def _must_not_be_back(self, switch: RedisSwitch, moved: Moved) -> None:
+        """End as undone where the Sentinels have elected the old master again."""
+        journal, old = self._journal, switch.plan.primary
+        if switch.plan.candidate != old:
+            return
+        await self._stop_writer()
+        words = f"{moved.leader} led for a moment, then the Sentinels elected {old} again"
+        journal.forward_only, journal.left_to_do = False, ()
+        journal.facts["undone"] = (f"{old} is the master and takes writes",)
+        raise refuse(Refusal.CANDIDATE_FAILED, words)
 
     async def _stop_writer(self) -> None:
         """End the measurement and keep what it saw; a run does not fail for it."""

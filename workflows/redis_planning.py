@@ -61,7 +61,7 @@ def _forced(target: RedisTarget, survey: RedisSurvey) -> Plan:
         raise refuse(Refusal.NO_QUORUM, f"no Sentinel says who the master is ({words}); start one first")
     old = survey.server_at(address)
     name = old.name if old else _absent(survey, address)
-    candidates = tuple(_forced_candidate(fact) for fact in survey.servers if fact.name != name)
+    candidates = tuple(_forced_candidate(fact, survey) for fact in survey.servers if fact.name != name)
     chosen = _must_be_some(candidates)
     diagnosis = _diagnosis(old, name, address, survey)
     steps = (
@@ -84,14 +84,23 @@ def eligible_of(plan: Plan) -> tuple[str, ...]:
     return tuple(one.name for one in plan.candidates if one.eligible)
 
 
-def must_be_meant(plan: Plan, survey: RedisSurvey, member: str | None) -> None:
+def must_not_have_moved(target: RedisTarget, survey: RedisSurvey, member: str | None) -> None:
     """Refuse to replace another master than ``member``: Sentinel may have replaced that one a moment ago."""
-    old = survey.server(plan.primary)
-    if member and old is not None and old.is_master and old.name != member:
-        words = (
-            f"{member} is not the master of {plan.cluster} any more, {old.name} at {old.address} is: nothing is to be done"
-        )
+    leader = survey.master
+    if member and leader is not None and leader.is_master and leader.name != member:
+        at = f"{leader.name} at {leader.address}"
+        words = f"{member} is not the master of {target.name} any more, {at} is: nothing is to be done"
         raise refuse(Refusal.MOVED_ALREADY, words)
+
+
+def must_be_meant(plan: Plan, survey: RedisSurvey, member: str | None) -> None:
+    """Refuse a run that names another server than the one that is given up, or may be."""
+    if not member or member == plan.primary:
+        return
+    named = survey.server(member)
+    is_unknown = survey.server(plan.primary) is None  # only its address is known, since several are silent
+    if not is_unknown or named is None or named.role is not None:
+        raise refuse(Refusal.NO_PRIMARY, f"member: {member} is not the master, {plan.primary} is; it does not answer")
 
 
 def must_not_live(plan: Plan, survey: RedisSurvey, *, given_up: str | None) -> None:
@@ -133,7 +142,9 @@ def _candidate(fact: ServerFact, old: ServerFact, target: RedisTarget) -> Candid
     return Candidate(name=fact.name, eligible=True, reason=within, lag_bytes=lag)
 
 
-def _forced_candidate(fact: ServerFact) -> Candidate:
+def _forced_candidate(fact: ServerFact, survey: RedisSurvey) -> Candidate:
+    if fact.is_master and survey.fails_over:
+        return Candidate(name=fact.name, eligible=True, reason="a Sentinel has just promoted it")
     if why := _why_no_replica(fact):
         return Candidate(name=fact.name, eligible=False, reason=why)
     return Candidate(name=fact.name, eligible=True, reason=f"has received {fact.offset} bytes of the stream")

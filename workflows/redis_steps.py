@@ -23,6 +23,7 @@ from activities.models.redis import (
 )
 from activities.models.survey import ResolveRequest
 from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_elect import RedisElectActivities
 from activities.redis_look import RedisLookActivities
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
@@ -72,11 +73,11 @@ async def move(switch: RedisSwitch, *, insist: bool = False) -> Moved:
     )
 
 
-async def elected(switch: RedisSwitch, insist_after: timedelta, *, by_word: bool) -> Moved:
+async def elected(switch: RedisSwitch, insist_after: timedelta, *, by_word: bool, given_up: str) -> Moved:
     """Wait for the Sentinels to elect, then insist."""
     return await workflow.execute_activity_method(
-        RedisSwitchActivities.elected,
-        ElectRequest(switch=switch, insist_after=insist_after, by_word=by_word),
+        RedisElectActivities.elected,
+        ElectRequest(switch=switch, insist_after=insist_after, by_word=by_word, given_up=given_up),
         summary=f"the Sentinels promote {switch.plan.candidate}",
         **OBSERVE_LONG,
     )

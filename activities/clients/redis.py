@@ -96,13 +96,19 @@ class RedisClient:
         Raises:
             RedisAnswerError: it does not: ``INPROG`` while it does already, ``NOGOODSLAVE`` when none can lead, ``MOVED``
                 when it names another master by now.
+            UnreachableError: with ``NO_ANSWER`` only when it may have begun all the same.
 
         """
-        async with self._reach(target, name, target.deployment.sentinel_port, _WITHIN) as (redis, _):
-            host, port = await _ask(redis, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", target.name) or ("nobody", 0)
-            if f"{host}:{port}" != old:
-                raise RedisAnswerError(name, f"MOVED names {host}:{port} as the master by now, not {old}")
-            await _ask(redis, "SENTINEL", "FAILOVER", target.name)
+        asked = False
+        try:
+            async with self._reach(target, name, target.deployment.sentinel_port, _WITHIN) as (redis, _):
+                host, port = await _ask(redis, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", target.name) or ("nobody", 0)
+                if f"{host}:{port}" != old:
+                    raise RedisAnswerError(name, f"MOVED names {host}:{port} as the master by now, not {old}")
+                asked = True
+                await _ask(redis, "SENTINEL", "FAILOVER", target.name)
+        except UnreachableError as error:
+            raise UnreachableError(str(error), Silence.NO_ANSWER if asked else Silence.NO_CONNECTION) from error
 
     async def demote(self, target: RedisTarget, name: str, master: str) -> int:
         """Make the server a replica of ``master``, refuse what was held back, then send its clients away; return how many.

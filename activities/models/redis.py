@@ -90,6 +90,11 @@ class RedisSurvey(Wire):
         return max(known, key=lambda fact: fact.config_epoch).master if known else ""
 
     @property
+    def config_epoch(self) -> int:
+        """The newest configuration that a Sentinel knows."""
+        return max((fact.config_epoch for fact in self.sentinels), default=0)
+
+    @property
     def master(self) -> ServerFact | None:
         """The server at that address; ``None`` also when it does not say where it is, since it does not answer."""
         return self.server_at(self.named)
@@ -148,6 +153,10 @@ class RedisSwitch(Wire):
     eligible: tuple[str, ...]
     """Pods of which Sentinel may choose one."""
     run: RunId
+    config_epoch: int = 0
+    """The newest of the Sentinels' when the plan was made: whoever is named at a later one was elected since."""
+    by_word: bool = False
+    """A person has decided, and no majority of Sentinels may be left to name the new master."""
 
 
 class ElectRequest(Wire):
@@ -157,6 +166,8 @@ class ElectRequest(Wire):
     insist_after: timedelta
     by_word: bool
     """A person has given the old master up; else a quorum must agree that it is down before anybody insists."""
+    given_up: str = ""
+    """Who that is, where the word names it: a master that answers is replaced only if it is this one."""
 
 
 class Quiesced(Wire):

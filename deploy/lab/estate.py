@@ -56,6 +56,8 @@ def isolation_is_proof(estate: dict[str, Any]) -> None:
 
 def power_is_proof(estate: dict[str, Any]) -> None:
     """Accept the word of the lab's power interface that a node does not run, and let runs end one that is silent."""
+    for cluster in estate["postgres"].values():
+        cluster["forced"] = {**cluster.get("forced", {}), "proof": ["gate", "machine"]}
     machines = {
         "kind": "http",
         "address": f"http://{HUB_ADDRESS}:{POWER_PORT}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
 from activities.errors import Refusal, refuse
+from activities.machine_words import PodMachines
 from activities.models.aftermath import Verified
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
 from activities.systems import Systems
@@ -59,7 +61,10 @@ class FakeKubernetes:
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.pods"):
             living = [name for name in names if self.world.members[name].alive]
-            return {name: PodFact(name=name, phase="Running", ready=True, container="running") for name in living}
+            return {name: self._pod(name) for name in living}
+
+    def _pod(self, name: str) -> PodFact:
+        return PodFact(name=name, phase="Running", ready=True, container="running", node=self.world.node_of.get(name))
 
     async def logs(self, region: Region, pod: str, lines: int) -> str:  # noqa: ARG002
         return f"last lines of {pod}"
@@ -239,3 +244,13 @@ class FakePostgres:
 def systems_of(world: World) -> Systems:
     """Return the clients of ``world``."""
     return Systems(kubernetes=FakeKubernetes(world), gates=FakeGates(world), postgres=FakePostgres(world))
+
+
+class NoMachines(PodMachines):
+    """Nobody says anything about the machine under a pod."""
+
+    def __init__(self) -> None:
+        """Ask nobody."""
+
+    async def until_stopped(self, region: Region, pod: str) -> str:  # noqa: ARG002
+        return await asyncio.Future()

@@ -120,6 +120,30 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
     assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
 
 
+async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platform: Platform) -> None:
+    """Its machine is ended by the run, and the database takes that for proof; somebody only agrees to the plan."""
+    _whole(platform)
+    node, before = platform.nodes[platform.old], platform.old
+    with changed_estate(platform.lab, platform.binaries, power_is_proof):
+        await asyncio.to_thread(platform.break_it, "network", node)
+        handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
+        await _until_it_is(platform, "postgres-failover")
+        child = platform.client.get_workflow_handle("postgres/orders")
+        await approve(child, within=60)
+        facts = await ending(handle, within=240)
+        assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+        assert "postgres-failover orders" in facts.known.moved_first
+        assert platform.leader == platform.candidate
+        moved = await ending(child, within=60)
+        assert moved.known.proof is not None
+        assert moved.known.proof.words == f"{before}: http says that the machine of {node} is stopped"
+        assert (moved.known.proof.kind, moved.known.attested_by, facts.known.attested_by) == ("machine", "", "")
+        print(*facts.verdict.sentences, moved.known.proof.words, sep="\n")
+        await asyncio.to_thread(heal, platform.lab)
+        await asyncio.wait_for(platform.client.get_workflow_handle(f"return/node/{node}").result(), 120)
+        _whole(platform)
+
+
 async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:
     _whole(platform)
     node = next(iter({platform.node_of(pod) for pod in platform.pods("api")} - {platform.nodes[platform.old]}))

@@ -13,6 +13,7 @@ import yaml
 from temporalio.client import Client
 
 from activities.clients.ports import UnreachableError
+from activities.machine_words import MachineWords, PodMachines
 from activities.machines import MachineActivities
 from activities.models.redis import SentinelFact, ServerFact
 from activities.models.report import RunReport
@@ -46,16 +47,17 @@ class NoRedis:
 class NodeBench(Served):
     """A node of its own name, whose pods are two of an API and the PostgreSQL primary."""
 
-    def __init__(self, client: Client, folder: Path, **changes: Any) -> None:
-        """Write an estate; ``changes`` replace keys of the pool's entry."""
+    def __init__(self, client: Client, folder: Path, forced: dict[str, Any], **changes: Any) -> None:
+        """Write an estate; ``forced`` is the cluster's policy, ``changes`` replace keys of the pool's entry."""
         self.folder, self.world, self.postgres, self.machines = folder, NodeWorld(), World(), FakeMachines()
         super().__init__(client, f"nodes-{uuid4().hex[:8]}", self.postgres.faults)
         self.cluster, self.node = f"orders-{uuid4().hex[:8]}", f"node-2-{uuid4().hex[:6]}"
         self.world.nodes_by_name[self.node] = self.world.nodes_by_name.pop(NODE).model_copy(update={"name": self.node})
         self.estate = folder / "estate.yaml"
-        write_estate(self.estate, self.cluster, forced=POLICY)
+        write_estate(self.estate, self.cluster)
         content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
         pool = {"region": "eastus", "selector": {"agentpool": "workers"}, "blocked_after": "PT1S", "settled_within": "PT2S"}
+        content["postgres"][self.cluster]["forced"] = forced
         content["node_pools"] = {"workers": {**pool, **changes}}
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
         self.world.put(self.node, "api-a-1", owner="api-a")
@@ -66,7 +68,8 @@ class NodeBench(Served):
         """Let the PostgreSQL primary run on the node, its standby elsewhere; return its name."""
         leader = self.postgres.record.leader
         for name in self.postgres.members:
-            self.world.put(self.node if name == leader else "node-1", name, "StatefulSet", owner=name.rsplit("-", 1)[0])
+            node = self.postgres.node_of[name] = self.node if name == leader else "node-1"
+            self.world.put(node, name, "StatefulSet", owner=name.rsplit("-", 1)[0])
         return leader
 
     async def start(self, *args: Any, id: str | None = None, **more: Any) -> Handle:  # noqa: A002 - Temporal's name
@@ -96,15 +99,17 @@ class NodeBench(Served):
 
 
 @asynccontextmanager
-async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator[NodeBench]:
+async def serving(client: Client, folder: Path, forced: dict[str, Any] = POLICY, **changes: Any) -> AsyncIterator[NodeBench]:
     """Serve node and cluster until the block ends; the cluster's invariants must have held."""
-    bench = NodeBench(client, folder, **changes)
+    bench = NodeBench(client, folder, forced, **changes)
     kubernetes = systems_of(bench.postgres).kubernetes
     looks = NodeLookActivities(bench.estate, bench.world, kubernetes, NoRedis())  # type: ignore[arg-type]
     async with bench.postgres.living():
         by_kind = dict.fromkeys(MachineKind, bench.machines)
         machines = MachineActivities(bench.world, by_kind, watched=timedelta(seconds=0.5))
-        bench.serve((looks, NodeActivities(bench.world), machines), steps_for(bench.postgres, bench.estate))
+        under_pods = PodMachines(bench.estate, kubernetes, bench.world, MachineWords(bench.world, by_kind))
+        steps = steps_for(bench.postgres, bench.estate, under_pods)
+        bench.serve((looks, NodeActivities(bench.world), machines), steps)
         try:
             yield bench
         finally:

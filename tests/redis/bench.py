@@ -21,6 +21,7 @@ from activities.models.report import RunReport
 from activities.models.survey import PodFact
 from activities.records import RecordsActivities
 from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_elect import RedisElectActivities
 from activities.redis_look import RedisLookActivities, survey_of
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
@@ -117,9 +118,10 @@ async def serving(client: Client, cluster: Cluster, folder: Path, **changes: Any
     """Serve the deployment until the block ends."""
     bench = RedisBench(client, cluster, folder, **changes)
     await bench.until_whole()
+    redis = bench.redis
     owners = (
-        EstateActivities(bench.estate), RecordsActivities(), RedisLookActivities(bench.redis),
-        RedisSwitchActivities(bench.redis), RedisAftermathActivities(bench.redis), RedisMeasureActivities(bench.redis),
+        EstateActivities(bench.estate), RecordsActivities(), RedisLookActivities(redis), RedisSwitchActivities(redis),
+        RedisElectActivities(redis), RedisAftermathActivities(redis), RedisMeasureActivities(redis),
     )  # fmt: skip
     bench.serve(owners)
     try:

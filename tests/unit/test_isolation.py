@@ -17,6 +17,7 @@ from activities.models.wire import RunId
 from activities.systems import Systems
 from gate.api import Sealed
 from gate.record import Mode
+from tests.fakes.clients import NoMachines
 from tests.unit.samples import SYSTEM, A, B, C, status, target
 
 _SEEN = Unrenewed(version="77", epoch=5, seconds=29.9)
@@ -74,7 +75,7 @@ async def _seconds(
     systems = Systems(kubernetes=cast("Any", kubernetes), gates=cast("Any", gates), postgres=cast("Any", None))
     request = ProveRequest(switch=switch, unrenewed=seen)
     began = time.monotonic()
-    proof = cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems).prove, request))
+    proof = cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems, NoMachines()).prove, request))
     assert proof.kind == "isolation"
     return time.monotonic() - began
 

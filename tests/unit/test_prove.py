@@ -16,6 +16,7 @@ from activities.models.wire import RunId
 from activities.systems import Systems
 from gate.api import Fenced, GateStatus, Sealed
 from gate.record import Mode
+from tests.fakes.clients import NoMachines
 from tests.unit.samples import NOW, SYSTEM, A, B, C, status, target
 
 STOPPED = Fenced(
@@ -52,7 +53,7 @@ async def _prove(other: str | None, *, lossless: bool = True, fenced: Fenced | N
     switch = Switch(target=target(), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1"))
     systems = Systems(kubernetes=cast("Any", None), gates=cast("Any", _Gates(other, fenced)), postgres=cast("Any", None))
     request = ProveRequest(switch=switch, attested_by="dana")
-    return cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems).prove, request))
+    return cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems, NoMachines()).prove, request))
 
 
 async def test_the_candidate_must_have_what_the_other_standby_has_received() -> None:

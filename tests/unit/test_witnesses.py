@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
-from activities.models.watch import Condition, Finding, Look, Sighting
-from activities.witness import Streaks
+from activities.models.watch import Condition, Finding, Look, Sighting, WatchRequest
+from activities.witness import Streaks, WitnessActivities
 from estate.watching import PostgresWatching
+from tests.unit.samples import target
 from workflows.verdict import Votes
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,7 +21,7 @@ _LIMITS = PostgresWatching(
 )
 
 
-def _look(condition: Condition, subject: str = "a") -> Look:
+def _look_of(condition: Condition, subject: str = "a") -> Look:
     return Look(findings=(Finding(subject=subject, condition=condition, words="as told"),))
 
 
@@ -39,53 +42,91 @@ def _judged(streaks: Streaks, look: Look, seconds_ago: float) -> list[str]:
 )
 def test_each_kind_of_trouble_has_its_own_patience(condition: Condition, seconds: float, *, counts: bool) -> None:
     streaks = Streaks(_LIMITS)
-    assert _judged(streaks, _look(condition), seconds) == (["a"] if counts else [])
+    assert _judged(streaks, _look_of(condition), seconds) == (["a"] if counts else [])
 
 
 def test_a_server_that_crashes_in_a_loop_is_not_well_for_the_moments_that_it_is_up() -> None:
     streaks = Streaks(_LIMITS)
-    _judged(streaks, _look(Condition.REFUSED), 3.5)
+    _judged(streaks, _look_of(Condition.REFUSED), 3.5)
     _judged(streaks, Look(), 2.5)
-    _judged(streaks, _look(Condition.REFUSED), 2)
+    _judged(streaks, _look_of(Condition.REFUSED), 2)
     assert _judged(streaks, Look(), 1) == []
-    assert _judged(streaks, _look(Condition.REFUSED), 0) == ["a"]
+    assert _judged(streaks, _look_of(Condition.REFUSED), 0) == ["a"]
 
 
 def test_a_server_that_has_been_up_for_a_while_is_well() -> None:
     streaks = Streaks(_LIMITS)
-    _judged(streaks, _look(Condition.REFUSED), 4)
+    _judged(streaks, _look_of(Condition.REFUSED), 4)
     assert _judged(streaks, Look(), 1.9) == []
     assert not streaks.going_on
-    assert _judged(streaks, _look(Condition.REFUSED), 0) == []
+    assert _judged(streaks, _look_of(Condition.REFUSED), 0) == []
 
 
 def test_one_answer_ends_a_silence() -> None:
     streaks = Streaks(_LIMITS)
-    assert _judged(streaks, _look(Condition.SILENT), 30) == []
+    assert _judged(streaks, _look_of(Condition.SILENT), 30) == []
     assert _judged(streaks, Look(), 20) == []
     assert not streaks.going_on
-    assert _judged(streaks, _look(Condition.SILENT), 10) == []
+    assert _judged(streaks, _look_of(Condition.SILENT), 10) == []
 
 
 def test_another_kind_of_trouble_counts_from_when_it_began() -> None:
     streaks = Streaks(_LIMITS)
-    _judged(streaks, _look(Condition.SILENT), 30)
-    assert _judged(streaks, _look(Condition.REFUSED), 2) == []
-    assert _judged(streaks, _look(Condition.REFUSED), 1) == []
+    _judged(streaks, _look_of(Condition.SILENT), 30)
+    assert _judged(streaks, _look_of(Condition.REFUSED), 2) == []
+    assert _judged(streaks, _look_of(Condition.REFUSED), 1) == []
 
 
 def test_it_says_since_when() -> None:
     streaks = Streaks(_LIMITS)
-    streaks.judge(_look(Condition.SILENT), time.monotonic() - 40, _AT)
-    (found,) = streaks.judge(_look(Condition.SILENT), time.monotonic(), _AT + timedelta(seconds=40))
+    streaks.judge(_look_of(Condition.SILENT), time.monotonic() - 40, _AT)
+    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), _AT + timedelta(seconds=40))
     assert found.since == _AT
 
 
 def test_a_witness_that_was_frozen_forgets_what_it_had_counted() -> None:
     streaks = Streaks(_LIMITS)
-    _judged(streaks, _look(Condition.SILENT), 40)
+    _judged(streaks, _look_of(Condition.SILENT), 40)
     streaks.forget()
-    assert _judged(streaks, _look(Condition.SILENT), 1) == []
+    assert _judged(streaks, _look_of(Condition.SILENT), 1) == []
+
+
+class _Eye:
+    def __init__(self, *looks: Look) -> None:
+        self.looks = list(looks)
+
+    async def look(self) -> Look:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+
+async def _look(told: Sighting | None, *looks: Look) -> Sighting:
+    watching = PostgresWatching(interval=timedelta(seconds=0.05), refused_after=timedelta(seconds=0.5))
+    watched = target().model_copy(update={"cluster": target().cluster.model_copy(update={"watch": watching})})
+    request = WatchRequest(target=watched, witness="east", told=told, lasts=timedelta(seconds=1))
+    eye = _Eye(*looks)
+    return cast("Sighting", await ActivityEnvironment().run(WitnessActivities(lambda _: eye).look, request))
+
+
+async def test_what_has_been_said_is_not_taken_back_by_the_next_look() -> None:
+    """It begins anew, and the patience is over already; only a look that finds nothing takes it back."""
+    bad = _look_of(Condition.REFUSED)
+    well = await _look(None, Look())
+    gone = await _look(well, bad)
+    assert gone.down == ("a",)
+    began = time.monotonic()
+    again = await _look(gone, *[bad] * 10, Look())
+    assert again.down == ()
+    assert time.monotonic() - began > 0.45
+    still = await _look(gone, bad, bad, Look())
+    assert still.down == ()
+
+
+async def test_since_when_is_kept_from_look_to_look() -> None:
+    bad = _look_of(Condition.REFUSED)
+    gone = await _look(await _look(None, Look()), bad)
+    streaks = Streaks(_LIMITS, gone.findings)
+    (found,) = streaks.judge(bad, time.monotonic(), datetime.now(UTC))
+    assert found.since == gone.findings[0].since
 
 
 def _said(witness: str, *gone: str, blind: str = "") -> Sighting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -33,6 +34,7 @@ class WatchBench:
         """Let every witness see that all is well."""
         self.bench = bench
         self.sees: dict[str, Look] = dict.fromkeys(WITNESSES, WELL)
+        self.looks: Counter[str] = Counter()
         self._working: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
 
     @property
@@ -49,6 +51,7 @@ class WatchBench:
 
         class SaidEye:
             async def look(self) -> Look:
+                bench.looks[witness] += 1
                 return bench.sees[witness]
 
         worker = Worker(
@@ -75,6 +78,11 @@ class WatchBench:
         if not args and id is None:
             await self.bench.until(self._all_have_spoken)
         return handle
+
+    async def until_looks(self, witness: str) -> None:
+        """Wait until a witness that has spoken looks again."""
+        before = self.looks[witness]
+        await self.bench.until(lambda: self.looks[witness] > before + 1)
 
     async def _all_have_spoken(self) -> bool:
         status = await self.status()

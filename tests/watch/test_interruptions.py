@@ -32,6 +32,7 @@ async def test_a_witness_that_speaks_and_dies_is_no_vote(temporal: Client, tmp_p
         await one.dismiss("west")
         one.serve("west", lingers=30)
         await one.watch()
+        await one.until_looks("west")
         leaving = asyncio.create_task(one.dismiss("west"))
         await asyncio.sleep(0.3)
         one.let(GONE, "east", "west")

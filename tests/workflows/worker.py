@@ -25,7 +25,7 @@ from activities.survey import SurveyActivities
 from activities.switch import SwitchActivities
 from activities.undo import UndoActivities
 from activities.watching import WatchActivities
-from tests.fakes.clients import systems_of
+from tests.fakes.clients import NoMachines, systems_of
 from tests.fakes.faults import Faults
 from tests.fakes.world import World
 from workflows.catalog import RUNNER, WORKFLOWS
@@ -74,14 +74,15 @@ def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], fault
     )
 
 
-def steps_for(world: World, estate: Path) -> list[Callable[..., Any]]:
-    """Return every step, acting on ``world``."""
+def steps_for(world: World, estate: Path, machines: Any = None) -> list[Callable[..., Any]]:
+    """Return every step, acting on ``world``; ``machines`` speak of those under its pods."""
     systems = systems_of(world)
     with_systems = (
         SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
-        MeasureActivities, ProveActivities, PauseActivities, AdoptActivities,
+        MeasureActivities, PauseActivities, AdoptActivities,
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
+    owners += [ProveActivities(systems, machines or NoMachines())]
     owners += [EstateActivities(estate), RecordsActivities(), WatchActivities(estate)]
     return [method for owner in owners for method in steps_of(owner)]
 

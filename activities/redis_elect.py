@@ -1,0 +1,94 @@
+"""Has a dead Redis master replaced: by the Sentinels, as long as they can elect, and by insisting where they cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.clients.ports import RedisServers
+from activities.errors import Refusal, refuse
+from activities.models.redis import ElectRequest, Moved, RedisSurvey, ServerFact
+from activities.redis_look import survey_of
+from activities.redis_sentinels import Asking, new_master, old_master
+
+_LOOK = timedelta(seconds=0.5)
+_POLL_SECONDS = 0.02
+_ELECTED_WITHIN_SECONDS = 25.0
+_UNDECIDED_SECONDS = 2.0
+"""One look may miss a Sentinel that is busy; whoever acts beside Sentinels that can elect may promote a second master."""
+_ASK_AGAIN_SECONDS = 0.5
+
+
+class RedisElectActivities:
+    """The forced half of who is master."""
+
+    def __init__(self, redis: RedisServers) -> None:
+        """Watch and command ``redis``."""
+        self._redis, self._sentinels = redis, Asking(redis)
+
+    @activity.defn(name="redis.elected")
+    async def elected(self, request: ElectRequest) -> Moved:
+        """Wait until another server is master by Sentinel's own doing; after ``insist_after`` ask one to act (forced).
+
+        On a person's word one is asked as soon as it is seen that the Sentinels themselves cannot elect. Where they can,
+        they are left alone meanwhile: two of them, each with a failover of its own, promote two servers.
+
+        Raises:
+            ApplicationError: ``CandidateFailed``, as ``redis.switch``; ``NoQuorum``, nobody may insist.
+
+        """
+        switch, began = request.switch, asyncio.get_running_loop().time()
+        note, new = "Sentinel elected it;", await self._elected_by_themselves(request)
+        if new is None:
+            note, new = await self._insist(request)
+        seconds = asyncio.get_running_loop().time() - began
+        note += f" {switch.plan.primary} follows it when it comes back"
+        return Moved(
+            leader=new.name, address=new.address, seconds=seconds, moved_at=datetime.now(UTC), demoted=False, note=note
+        )
+
+    async def _elected_by_themselves(self, request: ElectRequest) -> ServerFact | None:
+        """Return the new master; ``None`` once it is time to insist."""
+        clock, undecided_since = asyncio.get_running_loop().time, None
+        began = clock()
+        while clock() - began < request.insist_after.total_seconds():
+            survey = await survey_of(self._redis, request.switch.target, _LOOK)
+            if (new := new_master(survey, request.switch)) is not None:
+                return new
+            undecided_since = None if survey.can_decide else undecided_since or clock()
+            if request.by_word and undecided_since and clock() - undecided_since > _UNDECIDED_SECONDS:
+                return None
+            await asyncio.sleep(_POLL_SECONDS)
+        return None
+
+    async def _insist(self, request: ElectRequest) -> tuple[str, ServerFact]:
+        """Ask again and again for a while: a Sentinel that has just lost the master promotes nobody at first."""
+        switch, clock = request.switch, asyncio.get_running_loop().time
+        deadline = clock() + _ELECTED_WITHIN_SECONDS
+        while True:
+            survey = await survey_of(self._redis, switch.target, _LOOK)
+            if (new := new_master(survey, switch)) is not None:
+                return "Sentinel elected it;", new
+            _may_insist(survey, request)
+            try:
+                note = await self._sentinels.ask(switch, survey) or "a Sentinel was asked to act;"
+                return note, await self._sentinels.until_promoted(switch)
+            except ApplicationError:
+                if clock() > deadline:
+                    raise
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+def _may_insist(survey: RedisSurvey, request: ElectRequest) -> None:
+    """Refuse to replace a master by force that is not known to be gone, and that nobody has given up by name."""
+    old = old_master(survey, request.switch)
+    if request.by_word and old is not None and old.name != request.given_up:
+        raise refuse(Refusal.PRIMARY_ALIVE, f"{old.name} answers and is the master; nobody has given it up by name")
+    if not request.by_word and not any(fact.agrees_it_is_down for fact in survey.sentinels):
+        words = (
+            f"no quorum of Sentinels agrees that {request.switch.plan.primary} is down, and nobody has given it up by name"
+        )
+        raise refuse(Refusal.NO_QUORUM, words)
