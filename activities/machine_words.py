@@ -17,14 +17,13 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.errors import Refusal, refuse
 from activities.models.machines import MachineState, scale_set_machine
-from activities.models.nodes import NodeFact, NodeWitness
+from activities.models.nodes import NodeWitness
 from estate.base import Region
 from estate.loader import EstateError, load_estate
 from estate.nodes import MachineKind, NodeTarget
 
 if TYPE_CHECKING:
     from activities.clients.clusterports import Machines, Nodes
-    from activities.clients.ports import Kubernetes
 
 LOOK_SECONDS = 1.0
 _NO_WORD = (UnreachableError, ForbiddenError, MissingError, EstateError, ApplicationError)
@@ -75,40 +74,40 @@ class MachineWords:
         return self._machines[settings.kind]
 
 
-class PodMachines:
-    """Finds the machine under a pod."""
+class NodeMachines:
+    """Waits for the word about the machine of a node, of which only the name is known."""
 
-    def __init__(self, estate: Path, kubernetes: Kubernetes, nodes: Nodes, words: MachineWords) -> None:
-        """Find the pod's node through ``kubernetes``, and its pool in the ``estate``."""
-        self._estate, self._kubernetes, self._nodes, self._words = estate, kubernetes, nodes, words
+    def __init__(self, estate: Path, nodes: Nodes, words: MachineWords) -> None:
+        """Find the node's pool in the ``estate``."""
+        self._estate, self._nodes, self._words = estate, nodes, words
 
-    async def until_stopped(self, region: Region, pod: str) -> str:
-        """Return the word that the machine under ``pod`` runs nothing, once there is one; look every second, for ever.
+    async def until_stopped(self, region: Region, name: str) -> str:
+        """Return the word that the machine of the node ``name`` runs nothing, once there is one; look every second.
 
-        Whatever keeps it from looking is logged and tried again. Changes nothing.
+        The machine is found once: the word counts also when its node has left the cluster meanwhile. Whatever keeps it
+        from looking is logged and tried again. Changes nothing.
         """
-        said = ""
+        found, said = None, ""
         while True:
             try:
-                if words := await self._word(region, pod):
+                found = found or await self._find(region, name)
+                words, _ = await self._words.of(*found) if found else ("", None)
+                if words:
                     return words
             except _NO_WORD as error:
                 if str(error) != said:
-                    activity.logger.warning("No word about the machine under %s: %s", pod, error)
+                    activity.logger.warning("No word about the machine of %s: %s", name, error)
                 said = str(error)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _word(self, region: Region, pod: str) -> str:
-        found = (await self._kubernetes.pods(region, (pod,))).get(pod)
-        node = next((one for one in await self._nodes.nodes(region) if found and one.name == found.node), None)
-        target = self._target(region, node) if node else None
-        return "" if node is None or target is None else (await self._words.of(target, node.provider_id))[0]
-
-    def _target(self, region: Region, node: NodeFact) -> NodeTarget | None:
+    async def _find(self, region: Region, name: str) -> tuple[NodeTarget, str] | None:
         """Return the node as one of the first pool whose labels it has; ``None`` without a pool, or machines."""
-        estate = load_estate(self._estate)
-        pools = ((name, pool) for name, pool in sorted(estate.node_pools.items()) if estate.regions[pool.region] == region)
-        name, pool = next((one for one in pools if one[1].selector.items() <= node.labels.items()), ("", None))
-        if pool is None or pool.machines is None:
+        node = next((one for one in await self._nodes.nodes(region) if one.name == name), None)
+        if node is None:
             return None
-        return NodeTarget(name=node.name, region=region, pool=name, settings=pool)
+        estate = load_estate(self._estate)
+        for key, pool in sorted(estate.node_pools.items()):
+            if estate.regions[pool.region] == region and pool.selector.items() <= node.labels.items():
+                target = NodeTarget(name=name, region=region, pool=key, settings=pool)
+                return (target, node.provider_id) if pool.machines is not None else None
+        return None

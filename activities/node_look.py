@@ -18,7 +18,7 @@ from activities.redis_look import survey_of
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
 from estate.model import Estate
 from estate.nodes import NodePool, NodeTarget
-from gate.record import MalformedRecordError
+from gate.record import MalformedRecordError, Mode
 
 if TYPE_CHECKING:
     from activities.clients.clusterports import Nodes
@@ -102,7 +102,10 @@ class NodeLookActivities:
                 unknown.append(f"PostgreSQL {cluster.name}: {error}")
                 continue
             if record is not None and (cluster.region.namespace, record.leader) in here:
-                carries.append(Carried(workflow="postgres-failover", target=cluster.name, pod=record.leader))
+                claimed = record.intent is not None and record.intent.mode is Mode.FORCED
+                carries.append(
+                    Carried(workflow="postgres-failover", target=cluster.name, pod=record.leader, claimed=claimed)
+                )
         for deployment in target.redis:
             if not any((deployment.region.namespace, name) in here for name in deployment.deployment.servers):
                 continue

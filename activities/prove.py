@@ -5,7 +5,7 @@ cannot. Every other member is told the claim's epoch first: from then on it vouc
 (``gate.outlook``). Then, over and over: the old primary's gate is asked to stop its server at any price. Its answer is
 proof. Without one, the time that its watchdog allows it (plus a margin) is proof, if the policy accepts ``isolation`` and
 every other member was told; or a person's word, if the policy accepts ``attested``; or the word of the control plane of the
-machine under it, if the policy accepts ``machine``.
+machine that its pod was on when the plan was made, if the policy accepts ``machine``.
 
 That time begins when nobody can have vouched for the old primary any more. For its peers: when they were last asked, as they
 say once they have been told. For the API server: with the claim; or earlier, when a watch has seen the record's Lease
@@ -31,7 +31,7 @@ from activities.diagnosis import LIVING
 from activities.errors import Refusal, refuse
 from activities.gatewords import refused
 from activities.heartbeat import keep_details
-from activities.machine_words import PodMachines
+from activities.machine_words import NodeMachines
 from activities.models.switch import Proof, ProveRequest
 from activities.systems import Systems
 from estate.postgres import ProofKind
@@ -55,7 +55,7 @@ _LOOK_WITHIN = timedelta(seconds=1)
 class ProveActivities:
     """Waits for one kind of proof."""
 
-    def __init__(self, systems: Systems, machines: PodMachines) -> None:
+    def __init__(self, systems: Systems, machines: NodeMachines) -> None:
         """Use ``systems.gates`` for every word of a gate."""
         self._systems, self._machines = systems, machines
 
@@ -80,7 +80,7 @@ def _elapsed_before() -> float:
 class _Search:
     """One attempt at it."""
 
-    def __init__(self, systems: Systems, machines: PodMachines, request: ProveRequest, elapsed: float) -> None:
+    def __init__(self, systems: Systems, machines: NodeMachines, request: ProveRequest, elapsed: float) -> None:
         self._systems, self._machines, self._request, self._switch = systems, machines, request, request.switch
         self._began = time.monotonic() - elapsed
         self._alone_since: float | None = None if elapsed == 0 else self._began
@@ -92,9 +92,9 @@ class _Search:
 
     async def until_proved(self) -> Proof:
         asking = asyncio.create_task(self._ask_its_gate())
-        target, old = self._switch.target, self._switch.plan.primary
-        if ProofKind.MACHINE in target.cluster.forced.proof:
-            self._machine = asyncio.create_task(self._machines.until_stopped(target.region, old))
+        target, node = self._switch.target, self._request.node
+        if node and ProofKind.MACHINE in target.cluster.forced.proof:
+            self._machine = asyncio.create_task(self._machines.until_stopped(target.region, node))
         try:
             unvouched = await self._unvouched_before()
             while True:
@@ -156,7 +156,7 @@ class _Search:
         had_its_chance = time.monotonic() - self._began > self._chance()
         if by and had_its_chance and ProofKind.ATTESTED in forced.proof:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
-        if self._machine is not None and self._machine.done():
+        if self._machine is not None and self._machine.done() and self._machine.exception() is None:
             return ProofKind.MACHINE, self._machine.result()
         allowed = forced.isolation_timeout + _MARGIN
         if ProofKind.ISOLATION in forced.proof and self._waited() > allowed.total_seconds():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -10,9 +11,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import RedisServers
 from activities.errors import Refusal, refuse
-from activities.models.redis import ElectRequest, Moved, RedisSurvey, ServerFact
+from activities.models.redis import ElectRequest, Moved, RedisSurvey, RedisSwitch, ServerFact
 from activities.redis_look import survey_of
-from activities.redis_sentinels import Asking, new_master, old_master
+from activities.redis_sentinels import UNDER_WAY, Asking, new_master, old_master
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.02
@@ -20,6 +21,10 @@ _ELECTED_WITHIN_SECONDS = 25.0
 _UNDECIDED_SECONDS = 2.0
 """One look may miss a Sentinel that is busy; whoever acts beside Sentinels that can elect may promote a second master."""
 _ASK_AGAIN_SECONDS = 0.5
+
+
+class _Again(Exception):  # noqa: N818 - no error
+    """Worth another try."""
 
 
 class RedisElectActivities:
@@ -65,7 +70,10 @@ class RedisElectActivities:
         return None
 
     async def _insist(self, request: ElectRequest) -> tuple[str, ServerFact]:
-        """Ask again and again for a while: a Sentinel that has just lost the master promotes nobody at first."""
+        """Ask again and again for a while: a Sentinel that has just lost the master promotes nobody at first.
+
+        Once one may have begun nobody else is asked: it may go on after a freeze, and promote a second server.
+        """
         switch, clock = request.switch, asyncio.get_running_loop().time
         deadline = clock() + _ELECTED_WITHIN_SECONDS
         while True:
@@ -73,13 +81,21 @@ class RedisElectActivities:
             if (new := new_master(survey, switch)) is not None:
                 return "Sentinel elected it;", new
             _may_insist(survey, request)
-            try:
-                note = await self._sentinels.ask(switch, survey) or "a Sentinel was asked to act;"
-                return note, await self._sentinels.until_promoted(switch)
-            except ApplicationError:
-                if clock() > deadline:
-                    raise
+            with contextlib.suppress(_Again):
+                return await self._ask(switch, survey, is_last=clock() > deadline)
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _ask(self, switch: RedisSwitch, survey: RedisSurvey, *, is_last: bool) -> tuple[str, ServerFact]:
+        """Ask, and wait for what comes of it. _Again: nobody was asked, and somebody may be."""
+        asked = False
+        try:
+            note = await self._sentinels.ask(switch, survey)
+            asked = note != UNDER_WAY
+            return note or "a Sentinel was asked to act;", await self._sentinels.until_promoted(switch)
+        except ApplicationError as error:
+            if asked or is_last:
+                raise
+            raise _Again from error
 
 
 def _may_insist(survey: RedisSurvey, request: ElectRequest) -> None:

@@ -20,7 +20,7 @@ _LOOK = timedelta(seconds=0.5)
 _QUICK_LOOK = timedelta(seconds=0.3)
 _POLL_SECONDS = 0.02
 _PROMOTED_WITHIN_SECONDS = 8.0
-_UNDER_WAY = "a failover was under way already;"
+UNDER_WAY = "a failover was under way already;"
 
 
 class Asking:
@@ -45,12 +45,12 @@ class Asking:
             if fact.master != switch.old:
                 continue
             if await self._has_begun(switch, survey):
-                return _UNDER_WAY
+                return UNDER_WAY
             try:
                 await self._redis.elect(switch.target, fact.name, switch.old)
             except RedisAnswerError as error:
                 if error.code in {"INPROG", "MOVED"}:
-                    return _UNDER_WAY
+                    return UNDER_WAY
                 said.append(str(error))
             except UnreachableError as error:
                 if error.silence is Silence.NO_ANSWER:
@@ -62,11 +62,15 @@ class Asking:
         raise refuse(Refusal.CANDIDATE_FAILED, f"no Sentinel promotes anybody: {why}")
 
     async def _has_begun(self, switch: RedisSwitch, survey: RedisSurvey) -> bool:
-        """Whether a Sentinel fails over, or names another master by now."""
+        """Whether a Sentinel fails over, or names a newer master by now; one that has missed a failover names an older."""
         answering = [fact.name for fact in survey.sentinels if fact.master]
         looks = (self._redis.sentinel(switch.target, name, within=_QUICK_LOOK) for name in answering)
         found = await asyncio.gather(*looks, return_exceptions=True)
-        return any(isinstance(one, SentinelFact) and (one.fails_over or one.master != switch.old) for one in found)
+        return any(
+            one.fails_over or (one.master != switch.old and one.config_epoch > switch.config_epoch)
+            for one in found
+            if isinstance(one, SentinelFact)
+        )
 
     async def until_promoted(self, switch: RedisSwitch) -> ServerFact:
         """Return the new master. ApplicationError: ``CandidateFailed``, there is none in time."""

@@ -65,9 +65,9 @@ class Streaks:
         }
 
     @property
-    def going_on(self) -> bool:
-        """Whether anything is in trouble, for however short a time."""
-        return bool(self._streaks)
+    def going_on(self) -> tuple[str, ...]:
+        """Who is in trouble, for however short a time."""
+        return tuple(sorted(self._streaks))
 
     def forget(self) -> None:
         """Begin anew."""
@@ -87,8 +87,12 @@ class Streaks:
 
     def _went_on(self, name: str, condition: Condition, asked: float, at: datetime) -> _Streak:
         before = self._streaks.get(name)
-        if before is not None and before.condition is condition:
+        if before is None:
+            return _Streak(condition, asked, at, asked)
+        if before.condition is condition:
             return replace(before, seen=asked)
+        if before.seen - before.began >= self._limits[before.condition]:  # it was gone, and is so in another way
+            return _Streak(condition, asked - self._limits[condition], before.at, asked)
         return _Streak(condition, asked, at, asked)
 
 
@@ -101,7 +105,7 @@ class WitnessActivities:
 
     @activity.defn(name="watch.look")
     async def look(self, request: WatchRequest) -> Sighting:
-        """Return once there is something new to say, or time is up and nothing is the matter. Changes nothing."""
+        """Return once there is something new to say, or time is up and nothing new is the matter. Changes nothing."""
         watching = request.target.watching
         eye, pause = self._eye_of(request.target), watching.interval.total_seconds()
         streaks = Streaks(watching, request.told.findings if request.told else ())
@@ -115,7 +119,8 @@ class WitnessActivities:
             woke = time.monotonic()
             findings = () if look.blind else streaks.judge(look, asked, at)
             said = Sighting(witness=request.witness, at=datetime.now(UTC), findings=findings, blind=look.blind)
-            if _is_news(said, request.told) or (woke > ends and not streaks.going_on):
+            told = set(request.told.down) if request.told else set()
+            if _is_news(said, request.told) or (woke > ends and told.issuperset(streaks.going_on)):
                 return said
             await asyncio.sleep(max(0.0, pause - (time.monotonic() - asked)))
 

@@ -78,7 +78,7 @@ class ProofKind(StrEnum):
     ISOLATION = "isolation"
     """Its gate kills it by itself when nobody vouches for it; that time has passed."""
     MACHINE = "machine"
-    """The control plane of the machine under its pod says that it does not run (``node_pools.*.machines``)."""
+    """The control plane of the machine that its pod was on says that it does not run (``node_pools.*.machines``)."""
     ATTESTED = "attested"
     """A person says so, by name."""
 

@@ -21,7 +21,7 @@ class RedisThresholds(Entry):
     pause: timedelta = timedelta(seconds=15)
     """How long Redis holds writers back by itself if every worker dies in between. Sentinel turns the old master into a
     replica 11 s after it has promoted another (measured); a shorter pause could let lost writes through."""
-    elected_within: timedelta = timedelta(seconds=20)
+    elected_within: timedelta = Field(default=timedelta(seconds=20), le=timedelta(seconds=25))
     """Forced: how long the Sentinels may take to agree on a new master before one is asked to act at once."""
 
 

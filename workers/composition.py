@@ -34,7 +34,7 @@ from activities.eyes.postgres import PostgresEye
 from activities.eyes.redis import RedisEye
 from activities.heartbeat import Heartbeat
 from activities.machine_examination import MachineLook
-from activities.machine_words import MachineWords, PodMachines
+from activities.machine_words import MachineWords, NodeMachines
 from activities.machines import MachineActivities
 from activities.measure import MeasureActivities
 from activities.models.watch import WatchedTarget, witness_queue
@@ -83,7 +83,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         PauseActivities(systems),
         AdoptActivities(systems),
         SwitchActivities(systems),
-        ProveActivities(systems, PodMachines(settings.estate, kubernetes, nodes, MachineWords(nodes, machines))),
+        ProveActivities(systems, NodeMachines(settings.estate, nodes, MachineWords(nodes, machines))),
         UndoActivities(systems),
         AftermathActivities(systems),
         MeasureActivities(systems),

@@ -178,7 +178,8 @@ def _attestation(diagnosis: Diagnosis, target: PostgresTarget) -> str:
         return ""
     accepted = target.cluster.forced.proof
     if ProofKind.MACHINE in accepted:
-        return f"{diagnosis.reason}; its machine's control plane may say that it is stopped, or somebody must"
+        otherwise = ", or somebody must" if target.takes_words else ""
+        return f"{diagnosis.reason}; its machine's control plane may say that it is stopped{otherwise}"
     if ProofKind.ISOLATION in accepted:
         seconds = target.cluster.forced.isolation_timeout.total_seconds()
         return f"{diagnosis.reason}; without anybody's word that it is stopped, {seconds:g} s must pass"

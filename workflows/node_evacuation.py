@@ -2,9 +2,12 @@
 
 Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
 twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own
-proof; the machine's control plane, which is asked meanwhile, may be that too. Pods that keep data wait for proof that the
-machine is stopped, a person's word or its control plane's; then the node is tainted as out of service, which lets their
-volumes go, and they are made anew elsewhere. A run of its own waits for the node and takes it back when it is well.
+proof. Pods that keep data wait for proof that the machine is stopped, a person's word or its control plane's; then the node
+is tainted as out of service, which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the
+node and takes it back when it is well.
+
+A database may wait for the same proof. Its run says so once it has claimed, and not while people still decide about it: only
+then the control plane is asked while leaders move, and may end the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
 from workflows.models import NodeFailoverRequest
 from workflows.node_planning import keeps_data, keeps_nothing, waiting_for_a_node
-from workflows.node_proving import Asking, proof_of
+from workflows.node_proving import Asking, EarlyAsking, proof_of
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
 
@@ -38,29 +41,31 @@ class Evacuation:
     def __init__(self, journal: Journal, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey) -> None:
         """Write to ``journal`` what is done."""
         self._journal, self._request, self._target, self._survey = journal, request, target, survey
+        self.proof_needed = any(one.claimed for one in survey.carries)
+        """A database that leads from the node waits for proof that its machine is stopped."""
         self._left: list[str] = []
         self._held: dict[str, str] = {}
         """What another run moves already."""
-        self._asking: Asking | None = None
 
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
         journal, target = self._journal, self._target
         await self._replace(keeps_nothing(self._survey), "what keeps no data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
+        early = EarlyAsking(journal, target, self._survey.node.provider_id)
+        asking = asyncio.create_task(early.ask(lambda: self.proof_needed))
         try:
             if moving:
                 journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
-                self._ask_early()
                 await self._until_moved(moving)
+            await cancel_and_wait(asking)
             if stateful := keeps_data(self._survey):
-                await self._wait_for_proof(stateful)
+                await self._wait_for_proof(stateful, early.asking)
                 await uncancellable(self._give_up(stateful))
         except asyncio.CancelledError:
             for one in moving:
                 one.cancel()
-            if self._asking is not None:
-                await uncancellable(cancel_and_wait(self._asking))
+            await uncancellable(self._ask_no_more(asking, early))
             raise
         await uncancellable(self._settle(cordoned_at))
         if moving:
@@ -69,10 +74,13 @@ class Evacuation:
         if self._left or not journal.facts["node_settled"].whole:
             raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
 
-    def _ask_early(self) -> None:
-        """Have the machine's control plane asked, and the machine ended where a run may: what moves may wait for that."""
-        if self._target.settings.machines is not None and not self._journal.attested_by and keeps_data(self._survey):
-            self._asking = node_steps.machine_stopped(self._target, self._survey.node.provider_id)
+    async def _ask_no_more(self, asking: asyncio.Task[None], early: EarlyAsking) -> None:
+        await cancel_and_wait(asking)
+        if early.asking is not None:
+            await cancel_and_wait(early.asking)
+            if self._target.settings.machines and self._target.settings.machines.may_end:
+                words = f"see whether the machine of {self._target.name} runs: this run may have had it ended"
+                self._journal.left_to_do = (*self._journal.left_to_do, words)
 
     async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
         """Return once nothing leads from the node any more, or every move has ended in whatever way.
@@ -113,7 +121,7 @@ class Evacuation:
     async def _move(self, carried: Carried) -> None:
         """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
         try:
-            moved = await node_steps.move(carried, self._request)
+            moved = await node_steps.move(carried, self._request, self._target)
         except FailureError as error:
             if endings.was_cancelled(error):
                 raise
@@ -125,13 +133,13 @@ class Evacuation:
         else:
             self._journal.facts["moved_first"] = (*self._journal.facts.get("moved_first", ()), moved)
 
-    async def _wait_for_proof(self, stateful: tuple[NodePod, ...]) -> None:
+    async def _wait_for_proof(self, stateful: tuple[NodePod, ...], asking: Asking | None) -> None:
         journal, within = self._journal, self._target.settings.word_within
         if not journal.attested_by:
             waiting = ", ".join(pod.path for pod in stateful)
             journal.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
         try:
-            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, self._asking)
+            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, asking)
         except TimeoutError:
             journal.left_to_do = tuple(
                 f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful

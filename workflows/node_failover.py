@@ -48,12 +48,20 @@ class NodeFailover(Decidable):
         self._request, self._bad_input = parse(NodeFailoverRequest, args)
         self._journal = Journal(self._request)
         self._survey: NodeSurvey | None = None
-        self._takes_pods = False
+        self._takes_pods = self._proof_needed = False
+        self._evacuation: Evacuation | None = None
 
     @workflow.run
     async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
         """Empty the node, or let everything be and say why."""
         return await endings.conclude(self._journal, self._story())
+
+    @workflow.signal(description="Sent by a database's run that waits for proof that this node is stopped.")
+    def proof_needed(self, *_: Any) -> None:  # noqa: ANN401
+        """Have the machine's control plane asked at once, and the machine ended where the estate lets a run."""
+        self._proof_needed = True
+        if self._evacuation is not None:
+            self._evacuation.proof_needed = True
 
     @workflow.update(description='Delete what a disruption budget protects: {"by": "mona", "node": "node-2"}')
     def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
@@ -105,7 +113,9 @@ class NodeFailover(Decidable):
             journal.would_undo = (f"let pods on {target.name} again",)
             cordoned = await uncancellable(node_steps.cordon(target))
             if request.mode is Mode.FORCED:
-                await Evacuation(journal, request, target, survey).run(cordoned.at)
+                evacuation = self._evacuation = Evacuation(journal, request, target, survey)
+                evacuation.proof_needed |= self._proof_needed
+                await evacuation.run(cordoned.at)
                 await node_steps.begin_return(target)
             else:
                 await self._empty(request, target, survey, cordoned)
@@ -140,7 +150,7 @@ class NodeFailover(Decidable):
         journal = self._journal
         for carried in survey.carries:
             journal.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            moved = await node_steps.move(carried, request)
+            moved = await node_steps.move(carried, request, target)
             journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), moved)
         journal.facts["drained"] = await self._drain(target)
         journal.enter(Phase.SETTLING)

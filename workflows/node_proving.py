@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -15,22 +16,55 @@ from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
 from workflows.uncancellable import uncancellable
 
+_AGAIN = timedelta(seconds=10)
 Asking = workflow.ActivityHandle[NodeProof]
+
+
+class EarlyAsking:
+    """The control plane of the machine, asked while leaders move: one of them may wait for its word."""
+
+    def __init__(self, journal: Journal, target: NodeTarget, provider_id: str) -> None:
+        """Nobody is asked yet."""
+        self._journal, self._target, self._provider_id = journal, target, provider_id
+        self.asking: Asking | None = None
+
+    async def ask(self, needed: Callable[[], bool]) -> None:
+        """Ask once it is ``needed``, and again after a refusal, until there is proof. One who knows already asks nobody."""
+        await workflow.wait_condition(needed)
+        while self._target.settings.machines is not None and not self._journal.attested_by:
+            self.asking = node_steps.machine_stopped(self._target, self._provider_id)
+            await workflow.wait([self.asking])
+            if _refusal_of(self.asking) is None:
+                return
+            _show_refusal(self._journal, self.asking)
+            await workflow.sleep(_AGAIN)
+
+
+def _refusal_of(asking: Asking) -> BaseException | None:
+    return asking.exception() if asking.done() and not asking.cancelled() else None
+
+
+def _show_refusal(journal: Journal, asking: Asking) -> None:
+    error = _refusal_of(asking)
+    if error is not None:
+        journal.explanation = f"{journal.explanation}; its machine proves nothing: {endings.cause_of(error)[1]}"
+        journal.show()
 
 
 async def proof_of(journal: Journal, target: NodeTarget, provider_id: str, asking: Asking | None) -> NodeProof:
     """Return whichever proof comes first. A control plane that says no leaves it to the word, and is shown.
 
-    ``asking``: the control plane is being asked already.
+    ``asking``: the control plane has been asked already; one that has refused is asked anew.
 
     Raises:
         TimeoutError: there is none within ``word_within``. ``CancelledError`` when the run is cancelled.
 
     """
     deadline = workflow.now() + target.settings.word_within
+    if asking is not None and _refusal_of(asking) is not None:
+        asking = None
     if asking is not None or (target.settings.machines is not None and not journal.attested_by):
-        asking = asking or node_steps.machine_stopped(target, provider_id)
-        found = await _by_machine(journal, asking, deadline)
+        found = await _by_machine(journal, asking or node_steps.machine_stopped(target, provider_id), deadline)
         if found is not None:
             return found
     if not journal.attested_by:
@@ -50,7 +84,7 @@ async def _by_machine(journal: Journal, asking: Asking, deadline: datetime) -> N
     except (asyncio.CancelledError, TimeoutError):
         await uncancellable(cancel_and_wait(asking))
         raise
-    if journal.attested_by:
+    if not asking.done():
         await cancel_and_wait(asking)
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
@@ -60,8 +94,7 @@ async def _by_machine(journal: Journal, asking: Asking, deadline: datetime) -> N
     except ActivityError as error:
         if endings.was_cancelled(error):
             raise
-        journal.explanation = f"{journal.explanation}; its machine proves nothing: {endings.cause_of(error)[1]}"
-        journal.show()
+        _show_refusal(journal, asking)
         return None
 
 

@@ -162,7 +162,7 @@ async def settled(target: NodeTarget, pods: tuple[NodePod, ...], until: datetime
     )
 
 
-async def move(carried: Carried, asked: NodeFailoverRequest) -> str:
+async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> str:
     """Move what leads from the node, in the mode that was asked for, under its own lock, by its own procedure.
 
     Returns what was done, in words. Sentinel may have been quicker.
@@ -172,7 +172,7 @@ async def move(carried: Carried, asked: NodeFailoverRequest) -> str:
         ChildWorkflowError: it was refused, undone or cancelled; says why.
 
     """
-    request = _request_to_move(carried, asked)
+    request = _request_to_move(carried, asked, target)
     try:
         await workflow.execute_child_workflow(
             carried.workflow,
@@ -193,9 +193,14 @@ async def move(carried: Carried, asked: NodeFailoverRequest) -> str:
     return f"{carried.workflow} {carried.target}"
 
 
-def _request_to_move(carried: Carried, asked: NodeFailoverRequest) -> FailoverRequest | RedisFailoverRequest:
+def _request_to_move(
+    carried: Carried, asked: NodeFailoverRequest, target: NodeTarget
+) -> FailoverRequest | RedisFailoverRequest:
+    """Return the same request, as far as the procedure takes it: a database may take nobody's word."""
     reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
-    more = {"mode": asked.mode, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": asked.attest}
+    words = {one.name: one.takes_words for one in target.postgres}
+    attest = asked.attest and words.get(carried.target, True)
+    more = {"mode": asked.mode, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": attest}
     if carried.workflow == "redis-failover":
         return RedisFailoverRequest(master=carried.target, member=carried.pod, **more)
     return FailoverRequest(cluster=carried.target, **more)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.errors import Refusal, refuse
 from activities.models.switch import Proof, Switch
+from estate.postgres import ProofKind
 from workflows import steps
 from workflows.by_watch import found_by_watch
 from workflows.cancelling import cancel_and_wait
 from workflows.journal import Journal
+from workflows.models import node_lock_id
 
 
 async def proof_of(journal: Journal, switch: Switch) -> Proof:
@@ -23,10 +26,12 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
     """
     forced, old = switch.target.cluster.forced, switch.plan.primary
     deadline = workflow.now() + forced.proof_within
-    found = found_by_watch()
+    found, node = found_by_watch(), _node_of(journal, old)
+    if node and ProofKind.MACHINE in forced.proof:
+        await _say_what_is_needed(node)
     while True:
         by = journal.attested_by
-        proving = steps.prove(switch, by, found.unrenewed if found else None)
+        proving = steps.prove(switch, by, found.unrenewed if found else None, node)
         try:
             await workflow.wait_condition(
                 lambda by=by, proving=proving: proving.done() or journal.attested_by != by,  # type: ignore[misc]
@@ -38,7 +43,7 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
             raise refuse(
                 Refusal.NO_PROOF,
                 f"nobody has proved within {forced.proof_within} that {old} is stopped;"
-                f" accepted is {', '.join(forced.proof)}: failover attest {switch.plan.cluster} --member {old} --by NAME",
+                f" accepted is {', '.join(forced.proof)}{_remedy(switch)}",
             ) from None
         except asyncio.CancelledError:
             await cancel_and_wait(proving)
@@ -46,3 +51,24 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
         if proving.done():
             return await proving
         await cancel_and_wait(proving)
+
+
+def _node_of(journal: Journal, member: str) -> str:
+    """Return the node that the member's pod was on when the plan was made."""
+    fact = journal.survey.member(member) if journal.survey else None
+    return (fact.pod.node or "") if fact and fact.pod else ""
+
+
+def _remedy(switch: Switch) -> str:
+    if not switch.target.takes_words:
+        return ""
+    return f": failover attest {switch.plan.cluster} --member {switch.plan.primary} --by NAME"
+
+
+async def _say_what_is_needed(node: str) -> None:
+    """Tell the run that gives the node up, if there is one: it may have the machine ended."""
+    run = workflow.get_external_workflow_handle(node_lock_id(node))
+    try:
+        await run.signal("proof_needed")
+    except FailureError:
+        return  # there is none, or it waits for nobody

@@ -204,7 +204,8 @@ class RedisFailover(Decidable):
         verified = journal.facts["redis_verified"] = await redis_steps.verify(switch)
         if verified.leader != moved.leader:
             switch = self._leads_now(switch, moved, verified)
-            await self._must_not_be_back(switch, moved)
+            if verified.address == switch.old:
+                await self._end_as_undone(moved, verified.leader)
         journal.left_to_do = (f"agree: all agree on {verified.leader}",)
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
@@ -224,15 +225,13 @@ class RedisFailover(Decidable):
         journal.facts["moved"], journal.plan = moved, plan
         return switch.model_copy(update={"plan": plan})
 
-    async def _must_not_be_back(self, switch: RedisSwitch, moved: Moved) -> None:
-        """End as undone where the Sentinels have elected the old master again."""
-        journal, old = self._journal, switch.plan.primary
-        if switch.plan.candidate != old:
-            return
+    async def _end_as_undone(self, moved: Moved, old: str) -> None:
+        """Raise, since the Sentinels have elected the old master again."""
+        journal = self._journal
         await self._stop_writer()
-        words = f"{moved.leader} led for a moment, then the Sentinels elected {old} again"
         journal.forward_only, journal.left_to_do = False, ()
         journal.facts["undone"] = (f"{old} is the master and takes writes",)
+        words = f"{moved.leader} led for a moment, then the Sentinels elected {old} again"
         raise refuse(Refusal.CANDIDATE_FAILED, words)
 
     async def _stop_writer(self) -> None:

@@ -129,11 +129,11 @@ async def fence(switch: Switch) -> Fenced:
     )
 
 
-def prove(switch: Switch, attested_by: str, unrenewed: Unrenewed | None) -> workflow.ActivityHandle[Proof]:
+def prove(switch: Switch, attested_by: str, unrenewed: Unrenewed | None, node: str) -> workflow.ActivityHandle[Proof]:
     """Start to look for proof that the old primary is stopped."""
     return workflow.start_activity_method(
         ProveActivities.prove,
-        ProveRequest(switch=switch, attested_by=attested_by, unrenewed=unrenewed),
+        ProveRequest(switch=switch, attested_by=attested_by, unrenewed=unrenewed, node=node),
         summary=f"prove that {switch.plan.primary} is stopped",
         **ALONGSIDE,
     )

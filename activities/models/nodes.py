@@ -65,6 +65,8 @@ class Carried(Wire):
     """``postgres-failover`` or ``redis-failover``."""
     target: str
     pod: str
+    claimed: bool = False
+    """PostgreSQL: a forced failover has claimed it already, and may wait for proof that the node is stopped."""
 
 
 class NodeWitness(Wire):

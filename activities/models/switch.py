@@ -71,6 +71,8 @@ class ProveRequest(Wire):
     """Who says so, if the policy accepts that and somebody does."""
     unrenewed: Unrenewed | None = None
     """For how long the Lease had not been renewed when a watch began the run."""
+    node: str = ""
+    """That the old primary's pod was on when the plan was made; empty where nobody said so."""
 
 
 class Proof(Wire):

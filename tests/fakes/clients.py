@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
 from activities.errors import Refusal, refuse
-from activities.machine_words import PodMachines
+from activities.machine_words import NodeMachines
 from activities.models.aftermath import Verified
 from activities.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
 from activities.systems import Systems
@@ -246,11 +246,11 @@ def systems_of(world: World) -> Systems:
     return Systems(kubernetes=FakeKubernetes(world), gates=FakeGates(world), postgres=FakePostgres(world))
 
 
-class NoMachines(PodMachines):
-    """Nobody says anything about the machine under a pod."""
+class NoMachines(NodeMachines):
+    """Nobody says anything about any machine."""
 
     def __init__(self) -> None:
         """Ask nobody."""
 
-    async def until_stopped(self, region: Region, pod: str) -> str:  # noqa: ARG002
+    async def until_stopped(self, region: Region, name: str) -> str:  # noqa: ARG002
         return await asyncio.Future()

@@ -13,7 +13,7 @@ import yaml
 from temporalio.client import Client
 
 from activities.clients.ports import UnreachableError
-from activities.machine_words import MachineWords, PodMachines
+from activities.machine_words import MachineWords, NodeMachines
 from activities.machines import MachineActivities
 from activities.models.redis import SentinelFact, ServerFact
 from activities.models.report import RunReport
@@ -25,13 +25,15 @@ from tests.fakes.clients import systems_of
 from tests.fakes.world import World
 from tests.nodes.world import FakeMachines, NodeWorld
 from tests.workflows.bench import Handle, write_estate
-from tests.workflows.gone import POLICY
+from tests.workflows.gone import POLICY, Gone, take_away
 from tests.workflows.served import Served
 from tests.workflows.worker import steps_for
 from workflows.models import lock_id, node_lock_id, plan_id
 
 NODE = "node-2"
 _LONGEST = timedelta(seconds=90)
+BY_MACHINE = {**POLICY, "proof": ["gate", "machine"], "proof_within": "PT20S"}
+"""Of a cluster that takes the word of a machine's control plane, and nobody's."""
 
 
 class NoRedis:
@@ -63,6 +65,18 @@ class NodeBench(Served):
         self.world.put(self.node, "api-a-1", owner="api-a")
         self.world.put(self.node, "api-b-1", owner="api-b")
         self.world.put(self.node, "kube-proxy-1", "DaemonSet", stays="belongs to a DaemonSet")
+
+    def ask_dbas(self) -> None:
+        """Let a DBA approve forced failovers of the database."""
+        content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
+        content["postgres"][self.cluster]["approvals"] = {"forced": {"roles": ["DBA"], "window": "PT1M"}}
+        self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    def lose_primary(self) -> None:
+        """Have the PostgreSQL primary on the node, and the node cut off with all that runs there."""
+        self.put_primary()
+        self.world.go_dark(self.node)
+        take_away(self.postgres, Gone.CUT_OFF)
 
     def put_primary(self) -> str:
         """Let the PostgreSQL primary run on the node, its standby elsewhere; return its name."""
@@ -107,7 +121,7 @@ async def serving(client: Client, folder: Path, forced: dict[str, Any] = POLICY,
     async with bench.postgres.living():
         by_kind = dict.fromkeys(MachineKind, bench.machines)
         machines = MachineActivities(bench.world, by_kind, watched=timedelta(seconds=0.5))
-        under_pods = PodMachines(bench.estate, kubernetes, bench.world, MachineWords(bench.world, by_kind))
+        under_pods = NodeMachines(bench.estate, bench.world, MachineWords(bench.world, by_kind))
         steps = steps_for(bench.postgres, bench.estate, under_pods)
         bench.serve((looks, NodeActivities(bench.world), machines), steps)
         try:

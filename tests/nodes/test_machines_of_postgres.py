@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.models.machines import MachineState
 from estate.loader import EstateError, load_estate
 from starters.report.chronicle import chronicle_of
 from starters.report.facts import facts_of
+from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
-from tests.nodes.bench import NodeBench, serving
-from tests.nodes.proving import ENDS, LOOKS
+from tests.nodes.bench import BY_MACHINE, NodeBench, serving
+from tests.nodes.proving import ENDS, LOOKS, explained
 from tests.workflows.bench import Handle
-from tests.workflows.gone import POLICY, Gone, take_away
 from workflows.models import lock_id
-
-_MACHINE = {**POLICY, "proof": ["gate", "machine"], "proof_within": "PT20S"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def primary(request: pytest.FixtureRequest, temporal: Client, tmp_path: Path) -> AsyncIterator[NodeBench]:
     """Have the PostgreSQL primary on a node that is cut off, with all that runs there."""
-    async with serving(temporal, tmp_path, _MACHINE, machines=getattr(request, "param", LOOKS)) as one:
-        one.put_primary()
-        one.world.go_dark(one.node)
-        take_away(one.postgres, Gone.CUT_OFF)
+    async with serving(temporal, tmp_path, BY_MACHINE, machines=getattr(request, "param", LOOKS)) as one:
+        one.lose_primary()
         yield one
 
 
@@ -43,6 +41,15 @@ async def _begun(bench: NodeBench) -> Handle:
     bench.started.append(handle)
     await bench.until_phase(handle, "awaiting proof")
     return handle
+
+
+async def _exists(handle: Handle) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(RPCError):
+                await handle.describe()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _still_waits(bench: NodeBench, handle: Handle) -> None:
@@ -68,24 +75,16 @@ async def test_a_machine_that_does_not_run_is_proof(primary: NodeBench, state: M
     assert primary.machines.ended == []
 
 
-@pytest.mark.parametrize("trouble", ["kubelet answers", "silent", "forbidden", "missing", "not among the pods"])
+@pytest.mark.parametrize("trouble", ["kubelet answers", "silent", "forbidden", "missing"])
 async def test_nothing_else_is_proof_until_it_speaks(primary: NodeBench, trouble: str) -> None:
     machines, world = primary.machines, primary.world
     machines.states[primary.node] = MachineState.STOPPED
     machines.silent, machines.forbidden = trouble == "silent", trouble == "forbidden"
     machines.missing = {primary.node} if trouble == "missing" else set()
-    where = primary.postgres.node_of
     if trouble == "kubelet answers":
         world.dark.discard(primary.node)
-    if trouble == "not among the pods":
-        where.pop(A)
     handle = await _begun(primary)
-    if trouble == "not among the pods":
-        await asyncio.sleep(2.5)
-        assert (await primary.status(handle)).phase == "awaiting proof"
-        where[A] = primary.node
-    else:
-        await _still_waits(primary, handle)
+    await _still_waits(primary, handle)
     machines.silent = machines.forbidden = False
     machines.missing.clear()
     world.dark.add(primary.node)
@@ -103,6 +102,59 @@ async def test_a_node_s_own_run_ends_the_machine_and_the_database_takes_that_for
     assert primary.report().moved_first == (f"postgres-failover {primary.cluster}",)
 
 
+async def test_no_machine_is_ended_while_people_decide_about_the_database(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path, BY_MACHINE, machines=ENDS) as bench:
+        bench.ask_dbas()
+        bench.lose_primary()
+        handle, child = await bench.start(mode="forced"), bench.of_postgres()
+        await bench.until_phase(handle, "moving what leads from here")
+        await _exists(child)
+        await bench.until_phase(child, "awaiting approval")
+        await asyncio.sleep(1.5)
+        assert (bench.machines.ended, bench.machines.asked) == ([], 0)
+        plan = (await bench.status(child)).plan
+        assert plan is not None
+        await child.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
+        end, words = await bench.ending(handle)
+        assert (end, bench.machines.ended) == ("completed", [bench.node]), words
+        assert bench.postgres.record.leader == B
+
+
+@pytest.mark.parametrize("primary", [ENDS], ids=["ends"], indirect=True)
+async def test_a_database_that_another_run_has_claimed_already_gets_its_proof(primary: NodeBench) -> None:
+    """Its watch was quicker: that run waits for proof, and the node's run finds its claim."""
+    database = await _begun(primary)
+    handle = await primary.start(mode="forced")
+    assert (await primary.ending(database))[0] == "completed"
+    end, words = await primary.ending(handle)
+    assert (end, primary.machines.ended) == ("completed", [primary.node]), words
+
+
+@pytest.mark.parametrize("primary", [ENDS], ids=["ends"], indirect=True)
+async def test_a_refusal_is_shown_and_the_control_plane_asked_again(primary: NodeBench) -> None:
+    primary.machines.forbidden = True
+    handle = await primary.start(mode="forced")
+    await explained(primary, handle, "its machine proves nothing: asked for")
+    assert (await primary.status(handle)).phase == "moving what leads from here"
+    primary.machines.forbidden = False
+    end, words = await primary.ending(handle)
+    assert (end, primary.machines.ended) == ("completed", [primary.node]), words
+
+
+@pytest.mark.parametrize("primary", [ENDS], ids=["ends"], indirect=True)
+async def test_a_cancel_says_that_the_machine_may_have_been_ended(primary: NodeBench) -> None:
+    hanging = primary.faults.order("postgres.promote", Fault.HANGS)
+    handle = await primary.start(mode="forced")
+    await hanging.reached.wait()
+    await handle.cancel()
+    async with asyncio.timeout(20):
+        while primary.is_cordoned:
+            await asyncio.sleep(0.05)
+    hanging.released.set()
+    assert (await primary.ending(handle))[0] == "cancelled"
+    assert any("this run may have had it ended" in line for line in primary.report().left_to_do)
+
+
 @pytest.mark.parametrize("primary", [ENDS], ids=["ends"], indirect=True)
 async def test_a_database_s_own_run_ends_no_machine(primary: NodeBench) -> None:
     handle = await _begun(primary)
@@ -112,5 +164,5 @@ async def test_a_database_s_own_run_ends_no_machine(primary: NodeBench) -> None:
 
 async def test_machine_among_the_proofs_needs_machines(temporal: Client, tmp_path: Path) -> None:
     with pytest.raises(EstateError, match=r"forced\.proof has machine, but no node_pools entry of eastus has machines"):
-        async with serving(temporal, tmp_path, _MACHINE) as bench:
+        async with serving(temporal, tmp_path, BY_MACHINE) as bench:
             load_estate(bench.estate)

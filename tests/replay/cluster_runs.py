@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
@@ -11,7 +12,7 @@ from temporalio.service import RPCError
 from activities.models.machines import MachineState
 from activities.models.pods import Trouble
 from tests.fakes.faults import Fault
-from tests.nodes.bench import NodeBench
+from tests.nodes.bench import BY_MACHINE, NodeBench
 from tests.pods.bench import PodBench
 from tests.workflows.bench import Handle
 from tests.workflows.gone import Gone, take_away
@@ -142,6 +143,16 @@ async def _cancelled_without_proof(bench: NodeBench) -> Handle:
     return handle
 
 
+async def _machine_needed(bench: NodeBench) -> Handle:
+    bench.lose_primary()
+    return await bench.start(mode="forced")
+
+
+async def _by_machine(bench: NodeBench) -> Handle:
+    await bench.ending(await _machine_needed(bench))
+    return bench.of_postgres()
+
+
 _MACHINES = {"machines": {"kind": "http", "address": "http://power.example", "may_end": True}}
 POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
     "pods-replaced": _replaced,
@@ -161,8 +172,11 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-proved-by-word": _proved_by_word,
     "node-proof-refused": _proof_refused,
     "node-cancelled-without-proof": _cancelled_without_proof,
+    "node-machine-needed": _machine_needed,
+    "forced-by-machine": _by_machine,
 }
-POOLS = dict.fromkeys(
-    ("node-proved", "node-proved-by-word", "node-proof-refused", "node-cancelled-without-proof"), _MACHINES
-)
+POOLS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("node-proved", "node-proved-by-word", "node-proof-refused", "node-cancelled-without-proof"), _MACHINES),
+    **{name: {**_MACHINES, "forced": BY_MACHINE} for name in ("node-machine-needed", "forced-by-machine")},
+}
 """Run → what else the pool's entry says."""

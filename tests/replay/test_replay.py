@@ -15,6 +15,7 @@ from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from activities.pods import PodActivities
 from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis_elect import RedisElectActivities
 from activities.redis_look import RedisLookActivities
 from activities.redis_measure import RedisMeasureActivities
 from activities.redis_switch import RedisSwitchActivities
@@ -59,7 +60,13 @@ def test_there_is_a_history_for_every_run_and_a_run_for_every_history() -> None:
 
 
 def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
-    owners = (RedisLookActivities, RedisSwitchActivities, RedisAftermathActivities, RedisMeasureActivities)
+    owners = (
+        RedisLookActivities,
+        RedisSwitchActivities,
+        RedisElectActivities,
+        RedisAftermathActivities,
+        RedisMeasureActivities,
+    )
     nobody = cast("Any", None)
     others = [
         PodActivities(nobody),

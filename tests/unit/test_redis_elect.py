@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities import redis_sentinels
 from activities.clients.ports import RedisAnswerError, UnreachableError
 from activities.models.plan import Plan
 from activities.models.redis import ElectRequest, Moved, RedisRole, RedisSwitch, SentinelFact, ServerFact
@@ -35,6 +36,7 @@ class Deployment:
         self.silent = {_OLD, "s-2"}
         self.names = dict.fromkeys(("s-0", "s-1", "s-2"), _OLD)
         self.fails_over: set[str] = set()
+        self.epochs = dict.fromkeys(("s-0", "s-1", "s-2"), 7)
         self.can_decide = False
         self.asked: list[str] = []
         self.says: dict[str, Exception] = {}
@@ -50,7 +52,10 @@ class Deployment:
         if name in self.silent:
             raise UnreachableError(f"{name} is silent")
         named, busy = _ADDRESS[self.names[name]], name in self.fails_over
-        return SentinelFact(name=name, master=named, fails_over=busy, can_decide=self.can_decide, agrees_it_is_down=True)
+        return SentinelFact(
+            name=name, master=named, fails_over=busy, can_decide=self.can_decide, agrees_it_is_down=True,
+            config_epoch=self.epochs[name],
+        )  # fmt: skip
 
     async def elect(self, target: RedisTarget, name: str, old: str) -> None:  # noqa: ARG002
         self.asked.append(name)
@@ -63,7 +68,9 @@ class Deployment:
 async def _elected(redis: Deployment, seconds: float = 0, *, by_word: bool = True, given_up: str = "") -> Moved:
     plan = Plan(cluster="mymaster", mode=Mode.FORCED, primary=_OLD, candidate="redis-1 or redis-2", digest="")
     run = RunId(workflow_id="redis/mymaster", run_id="1")
-    switch = RedisSwitch(target=_TARGET, plan=plan, old=_ADDRESS[_OLD], eligible=("redis-1", "redis-2"), run=run)
+    switch = RedisSwitch(
+        target=_TARGET, plan=plan, old=_ADDRESS[_OLD], eligible=("redis-1", "redis-2"), run=run, config_epoch=7
+    )
     request = ElectRequest(switch=switch, insist_after=timedelta(seconds=seconds), by_word=by_word, given_up=given_up)
     return await RedisElectActivities(cast("Any", redis)).elected(request)
 
@@ -92,13 +99,33 @@ async def test_none_is_asked_while_another_has_begun(how: str) -> None:
         looks += 1
         if looks > 3:  # the survey asks all three
             redis.fails_over, redis.names["s-1"] = ({"s-1"}, _OLD) if how == "fails over" else (set(), "redis-2")
-            redis.masters = {"redis-2"}
+            redis.masters, redis.epochs["s-1"] = {"redis-2"}, 8
         return await usual(target, name, **more)
 
     redis.sentinel = sentinel  # type: ignore[method-assign]
     moved = await _elected(redis)
     assert (moved.leader, moved.note.split(";")[0]) == ("redis-2", "a failover was under way already")
     assert redis.asked == []
+
+
+async def test_one_that_has_missed_a_failover_keeps_nobody_from_acting() -> None:
+    redis = Deployment()
+    redis.names["s-1"], redis.epochs["s-1"] = "redis-2", 6
+    assert (await _elected(redis)).leader == _NEW
+    assert redis.asked == ["s-0"]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_no_other_is_asked_when_nothing_comes_of_it(monkeypatch: pytest.MonkeyPatch, *, answers: bool) -> None:
+    """It may stand still, and go on when somebody else has promoted another one."""
+    monkeypatch.setattr(redis_sentinels, "_PROMOTED_WITHIN_SECONDS", 0.3)
+    redis = Deployment()
+    redis.promotes = False
+    if not answers:
+        redis.says["s-0"] = UnreachableError("no answer within 1 s", Silence.NO_ANSWER)
+    with pytest.raises(ApplicationError, match="nobody became master"):
+        await _elected(redis)
+    assert redis.asked == ["s-0"]
 
 
 async def test_no_other_is_asked_when_one_may_have_begun() -> None:

@@ -58,7 +58,7 @@ def test_a_server_that_has_been_up_for_a_while_is_well() -> None:
     streaks = Streaks(_LIMITS)
     _judged(streaks, _look_of(Condition.REFUSED), 4)
     assert _judged(streaks, Look(), 1.9) == []
-    assert not streaks.going_on
+    assert streaks.going_on == ()
     assert _judged(streaks, _look_of(Condition.REFUSED), 0) == []
 
 
@@ -66,7 +66,7 @@ def test_one_answer_ends_a_silence() -> None:
     streaks = Streaks(_LIMITS)
     assert _judged(streaks, _look_of(Condition.SILENT), 30) == []
     assert _judged(streaks, Look(), 20) == []
-    assert not streaks.going_on
+    assert streaks.going_on == ()
     assert _judged(streaks, _look_of(Condition.SILENT), 10) == []
 
 
@@ -75,6 +75,15 @@ def test_another_kind_of_trouble_counts_from_when_it_began() -> None:
     _judged(streaks, _look_of(Condition.SILENT), 30)
     assert _judged(streaks, _look_of(Condition.REFUSED), 2) == []
     assert _judged(streaks, _look_of(Condition.REFUSED), 1) == []
+
+
+def test_one_that_is_gone_stays_gone_in_whatever_way() -> None:
+    streaks = Streaks(_LIMITS)
+    assert _judged(streaks, _look_of(Condition.STOPPED), 9) == ["a"]
+    assert _judged(streaks, _look_of(Condition.REFUSED), 8) == ["a"]
+    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), datetime.now(UTC))
+    assert found.since == _AT - timedelta(seconds=9)
+    assert _judged(streaks, Look(), 0) == []
 
 
 def test_it_says_since_when() -> None:
@@ -119,6 +128,15 @@ async def test_what_has_been_said_is_not_taken_back_by_the_next_look() -> None:
     assert time.monotonic() - began > 0.45
     still = await _look(gone, bad, bad, Look())
     assert still.down == ()
+
+
+async def test_a_look_at_what_is_known_ends_when_its_time_is_up() -> None:
+    """It would be killed at its longest time, and its witness would have no voice until it has seen it all anew."""
+    bad = _look_of(Condition.REFUSED)
+    gone = await _look(await _look(None, Look()), bad)
+    again = await _look(gone, bad)
+    assert again.down == ("a",)
+    assert again.findings[0].since == gone.findings[0].since
 
 
 async def test_since_when_is_kept_from_look_to_look() -> None:
