@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
@@ -148,8 +149,9 @@ async def test_the_last_word_is_the_sentinels_where_they_elect_once_more(bench: 
         while not (survey := await bench.survey()).is_led or not survey.followers(survey.named):
             await asyncio.sleep(0.1)
         first = await bench.leader()
-        await bench.redis.elect(bench.target, SENTINELS[0], survey.named)
         while (second := await bench.leader()) in {first, ""}:
+            with contextlib.suppress(RedisAnswerError):  # it does already, or has not looked at the replica since
+                await bench.redis.elect(bench.target, SENTINELS[0], survey.named)
             await asyncio.sleep(0.1)
     hanging.released.set()
     end, leader = await bench.ending(handle)
