@@ -146,9 +146,10 @@ class Watch:
     async def _listen_to(self, witness: str, watched: Watched, reactions: Reactions) -> None:
         """Ask one witness again and again, count what it says, and react.
 
-        A witness whose process is ended reports its look as cancelled, as if this watch had asked for it.
+        A witness whose process is ended reports its look as cancelled, as if this watch had asked for it. And the end of
+        this watch is not heard where a look is done at the same moment: it is over all the same.
         """
-        while True:
+        while not self._ends:
             try:
                 said: Sighting = await watch_steps.look(watched.target, witness, self._votes.of(witness))
             except ActivityError as error:

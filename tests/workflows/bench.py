@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import yaml
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.service import RPCError
 
 from tests.fakes.world import World
 from tests.workflows.worker import make_worker
@@ -178,9 +180,10 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
-async def _end_all(bench: Bench) -> None:
-    for handle in bench.started:
-        if (await handle.describe()).close_time is None:
+async def end_all(handles: list[Handle]) -> None:
+    """End what is open."""
+    for handle in handles:
+        with contextlib.suppress(RPCError):  # it has ended by itself
             await handle.terminate("the test is over")
 
 
@@ -197,7 +200,7 @@ async def serving(client: Client, folder: Path, world: World, *, live: bool = Tr
             yield bench
         finally:
             world.faults.release()
-            await _end_all(bench)
+            await end_all(bench.started)
             await bench.stop_worker()
     assert world.violations == [], world.violations
     leader = world.members.get(world.record.leader) if world.readable else None

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from tests.fakes.faults import Faults
-from tests.workflows.bench import Handle
+from tests.workflows.bench import Handle, end_all
 from tests.workflows.worker import steps_of, worker_of
 from workflows.models import Status
 
@@ -34,9 +34,7 @@ class Served:
     async def close(self) -> None:
         """Let go of what a test still holds, end what is open, and stop the worker."""
         self.faults.release()
-        for handle in self.started:
-            if (await handle.describe()).close_time is None:
-                await handle.terminate("the test is over")
+        await end_all(self.started)
         await self._worker.shutdown()
         await self._working
 
