@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import RedisServers
 from activities.errors import Refusal, refuse
+from activities.heartbeat import keep_details
 from activities.models.redis import ElectRequest, Moved, RedisSurvey, RedisSwitch, ServerFact
 from activities.redis_look import survey_of
 from activities.redis_sentinels import UNDER_WAY, Asking, new_master, old_master
@@ -21,6 +22,7 @@ _ELECTED_WITHIN_SECONDS = 25.0
 _UNDECIDED_SECONDS = 2.0
 """One look may miss a Sentinel that is busy; whoever acts beside Sentinels that can elect may promote a second master."""
 _ASK_AGAIN_SECONDS = 0.5
+_ASKED = "asked"
 
 
 class _Again(Exception):  # noqa: N818 - no error
@@ -46,14 +48,19 @@ class RedisElectActivities:
 
         """
         switch, began = request.switch, asyncio.get_running_loop().time()
-        note, new = "Sentinel elected it;", await self._elected_by_themselves(request)
-        if new is None:
-            note, new = await self._insist(request)
+        if _ASKED in activity.info().heartbeat_details:  # by a worker that has died since
+            note, new = "a Sentinel was asked to act;", await self._sentinels.until_promoted(switch)
+        else:
+            note, new = await self._elected_or_asked(request)
         seconds = asyncio.get_running_loop().time() - began
         note += f" {switch.plan.primary} follows it when it comes back"
         return Moved(
             leader=new.name, address=new.address, seconds=seconds, moved_at=datetime.now(UTC), demoted=False, note=note
         )
+
+    async def _elected_or_asked(self, request: ElectRequest) -> tuple[str, ServerFact]:
+        new = await self._elected_by_themselves(request)
+        return ("Sentinel elected it;", new) if new is not None else await self._insist(request)
 
     async def _elected_by_themselves(self, request: ElectRequest) -> ServerFact | None:
         """Return the new master; ``None`` once it is time to insist."""
@@ -86,16 +93,30 @@ class RedisElectActivities:
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _ask(self, switch: RedisSwitch, survey: RedisSurvey, *, is_last: bool) -> tuple[str, ServerFact]:
-        """Ask, and wait for what comes of it. _Again: nobody was asked, and somebody may be."""
-        asked = False
+        """Ask, and wait for what comes of it. _Again: nobody has begun, and somebody may be asked."""
+        keep_details(_ASKED)
         try:
             note = await self._sentinels.ask(switch, survey)
-            asked = note != UNDER_WAY
-            return note or "a Sentinel was asked to act;", await self._sentinels.until_promoted(switch)
         except ApplicationError as error:
-            if asked or is_last:
+            keep_details()
+            if is_last:
                 raise
             raise _Again from error
+        try:
+            return note or "a Sentinel was asked to act;", await self._sentinels.until_promoted(switch)
+        except ApplicationError as error:
+            if is_last or note != UNDER_WAY or not await self._nobody_goes_on(switch, survey):
+                raise
+            keep_details()
+            raise _Again from error
+
+    async def _nobody_goes_on(self, switch: RedisSwitch, before: RedisSurvey) -> bool:
+        """Whether every Sentinel that answered before does so now, and none of them fails over: one that is silent may."""
+        now = await survey_of(self._redis, switch.target, _LOOK)
+        silent = {fact.name for fact in before.sentinels if fact.master} - {
+            fact.name for fact in now.sentinels if fact.master
+        }
+        return not silent and not now.fails_over
 
 
 def _may_insist(survey: RedisSurvey, request: ElectRequest) -> None:

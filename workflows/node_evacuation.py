@@ -41,7 +41,7 @@ class Evacuation:
     def __init__(self, journal: Journal, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey) -> None:
         """Write to ``journal`` what is done."""
         self._journal, self._request, self._target, self._survey = journal, request, target, survey
-        self.proof_needed = any(one.claimed for one in survey.carries)
+        self.proof_needed = False
         """A database that leads from the node waits for proof that its machine is stopped."""
         self._left: list[str] = []
         self._held: dict[str, str] = {}
@@ -128,6 +128,7 @@ class Evacuation:
             kind, words = endings.cause_of(error)
             if kind == Refusal.CLAIMED_ELSEWHERE:
                 self._held[carried.target] = f"{carried.workflow} {carried.target}: {words}"
+                self.proof_needed |= carried.claimed  # by a run that lives; one that begins now will say so itself
             else:
                 self._left.append(f"{carried.workflow} {carried.target}: {words}")
         else:

@@ -138,6 +138,7 @@ class NodeFailover(Decidable):
     async def _plan(self, request: NodeFailoverRequest, target: NodeTarget) -> Plan:
         journal = self._journal
         journal.enter(Phase.SURVEYING)
+        self._proof_needed = False  # a claim that still stands is found by the survey
         survey = self._survey = await node_steps.survey(target)
         journal.facts["node"] = survey
         forced = request.mode is Mode.FORCED

@@ -46,22 +46,24 @@ def _refusal_of(asking: Asking) -> BaseException | None:
 
 def _show_refusal(journal: Journal, asking: Asking) -> None:
     error = _refusal_of(asking)
-    if error is not None:
-        journal.explanation = f"{journal.explanation}; its machine proves nothing: {endings.cause_of(error)[1]}"
+    words = f"its machine proves nothing: {endings.cause_of(error)[1]}" if error is not None else ""
+    if words not in journal.explanation:
+        journal.explanation = f"{journal.explanation}; {words}"
         journal.show()
 
 
 async def proof_of(journal: Journal, target: NodeTarget, provider_id: str, asking: Asking | None) -> NodeProof:
     """Return whichever proof comes first. A control plane that says no leaves it to the word, and is shown.
 
-    ``asking``: the control plane has been asked already; one that has refused is asked anew.
+    ``asking``: the control plane is being asked already. One that has answered before is asked anew: somebody may have
+    started the machine meanwhile, and the taint must follow the proof at once.
 
     Raises:
         TimeoutError: there is none within ``word_within``. ``CancelledError`` when the run is cancelled.
 
     """
     deadline = workflow.now() + target.settings.word_within
-    if asking is not None and _refusal_of(asking) is not None:
+    if asking is not None and asking.done():
         asking = None
     if asking is not None or (target.settings.machines is not None and not journal.attested_by):
         found = await _by_machine(journal, asking or node_steps.machine_stopped(target, provider_id), deadline)

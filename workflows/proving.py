@@ -29,6 +29,8 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
     found, node = found_by_watch(), _node_of(journal, old)
     if node and ProofKind.MACHINE in forced.proof:
         await _say_what_is_needed(node)
+        if workflow.cancellation_reason() is not None:  # the signal does not hear of it
+            raise asyncio.CancelledError
     while True:
         by = journal.attested_by
         proving = steps.prove(switch, by, found.unrenewed if found else None, node)

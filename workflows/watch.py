@@ -159,6 +159,8 @@ class Watch:
                 self._show()
                 await workflow.sleep(_AGAIN_SECONDS)
             else:
+                if self._ends:  # the next history asks anew
+                    return
                 self._votes.count(said)
                 reactions.begin()
                 self._show()

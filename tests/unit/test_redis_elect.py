@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities import redis_sentinels
 from activities.clients.ports import RedisAnswerError, UnreachableError
@@ -65,14 +67,16 @@ class Deployment:
             self.masters = {_NEW}
 
 
-async def _elected(redis: Deployment, seconds: float = 0, *, by_word: bool = True, given_up: str = "") -> Moved:
+async def _elected(redis: Deployment, seconds: float = 0, *details: str, by_word: bool = True, given_up: str = "") -> Moved:
     plan = Plan(cluster="mymaster", mode=Mode.FORCED, primary=_OLD, candidate="redis-1 or redis-2", digest="")
     run = RunId(workflow_id="redis/mymaster", run_id="1")
     switch = RedisSwitch(
         target=_TARGET, plan=plan, old=_ADDRESS[_OLD], eligible=("redis-1", "redis-2"), run=run, config_epoch=7
     )
     request = ElectRequest(switch=switch, insist_after=timedelta(seconds=seconds), by_word=by_word, given_up=given_up)
-    return await RedisElectActivities(cast("Any", redis)).elected(request)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, heartbeat_details=list(details))
+    return cast("Moved", await environment.run(RedisElectActivities(cast("Any", redis)).elected, request))
 
 
 async def test_one_is_asked_where_they_cannot_elect() -> None:
@@ -126,6 +130,32 @@ async def test_no_other_is_asked_when_nothing_comes_of_it(monkeypatch: pytest.Mo
     with pytest.raises(ApplicationError, match="nobody became master"):
         await _elected(redis)
     assert redis.asked == ["s-0"]
+
+
+async def test_no_other_is_asked_when_one_that_had_begun_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_sentinels, "_PROMOTED_WITHIN_SECONDS", 0.3)
+    redis = Deployment()
+    redis.promotes = False
+
+    async def freezes(target: RedisTarget, name: str, old: str) -> None:  # noqa: ARG001
+        redis.asked.append(name)
+        redis.silent.add(name)
+        raise RedisAnswerError(name, "INPROG Failover already in progress")
+
+    redis.elect = freezes  # type: ignore[method-assign]
+    with pytest.raises(ApplicationError, match="nobody became master"):
+        await _elected(redis)
+    assert redis.asked == ["s-0"]
+
+
+async def test_nobody_is_asked_again_by_the_next_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_sentinels, "_PROMOTED_WITHIN_SECONDS", 0.3)
+    redis = Deployment()
+    with pytest.raises(ApplicationError, match="nobody became master"):
+        await _elected(redis, 0, "asked")
+    assert redis.asked == []
+    redis.masters = {_NEW}
+    assert (await _elected(redis, 0, "asked")).leader == _NEW
 
 
 async def test_no_other_is_asked_when_one_may_have_begun() -> None:
