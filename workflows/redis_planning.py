@@ -86,7 +86,9 @@ def eligible_of(plan: Plan) -> tuple[str, ...]:
 
 def must_not_have_moved(target: RedisTarget, survey: RedisSurvey, member: str | None) -> None:
     """Refuse to replace another master than ``member``: Sentinel may have replaced that one a moment ago."""
-    leader = survey.master
+    leader, servers = survey.master, target.deployment.servers
+    if member and member not in servers:
+        raise refuse(Refusal.BAD_INPUT, f"member: {member} is no server of {target.name}; there are {', '.join(servers)}")
     if member and leader is not None and leader.is_master and leader.name != member:
         at = f"{leader.name} at {leader.address}"
         words = f"{member} is not the master of {target.name} any more, {at} is: nothing is to be done"

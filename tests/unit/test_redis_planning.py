@@ -55,7 +55,7 @@ def _refused(survey: RedisSurvey, member: str | None, *, attest: bool = True) ->
         (_survey("redis-1", masters="redis-1", silent="redis-0"), None, "PrimaryAlive"),
         (_survey("redis-1", masters="redis-1"), "redis-1", ""),
         (_survey("redis-0", silent="redis-0"), "redis-2", "NoPrimary"),
-        (_survey("redis-0", silent="redis-0"), "redis-9", "NoPrimary"),
+        (_survey("redis-0", silent="redis-0"), "redis-9", "BadInput"),
         (_survey("redis-0", silent="redis-0 redis-1"), "redis-0", ""),
         (_survey("redis-0", silent="redis-0 redis-1"), "redis-2", "NoPrimary"),
     ],
