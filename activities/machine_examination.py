@@ -36,7 +36,7 @@ class MachineLook:
         subject, remedy = f"machines of {name}", _REMEDY[pool.machines.kind]
         try:
             nodes = await self._nodes.nodes(region)
-            node = next((one for one in nodes if pool.selector.items() <= one.labels.items()), None)
+            node = next((one for one in nodes if pool.has(one.labels)), None)
             if node is None:
                 return [warning(subject, "the pool has no node that could be asked for", "see the pool's selector")]
             target = NodeTarget(name=node.name, region=region, pool=name, settings=pool)

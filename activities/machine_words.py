@@ -107,7 +107,7 @@ class NodeMachines:
             return None
         estate = load_estate(self._estate)
         for key, pool in sorted(estate.node_pools.items()):
-            if estate.regions[pool.region] == region and pool.selector.items() <= node.labels.items():
+            if estate.regions[pool.region] == region and pool.has(node.labels):
                 target = NodeTarget(name=name, region=region, pool=key, settings=pool)
                 return (target, node.provider_id) if pool.machines is not None else None
         return None

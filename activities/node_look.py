@@ -55,7 +55,7 @@ class NodeLookActivities:
             nodes = await granted(self._nodes.nodes(estate.regions[pool.region]))
             known += [node.name for node in nodes if node.name not in known]
             found = next((node for node in nodes if node.name == request.cluster), None)
-            if found is not None and pool.selector.items() <= found.labels.items():
+            if found is not None and pool.has(found.labels):
                 return _target(estate, name, pool, found)
         if request.cluster in known:
             pools = "; ".join(f"{name}: {pool.selector or 'all'}" for name, pool in sorted(estate.node_pools.items()))

@@ -72,6 +72,10 @@ class NodePool(Entry):
     """Who else than a person proves that a machine is stopped; ``None``: nobody."""
     watch: NodeWatching = NodeWatching()
 
+    def has(self, labels: dict[str, str]) -> bool:
+        """Whether a node with these labels is one of its nodes, as far as its region has it."""
+        return self.selector.items() <= labels.items()
+
 
 class NodePoolTarget(Target):
     """One pool resolved: what its watch looks at."""

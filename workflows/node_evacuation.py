@@ -13,6 +13,7 @@ then the control plane is asked while leaders move, and may end the machine.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
@@ -38,11 +39,17 @@ async def _all(moving: list[asyncio.Task[None]]) -> None:
 class Evacuation:
     """One silent node."""
 
-    def __init__(self, journal: Journal, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey) -> None:
-        """Write to ``journal`` what is done."""
+    def __init__(
+        self,
+        journal: Journal,
+        request: NodeFailoverRequest,
+        target: NodeTarget,
+        survey: NodeSurvey,
+        told: Callable[[], bool],
+    ) -> None:
+        """Write to ``journal`` what is done; ``told``: a database's run has said that it waits for proof."""
         self._journal, self._request, self._target, self._survey = journal, request, target, survey
-        self.proof_needed = False
-        """A database that leads from the node waits for proof that its machine is stopped."""
+        self._told = told
         self._left: list[str] = []
         self._held: dict[str, str] = {}
         """What another run moves already."""
@@ -53,7 +60,7 @@ class Evacuation:
         await self._replace(keeps_nothing(self._survey), "what keeps no data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
         early = EarlyAsking(journal, target, self._survey.node.provider_id)
-        asking = asyncio.create_task(early.ask(lambda: self.proof_needed))
+        asking = asyncio.create_task(early.ask(self._proof_is_needed))
         try:
             if moving:
                 journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
@@ -73,6 +80,10 @@ class Evacuation:
         journal.left_to_do = (*self._left, *journal.left_to_do, *waiting_for_a_node(self._survey))
         if self._left or not journal.facts["node_settled"].whole:
             raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+
+    def _proof_is_needed(self) -> bool:
+        """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""
+        return self._told() or any(one.claimed and one.target in self._held for one in self._survey.carries)
 
     async def _ask_no_more(self, asking: asyncio.Task[None], early: EarlyAsking) -> None:
         await cancel_and_wait(asking)
@@ -128,7 +139,6 @@ class Evacuation:
             kind, words = endings.cause_of(error)
             if kind == Refusal.CLAIMED_ELSEWHERE:
                 self._held[carried.target] = f"{carried.workflow} {carried.target}: {words}"
-                self.proof_needed |= carried.claimed  # by a run that lives; one that begins now will say so itself
             else:
                 self._left.append(f"{carried.workflow} {carried.target}: {words}")
         else:

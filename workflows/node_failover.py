@@ -49,7 +49,6 @@ class NodeFailover(Decidable):
         self._journal = Journal(self._request)
         self._survey: NodeSurvey | None = None
         self._takes_pods = self._proof_needed = False
-        self._evacuation: Evacuation | None = None
 
     @workflow.run
     async def run(self, *_: Any) -> endings.Summary:  # noqa: ANN401
@@ -60,8 +59,6 @@ class NodeFailover(Decidable):
     def proof_needed(self, *_: Any) -> None:  # noqa: ANN401
         """Have the machine's control plane asked at once, and the machine ended where the estate lets a run."""
         self._proof_needed = True
-        if self._evacuation is not None:
-            self._evacuation.proof_needed = True
 
     @workflow.update(description='Delete what a disruption budget protects: {"by": "mona", "node": "node-2"}')
     def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
@@ -113,9 +110,7 @@ class NodeFailover(Decidable):
             journal.would_undo = (f"let pods on {target.name} again",)
             cordoned = await uncancellable(node_steps.cordon(target))
             if request.mode is Mode.FORCED:
-                evacuation = self._evacuation = Evacuation(journal, request, target, survey)
-                evacuation.proof_needed |= self._proof_needed
-                await evacuation.run(cordoned.at)
+                await Evacuation(journal, request, target, survey, lambda: self._proof_needed).run(cordoned.at)
                 await node_steps.begin_return(target)
             else:
                 await self._empty(request, target, survey, cordoned)

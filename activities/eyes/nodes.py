@@ -29,10 +29,10 @@ class NodeEye:
 
     async def look(self) -> Look:
         """Return which nodes are silent in every respect."""
-        region, selector = self._target.region, self._target.settings.selector
+        region, settings = self._target.region, self._target.settings
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
-                pool = [one for one in await self._nodes.nodes(region) if selector.items() <= one.labels.items()]
+                pool = [one for one in await self._nodes.nodes(region) if settings.has(one.labels)]
                 found = [one for one in await asyncio.gather(*(self._trouble_of(node) for node in pool)) if one]
         except _NO_ANSWER as error:
             return Look(blind=f"the API server says nothing of the nodes: {str(error) or 'no answer'}")

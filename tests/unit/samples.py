@@ -8,6 +8,7 @@ from typing import Any
 from activities.models.survey import MemberFact, SqlFact, Survey
 from estate.base import Region
 from estate.postgres import GateAccess, Login, PostgresCluster, PostgresTarget
+from estate.redis import RedisDeployment, RedisTarget
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.record import Record
 from workflows.models import FailoverRequest
@@ -15,6 +16,13 @@ from workflows.models import FailoverRequest
 A, B, C = "pg-a", "pg-b", "pg-c"
 SYSTEM = "7300000000000000001"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+REDIS = {f"redis-{number}": f"10.0.0.{number}:6379" for number in range(3)}
+"""Redis server → the address that it announces."""
+MYMASTER = RedisTarget(
+    name="mymaster",
+    region=Region(location="East US", namespace="a"),
+    deployment=RedisDeployment(region="eastus", servers=tuple(REDIS), sentinels=("s-0", "s-1", "s-2")),
+)
 
 
 def status(name: str, **changes: Any) -> GateStatus:

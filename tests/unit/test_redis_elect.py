@@ -17,17 +17,11 @@ from activities.models.redis import ElectRequest, Moved, RedisRole, RedisSwitch,
 from activities.models.survey import Silence
 from activities.models.wire import RunId
 from activities.redis_elect import RedisElectActivities
-from estate.base import Region
-from estate.redis import RedisDeployment, RedisTarget
+from estate.redis import RedisTarget
 from gate.record import Mode
+from tests.unit.samples import MYMASTER, REDIS
 
-_ADDRESS = {f"redis-{number}": f"10.0.0.{number}:6379" for number in range(3)}
 _OLD, _NEW = "redis-0", "redis-1"
-_TARGET = RedisTarget(
-    name="mymaster",
-    region=Region(location="East US", namespace="a"),
-    deployment=RedisDeployment(region="eastus", servers=tuple(_ADDRESS), sentinels=("s-0", "s-1", "s-2")),
-)
 
 
 class Deployment:
@@ -48,12 +42,12 @@ class Deployment:
         if name in self.silent:
             raise UnreachableError(f"{name} is silent")
         role = RedisRole.MASTER if name in self.masters else RedisRole.REPLICA
-        return ServerFact(name=name, address=_ADDRESS[name], role=role)
+        return ServerFact(name=name, address=REDIS[name], role=role)
 
     async def sentinel(self, target: RedisTarget, name: str, **_: Any) -> SentinelFact:  # noqa: ARG002
         if name in self.silent:
             raise UnreachableError(f"{name} is silent")
-        named, busy = _ADDRESS[self.names[name]], name in self.fails_over
+        named, busy = REDIS[self.names[name]], name in self.fails_over
         return SentinelFact(
             name=name, master=named, fails_over=busy, can_decide=self.can_decide, agrees_it_is_down=True,
             config_epoch=self.epochs[name],
@@ -71,7 +65,7 @@ async def _elected(redis: Deployment, seconds: float = 0, *details: str, by_word
     plan = Plan(cluster="mymaster", mode=Mode.FORCED, primary=_OLD, candidate="redis-1 or redis-2", digest="")
     run = RunId(workflow_id="redis/mymaster", run_id="1")
     switch = RedisSwitch(
-        target=_TARGET, plan=plan, old=_ADDRESS[_OLD], eligible=("redis-1", "redis-2"), run=run, config_epoch=7
+        target=MYMASTER, plan=plan, old=REDIS[_OLD], eligible=("redis-1", "redis-2"), run=run, config_epoch=7
     )
     request = ElectRequest(switch=switch, insist_after=timedelta(seconds=seconds), by_word=by_word, given_up=given_up)
     environment = ActivityEnvironment()

@@ -8,17 +8,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.models.redis import RedisRole, RedisSurvey, SentinelFact, ServerFact
-from estate.base import Region
-from estate.redis import RedisDeployment, RedisTarget
 from gate.record import Mode
+from tests.unit.samples import MYMASTER, REDIS
 from workflows.redis_planning import eligible_of, make_redis_plan, must_be_meant, must_not_have_moved, must_not_live
-
-_ADDRESS = {f"redis-{number}": f"10.0.0.{number}:6379" for number in range(3)}
-_TARGET = RedisTarget(
-    name="mymaster",
-    region=Region(location="East US", namespace="a"),
-    deployment=RedisDeployment(region="eastus", servers=tuple(_ADDRESS), sentinels=("s-0", "s-1", "s-2")),
-)
 
 
 def _survey(named: str, masters: str = "", silent: str = "", *, fails_over: bool = False) -> RedisSurvey:
@@ -26,9 +18,9 @@ def _survey(named: str, masters: str = "", silent: str = "", *, fails_over: bool
         ServerFact(name=name, error="silent")
         if name in silent
         else ServerFact(name=name, address=at, role=RedisRole.MASTER if name in masters else RedisRole.REPLICA)
-        for name, at in _ADDRESS.items()
+        for name, at in REDIS.items()
     )
-    word = {"master": _ADDRESS[named], "can_decide": True}
+    word = {"master": REDIS[named], "can_decide": True}
     sentinels = tuple(SentinelFact(name=f"s-{number}", fails_over=fails_over, **word) for number in range(3))
     return RedisSurvey(at=datetime(2026, 1, 1, tzinfo=UTC), servers=servers, sentinels=sentinels)
 
@@ -36,8 +28,8 @@ def _survey(named: str, masters: str = "", silent: str = "", *, fails_over: bool
 def _refused(survey: RedisSurvey, member: str | None, *, attest: bool = True) -> str:
     """Return the refusal of a forced run, empty when there is none."""
     try:
-        must_not_have_moved(_TARGET, survey, member)
-        plan = make_redis_plan(_TARGET, survey, Mode.FORCED)
+        must_not_have_moved(MYMASTER, survey, member)
+        plan = make_redis_plan(MYMASTER, survey, Mode.FORCED)
         must_be_meant(plan, survey, member)
         must_not_live(plan, survey, given_up=member if attest else None)
     except ApplicationError as error:
@@ -65,7 +57,7 @@ def test_a_word_counts_for_the_one_that_it_names(survey: RedisSurvey, member: st
 
 
 def test_one_that_a_sentinel_has_just_promoted_may_become_the_master() -> None:
-    plan = make_redis_plan(_TARGET, _survey("redis-0", masters="redis-1", silent="redis-0", fails_over=True), Mode.FORCED)
+    plan = make_redis_plan(MYMASTER, _survey("redis-0", masters="redis-1", silent="redis-0", fails_over=True), Mode.FORCED)
     assert eligible_of(plan) == ("redis-1", "redis-2")
-    plan = make_redis_plan(_TARGET, _survey("redis-0", masters="redis-1", silent="redis-0"), Mode.FORCED)
+    plan = make_redis_plan(MYMASTER, _survey("redis-0", masters="redis-1", silent="redis-0"), Mode.FORCED)
     assert eligible_of(plan) == ("redis-2",)
