@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from temporalio.client import Client
 from deploy.lab import breaking, cluster
 from deploy.lab.breaking import kill_processes
 from deploy.lab.measuring import Load, load
-from deploy.lab.names import Lab
+from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import approve, connect, ending, is_fit, start
 from deploy.lab.workload import MEMBERS, annotation, kubectl
@@ -125,8 +126,19 @@ class Platform:
         return self.kubectl("exec", member, "--", *psql)
 
     def log(self, pod: str) -> str:
-        """Return what the pod's container said so far; nothing while it is being created or there is no pod."""
-        return kubectl(self.lab, self.binaries, "logs", pod, check=False)
+        """Return what the pod's container said so far; LabError: the API server cannot ask its kubelet for a minute.
+
+        Its connection to the kubelet of a node that was cut off is found to be dead only when it is used.
+        """
+        said: list[str] = []
+
+        def told() -> bool:
+            with suppress(LabError):
+                said.append(self.kubectl("logs", pod))
+            return bool(said)
+
+        wait_until(f"the log of {pod}", told, 60)
+        return said[0]
 
     def break_it(self, what: str, name: str = "") -> str:
         return breaking.break_it(self.lab, self.binaries, what, name)

@@ -118,7 +118,7 @@ async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promot
     assert facts.known.proof is not None
     assert facts.known.proof.kind == "isolation"
     assert facts.known.promoted is not None
-    assert _stopped_at(platform) < facts.known.promoted.promoted_at.timestamp()
+    assert _stopped_at(platform, since=cut) < facts.known.promoted.promoted_at.timestamp()
     assert time.time() - cut > _ISOLATION_SECONDS
 
 
@@ -141,9 +141,10 @@ async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(pla
     platform.settle(200)
 
 
-def _stopped_at(platform: Platform) -> float:
+def _stopped_at(platform: Platform, *, since: float) -> float:
     """Return when the gate of the old primary says that it has killed its server; all clocks here are one."""
-    for line in platform.log(platform.old).splitlines():
-        if "ISOLATED" in line:
-            return datetime.fromisoformat(json.loads(line)["at"]).timestamp()
-    pytest.fail("the old primary's gate does not say that it was isolated")
+    lines = [line for line in platform.log(platform.old).splitlines() if "ISOLATED" in line]
+    stopped = [datetime.fromisoformat(json.loads(line)["at"]).timestamp() for line in lines]
+    if not stopped or stopped[-1] < since:
+        pytest.fail("the old primary's gate does not say that it was isolated")
+    return stopped[-1]
