@@ -172,11 +172,12 @@ async def _prepare(settings: LoadSettings) -> None:
             async with await _connect(settings, settings.write_address) as connection:
                 await connection.execute("create table if not exists lab_rows (run text, row int, primary key (run, row))")
                 await connection.execute("create table if not exists lab_checks (member text)")
-            return
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.5)
+        else:
+            return
 
 
 async def _lost(settings: LoadSettings, seen: Seen) -> int | None:
