@@ -176,14 +176,15 @@ def _attestation(diagnosis: Diagnosis, target: PostgresTarget) -> str:
         return f"{diagnosis.reason}; somebody must say that it is to be stopped at any price"
     if diagnosis.condition in {Condition.STOPPED, Condition.STARTING} or "its own gate" in diagnosis.reason:
         return ""
-    accepted = target.cluster.forced.proof
-    if ProofKind.MACHINE in accepted:
-        otherwise = ", or somebody must" if target.takes_words else ""
-        return f"{diagnosis.reason}; its machine's control plane may say that it is stopped{otherwise}"
-    if ProofKind.ISOLATION in accepted:
-        seconds = target.cluster.forced.isolation_timeout.total_seconds()
-        return f"{diagnosis.reason}; without anybody's word that it is stopped, {seconds:g} s must pass"
-    return f"{diagnosis.reason}; if its gate stays silent, somebody must say that it is stopped"
+    forced = target.cluster.forced
+    machine = ["its machine's control plane"] if ProofKind.MACHINE in forced.proof else []
+    who = " or ".join([*machine, *(["somebody"] if target.takes_words else [])])
+    if ProofKind.ISOLATION in forced.proof:
+        sooner = f", or {who} says that it is stopped" if who else ""
+        return f"{diagnosis.reason}; {forced.isolation_timeout.total_seconds():g} s must pass{sooner}"
+    if who:
+        return f"{diagnosis.reason}; if its gate stays silent, {who} must say that it is stopped"
+    return f"{diagnosis.reason}; the estate accepts nobody's word but its gate's"
 
 
 def _steps(record: Record, chosen: Candidate, target: PostgresTarget) -> tuple[str, ...]:

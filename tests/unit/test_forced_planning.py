@@ -26,10 +26,31 @@ def _standby(name: str, *changes: dict[str, Any], **more: Any) -> MemberFact:
     return member(name, **{"gate": status(name, **known), **more})
 
 
-def _plan(*standbys: MemberFact, to: str | None = None, **changes: Any) -> Plan:
+def _plan(
+    *standbys: MemberFact, to: str | None = None, proof: tuple[str, ...] = ("gate", "attested"), **changes: Any
+) -> Plan:
     dead = MemberFact(name=A, gate_error="silence", sql_error="silence")
     seen = Survey(at=NOW, record=record(**changes), members=(dead, *standbys))
-    return make_forced_plan(request(mode="forced", to=to), target(), seen)
+    return make_forced_plan(request(mode="forced", to=to), target(forced={"proof": proof}), seen)
+
+
+@pytest.mark.parametrize(
+    ("proof", "words"),
+    [
+        ("gate attested", "if its gate stays silent, somebody must say that it is stopped"),
+        ("machine", "if its gate stays silent, its machine's control plane must say that it is stopped"),
+        (
+            "machine attested",
+            "if its gate stays silent, its machine's control plane or somebody must say that it is stopped",
+        ),
+        ("isolation", "30 s must pass"),
+        ("isolation attested", "30 s must pass, or somebody says that it is stopped"),
+        ("isolation machine", "30 s must pass, or its machine's control plane says that it is stopped"),
+        ("gate", "the estate accepts nobody's word but its gate's"),
+    ],
+)
+def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str, words: str) -> None:
+    assert _plan(_standby(B), proof=tuple(proof.split())).attestation.endswith(f"; {words}")
 
 
 @pytest.mark.parametrize(
