@@ -2,7 +2,7 @@
 
 Four witnesses look from four places: SQL from the worker, the gate beside the server, the API server (the pod), and the
 gates of the standbys. One that *answers* counts more than any number that are silent: silence has many causes, and only an
-answer has one. None of this is proof that the server is stopped; see ``activities.proofs``.
+answer has one. None of this is proof that the server is stopped; see ``activities.prove``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 
 ==========================  ==================================================================================
 ``GET  /readyz  /livez``    for the kubelet; no token
+``GET  /metrics``           ``gate_*`` gauges for Prometheus; no token
 ``GET  /v1/status``         ``GateStatus``; answers while the server is stopped, starting or being rewound
 ``POST /v1/checkpoint``     ``Command`` → ``GateStatus``: CHECKPOINT, so that the stop that follows is short
 ``POST /v1/fence``          ``FenceCommand`` → ``Fenced``: the server is stopped and stays stopped
@@ -76,7 +77,7 @@ class Problem(_Wire):
     kind: ProblemKind
     message: str
     epoch: int
-    """Highest epoch that the gate has seen."""
+    """Highest epoch that the gate has seen; 0, or the command's own, where it was not asked for it."""
 
 
 SYNCHRONOUS = frozenset(("sync", "quorum"))

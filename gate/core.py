@@ -1,6 +1,7 @@
-"""The gate itself: looks, decides, acts, for ever; commands come in between, never at the same time as a decision.
+"""The gate itself: looks, decides, acts, for ever; commands come in between.
 
-One lock serialises decisions and commands. Only a rejoin runs outside it (``gate.work``).
+One lock serialises decisions and the commands that change who leads. What takes long runs outside it: a checkpoint, which
+changes nothing, and whatever copies or rewinds a directory (``gate.work``), which a command may ask for.
 """
 
 from __future__ import annotations

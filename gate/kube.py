@@ -27,8 +27,8 @@ class ApiServer:
         """Connect on first use."""
         self._settings = settings
         self._http: aiohttp.ClientSession | None = None
-        self._lease_version = ""
-        """As this gate wrote it last; empty when it must be read first."""
+        self._lease = (0, "")
+        """Epoch and version of the Lease as this gate wrote it last; of another epoch it must be read first."""
         space, service = settings.namespace, settings.service
         self._service = f"/api/v1/namespaces/{space}/services/{service}"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{space}/leases"
@@ -83,7 +83,9 @@ class ApiServer:
             "leaseDurationSeconds": max(1, int(self._settings.isolation_timeout)),
             "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        version, self._lease_version = self._lease_version or await self._free_lease(record.epoch), ""
+        (epoch, version), self._lease = self._lease, (0, "")
+        if epoch != record.epoch:
+            version = await self._free_lease(record.epoch)
         name = self._settings.service
         if version:
             body = {"metadata": {"resourceVersion": version}, "spec": spec}
@@ -91,7 +93,7 @@ class ApiServer:
         else:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
             written = await self._call("POST", self._leases, body)
-        self._lease_version = written["metadata"]["resourceVersion"]
+        self._lease = record.epoch, written["metadata"]["resourceVersion"]
 
     async def _free_lease(self, epoch: int) -> str:
         """Return the Lease's version if a record of ``epoch`` may renew it; empty when there is none yet."""

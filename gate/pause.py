@@ -1,8 +1,9 @@
 """A pause: a person's word, kept in the leader record, that nothing is to be brought back by itself for a while.
 
 While it lasts, a former primary stays stopped with its directory as it is, an empty member copies nothing, and a starved
-standby is not copied anew. Nothing else changes: servers that run go on, a standby that only stopped starts again, and
-whatever a person asks for is done. A pause ends by itself at its time, by each gate's own clock.
+standby is not copied anew. A failover that a watch begins is refused. Nothing else changes: servers that run go on, a
+standby that only stopped starts again, and whatever a person asks for is done. A pause ends by itself at its time, by each
+gate's own clock.
 
 A time that cannot be read counts as not over yet. Whoever wrote it by hand wanted to be left alone, and it ends when the
 pause is taken off.

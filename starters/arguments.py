@@ -22,7 +22,8 @@ Cluster = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Its name in the estate file: a PostgreSQL cluster (orders), a Redis master (mymaster) or a workload (api).",
+        help="Its name in the estate file: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
+        " or the name of a node.",
     ),
 ]
 Procedure = Annotated[
@@ -162,7 +163,11 @@ AnyTarget = Annotated[
 ]
 OnlyCluster = Annotated[
     str | None,
-    typer.Argument(metavar="[CLUSTER]", help="Only this cluster. Default: all.", show_default=False),
+    typer.Argument(
+        metavar="[TARGET]",
+        help="Only this one: a cluster, master or workload of the estate. Default: all.",
+        show_default=False,
+    ),
 ]
 RunOption = Annotated[
     str | None,

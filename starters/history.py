@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from starters.answers import Answer, CommandError, Exit
-from starters.report.chronicle import Chronicle
+from starters.report.chronicle import Chronicle, target_of
 from starters.report.words import duration, moment, who
 from starters.requests import OURS
 from starters.targets import Place, find
@@ -71,7 +71,7 @@ async def _past_run(client: Client, one: WorkflowExecution) -> PastRun:
         workflow=one.workflow_type,
         workflow_id=one.id,
         run_id=one.run_id,
-        cluster=str(asked.get("cluster") or asked.get("master") or ""),
+        cluster=target_of(asked),
         mode=labels.get(MODE) or str(asked.get("mode", "")),
         run=labels.get(RUN) or str(asked.get("run", "")),
         by=str(asked.get("by", "")),

@@ -1,4 +1,4 @@
-"""The ``failover`` command: moves a PostgreSQL cluster's writes, watches the move, and tells how it went.
+"""The ``failover`` command: starts procedures, follows them, speaks to their runs, and tells how they went.
 
 Every command ends the process with ``os._exit``: the Temporal client's own threads may abort an interpreter that shuts
 down normally, which would turn a good exit code into 134.

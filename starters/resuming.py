@@ -42,7 +42,7 @@ async def resume(target: str, by: str, output: Output, *, watch: bool) -> Answer
         raise CommandError(
             Exit.USAGE,
             f"target: {place.workflow_id} is no PostgreSQL cluster's lock; resume a cluster, for example orders."
-            " Redis and pods have nothing to resume: start it again",
+            " Redis, pods and nodes have nothing to resume: start it again",
         )
     newest = await read_run(client, Place(place.workflow_id))
     if newest.is_open:

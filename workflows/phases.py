@@ -38,7 +38,6 @@ class Phase(StrEnum):
 class ReportPhase(StrEnum):
     """Rows of the report's timeline, in order."""
 
-    DETECT = "detect"
     DECIDE = "decide"
     APPROVE = "approve"
     CLAIM = "claim"
@@ -102,8 +101,10 @@ REPORT_PHASE_OF_STEP = {
     "node.replace": ReportPhase.REPLACE,
     "node.give_up": ReportPhase.FENCE,
     "node.returned": ReportPhase.REDUNDANCY,
+    "node.stopped": ReportPhase.FENCE,
     "child postgres-failover": ReportPhase.MOVE,
     "child redis-failover": ReportPhase.MOVE,
 }
-"""Registered activity name → row. Approval is the time between the first survey's end and the claim's or second survey's
-start; the measuring steps and ``records.keep`` run beside or after the phases and belong to none."""
+"""Registered activity name → row; "child TYPE" for a run that this one waits for. Approval has no step: it lasts as long as
+the phase. Steps that run beside the phases or after them (measuring, keeping the report, waiting for what is moved by
+others) belong to none."""

@@ -1,4 +1,4 @@
-"""Pause what happens by itself, or end the pause: gates bring nobody back, watchers and schedules start nothing.
+"""Pause what happens by itself, or end the pause: gates bring nobody back, what a watch begins is refused.
 
     look the cluster up -> write the pause into the leader record
 

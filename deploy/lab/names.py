@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HUB_ADDRESS = "172.30.0.1"
-NODE_RANGE = "172.30.0.0/24"
 POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 DNS_ADDRESS = "10.96.0.10"

@@ -8,7 +8,6 @@ is a directory of the lab's home; what it loses at power-off (``/run``) is a tmp
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import time
@@ -235,8 +234,3 @@ def _removed(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def remove_disk(lab: Lab, node: str) -> None:
-    """Forget all that the node had on its disk."""
-    shutil.rmtree(lab.node_home(node), ignore_errors=True)

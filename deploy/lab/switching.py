@@ -1,4 +1,4 @@
-"""Moves the lab's database as an operator and an approver would: for the demo, the benchmark and the tests."""
+"""Starts runs on the lab and agrees to them as an operator and an approver would: for demo, benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from activities.models.plan import Plan
@@ -28,6 +27,7 @@ from workflows.models import (
     pods_lock_id,
     redis_lock_id,
 )
+from workflows.payloads import DATA_CONVERTER
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
@@ -38,7 +38,7 @@ Handle = WorkflowHandle[Any, Any]
 
 async def connect(lab: Lab) -> Client:
     """Return a client of the lab's Temporal, through the portal."""
-    return await Client.connect(f"127.0.0.1:{lab.ports['temporal']}", data_converter=pydantic_data_converter)
+    return await Client.connect(f"127.0.0.1:{lab.ports['temporal']}", data_converter=DATA_CONVERTER)
 
 
 async def start(client: Client, **request: str | bool) -> Handle:

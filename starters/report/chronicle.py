@@ -76,9 +76,9 @@ class Chronicle:
     """Give it where it is known: after a reset the first event still names the run that was reset."""
     workflow: str = ""
     asked: dict[str, Any] = field(default_factory=dict)
+    """The request as it was sent."""
     noticed: datetime | None = None
     """Since when a watch's witnesses had seen it gone, in a run that a watch has begun."""
-    """The request as it was sent."""
     started_at: datetime | None = None
     closed_at: datetime | None = None
     close: str = ""
@@ -249,6 +249,12 @@ def chronicle_of(events: Iterable[HistoryEvent], workflow_id: str = "") -> Chron
     for event in events:
         chronicle.add(event)
     return chronicle
+
+
+def target_of(asked: dict[str, Any]) -> str:
+    """Return the name of what a request is about; empty when it names nothing."""
+    named = (asked.get(key) for key in ("cluster", "master", "workload", "node"))
+    return next((name for name in named if isinstance(name, str) and name), "")
 
 
 def first(payloads: Payloads) -> Payload | None:

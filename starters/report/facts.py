@@ -22,7 +22,7 @@ from estate.nodes import NodeTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 from gate.api import Adopted, Fenced, Promoted
-from starters.report.chronicle import Chronicle, decode
+from starters.report.chronicle import Chronicle, decode, target_of
 from starters.report.timing import Timing, timing_of
 from starters.report.verdict import Verdict, verdict_of
 from workflows.phases import Phase
@@ -118,7 +118,7 @@ def _asked(chronicle: Chronicle) -> Asked:
         return value if isinstance(value, str) else ""
 
     return Asked(
-        cluster=text("cluster") or text("master") or text("workload") or text("node"),
+        cluster=target_of(chronicle.asked),
         mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
         run=text("run") or "plan",
         by=text("by"),

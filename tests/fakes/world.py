@@ -18,7 +18,7 @@ from typing import Any
 from activities.clients.ports import ConflictError
 from activities.errors import Refusal, refuse
 from activities.models.survey import Unrenewed
-from gate.api import Role, ServerState
+from gate.api import Role
 from gate.decide import Action, Decision, Outside, decide, fence_stands
 from gate.outlook import must_show_itself, vouches
 from gate.pause import is_paused
@@ -280,7 +280,7 @@ class World:
         return Outside(api_answers=answers, record=record, mirror=True, peers=peers, paused=paused)
 
     def _forget(self, member: Member, record: Record) -> None:
-        """Keep the durable state as ``Gate._step`` does."""
+        """Keep the durable state as ``Gate._heed`` does."""
         if record.epoch > member.state.epoch and record.intent is None:
             member.remember(epoch=record.epoch)
         if not fence_stands(member.state, member.name, record):
@@ -350,8 +350,3 @@ class World:
             if now - self._alone_since > _RELAX_SECONDS:
                 self.write(sync=NO_SYNC, epoch=record.epoch + 1, run=f"gate/{leader.name}")
                 leader.sync, self._alone_since = set(), None
-
-    @property
-    def stopped(self) -> list[str]:
-        """Members whose server is down."""
-        return [one.name for one in self.members.values() if one.server is ServerState.STOPPED]

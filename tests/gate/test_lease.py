@@ -64,13 +64,20 @@ async def test_where_it_cannot_be_written_a_peer_is_enough(pair: Cluster) -> Non
     assert pair.said("pg-0", "the Lease is not renewed")
 
 
-async def test_a_new_leader_takes_it_over(pair: Cluster) -> None:
-    epoch = pair.claim("pg-1", Mode.FORCED)
-    await pair.fence("pg-0", epoch, clean=False)
-    await pair.promote("pg-1", epoch)
-    pair.route("pg-1")
-    await pair.until(lambda: _spec(pair).get("holderIdentity") == "pg-1", 10)
+async def _moved(pair: Cluster, old: str, new: str) -> None:
+    epoch = pair.claim(new, Mode.FORCED)
+    await pair.fence(old, epoch, clean=False)
+    await pair.promote(new, epoch)
+    pair.route(new)
+    await pair.until(lambda: _spec(pair).get("holderIdentity") == new, 10)
     assert _spec(pair)["leaseTransitions"] == epoch
+
+
+async def test_a_new_leader_takes_it_over_also_one_that_has_led_before(pair: Cluster) -> None:
+    await _moved(pair, "pg-0", "pg-1")
+    await pair.until_synchronous("pg-0")
+    await _moved(pair, "pg-1", "pg-0")
+    assert not pair.said("pg-0", "the Lease is not renewed")
 
 
 async def test_a_question_without_a_name_counts_as_every_peer_s(pair: Cluster) -> None:
