@@ -53,9 +53,7 @@ def _of_redis(facts: Facts) -> Remedy | None:
     if facts.outcome is Outcome.STRANDED:
         matter = "The new master leads; what is listed as left to do is not done. Sentinel goes on with it by itself."
     elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
-        matter = (
-            "Nobody could find out who is the master. Redis ends a hold of writes by itself, after thresholds.pause."
-        )
+        matter = "Nobody could find out who is the master. Redis ends a hold of writes by itself, after thresholds.pause."
     elif facts.outcome is None and facts.close in _CUT_OFF:
         matter = f"It was ended from outside ({facts.close}): Redis ends its pause by itself, and Sentinel its failover."
     else:

@@ -8,7 +8,7 @@ from temporalio import workflow
 
 from activities.doctor import DoctorActivities
 from activities.models.doctor import DoctorReport, ExamineRequest
-from workflows.inputs import parse
+from workflows.inputs import parse, taken
 from workflows.models import DoctorRequest
 from workflows.options import OBSERVE
 
@@ -25,12 +25,10 @@ class Doctor:
     @workflow.run
     async def run(self, *_: Any) -> DoctorReport:  # noqa: ANN401
         """Return the findings."""
-        if self._request is None:
-            assert self._bad_input is not None  # noqa: S101 - parse returns one of the two
-            raise self._bad_input
+        request = taken(self._request, self._bad_input)
         return await workflow.execute_activity_method(
             DoctorActivities.examine,
-            ExamineRequest(cluster=self._request.cluster),
+            ExamineRequest(cluster=request.cluster),
             summary="examine",
             **OBSERVE,
         )

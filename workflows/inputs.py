@@ -30,6 +30,27 @@ def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationE
         return None, refuse(Refusal.BAD_INPUT, "; ".join(_sentence(fault, keys) for fault in error.errors()))
 
 
+def taken(request: M | None, fault: ApplicationError | None) -> M:
+    """Return the request that ``parse`` has read. ApplicationError: its error."""
+    if request is None:
+        raise fault or refuse(Refusal.BAD_INPUT, "input: missing")
+    return request
+
+
+def said(model: type[M], args: tuple[Any, ...]) -> M:
+    """Return what an update's arguments say.
+
+    Raises:
+        ValueError: nothing that can be read; the message names the field. A typed parameter would let Temporal answer for
+            us, with "Failed decoding arguments".
+
+    """
+    word, fault = parse(model, args)
+    if word is None:
+        raise ValueError(fault.message if fault else "input: missing")
+    return word
+
+
 def _what(args: tuple[Any, ...]) -> str:
     if len(args) != 1:
         return f"{len(args)} arguments"

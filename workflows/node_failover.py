@@ -26,11 +26,11 @@ from activities.models.report import Outcome
 from estate.nodes import NodeTarget
 from gate.record import Mode
 from workflows import endings, node_steps
+from workflows.admission import admitted
 from workflows.beginnings import approved
-from workflows.inputs import parse
+from workflows.inputs import parse, said
 from workflows.journal import Journal
 from workflows.models import Insistence, NodeFailoverRequest, Run, Status
-from workflows.names import must_hold_lock
 from workflows.node_evacuation import Evacuation
 from workflows.node_planning import make_forced_node_plan, make_node_plan, waiting_for_a_node
 from workflows.phases import Phase
@@ -73,9 +73,7 @@ class NodeFailover(Decidable):
 
     def _insistence(self, args: tuple[Any, ...]) -> Insistence:
         """Return the word. Raises ValueError when it does not count."""
-        word, fault = parse(Insistence, args)
-        if word is None:
-            raise ValueError(fault.message if fault else "input: missing")
+        word = said(Insistence, args)
         target = self._journal.target
         if target is None or self._journal.phase is not Phase.BLOCKED:
             message = "no disruption budget holds this run up; there is nothing to insist on"
@@ -89,7 +87,7 @@ class NodeFailover(Decidable):
         return word
 
     async def _story(self) -> None:
-        request, journal = self._checked_request(), self._journal
+        request, journal = admitted(self._journal, self._request, self._bad_input), self._journal
         target = await node_steps.resolve(request.node)
         journal.target = target
         if request.run is Run.PLAN:
@@ -118,17 +116,6 @@ class NodeFailover(Decidable):
             await uncancellable(self._let_on_again(target, error, before=bool(cordoned and cordoned.before)))
             raise
         journal.close(Outcome.COMPLETED, self._end(request, target))
-
-    def _checked_request(self) -> NodeFailoverRequest:
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        self._journal.label()
-        if self._request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available yet; use plan or real")
-        if self._request.attest and (self._request.mode is not Mode.FORCED or not self._request.by.strip()):
-            raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
-        must_hold_lock(self._request.lock, self._request.run)
-        return self._request
 
     async def _plan(self, request: NodeFailoverRequest, target: NodeTarget) -> Plan:
         journal = self._journal

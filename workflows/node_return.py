@@ -10,10 +10,9 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.errors import Refusal, refuse
 from activities.models.nodes import Returned
 from workflows import node_steps
-from workflows.inputs import parse
+from workflows.inputs import parse, taken
 from workflows.models import NodeReturnRequest
 
 
@@ -29,7 +28,6 @@ class NodeReturn:
     @workflow.run
     async def run(self, *_: Any) -> Returned:  # noqa: ANN401
         """Return once the node takes pods again, or is gone."""
-        if self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        workflow.set_current_details(f"waits until {self._request.target.name} has been Ready for a while")
-        return await node_steps.returned(self._request.target)
+        target = taken(self._request, self._bad_input).target
+        workflow.set_current_details(f"waits until {target.name} has been Ready for a while")
+        return await node_steps.returned(target)

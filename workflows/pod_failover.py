@@ -25,12 +25,12 @@ from activities.models.pods import Mended, PodSeen, Struck, WorkloadSurvey
 from activities.models.report import Outcome
 from estate.workloads import WorkloadTarget
 from workflows import endings, pod_steps
+from workflows.admission import admitted
 from workflows.beginnings import approved
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.measuring import measurement_of
 from workflows.models import PodFailoverRequest, Run
-from workflows.names import must_hold_lock
 from workflows.phases import Phase
 from workflows.pod_planning import left_of, make_pod_plan, must_not_be_all, patience_ends, to_replace
 from workflows.uncancellable import uncancellable
@@ -55,7 +55,7 @@ class PodFailover(Decidable):
         return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
-        request, journal = self._checked_request(), self._journal
+        request, journal = admitted(self._journal, self._request, self._bad_input, drills=True), self._journal
         target = await pod_steps.resolve(request.workload)
         journal.target = target
         if request.run is Run.PLAN:
@@ -79,13 +79,6 @@ class PodFailover(Decidable):
         await uncancellable(self._stop_asking())
         journal.left_to_do = ()
         journal.close(Outcome.COMPLETED, f"{len(mended.survey.ready)} of {survey.wanted} pods of {target.name} are ready")
-
-    def _checked_request(self) -> PodFailoverRequest:
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        self._journal.label()
-        must_hold_lock(self._request.lock, self._request.run)
-        return self._request
 
     async def _plan(self, request: PodFailoverRequest, target: WorkloadTarget) -> Plan:
         journal = self._journal

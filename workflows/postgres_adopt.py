@@ -27,13 +27,13 @@ from activities.models.upkeep import AdoptStep
 from estate.postgres import PostgresTarget
 from gate.record import Record
 from workflows import endings, steps
+from workflows.admission import admitted
 from workflows.adoption import finishing_plan, make_adoption_plan
 from workflows.beginnings import people_agreed
 from workflows.cancelling import cancel_and_wait
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import AdoptRequest, Run
-from workflows.names import must_hold_lock
 from workflows.options import MUTATE, UNHURRIED
 from workflows.phases import Phase
 from workflows.uncancellable import uncancellable
@@ -58,7 +58,7 @@ class PostgresAdopt(Decidable):
         return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
-        request, journal = self._checked_request(), self._journal
+        request, journal = admitted(self._journal, self._request, self._bad_input), self._journal
         target = journal.target = await steps.resolve(request.cluster)
         plan, goes_on = await self._plan(request, target)
         if request.run is Run.PLAN:
@@ -82,15 +82,6 @@ class PostgresAdopt(Decidable):
         self._journal.forward_only = True
         await uncancellable(self._see_it_serve(step, plan))
         journal.close(Outcome.COMPLETED, f"{plan.candidate} leads {target.name}, which is adopted")
-
-    def _checked_request(self) -> AdoptRequest:
-        self._journal.label()
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        if self._request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
-        must_hold_lock(self._request.lock, self._request.run)
-        return self._request
 
     async def _plan(self, request: AdoptRequest, target: PostgresTarget) -> tuple[Plan, bool]:
         """Return the plan, and whether an earlier adoption has written the record already."""

@@ -22,19 +22,18 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.errors import Refusal, refuse
 from activities.models.plan import Plan
 from activities.models.report import Outcome
 from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows import endings, steps
+from workflows.admission import admitted
 from workflows.beginnings import approved, settled, switch_of
 from workflows.by_watch import found_by_watch, must_not_be_held
 from workflows.forced_planning import make_forced_plan, must_be_gone
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import FailoverRequest, Run
-from workflows.names import must_hold_lock
 from workflows.phases import Phase
 from workflows.planning import make_plan
 from workflows.switchover import Switchover
@@ -57,7 +56,7 @@ class PostgresFailover(Decidable):
         return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
-        request = self._checked_request()
+        request = admitted(self._journal, self._request, self._bad_input)
         target = self._journal.target = await steps.resolve(request.cluster)
         if request.attest:
             self._journal.attest(request.by, target)
@@ -71,17 +70,6 @@ class PostgresFailover(Decidable):
         plan = await approved(self._journal, policy, target, lambda: self._plan(request, target))
         await Switchover(self._journal, switch_of(target, plan)).carry_out()
         self._journal.close(Outcome.COMPLETED, f"{plan.candidate} leads {target.name}")
-
-    def _checked_request(self) -> FailoverRequest:
-        self._journal.label()
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        if self._request.attest and not (self._request.mode is Mode.FORCED and self._request.by):
-            raise refuse(Refusal.BAD_INPUT, "attest: only for mode forced, and only with by: a word needs a name")
-        if self._request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
-        must_hold_lock(self._request.lock, self._request.run)
-        return self._request
 
     async def _plan(self, request: FailoverRequest, target: PostgresTarget) -> Plan:
         journal = self._journal

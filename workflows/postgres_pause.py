@@ -20,7 +20,7 @@ from activities.pause import PauseActivities
 from gate.pause import words_of
 from workflows import steps
 from workflows.endings import cause_of, was_cancelled
-from workflows.inputs import parse
+from workflows.inputs import parse, taken
 from workflows.journal import TARGET
 from workflows.models import PauseRequest, lock_id, pause_id
 from workflows.options import MUTATE
@@ -49,9 +49,7 @@ class PostgresPause:
             raise ApplicationError(message, type=kind, non_retryable=True) from error
 
     def _checked_request(self) -> PauseRequest:
-        request, own = self._request, workflow.info().workflow_id
-        if self._bad_input is not None or request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
+        request, own = taken(self._request, self._bad_input), workflow.info().workflow_id
         if (fault := request.fault) is not None:
             raise refuse(Refusal.BAD_INPUT, fault)
         if own != pause_id(request.cluster):

@@ -17,10 +17,10 @@ from activities.models.report import Outcome
 from activities.models.survey import Survey
 from gate.record import Record
 from workflows import endings, steps
+from workflows.admission import admitted
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import RejoinRequest, Run, Status
-from workflows.names import must_hold_lock
 from workflows.phases import Phase
 from workflows.planning import usable_record
 
@@ -46,7 +46,7 @@ class PostgresRejoin:
         return self._journal.status
 
     async def _story(self) -> None:
-        journal, request = self._journal, self._checked_request()
+        journal, request = self._journal, admitted(self._journal, self._request, self._bad_input)
         target = journal.target = await steps.resolve(request.cluster)
         journal.enter(Phase.SURVEYING)
         journal.survey = survey = await steps.survey(target)
@@ -61,15 +61,6 @@ class PostgresRejoin:
             await steps.rejoin(target, record, member)
             journal.facts["redundancy"] = await steps.follows(target, record, member)
         journal.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
-
-    def _checked_request(self) -> RejoinRequest:
-        self._journal.label()
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        if self._request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, f"run: {self._request.run} is not available; plan and real are")
-        must_hold_lock(self._request.lock, self._request.run)
-        return self._request
 
 
 def _to_rejoin(request: RejoinRequest, survey: Survey, record: Record) -> tuple[str, ...]:

@@ -29,13 +29,13 @@ from estate.postgres import PostgresTarget
 from gate.pause import is_paused, pause_words
 from gate.record import Mode
 from workflows import endings, steps
+from workflows.admission import admitted
 from workflows.beginnings import approved, settled, switch_of
 from workflows.cancelling import cancel_and_wait
 from workflows.discard_planning import make_discard_plan, previous_member
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.models import FailoverRequest, RollbackMode, RollbackRequest, Run
-from workflows.names import must_hold_lock
 from workflows.phases import Phase
 from workflows.planning import make_plan, usable_record
 from workflows.switchover import Switchover
@@ -58,7 +58,8 @@ class PostgresRollback(Decidable):
         return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
-        journal, request = self._journal, self._checked_request()
+        journal, request = self._journal, admitted(self._journal, self._request, self._bad_input)
+        _check_caps(request)
         target = journal.target = await steps.resolve(request.cluster)
         if request.run is Run.PLAN:
             await self._preview(request, target)
@@ -70,21 +71,6 @@ class PostgresRollback(Decidable):
         plan = await approved(journal, target.cluster.approvals.rollback, target, lambda: self._plan(request, target))
         await Switchover(journal, switch_of(target, plan)).carry_out()
         journal.close(Outcome.COMPLETED, f"{plan.candidate} leads {target.name} again")
-
-    def _checked_request(self) -> RollbackRequest:
-        self._journal.label()
-        request = self._request
-        if self._bad_input is not None or request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        discards, caps = request.mode is RollbackMode.DISCARD, (request.max_bytes, request.max_transactions)
-        if discards and None in caps:
-            raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: mode discard needs both; how much may be lost?")
-        if not discards and caps != (None, None):
-            raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: only for mode discard; lossless loses nothing")
-        if request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, f"run: {request.run} is not available; plan and real are")
-        must_hold_lock(request.lock, request.run)
-        return request
 
     async def _plan(self, request: RollbackRequest, target: PostgresTarget) -> Plan:
         journal = self._journal
@@ -130,3 +116,11 @@ class PostgresRollback(Decidable):
         finally:
             await cancel_and_wait(following)
         await following
+
+
+def _check_caps(request: RollbackRequest) -> None:
+    discards, caps = request.mode is RollbackMode.DISCARD, (request.max_bytes, request.max_transactions)
+    if discards and None in caps:
+        raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: mode discard needs both; how much may be lost?")
+    if not discards and caps != (None, None):
+        raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: only for mode discard; lossless loses nothing")

@@ -33,12 +33,12 @@ from activities.models.report import Outcome
 from estate.redis import RedisTarget
 from gate.record import Mode
 from workflows import endings, redis_steps
+from workflows.admission import admitted
 from workflows.beginnings import approved
 from workflows.inputs import parse
 from workflows.journal import Journal
 from workflows.measuring import measurement_of
 from workflows.models import RedisFailoverRequest, Run
-from workflows.names import must_hold_lock
 from workflows.phases import Phase
 from workflows.redis_planning import (
     address_of,
@@ -79,7 +79,7 @@ class RedisFailover(Decidable):
         return await endings.conclude(self._journal, self._story())
 
     async def _story(self) -> None:
-        request, journal = self._checked_request(), self._journal
+        request, journal = admitted(self._journal, self._request, self._bad_input), self._journal
         target = await redis_steps.resolve(request.master)
         journal.target = target
         if request.attest:
@@ -103,18 +103,6 @@ class RedisFailover(Decidable):
             await uncancellable(self._stop_writer())
             raise
         journal.close(Outcome.COMPLETED, f"{journal.facts['moved'].leader} is the master of {target.name}")
-
-    def _checked_request(self) -> RedisFailoverRequest:
-        if self._bad_input is not None or self._request is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        self._journal.label()
-        request = self._request
-        if request.run is Run.DRILL:
-            raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available yet; use plan or real")
-        if request.attest and (request.mode is not Mode.FORCED or not request.by.strip()):
-            raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
-        must_hold_lock(request.lock, request.run)
-        return request
 
     async def _plan(self, request: RedisFailoverRequest, target: RedisTarget) -> Plan:
         journal = self._journal

@@ -11,7 +11,7 @@ from activities.errors import Refusal, refuse
 from gate.record import Mode
 from workflows.approval import ApprovalGate
 from workflows.by_watch import begun_by_watch
-from workflows.inputs import parse
+from workflows.inputs import said
 from workflows.journal import Journal
 from workflows.models import Attestation, Decision, Status
 
@@ -29,18 +29,18 @@ class Decidable:
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
     def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Record a vote (``Decision``) and return the status after it."""
-        self._count(_decision(args))
+        self._count(said(Decision, args))
         return self._journal.status
 
     @decide.validator
     def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
-        self._check_vote(_decision(args))
+        self._check_vote(said(Decision, args))
 
     @workflow.signal(description="Like decide, without an answer; a vote that does not count is dropped.")
     def vote(self, *args: Any) -> None:  # noqa: ANN401
         """Record a vote (``Decision``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._count(_decision(args))
+            self._count(said(Decision, args))
         except ValueError as complaint:
             workflow.logger.warning("Ignored vote: %s", complaint)
 
@@ -53,18 +53,18 @@ class Decidable:
     @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
     def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Take the word (``Attestation``) and return the status after it."""
-        self._take_word(_attestation(args))
+        self._take_word(said(Attestation, args))
         return self._journal.status
 
     @attest.validator
     def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
-        self._check_word(_attestation(args))
+        self._check_word(said(Attestation, args))
 
     @workflow.signal(description="Like attest, without an answer; a word that does not count is dropped.")
     def attested(self, *args: Any) -> None:  # noqa: ANN401
         """Take the word (``Attestation``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._take_word(_attestation(args))
+            self._take_word(said(Attestation, args))
         except ValueError as complaint:
             workflow.logger.warning("Ignored attestation: %s", complaint)
 
@@ -114,28 +114,6 @@ class Decidable:
             message = "there is no plan to decide on yet; ask for the status first"
             raise ValueError(message)
         return self._journal.gate
-
-
-def _attestation(args: tuple[Any, ...]) -> Attestation:
-    """Return the word in ``args``. Raises ValueError as ``_decision`` does."""
-    word, fault = parse(Attestation, args)
-    if word is None:
-        raise ValueError(fault.message if fault else "input: missing")
-    return word
-
-
-def _decision(args: tuple[Any, ...]) -> Decision:
-    """Return the vote in ``args``.
-
-    Raises:
-        ValueError: it is none; the message names the field. A typed parameter would let Temporal answer for us, with
-            "Failed decoding arguments".
-
-    """
-    decision, fault = parse(Decision, args)
-    if decision is None:
-        raise ValueError(fault.message if fault else "input: missing")
-    return decision
 
 
 async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta) -> None:

@@ -24,7 +24,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.errors import Refusal, refuse
 from activities.models.watch import Kind, Sighting, Watched
 from workflows import endings, watch_steps
-from workflows.inputs import parse
+from workflows.inputs import parse, said, taken
 from workflows.journal import PHASE, TARGET
 from workflows.reactions import Reactions
 from workflows.verdict import Votes
@@ -77,9 +77,7 @@ class Watch:
 
     def _acknowledgement(self, args: tuple[Any, ...]) -> tuple[Acknowledgement, Reactions]:
         """Return the word. Raises ValueError when it does not count."""
-        word, fault = parse(Acknowledgement, args)
-        if word is None:
-            raise ValueError(fault.message if fault else "input: missing")
+        word = said(Acknowledgement, args)
         if self._reactions is None or self._reactions.cooling is None:
             message = "no cool-down holds this watch; there is nothing to acknowledge"
             raise ValueError(message)
@@ -116,14 +114,12 @@ class Watch:
         workflow.continue_as_new(WatchInput(target=asked.target, state=reactions.state))
 
     def _checked_input(self) -> WatchInput:
-        own = workflow.info().workflow_id
-        if self._bad_input is not None or self._input is None:
-            raise self._bad_input or refuse(Refusal.BAD_INPUT, "input: missing")
-        wanted = watch_id(self.kind, self._input.target)
+        own, asked = workflow.info().workflow_id, taken(self._input, self._bad_input)
+        wanted = watch_id(self.kind, asked.target)
         workflow.upsert_search_attributes([TARGET.value_set(wanted), PHASE.value_set("watching")])
         if own != wanted:
             raise refuse(Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own} is not this watch's; start it again as {wanted}")
-        return self._input
+        return asked
 
     async def _resolved(self, asked: WatchInput) -> Watched:
         try:

@@ -14,7 +14,7 @@ from temporalio.workflow import ParentClosePolicy
 from activities.models.watch import Kind, Listed
 from workflows import watch_steps
 from workflows.endings import cause_of, was_cancelled
-from workflows.inputs import parse
+from workflows.inputs import parse, taken
 from workflows.models import TASK_TIMEOUT
 from workflows.watch_models import StartedWatches, WatchersRequest, WatchInput, watch_id
 from workflows.watch_requests import WATCH_OF
@@ -32,11 +32,9 @@ class WatchersStart:
     @workflow.run
     async def run(self, *_: Any) -> StartedWatches:  # noqa: ANN401
         """Return the IDs of the watches: those started now, and those that ran already."""
-        if self._request is None:
-            assert self._bad_input is not None  # noqa: S101 - parse returns one of the two
-            raise self._bad_input
+        request = taken(self._request, self._bad_input)
         try:
-            listed = await watch_steps.listed(self._request.target or "")
+            listed = await watch_steps.listed(request.target or "")
         except ActivityError as error:
             if was_cancelled(error):
                 raise
