@@ -21,10 +21,12 @@ from gate.api import (
     RevertCommand,
     Role,
 )
-from gate.commands import RefusedError
 from gate.controldata import ProgramError
 from gate.core import Gate
-from gate.reverting import EveryCommand
+from gate.fencing import Fencing
+from gate.handler import RefusedError
+from gate.joining import Joining
+from gate.reverting import Reverting
 
 _STATUS = {ProblemKind.NOT_SERVING: 503, ProblemKind.API_UNREACHABLE: 503}
 _CONFLICT = 409
@@ -32,20 +34,20 @@ _CONFLICT = 409
 
 def application(gate: Gate) -> web.Application:
     """Return the gate's HTTP application."""
-    commands = EveryCommand(gate)
+    fencing, leading, joining = Fencing(gate), Reverting(gate), Joining(gate)
     app = web.Application(middlewares=[_guard(gate)])
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", lambda _: _readiness(gate))
     app.router.add_get("/metrics", lambda _: _metrics(gate))
     app.router.add_get("/v1/status", lambda request: _answer(_status(gate, request)))
-    app.router.add_post("/v1/checkpoint", _command(Command, commands.checkpoint))
-    app.router.add_post("/v1/fence", _command(FenceCommand, commands.fence))
-    app.router.add_post("/v1/unfence", _command(Command, commands.unfence))
-    app.router.add_post("/v1/seal", _command(Command, commands.seal))
-    app.router.add_post("/v1/promote", _command(PromoteCommand, commands.promote))
-    app.router.add_post("/v1/revert", _command(RevertCommand, commands.revert))
-    app.router.add_post("/v1/adopt", _command(AdoptCommand, commands.adopt))
-    app.router.add_post("/v1/rejoin", _command(Command, commands.rejoin))
+    app.router.add_post("/v1/checkpoint", _command(Command, fencing.checkpoint))
+    app.router.add_post("/v1/fence", _command(FenceCommand, fencing.fence))
+    app.router.add_post("/v1/unfence", _command(Command, fencing.unfence))
+    app.router.add_post("/v1/seal", _command(Command, fencing.seal))
+    app.router.add_post("/v1/promote", _command(PromoteCommand, leading.promote))
+    app.router.add_post("/v1/revert", _command(RevertCommand, leading.revert))
+    app.router.add_post("/v1/adopt", _command(AdoptCommand, joining.adopt))
+    app.router.add_post("/v1/rejoin", _command(Command, joining.rejoin))
     return app
 
 

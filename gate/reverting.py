@@ -12,16 +12,16 @@ import asyncio
 
 from gate import revert
 from gate.api import GateStatus, ProblemKind, Promoted, RevertCommand, Role, ServerState
-from gate.commands import Commands
 from gate.controldata import ControlData, newest_timeline, read_control
+from gate.promoting import Promoting
 from gate.record import Mode
 
 _RUNS_WITHIN_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 
-class EveryCommand(Commands):
-    """The commands of ``gate.commands``, and ``revert``."""
+class Reverting(Promoting):
+    """Takes the server of a former primary out of recovery."""
 
     async def revert(self, command: RevertCommand) -> Promoted:
         """Lead again on an unused timeline."""

@@ -1,4 +1,4 @@
-"""What a gate does on command, in memory: the rules of ``gate.commands`` on a ``Member``."""
+"""What a gate does on command, in memory: the rules of ``gate.fencing`` and ``gate.promoting`` on a ``Member``."""
 
 from __future__ import annotations
 
