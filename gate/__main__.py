@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gate.core import Gate
 from gate.http import application
+from gate.loop import Loop
 from gate.server import reap_orphans
 from gate.settings import Settings
 
@@ -27,7 +28,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     reaper = asyncio.create_task(reap_orphans())
-    work = [asyncio.create_task(gate.run()), asyncio.create_task(ending.wait())]
+    work = [asyncio.create_task(Loop(gate).run()), asyncio.create_task(ending.wait())]
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     for task in (*work, reaper):
         task.cancel()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from gate.api import GateStatus, Role, ServerState
 from gate.pause import pause_words
@@ -88,6 +89,24 @@ def fence_stands(state: State, member: str, record: Record | None) -> bool:
     moved_away = record.leader != member and record.epoch >= state.fenced_at
     given_back = record.leader == member and record.epoch > state.fenced_at
     return not (moved_away or given_back)
+
+
+def heeded(state: State, member: str, record: Record) -> dict[str, Any]:
+    """Return what changes in ``member``'s durable state once it has read ``record``; empty when nothing does.
+
+    An epoch counts when no intent stands, which only commands may accept. A fence, a promotion and a rejoin that was asked
+    for are forgotten once the record has left them behind.
+    """
+    changes: dict[str, Any] = {}
+    if record.epoch > state.epoch and record.intent is None:
+        changes["epoch"] = record.epoch
+    if state.fenced_at is not None and not fence_stands(state, member, record):
+        changes["fenced_at"] = None
+    if state.promoted_at is not None and record.leader != member and record.epoch > state.promoted_at:
+        changes |= {"promoted_at": None, "promoted_xid": None, "reverting": None}
+    if state.rejoin_behind and record.leader != state.rejoin_behind:
+        changes["rejoin_behind"] = ""
+    return changes
 
 
 def decide(local: Local, outside: Outside) -> Decision:

@@ -19,7 +19,7 @@ from activities.clients.ports import ConflictError
 from activities.errors import Refusal, refuse
 from activities.models.survey import Unrenewed
 from gate.api import Role
-from gate.decide import Action, Decision, Outside, decide, fence_stands
+from gate.decide import Action, Decision, Outside, decide, heeded
 from gate.outlook import must_show_itself, vouches
 from gate.pause import is_paused
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
@@ -238,7 +238,9 @@ class World:
         """One look of one gate, and of its watchdog."""
         outside, now = self._outside(member), asyncio.get_running_loop().time()
         if outside.api_answers:
-            self._forget(member, self.record)
+            member.remember(**heeded(member.state, member.name, self.record))
+            if self.streams_to(member):  # as duties do
+                member.remember(rejoin_behind="")
         for name in (name for name, status in outside.peers.items() if status is not None):
             self.members[name].asked_at[member.name] = now
         if vouches(outside, member.name, member.state.epoch) and self._shows_itself(member, outside):
@@ -278,18 +280,6 @@ class World:
         record = self.record if answers else None
         paused = is_paused(record, datetime.now(UTC))
         return Outside(api_answers=answers, record=record, mirror=True, peers=peers, paused=paused)
-
-    def _forget(self, member: Member, record: Record) -> None:
-        """Keep the durable state as ``Gate._heed`` does."""
-        if record.epoch > member.state.epoch and record.intent is None:
-            member.remember(epoch=record.epoch)
-        if not fence_stands(member.state, member.name, record):
-            member.remember(fenced_at=None)
-        promoted = member.state.promoted_at
-        if promoted is not None and record.leader != member.name and record.epoch > promoted:
-            member.remember(promoted_at=None, promoted_xid=None, reverting=None)
-        if record.leader != member.state.rejoin_behind or self.streams_to(member):
-            member.remember(rejoin_behind="")
 
     def _act(self, member: Member, decision: Decision) -> None:
         leader = self.members.get(decision.leader)
