@@ -61,8 +61,8 @@ class AdoptActivities:
         )
         try:
             while True:
-                version = await self._systems.kubernetes.service_version(region, service)
-                found = await self._systems.kubernetes.read_record(region, service)
+                version = await self._systems.leader_records.version(region, service)
+                found = await self._systems.leader_records.read(region, service)
                 if found is not None:
                     return _ours(found, wanted, service)
                 await try_write(self._systems, step.target, wanted.model_copy(update={"resource_version": version}))

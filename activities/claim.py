@@ -32,7 +32,7 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
     """
     service = target.cluster.write_service
     try:
-        record = await systems.kubernetes.read_record(target.region, service)
+        record = await systems.leader_records.read(target.region, service)
     except MissingError as error:
         raise refuse(Refusal.NO_RECORD, str(error)) from error
     except MalformedRecordError as error:
@@ -45,7 +45,7 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
 async def try_write(systems: Systems, target: PostgresTarget, record: Record) -> None:
     """Write if nobody wrote in between; the caller's loop reads again either way."""
     try:
-        await systems.kubernetes.write_record(target.region, target.cluster.write_service, record)
+        await systems.leader_records.write(target.region, target.cluster.write_service, record)
     except ConflictError:
         await asyncio.sleep(_BREATH_SECONDS)
 

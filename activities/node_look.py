@@ -22,7 +22,7 @@ from gate.record import MalformedRecordError, Mode
 
 if TYPE_CHECKING:
     from activities.clients.clusterports import Nodes
-    from activities.clients.ports import Kubernetes, RedisServers
+    from activities.clients.ports import LeaderRecords, RedisServers
 
 T = TypeVar("T")
 _LOOK_SECONDS = 0.3
@@ -33,9 +33,9 @@ _SILENT = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
 class NodeLookActivities:
     """The read-only half of ``node-failover``."""
 
-    def __init__(self, path: Path, nodes: Nodes, kubernetes: Kubernetes, redis: RedisServers) -> None:
-        """Find pools in the estate at ``path``; ask who leads through ``kubernetes`` and ``redis``."""
-        self._path, self._nodes, self._kubernetes, self._redis = path, nodes, kubernetes, redis
+    def __init__(self, path: Path, nodes: Nodes, leader_records: LeaderRecords, redis: RedisServers) -> None:
+        """Find pools in the estate at ``path``; ask who leads through ``leader_records`` and ``redis``."""
+        self._path, self._nodes, self._leader_records, self._redis = path, nodes, leader_records, redis
 
     @activity.defn(name="node.resolve")
     async def resolve(self, request: ResolveRequest) -> NodeTarget:
@@ -97,7 +97,7 @@ class NodeLookActivities:
             if not any((cluster.region.namespace, name) in here for name in cluster.cluster.members):
                 continue
             try:
-                record = await self._kubernetes.read_record(cluster.region, cluster.cluster.write_service)
+                record = await self._leader_records.read(cluster.region, cluster.cluster.write_service)
             except _SILENT as error:
                 unknown.append(f"PostgreSQL {cluster.name}: {error}")
                 continue

@@ -24,6 +24,6 @@ class PreviewActivities:
         wanted = routed_record(record, switch, switch.epoch)
         service = switch.target.cluster.write_service
         try:
-            return await self._systems.kubernetes.preview_record(switch.target.region, service, wanted)
+            return await self._systems.leader_records.preview(switch.target.region, service, wanted)
         except (ForbiddenError, UnreachableError) as error:
             return f"no preview: {error}"

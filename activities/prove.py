@@ -210,7 +210,7 @@ class _Search:
         service = switch.target.cluster.write_service
         try:
             async with asyncio.timeout(_LOOK_WITHIN.total_seconds()):
-                seized = await self._systems.kubernetes.seize_lease(
+                seized = await self._systems.leader_records.seize_lease(
                     switch.target.region, service, seen, switch.plan.candidate, switch.epoch
                 )
         except (UnreachableError, TimeoutError):

@@ -75,7 +75,7 @@ class SurveyActivities:
     async def _record(self, target: PostgresTarget) -> Record | None:
         service = target.cluster.write_service
         try:
-            return await self._systems.kubernetes.read_record(target.region, service)
+            return await self._systems.leader_records.read(target.region, service)
         except MissingError as error:
             raise refuse(Refusal.NO_RECORD, str(error)) from error
         except MalformedRecordError as error:

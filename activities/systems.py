@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from activities.clients.ports import Gates, Kubernetes, Postgres
+    from activities.clients.ports import Gates, Kubernetes, LeaderRecords, Postgres
 
 
 @dataclass(frozen=True)
@@ -14,5 +14,6 @@ class Systems:
     """One client per kind of system."""
 
     kubernetes: Kubernetes
+    leader_records: LeaderRecords
     gates: Gates
     postgres: Postgres

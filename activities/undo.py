@@ -95,7 +95,7 @@ class UndoActivities:
 
     async def _write(self, switch: Switch, record: Record) -> Record:
         """Write the record; a conflict is retried as a whole step, since everything must be looked at again."""
-        return await self._systems.kubernetes.write_record(switch.target.region, switch.target.cluster.write_service, record)
+        return await self._systems.leader_records.write(switch.target.region, switch.target.cluster.write_service, record)
 
     async def _unfence(self, switch: Switch, epoch: int) -> str:
         """Lift the fence; return what to say.

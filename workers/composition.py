@@ -20,6 +20,7 @@ from activities.clients.addresses import Addresses
 from activities.clients.clusterports import Machines
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
+from activities.clients.leader_record import LeaderRecordClient
 from activities.clients.machines_azure import AzureMachines
 from activities.clients.machines_http import HttpMachines
 from activities.clients.nodes import NodesClient
@@ -72,7 +73,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
     addresses = Addresses(kubernetes)
-    systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
+    systems = _systems(kubernetes, addresses)
     redis, nodes = RedisClient(addresses), NodesClient(kubernetes)
     machines: dict[MachineKind, Machines] = {MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()}
     groups = (
@@ -93,7 +94,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RedisAftermathActivities(redis),
         RedisMeasureActivities(redis),
         PodActivities(WorkloadsClient(kubernetes, addresses)),
-        NodeLookActivities(settings.estate, nodes, kubernetes, redis),
+        NodeLookActivities(settings.estate, nodes, systems.leader_records, redis),
         NodeActivities(nodes),
         MachineActivities(nodes, machines),
         WatchActivities(settings.estate),
@@ -114,6 +115,15 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     )
 
 
+def _systems(kubernetes: KubernetesClient, addresses: Addresses) -> Systems:
+    return Systems(
+        kubernetes=kubernetes,
+        leader_records=LeaderRecordClient(kubernetes),
+        gates=GateClient(addresses),
+        postgres=PostgresClient(addresses),
+    )
+
+
 def make_witness(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that does what one witness does; nothing runs yet.
 
@@ -121,7 +131,7 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
     """
     kubernetes = KubernetesClient()
     addresses = Addresses(kubernetes)
-    systems = Systems(kubernetes=kubernetes, gates=GateClient(addresses), postgres=PostgresClient(addresses))
+    systems = _systems(kubernetes, addresses)
     redis, nodes, workloads = RedisClient(addresses), NodesClient(kubernetes), WorkloadsClient(kubernetes, addresses)
 
     def eye_of(target: WatchedTarget) -> Eye:

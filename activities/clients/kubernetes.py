@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import urllib3
-import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from activities.clients.podstate import pod_fact
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
-from activities.models.survey import PodFact, Unrenewed
+from activities.models.survey import PodFact
 from estate.base import Region
-from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 
 TIMEOUT = (2.0, 5.0)
 """Seconds to connect and to answer."""
@@ -41,72 +39,9 @@ class KubernetesClient:
         self._clients: dict[str | None, client.ApiClient] = {}
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="kubernetes")
 
-    async def read_record(self, region: Region, service: str) -> Record | None:
-        """Return the leader record on ``service``; ``None`` when it has none."""
-        return read_record(await self._read_service(region, service))
-
-    async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:
-        """Return the Lease that ``leader`` keeps renewing while it leads; ``None`` when none is kept by it."""
-        try:
-            found = await self.call(
-                region,
-                f"get Lease {service}",
-                lambda api: client.CoordinationV1Api(api).read_namespaced_lease(
-                    service, region.namespace, _request_timeout=TIMEOUT
-                ),
-            )
-        except (MissingError, ForbiddenError):
-            return None
-        spec = found.get("spec") or {}
-        if spec.get("holderIdentity") != leader or not spec.get("leaseDurationSeconds"):
-            return None
-        return Unrenewed(version=found["metadata"]["resourceVersion"], epoch=int(spec.get("leaseTransitions") or 0))
-
-    async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:
-        """Write ``epoch`` into the Lease if it still is as ``seen``: nobody at an earlier epoch can renew it any more."""
-        body = {
-            "metadata": {"resourceVersion": seen.version},
-            "spec": {"holderIdentity": candidate, "leaseTransitions": epoch},
-        }
-        try:
-            await self.call(
-                region,
-                f"patch Lease {service}",
-                lambda api: client.CoordinationV1Api(api).patch_namespaced_lease(
-                    service,
-                    region.namespace,
-                    body,
-                    field_manager=MANAGER,
-                    _content_type=MERGE,
-                    _request_timeout=TIMEOUT,
-                ),
-            )
-        except (ConflictError, MissingError, ForbiddenError):
-            return False
-        return True
-
-    async def write_record(self, region: Region, service: str, record: Record) -> Record:
-        """Write record and selector if ``record.resource_version`` is still current; return it as written."""
-        written = read_record(await self._patch_service(region, service, record))
-        if written is None:
-            raise ConflictError(f"the leader record on Service {service} vanished")
-        return written
-
-    async def service_version(self, region: Region, service: str) -> str:
-        """Return the ``resourceVersion`` of ``service``, for its first record."""
-        return str((await self._read_service(region, service))["metadata"]["resourceVersion"])
-
-    async def preview_record(self, region: Region, service: str, record: Record) -> str:
-        """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
-        before = await self._read_service(region, service)
-        after = await self._patch_service(region, service, record, dry_run="All")
-        names = (f"Service/{service}", f"Service/{service} (after)")
-        lines = difflib.unified_diff(_relevant(before), _relevant(after), *names, lineterm="", n=1)
-        return "\n".join(lines)
-
     async def service_address(self, region: Region, service: str) -> str | None:
         """Return the Service's cluster address, if it has one."""
-        address = ((await self._read_service(region, service)).get("spec") or {}).get("clusterIP")
+        address = ((await self.service(region, service)).get("spec") or {}).get("clusterIP")
         return address if address and address != "None" else None
 
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
@@ -255,7 +190,7 @@ class KubernetesClient:
 
     async def selector_managers(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the field managers that own the selector of ``service``."""
-        found = await self._read_service(region, service)
+        found = await self.service(region, service)
         owners = (
             entry.get("manager", "?")
             for entry in found["metadata"].get("managedFields") or []
@@ -263,28 +198,12 @@ class KubernetesClient:
         )
         return tuple(sorted(set(owners)))
 
-    async def _read_service(self, region: Region, service: str) -> dict[str, Any]:
+    async def service(self, region: Region, service: str) -> dict[str, Any]:
+        """Return a Service as plain JSON."""
         return await self.call(
             region,
             f"get Service {service}",
             lambda api: client.CoreV1Api(api).read_namespaced_service(service, region.namespace, _request_timeout=TIMEOUT),
-        )
-
-    async def _patch_service(
-        self, region: Region, service: str, record: Record, dry_run: str | None = None
-    ) -> dict[str, Any]:
-        return await self.call(
-            region,
-            f"patch Service {service}",
-            lambda api: client.CoreV1Api(api).patch_namespaced_service(
-                service,
-                region.namespace,
-                record_patch(record),
-                field_manager=MANAGER,
-                _content_type=MERGE,
-                _request_timeout=TIMEOUT,
-                dry_run=dry_run,
-            ),
         )
 
     async def _pod(self, region: Region, name: str) -> PodFact | None:
@@ -296,19 +215,7 @@ class KubernetesClient:
             )
         except MissingError:
             return None
-        status = pod.get("status") or {}
-        conditions = {one["type"]: one["status"] for one in status.get("conditions") or []}
-        containers = status.get("containerStatuses") or []
-        return PodFact(
-            name=name,
-            phase=status.get("phase", "Unknown"),
-            ready=conditions.get("Ready") == "True",
-            node=(pod.get("spec") or {}).get("nodeName"),
-            role=(pod["metadata"].get("labels") or {}).get("role"),
-            restarts=sum(int(one.get("restartCount") or 0) for one in containers),
-            address=status.get("podIP"),
-            container=_state_of(containers[0]) if containers else "",
-        )
+        return pod_fact(pod)
 
     async def call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
         """Return the answer as plain JSON."""
@@ -351,15 +258,6 @@ def make_client(context: str | None) -> client.ApiClient:
     return client.ApiClient(settings)
 
 
-def _state_of(container: dict[str, Any]) -> str:
-    """Return what the kubelet says of a container: ``running``, ``waiting: REASON`` or ``ended: REASON``."""
-    state = container.get("state") or {}
-    for kind, word in (("waiting", "waiting"), ("terminated", "ended")):
-        if (found := state.get(kind)) is not None:
-            return f"{word}: {found.get('reason') or 'no reason given'}"
-    return "running" if "running" in state else ""
-
-
 def _raise(error: ApiException, what: str, region: Region) -> NoReturn:
     try:
         words = json.loads(error.body or "{}").get("message") or error.reason
@@ -367,13 +265,3 @@ def _raise(error: ApiException, what: str, region: Region) -> NoReturn:
         words = error.reason
     kind = _ANSWERS.get(error.status or 0, UnreachableError)
     raise kind(f"{what} in namespace {region.namespace}: {words}") from error
-
-
-def _relevant(service: dict[str, Any]) -> list[str]:
-    """Return the part of a Service that a switch touches, as YAML lines."""
-    notes = service["metadata"].get("annotations") or {}
-    part = {
-        "annotations": {key: value for key, value in notes.items() if key.startswith(ANNOTATION_PREFIX)},
-        "selector": (service.get("spec") or {}).get("selector"),
-    }
-    return yaml.safe_dump(part, sort_keys=True).splitlines()

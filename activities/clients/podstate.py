@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activities.models.pods import PodSeen, Trouble
+from activities.models.survey import PodFact
 
 _OVERDUE = timedelta(seconds=10)
 """After the end of its grace: a kubelet that lives has killed everything by then, and says so within a second or two."""
@@ -34,8 +35,24 @@ def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
         trouble=trouble,
         words=words[:_EVENT_CHARACTERS],
         since=None if trouble is Trouble.NONE else _since(pod, conditions),
-        restarts=sum(int(one.get("restartCount") or 0) for one in containers),
+        restarts=_restarts(containers),
         last_end=_last_end(containers),
+    )
+
+
+def pod_fact(pod: dict[str, Any]) -> PodFact:
+    """Return what a survey of a cluster wants to know of a member's pod."""
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    return PodFact(
+        name=pod["metadata"]["name"],
+        phase=status.get("phase", "Unknown"),
+        ready=_conditions(pod).get("Ready", {}).get("status") == "True",
+        node=(pod.get("spec") or {}).get("nodeName"),
+        role=(pod["metadata"].get("labels") or {}).get("role"),
+        restarts=_restarts(containers),
+        address=status.get("podIP"),
+        container=_state_of(containers[0]) if containers else "",
     )
 
 
@@ -69,6 +86,19 @@ def _of_containers(containers: list[dict[str, Any]], conditions: dict[str, dict[
     if all(one.get("ready") for one in containers):
         return Trouble.NODE_SILENT, "marked as not ready by the control plane while its containers were last seen ready"
     return Trouble.NOT_READY, str(ready.get("message") or "")
+
+
+def _restarts(containers: list[dict[str, Any]]) -> int:
+    return sum(int(one.get("restartCount") or 0) for one in containers)
+
+
+def _state_of(container: dict[str, Any]) -> str:
+    """Return what the kubelet says of a container: ``running``, ``waiting: REASON`` or ``ended: REASON``."""
+    state = container.get("state") or {}
+    for kind, word in (("waiting", "waiting"), ("terminated", "ended")):
+        if (found := state.get(kind)) is not None:
+            return f"{word}: {found.get('reason') or 'no reason given'}"
+    return "running" if "running" in state else ""
 
 
 def _conditions(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -67,13 +67,13 @@ class WriteFailedError(Exception):
         self.code = code
 
 
-class Kubernetes(Protocol):
-    """One region's cluster, as far as a switch needs it."""
+class LeaderRecords(Protocol):
+    """The leader record on a write Service, and the Lease beside it."""
 
-    async def read_record(self, region: Region, service: str) -> Record | None:
+    async def read(self, region: Region, service: str) -> Record | None:
         """Return the leader record on ``service``; ``None`` when it has none. MissingError without the Service."""
 
-    async def write_record(self, region: Region, service: str, record: Record) -> Record:
+    async def write(self, region: Region, service: str, record: Record) -> Record:
         """Write record and selector if ``record.resource_version`` is still current; return it as written.
 
         Raises:
@@ -90,11 +90,15 @@ class Kubernetes(Protocol):
         Returns False when it has been renewed since. After silence it may have been written: then it counts as renewed.
         """
 
-    async def service_version(self, region: Region, service: str) -> str:
+    async def version(self, region: Region, service: str) -> str:
         """Return the ``resourceVersion`` of ``service``, for its first record. MissingError without the Service."""
 
-    async def preview_record(self, region: Region, service: str, record: Record) -> str:
-        """Return what ``write_record`` would change, as a diff made from a server-side dry run."""
+    async def preview(self, region: Region, service: str, record: Record) -> str:
+        """Return what ``write`` would change, as a diff made from a server-side dry run."""
+
+
+class Kubernetes(Protocol):
+    """One region's cluster, as far as a switch needs it."""
 
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:
         """Return the pods that exist among ``names``."""

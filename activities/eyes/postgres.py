@@ -75,7 +75,7 @@ class PostgresEye:
         target = self._target
         try:
             async with asyncio.timeout(_WITHIN.total_seconds()):
-                seen = await self._systems.kubernetes.lease(target.region, target.cluster.write_service, leader)
+                seen = await self._systems.leader_records.lease(target.region, target.cluster.write_service, leader)
         except (UnreachableError, TimeoutError):
             return
         if self._lease is None or seen is None or seen.version != self._lease[0].version:
@@ -91,7 +91,7 @@ class PostgresEye:
         """Return the record; why there is none, where it cannot be read."""
         try:
             async with asyncio.timeout(_WITHIN.total_seconds()):
-                record = await self._systems.kubernetes.read_record(self._target.region, self._target.cluster.write_service)
+                record = await self._systems.leader_records.read(self._target.region, self._target.cluster.write_service)
         except TimeoutError:
             return f"the API server does not answer within {_WITHIN.total_seconds():g} s"
         except _NO_RECORD as error:

@@ -16,6 +16,7 @@ import pytest_asyncio
 from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
 from activities.clients.kubernetes import KubernetesClient
+from activities.clients.leader_record import LeaderRecordClient
 from activities.clients.ports import ConflictError
 from activities.clients.postgres import PostgresClient
 from activities.systems import Systems
@@ -33,12 +34,13 @@ class Bench:
     """A cluster and the three clients that look at it."""
 
     def __init__(self, systems: Systems, target: PostgresTarget) -> None:
-        self.kubernetes, self.gates, self.postgres = systems.kubernetes, systems.gates, systems.postgres
+        self.kubernetes, self.leader_records = systems.kubernetes, systems.leader_records
+        self.gates, self.postgres = systems.gates, systems.postgres
         self.target, self.region = target, target.region
         self.service = target.cluster.write_service
 
     async def record(self) -> Record:
-        found = await self.kubernetes.read_record(self.region, self.service)
+        found = await self.leader_records.read(self.region, self.service)
         assert found is not None
         return found
 
@@ -54,7 +56,7 @@ class Bench:
         while True:
             wanted = (await self.record()).model_copy(update=changes)
             try:
-                return await self.kubernetes.write_record(self.region, self.service, wanted)
+                return await self.leader_records.write(self.region, self.service, wanted)
             except ConflictError:
                 await asyncio.sleep(0.01)
 
@@ -80,7 +82,7 @@ async def bench() -> AsyncIterator[Bench]:
     kubernetes = KubernetesClient()
     addresses = Addresses(kubernetes)
     gates = GateClient(addresses)
-    systems = Systems(kubernetes=kubernetes, gates=gates, postgres=PostgresClient(addresses))
+    systems = Systems(kubernetes, LeaderRecordClient(kubernetes), gates, PostgresClient(addresses))
     bench = Bench(systems, PostgresTarget.model_validate_json(REAL))
     await bench.until(bench.is_whole)
     yield bench

@@ -16,7 +16,7 @@ async def test_of_two_writers_one_is_told_and_changes_nothing(bench: Bench) -> N
     old = await bench.record()
     written = await bench.write(run="contract/first")
     with pytest.raises(ConflictError):
-        await bench.kubernetes.write_record(bench.region, bench.service, old.model_copy(update={"run": "contract/late"}))
+        await bench.leader_records.write(bench.region, bench.service, old.model_copy(update={"run": "contract/late"}))
     now = await bench.record()
     assert now.run != "contract/late"
     assert written.resource_version != old.resource_version
@@ -25,7 +25,7 @@ async def test_of_two_writers_one_is_told_and_changes_nothing(bench: Bench) -> N
 async def test_a_preview_says_what_would_change_and_changes_nothing(bench: Bench) -> None:
     before, standby = await bench.record(), await bench.standby()
     wanted = before.model_copy(update={"leader": standby})
-    diff = await bench.kubernetes.preview_record(bench.region, bench.service, wanted)
+    diff = await bench.leader_records.preview(bench.region, bench.service, wanted)
     assert any(line.startswith("+") and standby in line for line in diff.splitlines())
     assert await bench.record() == before
 

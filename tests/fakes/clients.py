@@ -20,19 +20,19 @@ from tests.fakes.member import Member
 from tests.fakes.world import Deployment, World
 
 
-class FakeKubernetes:
-    """Service, pods, endpoints, Deployments."""
+class FakeLeaderRecords:
+    """The record on the one write Service, and its Lease."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def read_record(self, region: Region, service: str) -> Record | None:  # noqa: ARG002 - one Service
+    async def read(self, region: Region, service: str) -> Record | None:  # noqa: ARG002 - one Service
         async with self.world.faults.around("kubernetes.read_record"):
             if self.world.service is None:
                 raise MissingError(f"get Service {service}: not found")
             return read_record(self.world.service)
 
-    async def write_record(self, region: Region, service: str, record: Record) -> Record:  # noqa: ARG002
+    async def write(self, region: Region, service: str, record: Record) -> Record:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.write_record"):
             self.world.touch(f"record: leader {record.leader}, epoch {record.epoch}")
             if self.world.before_patch:
@@ -48,15 +48,22 @@ class FakeKubernetes:
         async with self.world.faults.around("kubernetes.seize_lease"):
             return self.world.lease.write(candidate, epoch, only_if=seen.version)
 
-    async def service_version(self, region: Region, service: str) -> str:  # noqa: ARG002
+    async def version(self, region: Region, service: str) -> str:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.service_version"):
             if self.world.service is None:
                 raise MissingError(f"get Service {service}: not found")
             return str(self.world.service["metadata"]["resourceVersion"])
 
-    async def preview_record(self, region: Region, service: str, record: Record) -> str:  # noqa: ARG002
+    async def preview(self, region: Region, service: str, record: Record) -> str:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.preview_record"):
             return f"-leader: {self.world.record.leader}\n+leader: {record.leader}"
+
+
+class FakeKubernetes:
+    """Pods, endpoints, Deployments."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
 
     async def pods(self, region: Region, names: tuple[str, ...]) -> dict[str, PodFact]:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.pods"):
@@ -243,7 +250,7 @@ class FakePostgres:
 
 def systems_of(world: World) -> Systems:
     """Return the clients of ``world``."""
-    return Systems(kubernetes=FakeKubernetes(world), gates=FakeGates(world), postgres=FakePostgres(world))
+    return Systems(FakeKubernetes(world), FakeLeaderRecords(world), FakeGates(world), FakePostgres(world))
 
 
 class NoMachines(NodeMachines):

@@ -72,7 +72,7 @@ async def _seconds(
         epoch=6,
         run=RunId(workflow_id="postgres/orders", run_id="1"),
     )
-    systems = Systems(kubernetes=cast("Any", kubernetes), gates=cast("Any", gates), postgres=cast("Any", None))
+    systems = Systems(cast("Any", None), cast("Any", kubernetes), cast("Any", gates), cast("Any", None))
     request = ProveRequest(switch=switch, unrenewed=seen)
     began = time.monotonic()
     proof = cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems, NoMachines()).prove, request))

@@ -51,7 +51,7 @@ async def _prove(other: str | None, *, lossless: bool = True, fenced: Fenced | N
         sync=f"{B},{C}", steps=(), digest="d", lossless=lossless,
     )  # fmt: skip
     switch = Switch(target=target(), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1"))
-    systems = Systems(kubernetes=cast("Any", None), gates=cast("Any", _Gates(other, fenced)), postgres=cast("Any", None))
+    systems = Systems(cast("Any", None), cast("Any", None), cast("Any", _Gates(other, fenced)), cast("Any", None))
     request = ProveRequest(switch=switch, attested_by="dana")
     return cast("Proof", await ActivityEnvironment().run(prove.ProveActivities(systems, NoMachines()).prove, request))
 

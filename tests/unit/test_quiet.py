@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -8,11 +9,10 @@ from activities.models.plan import Plan
 from activities.models.switch import Switch
 from activities.models.wire import RunId
 from activities.switch import SwitchActivities
-from activities.systems import Systems
 from estate.base import Region
 from estate.postgres import Thresholds
 from gate.record import Mode
-from tests.fakes.clients import FakeGates, FakeKubernetes, FakePostgres
+from tests.fakes.clients import FakeKubernetes, systems_of
 from tests.fakes.world import World
 from tests.unit import samples
 
@@ -47,7 +47,7 @@ async def _wait(changes: int, kind: type[_Busy] = _Busy) -> tuple[bool, float]:
     )  # fmt: skip
     switch = Switch(target=target, plan=plan, epoch=2, run=RunId(workflow_id="postgres/orders", run_id="1"))
     kubernetes = kind(changes)
-    steps = SwitchActivities(Systems(kubernetes, FakeGates(kubernetes.world), FakePostgres(kubernetes.world)))
+    steps = SwitchActivities(dataclasses.replace(systems_of(kubernetes.world), kubernetes=kubernetes))
     answer = await steps.await_quiet(switch)
     return answer.reached, answer.seconds
 
