@@ -66,6 +66,12 @@ class CommandError(Exception):
         self.code = code
 
 
+def must_be_named(by: str) -> None:
+    """Return if a command that takes a person's word was told whose. CommandError: it was not."""
+    if not by:
+        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+
+
 @dataclass(frozen=True)
 class Verbatim:
     """A document that goes to stdout exactly as it is."""

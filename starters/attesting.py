@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from starters.answers import Answer, CommandError, Exit
+from starters.answers import Answer, CommandError, Exit, must_be_named
 from starters.deciding import must_be_open, send_word
 from starters.following import again
 from starters.targets import find
@@ -26,8 +26,7 @@ class Word:
 
 async def attest(word: Word) -> Answer:
     """Send the word and say what the run makes of it."""
-    if not word.by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+    must_be_named(word.by)
     if not word.member:
         raise CommandError(Exit.USAGE, "member: empty; name the old primary that is stopped (failover status says which)")
     client = await connect()

@@ -17,7 +17,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 
-from starters.answers import Answer, CommandError, Exit, Output, console
+from starters.answers import Answer, CommandError, Exit, Output, console, must_be_named
 from starters.following import again, read_until_closed
 from starters.report.chronicle import Chronicle
 from starters.report.facts import facts_of
@@ -49,8 +49,7 @@ class Ballot:
 
 async def decide(ballot: Ballot, output: Output) -> Answer:
     """Send the vote and say what the run makes of it."""
-    if not ballot.by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+    must_be_named(ballot.by)
     client = await connect()
     place = await find(client, ballot.target)
     await must_be_open(client, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from starters.answers import Answer, CommandError, Exit
+from starters.answers import Answer, Exit, must_be_named
 from starters.deciding import must_be_open, send_word
 from starters.following import again
 from starters.targets import Place, node_name
@@ -14,8 +14,7 @@ from workflows.models import Insistence, node_lock_id
 
 async def insist(target: str, by: str, note: str) -> Answer:
     """Send the word and say what the run makes of it."""
-    if not by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+    must_be_named(by)
     node = node_name(target)
     client, place = await connect(), Place(node_lock_id(node))
     await must_be_open(client, place)

@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog=EXIT_CODES,
-    help="""Move a platform away from what broke (PostgreSQL, Redis, pods), watch it happen, and report what it cost.
+    help="""Move a platform away from what broke (PostgreSQL, Redis, pods, nodes), watch it happen, and report what it cost.
 
 \b
 At 3 in the morning:
@@ -65,6 +65,11 @@ watchers = typer.Typer(
     help="Watch what the estate lists; what they see stands in failover status.",
 )
 app.add_typer(watchers)
+
+
+def _follows(watch: bool | None) -> bool:  # noqa: FBT001 - an option as typed
+    """Whether a command that starts a run follows it: as asked, or where a person looks on."""
+    return sys.stdout.isatty() if watch is None else watch
 
 
 @app.command("plan", epilog=EXIT_CODES)
@@ -113,7 +118,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     typed = Typed(
         procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, attest=attest, by=by, reason=reason, caps=caps
     )
-    respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch))
+    respond(output, begin.start(typed, output, watch=_follows(watch)))
 
 
 @app.command("drill", epilog=EXIT_CODES)
@@ -129,7 +134,7 @@ def drill_command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Break something on purpose, on the real platform, and measure how long it takes until all is well again."""
     typed = Typed(procedure, target, pod=pod, by=by, reason=reason)
-    respond(output, begin.start(typed, output, watch=sys.stdout.isatty() if watch is None else watch, run=Run.DRILL))
+    respond(output, begin.start(typed, output, watch=_follows(watch), run=Run.DRILL))
 
 
 @app.command("watch", epilog=EXIT_CODES)
@@ -224,7 +229,7 @@ def adopt_command(  # noqa: PLR0913 - one parameter an option
     Until the first leader record is written everything stays as it is. docs/install.md says what must be where before.
     """
     typed = Typed(ADOPT, target, to=leader, by=by, reason=reason)
-    watched = sys.stdout.isatty() if watch is None else watch
+    watched = _follows(watch)
     respond(output, begin.plan(typed) if plan else begin.start(typed, output, watch=watched))
 
 
@@ -237,7 +242,7 @@ def resume_command(
     The same procedure is started again with the same input; it first undoes or finishes what is left. Refused with 3 when
     nothing is left, or when starting again would move the writes once more.
     """
-    respond(output, resume(target, by, output, watch=sys.stdout.isatty() if watch is None else watch))
+    respond(output, resume(target, by, output, watch=_follows(watch)))
 
 
 @app.command("pause", epilog=EXIT_CODES)

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from starters.answers import Answer, CommandError, Exit, Output
+from starters.answers import Answer, CommandError, Exit, Output, must_be_named
 from starters.begin import carry_on, held
 from starters.following import again
 from starters.remedies import Remedy, remedy_of
@@ -34,8 +34,7 @@ _LONGEST_REASON = 1000
 
 async def resume(target: str, by: str, output: Output, *, watch: bool) -> Answer:
     """Start the last unfinished run's procedure again; follow it like ``start``."""
-    if not by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+    must_be_named(by)
     client = await connect()
     place = await find(client, target)
     if not place.workflow_id.startswith(lock_id("")):

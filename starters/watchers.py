@@ -17,7 +17,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refusal
-from starters.answers import Answer, CommandError, Exit
+from starters.answers import Answer, CommandError, Exit, must_be_named
 from starters.server import NO_WORKER, has_worker, task_queue
 from workers.connection import connect
 from workflows.models import TASK_TIMEOUT
@@ -66,8 +66,7 @@ async def stop(target: str) -> Answer:
 
 async def acknowledge(target: str, by: str, note: str) -> Answer:
     """End the cool-down of one watch."""
-    if not by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+    must_be_named(by)
     client = await connect()
     own = await _find(client, target)
     if not await has_worker(client):
