@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +40,8 @@ def load_estate(path: Path) -> Estate:
         raise EstateError(f"estate {path}{_where(error)}: not valid YAML; mend that line") from error
     if not isinstance(content, dict):
         raise EstateError(f"estate {path}: expected a mapping with the keys {', '.join(Estate.model_fields)}")
+    if (twice := next(_given_twice(tree), None)) is not None:
+        raise EstateError(f"estate {path}: {twice}; YAML would silently take the last one; keep one of them")
     try:
         return Estate.model_validate(content)
     except ValidationError as error:
@@ -57,13 +59,7 @@ def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
 
     """
     found = _listed("cluster", cluster, estate.postgres)
-    return PostgresTarget(
-        name=cluster,
-        region=estate.regions[found.region],
-        cluster=found,
-        people=estate.people,
-        records=estate.records,
-    )
+    return PostgresTarget(cluster=found, **_shared(estate, cluster, found.region))
 
 
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
@@ -74,13 +70,7 @@ def resolve_redis(estate: Estate, master: str) -> RedisTarget:
 
     """
     found = _listed("master", master, estate.redis)
-    return RedisTarget(
-        name=master,
-        region=estate.regions[found.region],
-        deployment=found,
-        people=estate.people,
-        records=estate.records,
-    )
+    return RedisTarget(deployment=found, **_shared(estate, master, found.region))
 
 
 def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
@@ -91,13 +81,7 @@ def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
 
     """
     found = _listed("workload", workload, estate.workloads)
-    return WorkloadTarget(
-        name=workload,
-        region=estate.regions[found.region],
-        workload=found,
-        people=estate.people,
-        records=estate.records,
-    )
+    return WorkloadTarget(workload=found, **_shared(estate, workload, found.region))
 
 
 def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
@@ -108,13 +92,12 @@ def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
 
     """
     found = _listed("pool", pool, estate.node_pools)
-    return NodePoolTarget(
-        name=pool,
-        region=estate.regions[found.region],
-        settings=found,
-        people=estate.people,
-        records=estate.records,
-    )
+    return NodePoolTarget(settings=found, **_shared(estate, pool, found.region))
+
+
+def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:
+    """Return what every target carries with it."""
+    return {"name": name, "region": estate.regions[region], "people": estate.people, "records": estate.records}
 
 
 def _listed(field: str, name: str, entries: Mapping[str, E]) -> E:
@@ -139,6 +122,22 @@ def _sentence(fault: Any, tree: Any) -> str:  # noqa: ANN401 - pydantic's ErrorD
     if fault["type"] == "missing":
         return f"{where}: missing; add it"
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _given_twice(tree: Any, way: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Yield a sentence for each key that stands twice in one mapping."""
+    if isinstance(tree, yaml.SequenceNode):
+        for number, value in enumerate(tree.value):
+            yield from _given_twice(value, f"{way}{number}.")
+    if not isinstance(tree, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in tree.value:
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            yield f"line {line}: {way}{key.value} is given twice, first in line {lines[key.value]}"
+        lines[key.value] = line
+        yield from _given_twice(value, f"{way}{key.value}.")
 
 
 def _line_of(tree: Any, location: list[str]) -> int | None:  # noqa: ANN401

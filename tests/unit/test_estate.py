@@ -108,6 +108,19 @@ def test_a_policy_that_nobody_can_meet_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "again", "key"),
+    [
+        ("    durability: available\n", "    durability: strict\n", "postgres.orders.durability"),
+        ("people:\n", "people: {}\n", "people"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_not_quietly_taken_once(tmp_path: Path, old: str, again: str, key: str) -> None:
+    fault = _fault(tmp_path, GOOD.replace(old, f"{again}{old}", 1))
+    first = _line(old.strip())
+    assert f"line {first + 1}: {key} is given twice, first in line {first}; YAML would" in fault
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "expected a mapping with the keys regions"),
