@@ -28,7 +28,7 @@ from patroni_cluster import NAMESPACE as PATRONI_NAMESPACE
 from patroni_cluster import PatroniCluster
 
 from deploy.lab.binaries import ensure_binaries
-from deploy.lab.load import LoadSettings
+from deploy.lab.load_data import LoadSettings
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
 from deploy.lab.network import in_hub

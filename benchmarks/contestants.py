@@ -22,7 +22,7 @@ from temporalio.client import Client
 from activities.models.report import Outcome
 from activities.models.switch import Proof
 from deploy.lab.estate import changed_estate
-from deploy.lab.load import LoadSettings
+from deploy.lab.load_data import LoadSettings
 from deploy.lab.measuring import platform_settings
 from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import wait_until

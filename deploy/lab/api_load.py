@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 if TYPE_CHECKING:
-    from deploy.lab.load import LoadSettings, Seen
+    from deploy.lab.load_data import LoadSettings, Seen
 
 _CALL_EVERY = 0.05
 

@@ -10,17 +10,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, Any
 
 from deploy.lab.controlplane import kubectl_command
-from deploy.lab.load import LoadSettings
+from deploy.lab.load_data import LoadSettings
 from deploy.lab.names import Lab, LabError
 from deploy.lab.network import in_hub
 from deploy.lab.redis_load import RedisLoadSettings
 from deploy.lab.workload import MEMBERS, NAMESPACE, SENTINELS, kubectl, secret_of
 
 _SENTINEL_PORT = 26379
+_ENDS_WITHIN = 240.0
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -33,11 +34,18 @@ class Load:
         self.seen: dict[str, Any] = {}
 
     def stop(self) -> dict[str, Any]:
-        """End it and return what it saw. Safe to repeat."""
+        """End it and return what it saw; LabError: it did not say. Safe to repeat."""
         if not self.seen:
             self._process.send_signal(signal.SIGTERM)
-            out, _ = self._process.communicate(timeout=240)
-            self.seen = json.loads(out.strip().splitlines()[-1])
+            try:
+                out, _ = self._process.communicate(timeout=_ENDS_WITHIN)
+            except subprocess.TimeoutExpired as error:
+                self._process.kill()
+                raise LabError(f"the load did not say within {_ENDS_WITHIN:.0f} s what it has seen") from error
+            lines = out.strip().splitlines()
+            if not lines or self._process.returncode != 0:
+                raise LabError(f"the load ended with {self._process.returncode} and has not said what it saw")
+            self.seen = json.loads(lines[-1])
         return self.seen
 
 
@@ -73,24 +81,36 @@ def load(lab: Lab, binaries: Path, settings: LoadSettings | None = None) -> Iter
 
 @contextmanager
 def _pods_told_to(pipe: IO[str], lab: Lab, binaries: Path) -> Iterator[None]:
-    """Tell the load the address of each pod that is made anew: the checker must not look at empty places."""
+    """Tell the load the address of each pod that is made anew: the checker must not look at empty places.
+
+    A watch ends with its API server, and begins again.
+    """
     line = r'jsonpath={.metadata.name} {.status.podIP}{"\n"}'
     arguments = ("-n", NAMESPACE, "get", "pods", "-l", "app in (postgresql,redis)", "--watch", "-o", line)
-    watch = subprocess.Popen(kubectl_command(lab, binaries, *arguments), stdout=subprocess.PIPE, text=True)
+    ended, watches = Event(), list[subprocess.Popen[str]]()
 
     def copy() -> None:
-        with suppress(OSError, ValueError):
-            for told in watch.stdout or ():
-                pipe.write(told)
-                pipe.flush()
+        while not ended.is_set():
+            watch = subprocess.Popen(
+                kubectl_command(lab, binaries, *arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+            watches.append(watch)
+            with suppress(OSError, ValueError):
+                for told in watch.stdout or ():
+                    pipe.write(told)
+                    pipe.flush()
+            watch.terminate()
+            watch.wait()
+            ended.wait(0.5)
 
     thread = Thread(target=copy, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        watch.terminate()
-        watch.wait()
+        ended.set()
+        for watch in watches:
+            watch.terminate()
         thread.join()
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from deploy.lab import redis_load
-from deploy.lab.load import two_writers
+from deploy.lab.checker import two_writers
 from deploy.lab.redis_load import RedisLoadSettings, RedisSeen
 from tests.clients.redis_cluster import NAME, PASSWORD, SENTINELS, SERVERS, RedisCluster
 from tests.clients.test_redis import plain_client_of

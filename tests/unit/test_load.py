@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.lab.load import longest_gaps, two_writers
+from deploy.lab.checker import two_writers
+from deploy.lab.load_data import longest_gaps
 
 
 def test_a_clean_switch_has_one_writer_at_a_time() -> None:
@@ -26,5 +27,9 @@ def test_commits_that_overlap_are_found() -> None:
 
 
 def test_the_longest_gap_is_between_acknowledgements() -> None:
-    assert longest_gaps([(0, 1.0), (1, 1.5), (7, 1.75)]) == [(0.5, 1.0, 1.5), (0.25, 1.5, 1.75)]
-    assert longest_gaps([(0, 1.0)]) == []
+    assert longest_gaps([(0, 1.0), (1, 1.5), (7, 1.75)], 1.75) == [(0.5, 1.0, 1.5), (0.25, 1.5, 1.75)]
+    assert longest_gaps([], 9.0) == []
+
+
+def test_a_gap_that_never_ended_is_one() -> None:
+    assert longest_gaps([(0, 1.0), (1, 1.5)], 9.0)[0] == (7.5, 1.5, 9.0)
