@@ -92,6 +92,8 @@ def _break_pod(lab: Lab, binaries: Path, what: str, pod: str) -> str:
         kubectl(lab, binaries, "delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
         return f"deleted {pod}"
     count = kill_processes(lab, binaries, pod, signal.SIGKILL if what == "container" else signal.SIGSTOP)
+    if not count:
+        raise LabError(f"nothing runs in {pod} now; see: failover lab status")
     return f"{'killed' if what == 'container' else 'stopped'} {count} processes of {pod}"
 
 
@@ -125,12 +127,17 @@ def pods(lab: Lab, binaries: Path, *select: str) -> list[str]:
 
 def kill_processes(lab: Lab, binaries: Path, pod: str, number: signal.Signals, *, namespace: str = NAMESPACE) -> int:
     """Send ``number`` to every process of ``pod`` but its pause; return how many there were."""
-    uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}", namespace=namespace)
-    pids = _pids(lab, uid)
+    pids = pids_of(lab, binaries, pod, namespace=namespace)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
     return len(pids)
+
+
+def pids_of(lab: Lab, binaries: Path, pod: str, *, namespace: str = NAMESPACE) -> list[int]:
+    """Return the processes of ``pod`` but its pause, as this machine numbers them."""
+    uid = kubectl(lab, binaries, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}", namespace=namespace)
+    return _pids(lab, uid)
 
 
 def kill_servers(lab: Lab, binaries: Path, pod: str, uid: str = "") -> int:

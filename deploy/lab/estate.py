@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from deploy.lab.breaking import worker_pods
+from deploy.lab.cluster import ready_nodes
 from deploy.lab.names import HUB_ADDRESS, POWER_PORT, Lab
 from deploy.lab.processes import wait_until
-from deploy.lab.workload import kubectl
+from deploy.lab.workload import kubectl, listed
 
 _READ_WITHIN = 120
 
@@ -27,12 +27,10 @@ def read_estate(lab: Lab, binaries: Path) -> dict[str, Any]:
 
 
 def publish_estate(lab: Lab, binaries: Path, estate: dict[str, Any]) -> None:
-    """Replace the estate, and return once every worker reads it."""
-    text = yaml.safe_dump(estate)
-    patch = yaml.safe_dump({"data": {"estate.yaml": text}})
-    kubectl(lab, binaries, "patch", "configmap", "failover-estate", "--type=merge", "-p", patch)
-    for pod in worker_pods(lab, binaries):
-        _until_read(lab, binaries, pod, text)
+    """Replace the estate, and return once every worker that can be reached reads it."""
+    text = _replace(lab, binaries, estate)
+    asked: set[str] = set()
+    wait_until("every worker has the estate", lambda: _have_read(lab, binaries, text, asked), _READ_WITHIN)
 
 
 @contextmanager
@@ -44,8 +42,10 @@ def changed_estate(lab: Lab, binaries: Path, change: Callable[[dict[str, Any]], 
     try:
         publish_estate(lab, binaries, changed)
         yield
-    finally:
-        publish_estate(lab, binaries, before)
+    except BaseException:
+        _replace(lab, binaries, before)  # what went wrong inside may be why workers cannot read it now
+        raise
+    publish_estate(lab, binaries, before)
 
 
 def isolation_is_proof(estate: dict[str, Any]) -> None:
@@ -76,8 +76,29 @@ def automatic(estate: dict[str, Any]) -> None:
             entry["watch"] = {**entry.get("watch", {}), "policy": "automatic"}
 
 
-def _until_read(lab: Lab, binaries: Path, pod: str, text: str) -> None:
-    """Return once the worker in ``pod`` reads the estate so: a pod that changes makes its kubelet look at its volumes."""
-    kubectl(lab, binaries, "annotate", "pod", pod, f"failover.lab/estate-read={secrets.token_hex(4)}", "--overwrite")
-    read = ("exec", pod, "--", "cat", "/etc/failover/estate.yaml")
-    wait_until(f"{pod} has the estate", lambda: kubectl(lab, binaries, *read, check=False) == text, _READ_WITHIN)
+def _replace(lab: Lab, binaries: Path, estate: dict[str, Any]) -> str:
+    text = yaml.safe_dump(estate)
+    patch = yaml.safe_dump({"data": {"estate.yaml": text}})
+    kubectl(lab, binaries, "patch", "configmap", "failover-estate", "--type=merge", "-p", patch)
+    return text
+
+
+def _have_read(lab: Lab, binaries: Path, text: str, asked: set[str]) -> bool:
+    """Whether every worker reads ``text``. ``asked``: pods whose kubelets were made to look at their volumes."""
+    living = ready_nodes(lab, binaries)
+    workers = [pod for pod in listed(lab, binaries, "pods", "-l", "app=failover-worker") if _works(pod, living)]
+    said = [_reads(lab, binaries, pod["metadata"]["name"], text, asked) for pod in workers]
+    return all(said)
+
+
+def _works(pod: dict[str, Any], living: set[str]) -> bool:
+    leaves = "deletionTimestamp" in pod["metadata"]
+    return not leaves and pod["status"].get("phase") == "Running" and pod["spec"].get("nodeName") in living
+
+
+def _reads(lab: Lab, binaries: Path, pod: str, text: str, asked: set[str]) -> bool:
+    if pod not in asked:  # a pod that changes makes its kubelet look at its volumes
+        mark = f"failover.lab/estate-read={secrets.token_hex(4)}"
+        kubectl(lab, binaries, "annotate", "pod", pod, mark, "--overwrite", check=False)
+        asked.add(pod)
+    return kubectl(lab, binaries, "exec", pod, "--", "cat", "/etc/failover/estate.yaml", check=False) == text

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from os import kill
 from pathlib import Path
 
@@ -21,7 +20,10 @@ from deploy.lab.processes import pid_of, remember, run, spawn, wait_until
 from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
-_KUBELET_STARTS, _ENDS_WITHIN_SECONDS = 20, 0.25
+_KUBELET_STARTS, _SERVES_WITHIN_SECONDS = 20, 60.0
+_KUBELET_PORT = 10250
+_LISTEN = "0A"
+"""State of a listening socket in /proc/net/tcp."""
 _IMAGES = ("userland.tar", "pause.tar")
 
 
@@ -44,22 +46,31 @@ def start_node(lab: Lab, node: str, binaries: Path) -> None:
         f"--hostname-override={node}",
         f"--node-ip={node_address(node)}",
     ]
-    _spawn_until_it_stays(lab, f"{node}-kubelet", in_node(holder, *kubelet))
+    _start_kubelet(lab, f"{node}-kubelet", in_node(holder, *kubelet), holder)
     config = _proxy_config(lab, node, lab.node_home(node) / "proxy.json")
     spawn(lab, f"{node}-proxy", in_node(holder, str(binaries / "kube-proxy"), f"--config={config}"))
 
 
-def _spawn_until_it_stays(lab: Lab, name: str, command: list[str]) -> None:
-    """Start a kubelet; again, when it ends at once: a containerd that answers may not serve kubelets yet.
+def _start_kubelet(lab: Lab, name: str, command: list[str], holder: int) -> None:
+    """Return once the kubelet serves; start it again when it ends: a containerd that answers may not serve kubelets yet.
 
-    LabError: it does not stay.
+    LabError: it ends, or does not serve.
     """
     for _ in range(_KUBELET_STARTS):
         spawn(lab, name, command)
-        time.sleep(_ENDS_WITHIN_SECONDS)
+        wait_until(
+            f"{name} serving", lambda: _listens(holder, _KUBELET_PORT) or pid_of(lab, name) is None, _SERVES_WITHIN_SECONDS
+        )
         if pid_of(lab, name) is not None:
             return
     raise LabError(f"{name} ends whenever it is started; see {name}.log in the lab's logs")
+
+
+def _listens(holder: int, port: int) -> bool:
+    """Whether anybody listens on ``port`` inside the node."""
+    tables = [Path(f"/proc/{holder}/net/{table}") for table in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    return any(one[1].endswith(f":{port:04X}") and one[3] == _LISTEN for one in sockets)
 
 
 def power_off(lab: Lab, node: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from deploy.lab.names import Lab, LabError
 
 _GRACE_SECONDS = 5.0
+_ENDS_WITHIN = 300.0
 
 
 def start_time(pid: int) -> str | None:
@@ -94,9 +95,12 @@ def run(command: Sequence[str], *, check: bool = True, feed: str | None = None) 
     """Run ``command`` to its end and return its output.
 
     Raises:
-        LabError: it failed; carries its last words.
+        LabError: it failed, and carries its last words, or did not end within five minutes.
     """
-    done = subprocess.run(command, input=feed, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, input=feed, capture_output=True, text=True, check=False, timeout=_ENDS_WITHIN)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(command)[:200]}` did not end within {_ENDS_WITHIN:.0f} s") from error
     if check and done.returncode != 0:
         words = (done.stderr or done.stdout).strip()[-600:]
         raise LabError(f"`{' '.join(command)[:200]}` failed with {done.returncode}: {words}")

@@ -46,7 +46,8 @@ class RedisSeen:
     in_doubt: set[int] = field(default_factory=set)
     writes: list[tuple[float, float, str]] = field(default_factory=list)
     """Checker: (asked, answered, server) of every SET that was taken."""
-    asked: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    """Checker: how often a server said whether it takes writes."""
 
 
 def client_for(settings: RedisLoadSettings) -> RedisClient:
@@ -83,14 +84,14 @@ async def check(settings: RedisLoadSettings, seen: RedisSeen, member: str) -> No
                 await link.close()
                 link = None
             address = settings.members[member]
-            asked = time.time()
-            seen.asked[member] += 1
             try:
                 link = link or await Link.open((address, settings.port), settings.password, _ASK_SECONDS)
+                asked = time.time()
                 await link.run("SET", "lab:checker", member, within=_ASK_SECONDS)
                 seen.writes.append((asked, time.time(), member))
+                seen.answers[member] += 1
             except ANSWERS:
-                pass  # it is a replica, or refuses writes
+                seen.answers[member] += 1  # it is a replica, or refuses writes
             except (RedisError, OSError, NotSentError, CutError):
                 await asyncio.sleep(_GONE_EVERY)
             await asyncio.sleep(_ASK_EVERY)
@@ -107,7 +108,7 @@ async def summary(client: RedisClient, key: str, seen: RedisSeen) -> dict[str, A
         "in_doubt": len(seen.in_doubt),
         "in_doubt_present": None,
         "lost": None,
-        "checks": dict(seen.asked),
+        "checks": dict(seen.answers),
         "writes": len(seen.writes),
     }
     try:

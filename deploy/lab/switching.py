@@ -31,6 +31,7 @@ from workflows.payloads import DATA_CONVERTER
 from workflows.postgres_failover import PostgresFailover
 
 _ANSWER_WITHIN = timedelta(seconds=3)
+_PLANNED_WITHIN = 20.0
 CLUSTER, REDIS, WORKLOAD = "orders", "mymaster", "api"
 OPERATOR, APPROVER = "mona", "dana"
 Handle = WorkflowHandle[Any, Any]
@@ -131,9 +132,13 @@ async def is_fit(client: Client) -> bool:
         {"cluster": CLUSTER, "mode": "planned"},
         id=plan_id(lock_id(CLUSTER)),
         task_queue=TASK_QUEUE,
+        task_timeout=TASK_TIMEOUT,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
     )
-    return (await ending(handle)).outcome is Outcome.PLANNED_ONLY
+    try:
+        return (await ending(handle, within=_PLANNED_WITHIN)).outcome is Outcome.PLANNED_ONLY
+    except TimeoutError:
+        return False
 
 
 async def ending(handle: Handle, *, within: float = 180) -> Facts:

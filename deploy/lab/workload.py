@@ -91,9 +91,9 @@ def _replace_stuck(lab: Lab, binaries: Path) -> None:
             kubectl(lab, binaries, "delete", f"pod/{name}", "--wait=false")
 
 
-def listed(lab: Lab, binaries: Path, kind: str) -> list[dict[str, Any]]:
-    """Return all of the platform's objects of a kind."""
-    found: list[dict[str, Any]] = json.loads(kubectl(lab, binaries, "get", kind, "-o", "json"))["items"]
+def listed(lab: Lab, binaries: Path, kind: str, *select: str) -> list[dict[str, Any]]:
+    """Return the platform's objects of a kind: all, or those that kubectl's arguments ``select``."""
+    found: list[dict[str, Any]] = json.loads(kubectl(lab, binaries, "get", kind, *select, "-o", "json"))["items"]
     return found
 
 

@@ -15,7 +15,7 @@ from deploy.lab.network import in_hub
 from deploy.lab.node import in_node
 from deploy.lab.processes import run, wait_until
 from deploy.lab.workload import secret_of
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 DISK_BYTES = 600 * 1024 * 1024
 
@@ -45,7 +45,7 @@ def small_disk(platform: Platform, member: str) -> Iterator[None]:
     disk, image = platform.lab.disks / member, platform.lab.home / "small-disk.img"
     statefulset = f"statefulset/{member.removesuffix('-0')}"
     platform.kubectl("scale", statefulset, "--replicas=0")
-    wait_until("pod gone", lambda: member not in platform.pods("postgresql"), 90)
+    wait_until("pod gone", lambda: member not in platform.pods("postgresql", leaving=True), 90)
     with image.open("wb") as file:
         file.truncate(DISK_BYTES)
     run(["mkfs.ext4", "-q", "-F", str(image)])
@@ -63,7 +63,7 @@ def small_disk(platform: Platform, member: str) -> Iterator[None]:
         yield
     finally:
         platform.kubectl("scale", statefulset, "--replicas=0")
-        wait_until("pod gone", lambda: member not in platform.pods("postgresql"), 90)
+        wait_until("pod gone", lambda: member not in platform.pods("postgresql", leaving=True), 90)
         for holder in holders:
             run(in_node(holder, "umount", inside), check=False)
         run(["losetup", "--detach", device], check=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from temporalio.api.enums.v1 import EventType
 
@@ -9,8 +11,13 @@ from deploy.lab.switching import Handle
 from deploy.lab.switching import facts as facts_of_run
 
 
-async def completed(handle: Handle, step: str) -> str:
-    """Return once ``step`` is done: the pod of the worker that did it."""
+async def completed(handle: Handle, step: str, *, within: float = 180) -> str:
+    """Return once ``step`` is done: the pod of the worker that did it. TimeoutError: not ``within`` so many seconds."""
+    async with asyncio.timeout(within):
+        return await _completed(handle, step)
+
+
+async def _completed(handle: Handle, step: str) -> str:
     scheduled = 0
     async for event in handle.fetch_history_events(wait_new_event=True):
         if event.activity_task_scheduled_event_attributes.activity_type.name == step:

@@ -10,7 +10,8 @@ from activities.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, agree, ending, plan_of
-from tests.lab.conftest import Platform, must_be_sound
+from tests.lab.conftest import must_be_sound
+from tests.lab.platform import Platform
 from workflows.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]

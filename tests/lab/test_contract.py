@@ -14,7 +14,7 @@ from deploy.lab.network import in_hub
 from deploy.lab.workload import secret_of
 from estate.loader import load_estate, resolve_target
 from tests.contract.conftest import EXAMPLE
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 _CHECKOUT = Path(__file__).resolve().parents[2]

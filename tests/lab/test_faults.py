@@ -22,8 +22,8 @@ from deploy.lab.workload import kubectl, secret_of
 from starters.report.facts import Facts
 from tests.gate.test_tls import self_signed
 from tests.lab.circumstances import DISK_BYTES, crowd, patched, small_disk
-from tests.lab.conftest import Platform
 from tests.lab.histories import completed
+from tests.lab.platform import Platform
 from workflows.models import TASK_QUEUE
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -79,6 +79,7 @@ async def test_a_candidate_whose_disk_is_full_is_not_promoted(
 
 @pytest.mark.matrix
 async def test_wal_that_is_gone_makes_the_old_primary_a_copy_and_its_gate_says_so(platform: Platform) -> None:
+    kept = platform.kept_aside(platform.old)
     platform.break_it("pod", platform.old)
     handle = await start(platform.client, mode="forced", attest=True)
     pgdata = platform.lab.disks / platform.old / "pgdata"
@@ -93,7 +94,7 @@ async def test_wal_that_is_gone_makes_the_old_primary_a_copy_and_its_gate_says_s
     assert (await ending(handle)).outcome is Outcome.COMPLETED
     platform.settle(200)
     assert "rewind failed, taking a base backup instead" in platform.log(platform.old)
-    assert list((platform.lab.disks / platform.old / "gate" / "kept").glob("pgdata-*"))
+    assert platform.kept_aside(platform.old) - kept
 
 
 async def test_a_wrong_operator_password_is_refused_with_the_servers_own_words(platform: Platform) -> None:
@@ -195,8 +196,10 @@ async def test_the_api_server_is_gone_for_20_seconds_in_the_middle(platform: Pla
     pid = pid_of(platform.lab, "apiserver")
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(20)
-    os.kill(pid, signal.SIGCONT)
+    try:
+        await asyncio.sleep(20)
+    finally:
+        os.kill(pid, signal.SIGCONT)
     facts = await ending(handle, within=240)
     assert facts.outcome in {Outcome.COMPLETED, Outcome.ROLLED_BACK}, facts.reason
     platform.settle(200)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -18,8 +16,8 @@ from deploy.lab.network import set_link
 from deploy.lab.node import start_node
 from deploy.lab.switching import approve, ending, start
 from starters.report.facts import Facts
-from tests.lab.conftest import Platform
 from tests.lab.histories import completed
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 _ISOLATION_SECONDS = 30
@@ -83,6 +81,8 @@ async def test_a_node_without_power(platform: Platform) -> None:
 
 
 async def test_a_primary_that_is_frozen_and_thaws_after_the_promotion_takes_no_write(platform: Platform) -> None:
+    frozen = time.time()
+    frozen = time.time()
     platform.freeze(platform.old)
     try:
         handle = await start(platform.client, mode="forced", attest=True)
@@ -95,7 +95,7 @@ async def test_a_primary_that_is_frozen_and_thaws_after_the_promotion_takes_no_w
     assert facts.known.plan is not None
     assert facts.known.plan.diagnosis is not None
     assert facts.known.plan.diagnosis.condition == "frozen"
-    assert "WAS FROZEN" in platform.log(platform.old)
+    platform.until_said(platform.old, "WAS FROZEN", frozen)
     platform.settle()
 
 
@@ -118,8 +118,9 @@ async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promot
     assert facts.known.proof is not None
     assert facts.known.proof.kind == "isolation"
     assert facts.known.promoted is not None
-    assert _stopped_at(platform, since=cut) < facts.known.promoted.promoted_at.timestamp()
-    assert time.time() - cut > _ISOLATION_SECONDS
+    promoted = facts.known.promoted.promoted_at.timestamp()
+    assert platform.until_said(platform.old, "ISOLATED", cut) < promoted
+    assert promoted - cut > _ISOLATION_SECONDS
 
 
 async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(platform: Platform) -> None:
@@ -139,12 +140,3 @@ async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(pla
     assert facts.known.attested_by == "dana"
     await asyncio.to_thread(heal, platform.lab)
     platform.settle(200)
-
-
-def _stopped_at(platform: Platform, *, since: float) -> float:
-    """Return when the gate of the old primary says that it has killed its server; all clocks here are one."""
-    lines = [line for line in platform.log(platform.old).splitlines() if "ISOLATED" in line]
-    stopped = [datetime.fromisoformat(json.loads(line)["at"]).timestamp() for line in lines]
-    if not stopped or stopped[-1] < since:
-        pytest.fail("the old primary's gate does not say that it was isolated")
-    return stopped[-1]

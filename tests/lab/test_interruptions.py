@@ -14,8 +14,8 @@ from deploy.lab.breaking import kill_processes
 from deploy.lab.node import start_node
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import approve, ending, start
-from tests.lab.conftest import Platform
 from tests.lab.histories import completed
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -34,10 +34,10 @@ _ALWAYS = {"postgres.claim", "postgres.promote"}
 async def test_a_terminated_run_is_settled_by_the_next_one(platform: Platform, step: str) -> None:
     target = platform.standby
     handle = await start(platform.client)
-    approving = asyncio.create_task(approve(handle))
-    await completed(handle, step)
-    await handle.terminate("pulled by a test")
-    await approving
+    async with asyncio.TaskGroup() as both:
+        both.create_task(approve(handle))
+        await completed(handle, step)
+        await handle.terminate("pulled by a test")
     again = await start(platform.client, reason=f"after a termination behind {step}")
     if step in _UNDONE_FIRST:
         await approve(again)
@@ -56,7 +56,11 @@ promote = GateClient.promote
 async def frozen(self, *arguments, **more):
     print("freezes inside the promotion", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
-    answer = await promote(self, *arguments, **more)
+    try:
+        answer = await promote(self, *arguments, **more)
+    except BaseException:
+        print("the late promotion was refused", flush=True)
+        raise
     print("the late promotion was accepted", flush=True)
     return answer
 GateClient.promote = frozen
@@ -72,7 +76,7 @@ async def test_a_worker_that_was_frozen_inside_the_promotion_changes_nothing_whe
         pod = platform.pods("frozen-worker")[0]
         handle = await start(platform.client)
         await approve(handle, within=60)
-        await asyncio.to_thread(wait_until, "frozen", lambda: "freezes" in platform.kubectl("logs", pod), 60)
+        await asyncio.to_thread(wait_until, "frozen", lambda: "freezes" in platform.log(pod), 60)
         platform.break_it("node", node)
         platform.kubectl("scale", "deployment", "failover-worker", "--replicas=2")
         await asyncio.sleep(20)  # the promotion's patience
@@ -80,13 +84,16 @@ async def test_a_worker_that_was_frozen_inside_the_promotion_changes_nothing_whe
         facts = await ending(handle, within=300)
         assert facts.outcome is Outcome.ROLLED_BACK
         thawed = kill_processes(platform.lab, platform.binaries, pod, signal.SIGCONT)
-        await asyncio.sleep(5)
         assert thawed > 0
-        assert "accepted" not in platform.kubectl("logs", pod)
+        await asyncio.to_thread(wait_until, "answered", lambda: "the late promotion was" in platform.log(pod), 60)
+        assert "accepted" not in platform.log(pod)
         assert platform.leader == leader
         assert not platform.note("intent")
     finally:
         platform.kubectl("delete", "deployment", "frozen-worker", "--wait=false")
+        for left in platform.pods("frozen-worker", leaving=True):  # its first process hears no SIGTERM
+            kill_processes(platform.lab, platform.binaries, left, signal.SIGKILL)
+        wait_until("the frozen worker gone", lambda: not platform.pods("frozen-worker", leaving=True), 60)
         platform.kubectl("scale", "deployment", "failover-worker", "--replicas=2")
         start_node(platform.lab, node, platform.binaries)
         platform.settle(200)
@@ -113,4 +120,4 @@ def _only_the_freezing_worker(platform: Platform, avoid: str) -> None:
     platform.kubectl("apply", "-f", str(manifest))
     platform.kubectl("rollout", "status", "deployment/frozen-worker", "--timeout=60s")
     platform.kubectl("scale", "deployment", "failover-worker", "--replicas=0")
-    wait_until("the other workers gone", lambda: not platform.pods("failover-worker"), 60)
+    wait_until("the other workers gone", lambda: not platform.pods("failover-worker", leaving=True), 60)

@@ -27,8 +27,8 @@ from deploy.lab.network import set_link
 from deploy.lab.switching import Handle, approve, ending, start
 from deploy.lab.temporal import start_temporal
 from tests.lab.campaign import keep
-from tests.lab.conftest import Platform
 from tests.lab.histories import completed
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
 STEPS = {

@@ -16,7 +16,7 @@ from deploy.lab.names import NODES
 from deploy.lab.processes import pid_of
 from deploy.lab.switching import approve, ending, start_node
 from starters.report.facts import Facts
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 _BUDGET = {

@@ -12,7 +12,7 @@ from activities.errors import Refusal
 from activities.models.report import Outcome
 from deploy.lab.switching import approve, ending, start, switch
 from gate.api import Role
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
 _QUIET_SECONDS = 5

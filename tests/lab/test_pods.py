@@ -13,7 +13,7 @@ from activities.models.report import Outcome
 from deploy.lab.controlplane import kubectl_command
 from deploy.lab.switching import ending, start_pods
 from starters.report.facts import Facts
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
 _OBJECTIVE_SECONDS = 30

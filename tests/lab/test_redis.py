@@ -11,7 +11,7 @@ from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_is_redundant, redis_master
 from deploy.lab.switching import ending, start_redis
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
 _OBJECTIVE_SECONDS = 10
@@ -58,4 +58,5 @@ async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: P
     assert after == facts.known.moved.leader != before
     redis = seen["redis"]
     assert redis["two_writers"] == []
+    assert min(redis["members"], redis["writes"], *redis["checks"].values()) > 0
     assert redis["outage_seconds"] < _OBJECTIVE_SECONDS

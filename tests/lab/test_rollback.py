@@ -12,7 +12,8 @@ from activities.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.switching import CLUSTER, OPERATOR, Handle, approve, ending, start, switch
 from starters.report.facts import Facts
-from tests.lab.conftest import Platform
+from tests.lab.mending import make_whole
+from tests.lab.platform import Platform
 from workflows.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -65,9 +66,9 @@ async def _promoted_badly(platform: Platform, old: str) -> None:
 
 async def test_discard_goes_back_to_the_old_primary_as_it_was_and_keeps_the_rest_aside(whole: Platform) -> None:
     platform = whole
-    platform.settle()
-    await platform.until_fit()
+    await make_whole(platform)
     old, new = platform.leader, platform.standby
+    kept = platform.kept_aside(new)
     with load(platform.lab, platform.binaries) as running:
         try:
             await _promoted_badly(platform, old)
@@ -86,7 +87,7 @@ async def test_discard_goes_back_to_the_old_primary_as_it_was_and_keeps_the_rest
     assert (platform.leader, platform.note("sync")) == (old, new)
     assert facts.known.loss is not None
     assert facts.known.loss.transactions > 0
-    assert list((platform.lab.disks / new / "gate" / "kept").glob("pgdata-*"))
+    assert platform.kept_aside(new) - kept
     assert seen["two_writers"] == []
     print(f"outage at most {facts.verdict.outage_seconds}; given up {facts.known.loss}")
 

@@ -19,14 +19,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from deploy.lab.breaking import freeze_machine, heal, kill_processes, thaw_machine
 from deploy.lab.estate import automatic, changed_estate
 from deploy.lab.names import NODES
 from deploy.lab.network import lose_packets
 from deploy.lab.watching import watched
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(1500)]
 _RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
@@ -79,7 +79,9 @@ async def _begun_since(platform: Platform, began: float) -> list[str]:
     for lock in ("postgres/orders", *(f"node/{node}" for node in NODES)):
         try:
             run = await platform.client.get_workflow_handle(lock).describe()
-        except RPCError:
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
             continue  # there has never been one
         if run.start_time.timestamp() > began:
             found.append(f"{lock}: {run.status.name if run.status else '?'}")

@@ -14,7 +14,8 @@ from deploy.lab.measuring import load, platform_settings
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import switch
 from deploy.lab.workload import MEMBERS
-from tests.lab.conftest import Platform, must_be_sound
+from tests.lab.conftest import must_be_sound
+from tests.lab.platform import Platform
 from tests.lab.third_member import THIRD, third_member
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(900)]
@@ -36,10 +37,10 @@ async def three(platform: Platform) -> AsyncIterator[Platform]:
 
 async def test_the_one_that_has_more_leads_and_the_other_follows_it(three: Platform) -> None:
     _scale(three, three.candidate, 0)
-    wait_until("the other standby gone", lambda: three.candidate not in three.pods("postgresql"), 90)
+    wait_until("the other standby gone", lambda: three.candidate not in three.pods("postgresql", leaving=True), 90)
     await asyncio.sleep(0.5)
     _scale(three, three.old, 0)
-    wait_until("the primary gone", lambda: three.old not in three.pods("postgresql"), 90)
+    wait_until("the primary gone", lambda: three.old not in three.pods("postgresql", leaving=True), 90)
     _scale(three, three.candidate, 1)
     three.kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{three.candidate}", "--timeout=60s")
     facts = await three.force()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import signal
 import threading
 import time
@@ -13,26 +13,30 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionDescription
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.models.report import Outcome
-from deploy.lab.breaking import freeze_machine, heal, kill_processes, kill_servers, thaw_machine
+from deploy.lab.breaking import freeze_machine, heal, kill_processes, kill_servers, pids_of, thaw_machine
 from deploy.lab.estate import automatic, changed_estate
 from deploy.lab.names import NODES
 from deploy.lab.network import lose_packets, set_link
 from deploy.lab.sentinels import redis_master
 from deploy.lab.switching import ending
 from deploy.lab.watching import status_of, watched
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 _DATABASE = "watch/postgres/orders"
 
 
 async def _last_run(platform: Platform, lock: str) -> WorkflowExecutionDescription | None:
-    with contextlib.suppress(RPCError):  # there has never been one
+    """Return the last run under ``lock``, ``None`` when there has never been one."""
+    try:
         return await platform.client.get_workflow_handle(lock).describe()
-    return None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
 
 
 async def _until_begun(platform: Platform, lock: str, since: float, seconds: float) -> str:
@@ -131,9 +135,11 @@ async def test_what_passes_is_not_failed_over(platform: Platform) -> None:
 async def _a_redis_master_that_stands_still_for_a_moment_stays(platform: Platform) -> None:
     """Sentinel's threshold is 3 s; what stands still for longer it cannot tell from death."""
     before = redis_master(platform.lab, platform.binaries)
-    platform.freeze(before)
-    await asyncio.sleep(1.5)
-    platform.thaw(before)
+    pids = pids_of(platform.lab, platform.binaries, before)
+    for number, seconds in ((signal.SIGSTOP, 1.5), (signal.SIGCONT, 0)):
+        for pid in pids:
+            os.kill(pid, number)
+        await asyncio.sleep(seconds)
     await asyncio.sleep(2)
     assert redis_master(platform.lab, platform.binaries) == before
 

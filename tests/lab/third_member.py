@@ -18,7 +18,7 @@ from deploy.lab.processes import wait_until
 from deploy.lab.product import make_disk
 from deploy.lab.switching import switch
 from deploy.lab.workload import MEMBERS, NAMESPACE, apply, postgres_user
-from tests.lab.conftest import Platform
+from tests.lab.platform import Platform
 
 THIRD = "postgresql-other-0"
 _SET = THIRD.removesuffix("-0")
