@@ -116,8 +116,8 @@ class NodeBench(Served):
 async def serving(client: Client, folder: Path, forced: dict[str, Any] = POLICY, **changes: Any) -> AsyncIterator[NodeBench]:
     """Serve node and cluster until the block ends; the cluster's invariants must have held."""
     bench = NodeBench(client, folder, forced, **changes)
-    kubernetes = systems_of(bench.postgres).kubernetes
-    looks = NodeLookActivities(bench.estate, bench.world, kubernetes, NoRedis())  # type: ignore[arg-type]
+    records = systems_of(bench.postgres).leader_records
+    looks = NodeLookActivities(bench.estate, bench.world, records, NoRedis())  # type: ignore[arg-type]
     async with bench.postgres.living():
         by_kind = dict.fromkeys(MachineKind, bench.machines)
         machines = MachineActivities(bench.world, by_kind, watched=timedelta(seconds=0.5))

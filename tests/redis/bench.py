@@ -117,6 +117,7 @@ class RedisBench(Served):
 async def serving(client: Client, cluster: Cluster, folder: Path, **changes: Any) -> AsyncIterator[RedisBench]:
     """Serve the deployment until the block ends."""
     bench = RedisBench(client, cluster, folder, **changes)
+    cluster.start_missing()
     await bench.until_whole()
     redis = bench.redis
     owners = (

@@ -58,6 +58,13 @@ class Cluster:
         for member in members:
             self._running[member] = self._begin(member)
 
+    def start_missing(self) -> None:
+        """Start what does not run, and let go on what is frozen: what a test that failed has left."""
+        for member in (*SERVERS, *SENTINELS):
+            if member not in self._running or self._running[member].poll() is not None:
+                self.start(member)
+            self.signal(member, signal.SIGCONT)
+
     @contextlib.contextmanager
     def twin(self, member: str) -> Iterator[None]:
         """Start a member a second time, as on another node; it ends with the block."""

@@ -16,6 +16,10 @@ from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS, SERVERS
 
 
+_NOTICED_SECONDS = 2.0
+"""After which the Sentinels here take a silent master for dead."""
+
+
 async def test_a_dead_master_is_replaced_and_follows_when_it_comes_back(bench: RedisBench) -> None:
     old = await bench.leader()
     bench.cluster.kill(old)
@@ -117,14 +121,16 @@ async def test_sentinels_that_can_elect_are_left_alone_whatever_a_person_says(be
     bench.cluster.kill(old)
     await asyncio.sleep(seconds)
     end, leader = await bench.ending(await bench.start("forced", attest=True))
-    assert (end, leader != old) == ("completed", True), leader
-    report = bench.report()
-    assert report.moved is not None
-    assert report.moved.note.startswith("Sentinel elected it")
     bench.cluster.start(old)
     await bench.until_whole()
     assert await _epochs(bench) == {epoch + 1 for epoch in before}
-    assert await bench.leader() == leader
+    assert await bench.leader() != old
+    if end == "PrimaryAlive" and seconds > _NOTICED_SECONDS:
+        return  # the Sentinels were through before the run looked
+    assert (end, await bench.leader()) == ("completed", leader)
+    report = bench.report()
+    assert report.moved is not None
+    assert report.moved.note.startswith("Sentinel elected it")
 
 
 async def _epochs(bench: RedisBench) -> set[int]:
