@@ -15,7 +15,6 @@ from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS, SERVERS
 
-
 _NOTICED_SECONDS = 2.0
 """After which the Sentinels here take a silent master for dead."""
 
