@@ -46,7 +46,7 @@ async def run(settings: LoadSettings) -> dict[str, Any]:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         found = await _found(settings, seen, until)
-        found["broken"] = [repr(one) for one in ended if not isinstance(one, asyncio.CancelledError)]
+        found["broken"] = [repr(one) for one in ended if isinstance(one, Exception)]
         if redis:
             summary = await redis_load.summary(redis, _key(settings), seen.redis)
             judged = {**outage(seen.redis.acknowledged, until), "two_writers": two_writers(seen.redis.writes)}
