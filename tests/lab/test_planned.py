@@ -83,11 +83,11 @@ async def test_without_a_synchronous_standby_it_is_refused(platform: Platform) -
 async def test_a_candidate_that_goes_before_the_promotion_costs_no_more_than_an_undo(platform: Platform) -> None:
     leader, standby = platform.leader, platform.standby
     handle = await start(platform.client)
-    taking = asyncio.create_task(_take_away_once_claimed(platform, standby))
     try:
-        await approve(handle)
-        facts = await ending(handle)
-        await taking
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_take_away_once_claimed(platform, standby))
+            await approve(handle)
+            facts = await ending(handle)
     finally:
         platform.kubectl("scale", "statefulset", standby.removesuffix("-0"), "--replicas=1")
     assert facts.outcome is Outcome.ROLLED_BACK
