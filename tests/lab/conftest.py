@@ -59,7 +59,9 @@ async def platform(whole: Platform) -> AsyncIterator[Platform]:
         whole.load = running
         yield whole
         await _end_what_goes_on()
+        whole.left_whole = False
         await asyncio.to_thread(whole.settle)
+        whole.left_whole = True
         must_be_sound(running.stop())
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from deploy.lab.breaking import heal
+from deploy.lab.breaking import heal, thaw, thaw_machine
+from deploy.lab.controlplane import start_control_plane
 from deploy.lab.names import NODES, LabError
+from deploy.lab.network import lose_packets
+from deploy.lab.node import start_node
 from deploy.lab.switching import ending, plan_of, start
+from deploy.lab.temporal import start_temporal
 from deploy.lab.watching import stop_watches
 from tests.lab.platform import Platform
 
@@ -15,14 +19,18 @@ _TAINT = "node.kubernetes.io/out-of-service"
 
 async def make_whole(platform: Platform) -> None:
     """Return once the platform is whole; mend it when it is not by itself. LabError, TimeoutError: it cannot be mended."""
-    try:
-        await asyncio.to_thread(platform.settle)
-        await platform.until_fit()
-    except (LabError, TimeoutError) as error:
-        print(f"mends what an earlier test has left: {error}")
-        await _mend(platform)
-        await asyncio.to_thread(platform.settle, 200)
-        await platform.until_fit()
+    if platform.left_whole:
+        try:
+            await asyncio.to_thread(platform.settle)
+            await platform.until_fit()
+        except (LabError, TimeoutError) as error:
+            print(f"mends the platform: {error}")
+        else:
+            return
+    await _mend(platform)
+    platform.left_whole = True
+    await asyncio.to_thread(platform.settle, 200)
+    await platform.until_fit()
 
 
 async def _mend(platform: Platform) -> None:
@@ -30,15 +38,24 @@ async def _mend(platform: Platform) -> None:
     await stop_watches(platform.client)
     async for run in platform.client.list_workflows("ExecutionStatus = 'Running'"):
         await platform.client.get_workflow_handle(run.id).terminate("left by an earlier test")
-    await asyncio.to_thread(heal, platform.lab, lambda _: None)
-    for node in NODES:
-        platform.kubectl("uncordon", node)
-        platform.kubectl("taint", "node", node, f"{_TAINT}-") if _TAINT in platform.kubectl(
-            "get", "node", node, "-o", "json"
-        ) else None
-    await platform.fresh_pods(fit=False)
+    await asyncio.to_thread(_bring_nodes_back, platform)
     if platform.note("intent") or platform.note("unfinished"):
         await _settle(platform)
+    await platform.fresh_pods(fit=False)
+    await asyncio.to_thread(heal, platform.lab, lambda _: None)
+
+
+def _bring_nodes_back(platform: Platform) -> None:
+    start_control_plane(platform.lab, platform.binaries)
+    start_temporal(platform.lab)
+    thaw(platform.lab)
+    for node in NODES:
+        start_node(platform.lab, node, platform.binaries)
+        thaw_machine(platform.lab, node)
+        lose_packets(platform.lab, node, 0)
+        platform.kubectl("uncordon", node)
+        if _TAINT in platform.kubectl("get", "node", node, "-o", "json"):
+            platform.kubectl("taint", "node", node, f"{_TAINT}-")
 
 
 async def _settle(platform: Platform) -> None:

@@ -35,6 +35,8 @@ class Platform:
     old: str = ""
     candidate: str = ""
     nodes: dict[str, str] = field(default_factory=dict)
+    left_whole: bool = True
+    """False: the last test has left it so that it did not become whole by itself."""
 
     def look(self) -> None:
         """Remember who leads, who follows and where, for a fault that must strike at once."""
