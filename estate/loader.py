@@ -16,6 +16,7 @@ from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 
 E = TypeVar("E")
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class EstateError(Exception):
@@ -124,20 +125,23 @@ def _sentence(fault: Any, tree: Any) -> str:  # noqa: ANN401 - pydantic's ErrorD
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-def _given_twice(tree: Any, way: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Yield a sentence for each key that stands twice in one mapping."""
+def _given_twice(tree: Any, way: str = "", seen: frozenset[int] = frozenset()) -> Iterator[str]:  # noqa: ANN401
+    """Yield a sentence for each key that stands twice in one mapping. ``seen``: nodes above, which an alias may name."""
+    if id(tree) in seen:
+        return
+    seen |= {id(tree)}
     if isinstance(tree, yaml.SequenceNode):
         for number, value in enumerate(tree.value):
-            yield from _given_twice(value, f"{way}{number}.")
+            yield from _given_twice(value, f"{way}{number}.", seen)
     if not isinstance(tree, yaml.MappingNode):
         return
     lines: dict[str, int] = {}
     for key, value in tree.value:
         line = key.start_mark.line + 1
-        if key.value in lines:
+        if key.value in lines and key.tag != _MERGE:
             yield f"line {line}: {way}{key.value} is given twice, first in line {lines[key.value]}"
         lines[key.value] = line
-        yield from _given_twice(value, f"{way}{key.value}.")
+        yield from _given_twice(value, f"{way}{key.value}.", seen)
 
 
 def _line_of(tree: Any, location: list[str]) -> int | None:  # noqa: ANN401

@@ -1,8 +1,8 @@
 """The gate of one member: its parts, and what they share.
 
 ``gate.loop`` decides and acts, ``gate.http`` lets commands in between. One lock serialises decisions and the commands that
-change who leads. What takes long runs outside it: a checkpoint, which changes nothing, and whatever copies or rewinds a
-directory (``gate.work``), which a command may ask for.
+change who leads, for as long as those take; the leave is renewed beside it (``gate.outlook``). Outside it run a checkpoint,
+which changes nothing, whatever copies or rewinds a directory (``gate.work``), and the word that one is to rejoin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What every command of ``gate.api`` does first: refuse an old epoch, keep a new one, read the record.
+"""What commands of ``gate.api`` share: refuse an old epoch, keep a new one, read the record.
+
+Only those that need the record read it: fence and seal work without the API server.
 
 Each command is durable before it acts and repeats safely at its epoch. Those that belong together share a class:
 ``gate.fencing``, ``gate.promoting``, ``gate.reverting``, ``gate.joining``.

@@ -84,7 +84,7 @@ class ApiServer:
             "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
         (epoch, version), self._lease = self._lease, (0, "")
-        if epoch != record.epoch:
+        if not version or epoch != record.epoch:
             version = await self._free_lease(record.epoch)
         name = self._settings.service
         if version:

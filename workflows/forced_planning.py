@@ -22,6 +22,8 @@ from gate.record import Mode, Record
 from workflows.models import FailoverRequest
 from workflows.planning import Limitation, as_candidate, claims_to_lead, digest, fit, has_room, no_standby, usable_record
 
+_NO_WORD = "mode planned moves it without loss; the estate takes nobody's word that it is to be stopped"
+
 
 @dataclass(frozen=True)
 class _Loss:
@@ -60,13 +62,13 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         diagnosis=diagnosis,
         lossless=loss.none,
         loss=loss.words,
-        attestation=_attestation(diagnosis, target),
+        attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
         digest="",
     )
     return plan.model_copy(update={"digest": digest(plan)})
 
 
-def must_be_gone(plan: Plan, *, attested_by: str) -> None:
+def must_be_gone(plan: Plan, target: PostgresTarget, *, attested_by: str) -> None:
     """Return if the old primary may be taken for dead, or a person has said that it is to be stopped.
 
     Raises:
@@ -75,10 +77,8 @@ def must_be_gone(plan: Plan, *, attested_by: str) -> None:
     """
     diagnosis = plan.diagnosis
     if diagnosis is not None and diagnosis.condition in LIVING and not attested_by:
-        raise refuse(
-            Refusal.PRIMARY_ALIVE,
-            f"{diagnosis.reason}; use mode planned, which loses nothing, or attest that it is to be stopped at any price",
-        )
+        words = "use mode planned, which loses nothing, or attest that it is to be stopped at any price"
+        raise refuse(Refusal.PRIMARY_ALIVE, f"{diagnosis.reason}; {words if target.takes_words else _NO_WORD}")
 
 
 def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
@@ -170,14 +170,15 @@ def _receives(survey: Survey, name: str) -> bool:
     return fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
 
 
-def _attestation(diagnosis: Diagnosis, target: PostgresTarget) -> str:
-    """Return why a person's word is needed, or would help; empty when it is not."""
+def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str:
+    """Return what ends the wait for the old primary, on ``node`` if that is known; empty when nothing is awaited."""
     if diagnosis.condition in LIVING:
-        return f"{diagnosis.reason}; somebody must say that it is to be stopped at any price"
+        word = "somebody must say that it is to be stopped at any price" if target.takes_words else _NO_WORD
+        return f"{diagnosis.reason}; {word}"
     if diagnosis.condition in {Condition.STOPPED, Condition.STARTING} or "its own gate" in diagnosis.reason:
         return ""
     forced = target.cluster.forced
-    machine = ["its machine's control plane"] if ProofKind.MACHINE in forced.proof else []
+    machine = ["its machine's control plane"] if node and ProofKind.MACHINE in forced.proof else []
     who = " or ".join([*machine, *(["somebody"] if target.takes_words else [])])
     if ProofKind.ISOLATION in forced.proof:
         sooner = f", or {who} says that it is stopped" if who else ""

@@ -33,6 +33,7 @@ from activities.node_look import NodeLookActivities
 from activities.nodes import NodeActivities
 from estate.nodes import NodeTarget
 from workflows import endings
+from workflows.by_watch import handed_on
 from workflows.models import (
     TASK_TIMEOUT,
     FailoverRequest,
@@ -181,6 +182,7 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
             task_timeout=TASK_TIMEOUT,
             parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
             cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            memo=handed_on(),
             static_summary=f"real: {request.reason}"[:200],
         )
     except WorkflowAlreadyStartedError:

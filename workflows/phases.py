@@ -106,5 +106,5 @@ REPORT_PHASE_OF_STEP = {
     "child redis-failover": ReportPhase.MOVE,
 }
 """Registered activity name → row; "child TYPE" for a run that this one waits for. Approval has no step: it lasts as long as
-the phase. Steps that run beside the phases or after them (measuring, keeping the report, waiting for what is moved by
-others) belong to none."""
+the phase. Steps that are in no row: those that run beside the phases or after them (measuring, keeping the report, waiting
+for what others move), and single short ones (a rejoin, the last word to the record)."""

@@ -82,7 +82,7 @@ class PostgresFailover(Decidable):
         make = make_forced_plan if forced else make_plan
         journal.plan = plan = make(request, target, journal.survey)
         if request.run is not Run.PLAN:
-            must_be_gone(plan, attested_by=journal.attested_by)
+            must_be_gone(plan, target, attested_by=journal.attested_by)
         return plan
 
     async def _preview(self, request: FailoverRequest, target: PostgresTarget) -> None:

@@ -1,4 +1,4 @@
-"""Pause what happens by itself, or end the pause: gates bring nobody back, what a watch begins is refused.
+"""Pause what happens by itself, or end the pause: gates bring nobody back, what nobody has asked for is refused.
 
     look the cluster up -> write the pause into the leader record
 

@@ -26,7 +26,7 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
     """
     forced, old = switch.target.cluster.forced, switch.plan.primary
     deadline = workflow.now() + forced.proof_within
-    found, node = found_by_watch(), _node_of(journal, old)
+    found, node = found_by_watch(), journal.survey.node_of(old) if journal.survey else ""
     if node and ProofKind.MACHINE in forced.proof:
         await _say_what_is_needed(node)
         if workflow.cancellation_reason() is not None:  # the signal does not hear of it
@@ -53,12 +53,6 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
         if proving.done():
             return await proving
         await cancel_and_wait(proving)
-
-
-def _node_of(journal: Journal, member: str) -> str:
-    """Return the node that the member's pod was on when the plan was made."""
-    fact = journal.survey.member(member) if journal.survey else None
-    return (fact.pod.node or "") if fact and fact.pod else ""
 
 
 def _remedy(switch: Switch) -> str:

@@ -13,6 +13,8 @@ from workflows.models import ShortName
 
 FOUND = "found"
 """Name of the memo that holds a ``Found``."""
+BY_ITSELF = "by-itself"
+"""Name of the memo, true, of a run that was begun by one that nobody has asked for."""
 
 
 class Found(Wire):

@@ -74,7 +74,7 @@ class Plan(Wire):
     loss: str = ""
     """Why, or how much may be lost."""
     attestation: str = ""
-    """Why a person must say that the old primary is, or is to be, stopped; empty when nobody must."""
+    """What ends the wait for an old primary that does not answer, or must be said of one that does; empty: nothing."""
     give_up: GiveUp | None = None
     """Discard: what is given up."""
     digest: str

@@ -101,6 +101,11 @@ class Survey(Wire):
         """Return the member called ``name``."""
         return next((fact for fact in self.members if fact.name == name), None)
 
+    def node_of(self, name: str) -> str:
+        """Return the node that the member's pod was on; empty when that is not known."""
+        fact = self.member(name)
+        return (fact.pod.node or "") if fact and fact.pod else ""
+
 
 class Diagnosis(Wire):
     """What has become of a primary that a forced failover is asked for."""

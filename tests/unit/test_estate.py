@@ -120,6 +120,10 @@ def test_a_key_that_is_given_twice_is_not_quietly_taken_once(tmp_path: Path, old
     assert f"line {first + 1}: {key} is given twice, first in line {first}; YAML would" in fault
 
 
+def test_an_alias_of_what_it_stands_in_is_no_endless_story(tmp_path: Path) -> None:
+    assert "regions" in _fault(tmp_path, "regions: &all\n  lab: *all\n")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

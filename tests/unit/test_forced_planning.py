@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.models.plan import Plan
-from activities.models.survey import MemberFact, Survey
+from activities.models.survey import MemberFact, PodFact, Survey
 from tests.unit.samples import NOW, A, B, C, member, record, request, status, target
 from workflows.forced_planning import make_forced_plan
 
@@ -27,9 +27,13 @@ def _standby(name: str, *changes: dict[str, Any], **more: Any) -> MemberFact:
 
 
 def _plan(
-    *standbys: MemberFact, to: str | None = None, proof: tuple[str, ...] = ("gate", "attested"), **changes: Any
+    *standbys: MemberFact,
+    to: str | None = None,
+    proof: tuple[str, ...] = ("gate", "attested"),
+    pod: PodFact | None = None,
+    **changes: Any,
 ) -> Plan:
-    dead = MemberFact(name=A, gate_error="silence", sql_error="silence")
+    dead = MemberFact(name=A, gate_error="silence", sql_error="silence", pod=pod)
     seen = Survey(at=NOW, record=record(**changes), members=(dead, *standbys))
     return make_forced_plan(request(mode="forced", to=to), target(forced={"proof": proof}), seen)
 
@@ -50,7 +54,12 @@ def _plan(
     ],
 )
 def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str, words: str) -> None:
-    assert _plan(_standby(B), proof=tuple(proof.split())).attestation.endswith(f"; {words}")
+    pod = PodFact(name=A, phase="Running", ready=False, node="node-2")
+    assert _plan(_standby(B), proof=tuple(proof.split()), pod=pod).attestation.endswith(f"; {words}")
+
+
+def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:
+    assert "nobody's word but its gate's" in _plan(_standby(B), proof=("gate", "machine")).attestation
 
 
 @pytest.mark.parametrize(
