@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -140,7 +141,8 @@ class Cluster:
         around = [first, self.watcher(member)] if gate else []
         for pid in [*around, postmaster, *children_of(postmaster)]:
             if pid is not None:
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):  # one that goes on may end another before its turn comes
+                    os.kill(pid, number)
 
     def watcher(self, member: str) -> int | None:
         """Return the gate's child that is not the server."""
