@@ -21,6 +21,7 @@ from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
 _KUBELET_STARTS, _SERVES_WITHIN_SECONDS = 20, 60.0
+_POWERED_WITHIN_SECONDS = 30.0
 _KUBELET_PORT = 10250
 _LISTEN = "0A"
 """State of a listening socket in /proc/net/tcp."""
@@ -89,7 +90,8 @@ def start_hub_proxy(lab: Lab, binaries: Path, node: str) -> None:
 
 
 def _power_on(lab: Lab, node: str) -> int:
-    for name in (f"{node}-containerd", f"{node}-kubelet", f"{node}-proxy"):
+    # unshare waits until the last process of the node that it held has gone, and would be taken for the new one's
+    for name in (f"{node}-containerd", f"{node}-kubelet", f"{node}-proxy", f"{node}-unshare"):
         processes.end(lab, name, force=True)
     home = lab.node_home(node)
     for folder in ("lib", "log"):
@@ -100,7 +102,7 @@ def _power_on(lab: Lab, node: str) -> int:
     mounts += "".join(f"mkdir -p {inside} && mount --bind {outside} {inside} && " for inside, outside in shown(lab).items())
     namespaces = ["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     outer = spawn(lab, f"{node}-unshare", ["unshare", *namespaces, "bash", "-c", mounts + _INIT, node, str(ready)])
-    wait_until(f"{node} powered on", ready.exists, 10)
+    wait_until(f"{node} powered on", ready.exists, _POWERED_WITHIN_SECONDS)
     holder = int(Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="utf-8").split()[0])
     remember(lab, node, holder)
     remove_cgroups(lab, node)  # a machine that boots has none, and a kubelet that finds some looks at each for 3 s

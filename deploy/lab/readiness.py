@@ -54,6 +54,9 @@ def _is_ready(lab: Lab, pod: dict[str, Any]) -> bool:
         return False
     if node not in NODES:
         return True
-    booted = int((lab.node_home(node) / "powered").stat().st_mtime)
+    powered = lab.node_home(node) / "powered"
+    if not powered.exists():
+        return False
+    booted = int(powered.stat().st_mtime)
     starts = [datetime.fromisoformat(one["state"]["running"]["startedAt"]).timestamp() for one in statuses]
     return all(start >= booted for start in starts)
