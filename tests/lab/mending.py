@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from deploy.lab.breaking import heal, thaw, thaw_machine
+from deploy.lab.breaking import heal, let_go_on
 from deploy.lab.controlplane import start_control_plane
 from deploy.lab.names import NODES, LabError
-from deploy.lab.network import lose_packets
 from deploy.lab.node import start_node
 from deploy.lab.switching import ending, plan_of, start
 from deploy.lab.temporal import start_temporal
@@ -48,11 +47,9 @@ async def _mend(platform: Platform) -> None:
 def _bring_nodes_back(platform: Platform) -> None:
     start_control_plane(platform.lab, platform.binaries)
     start_temporal(platform.lab)
-    thaw(platform.lab)
+    let_go_on(platform.lab)
     for node in NODES:
         start_node(platform.lab, node, platform.binaries)
-        thaw_machine(platform.lab, node)
-        lose_packets(platform.lab, node, 0)
         platform.kubectl("uncordon", node)
         if _TAINT in platform.kubectl("get", "node", node, "-o", "json"):
             platform.kubectl("taint", "node", node, f"{_TAINT}-")
