@@ -19,8 +19,8 @@ from faults import Pods
 from patroni_cluster import PatroniCluster
 from temporalio.client import Client
 
-from activities.models.report import Outcome
-from activities.models.switch import Proof
+from activities.postgres.models.transfer import Proof
+from activities.run.models.report import Outcome
 from deploy.lab.estate import changed_estate
 from deploy.lab.load_data import LoadSettings
 from deploy.lab.measuring import platform_settings
@@ -28,9 +28,9 @@ from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, ending, start
 from deploy.lab.workload import MEMBERS, annotation
-from starters.report.chronicle import chronicle_of
-from starters.report.facts import Facts
-from workflows.models import TASK_QUEUE, lock_id, plan_id
+from starters.history.model import Facts
+from starters.history.parse import chronicle_of
+from workflows.run.models import TASK_QUEUE, lock_id, plan_id
 
 _WHOLE_WITHIN = 240
 _ACCEPTED_WITHIN = 120

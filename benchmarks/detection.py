@@ -35,8 +35,8 @@ from deploy.lab.names import Lab
 from deploy.lab.switching import CLUSTER, connect, ending, is_fit
 from deploy.lab.watching import watched
 from deploy.lab.workload import MEMBERS, NAMESPACE, annotation
-from starters.report.facts import Facts
-from workflows.models import lock_id
+from starters.history.model import Facts
+from workflows.run.models import lock_id
 
 _RESULTS = Path(__file__).parent / "results"
 _KINDS = (Fault.SERVER, Fault.KEPT_DOWN, Fault.NODE)

@@ -33,7 +33,7 @@ from deploy.lab.measuring import load
 from deploy.lab.names import Lab
 from deploy.lab.switching import agree, connect, ending, is_fit, plan_of, start
 from deploy.lab.workload import MEMBERS, NAMESPACE, annotation
-from starters.report.facts import Facts
+from starters.history.model import Facts
 
 Keep = Callable[[list[dict[str, Any]]], None]
 _RESULTS = Path(__file__).parent / "results"

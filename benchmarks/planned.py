@@ -23,7 +23,7 @@ from deploy.lab.measuring import load
 from deploy.lab.names import Lab
 from deploy.lab.switching import connect, switch
 from deploy.lab.workload import MEMBERS, annotation
-from starters.report.facts import Facts
+from starters.history.model import Facts
 
 _RESULTS = Path(__file__).parent / "results"
 _PHASES_OF_OUTAGE = ("fence", "promote", "route")

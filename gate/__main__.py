@@ -10,10 +10,10 @@ import sys
 from aiohttp import web
 from pydantic import ValidationError
 
-from gate.core import Gate
-from gate.http import application
-from gate.loop import Loop
-from gate.server import reap_orphans
+from gate.commands.http import application
+from gate.loop.core import Gate
+from gate.loop.loop import Loop
+from gate.postgres.server import reap_orphans
 from gate.settings import Settings
 
 _USAGE = 2

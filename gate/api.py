@@ -1,4 +1,4 @@
-"""The gate's HTTP interface, as data. Served by ``gate.http``, spoken by ``activities.clients.gate``.
+"""The gate's HTTP interface, as data. Served by ``gate.commands.http``, spoken by ``activities.clients.gate``.
 
 All under ``/v1`` with ``Authorization: Bearer TOKEN``; JSON in and out. Every command carries an epoch. The gate keeps
 the highest epoch it has seen on disk *before* it acts on it, and answers a lower one with 409 ``stale_epoch``: a worker

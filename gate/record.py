@@ -61,7 +61,7 @@ class Record(BaseModel):
     """Comma-separated members that the leader waits for at commit; ``none`` when commits wait for nobody."""
     system_identifier: str = ""
     paused_until: str = ""
-    """Time (ISO 8601, UTC) until which nothing is brought back by itself; empty without a pause. See ``gate.pause``."""
+    """Time (ISO 8601, UTC) until which nothing is brought back by itself; empty without a pause. See ``gate.loop.pause``."""
     paused_by: str = ""
     paused_because: str = ""
     selector: str = ""

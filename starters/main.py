@@ -13,23 +13,23 @@ import traceback
 
 import typer
 
-from starters import arguments as arg
-from starters import begin
-from starters import watchers as watching_over
-from starters.answers import EXIT_CODES, Exit, Output, respond
-from starters.attesting import Word, attest
-from starters.deciding import Ballot, cancel, decide
-from starters.doctor import doctor
-from starters.history import history
-from starters.insisting import insist
-from starters.pausing import TypedPause, pause
-from starters.reporting import Wanted, report
-from starters.requests import ADOPT, Caps, Typed
-from starters.resuming import resume
-from starters.status import all_open, status_of
-from starters.watching import watch as watching
-from starters.worker import run_worker
-from workflows.models import Run
+from starters.client.answers import EXIT_CODES, Exit, Output, respond
+from starters.client.requests import ADOPT, Caps, Typed
+from starters.commands import arguments as arg
+from starters.commands import detection as watching_over
+from starters.commands import start
+from starters.commands.attest import Word, attest
+from starters.commands.decide import Ballot, cancel, decide
+from starters.commands.doctor import doctor
+from starters.commands.follow import watch as watching
+from starters.commands.history import history
+from starters.commands.override_budget import insist
+from starters.commands.pause import TypedPause, pause
+from starters.commands.report import Wanted, report
+from starters.commands.resume import resume
+from starters.commands.status import all_open, status_of
+from starters.commands.worker import run_worker
+from workflows.run.models import Run
 
 app = typer.Typer(
     name="failover",
@@ -90,7 +90,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     """Show what would happen. Changes nothing, may run at any time."""
     caps = Caps(max_bytes, max_transactions)
     typed = Typed(procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, by=by, reason=reason, caps=caps)
-    respond(output, begin.plan(typed))
+    respond(output, start.plan(typed))
 
 
 @app.command("start", epilog=EXIT_CODES)
@@ -118,7 +118,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     typed = Typed(
         procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, attest=attest, by=by, reason=reason, caps=caps
     )
-    respond(output, begin.start(typed, output, watch=_follows(watch)))
+    respond(output, start.start(typed, output, watch=_follows(watch)))
 
 
 @app.command("drill", epilog=EXIT_CODES)
@@ -134,7 +134,7 @@ def drill_command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Break something on purpose, on the real platform, and measure how long it takes until all is well again."""
     typed = Typed(procedure, target, pod=pod, by=by, reason=reason)
-    respond(output, begin.start(typed, output, watch=_follows(watch), run=Run.DRILL))
+    respond(output, start.start(typed, output, watch=_follows(watch), run=Run.DRILL))
 
 
 @app.command("watch", epilog=EXIT_CODES)
@@ -230,7 +230,7 @@ def adopt_command(  # noqa: PLR0913 - one parameter an option
     """
     typed = Typed(ADOPT, target, to=leader, by=by, reason=reason)
     watched = _follows(watch)
-    respond(output, begin.plan(typed) if plan else begin.start(typed, output, watch=watched))
+    respond(output, start.plan(typed) if plan else start.start(typed, output, watch=watched))
 
 
 @app.command("resume", epilog=EXIT_CODES)

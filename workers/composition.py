@@ -13,50 +13,50 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.adopt import AdoptActivities
-from activities.aftermath import AftermathActivities
-from activities.claim import ClaimActivities
-from activities.clients.addresses import Addresses
-from activities.clients.clusterports import Machines
+from activities.clients.azure.machines import AzureMachines
+from activities.clients.cluster_ports import Machines
 from activities.clients.gate import GateClient
-from activities.clients.kubernetes import KubernetesClient
-from activities.clients.leader_record import LeaderRecordClient
-from activities.clients.machines_azure import AzureMachines
-from activities.clients.machines_http import HttpMachines
-from activities.clients.nodes import NodesClient
+from activities.clients.http_power import HttpMachines
+from activities.clients.kubernetes.addresses import Addresses
+from activities.clients.kubernetes.core import KubernetesClient
+from activities.clients.kubernetes.leader_record import LeaderRecordClient
+from activities.clients.kubernetes.nodes import NodesClient
+from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
-from activities.clients.workloads import WorkloadsClient
-from activities.doctor import DoctorActivities
-from activities.estate import EstateActivities
-from activities.eyes.nodes import NodeEye
-from activities.eyes.pods import PodEye
-from activities.eyes.postgres import PostgresEye
-from activities.eyes.redis import RedisEye
-from activities.heartbeat import Heartbeat
-from activities.machine_examination import MachineLook
-from activities.machine_words import MachineWords, NodeMachines
-from activities.machines import MachineActivities
-from activities.measure import MeasureActivities
-from activities.models.watch import WatchedTarget, witness_queue
-from activities.node_look import NodeLookActivities
-from activities.nodes import NodeActivities
-from activities.pause import PauseActivities
-from activities.pods import PodActivities
-from activities.preview import PreviewActivities
-from activities.prove import ProveActivities
-from activities.records import RecordsActivities
-from activities.redis_aftermath import RedisAftermathActivities
-from activities.redis_elect import RedisElectActivities
-from activities.redis_look import RedisLookActivities
-from activities.redis_measure import RedisMeasureActivities
-from activities.redis_switch import RedisSwitchActivities
-from activities.survey import SurveyActivities
-from activities.switch import SwitchActivities
-from activities.systems import Systems
-from activities.undo import UndoActivities
-from activities.watching import WatchActivities
-from activities.witness import Eye, WitnessActivities
+from activities.detection.models import WatchedTarget, witness_queue
+from activities.detection.probes.nodes import NodeEye
+from activities.detection.probes.pods import PodEye
+from activities.detection.probes.postgres import PostgresEye
+from activities.detection.probes.redis import RedisEye
+from activities.detection.steps import WatchActivities
+from activities.detection.witness import Eye, WitnessActivities
+from activities.nodes.doctor import MachineLook
+from activities.nodes.machine_fencing import MachineWords, NodeMachines
+from activities.nodes.machine_steps import MachineActivities
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
+from activities.pods.steps import PodActivities
+from activities.postgres.adopt import AdoptActivities
+from activities.postgres.claim import ClaimActivities
+from activities.postgres.fencing import ProveActivities
+from activities.postgres.measure import MeasureActivities
+from activities.postgres.pause import PauseActivities
+from activities.postgres.post_promotion import AftermathActivities
+from activities.postgres.preview import PreviewActivities
+from activities.postgres.survey import SurveyActivities
+from activities.postgres.systems import Systems
+from activities.postgres.transfer import SwitchActivities
+from activities.postgres.undo import UndoActivities
+from activities.redis.election import RedisElectActivities
+from activities.redis.measure import RedisMeasureActivities
+from activities.redis.post_promotion import RedisAftermathActivities
+from activities.redis.survey import RedisLookActivities
+from activities.redis.transfer import RedisSwitchActivities
+from activities.run.doctor import DoctorActivities
+from activities.run.heartbeat import Heartbeat
+from activities.run.inventory import EstateActivities
+from activities.run.records import RecordsActivities
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget

@@ -8,7 +8,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
-from workflows.payloads import DATA_CONVERTER
+from workflows.run.payloads import DATA_CONVERTER
 
 _DEFAULT_ADDRESS = "localhost:7233"
 

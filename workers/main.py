@@ -24,7 +24,7 @@ from estate.loader import EstateError, load_estate
 from workers.composition import make_witness, make_worker
 from workers.connection import ServerUnreachableError, connect
 from workers.settings import WorkerSettings
-from workflows.journal import SEARCH_ATTRIBUTES
+from workflows.run.state import SEARCH_ATTRIBUTES
 
 _USAGE = 2
 _TRY_AGAIN_SECONDS = 1.0

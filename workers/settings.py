@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from workflows.models import TASK_QUEUE
+from workflows.run.models import TASK_QUEUE
 
 
 class WorkerSettings(BaseSettings):

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.detection.nodes import NodeWatch
+from workflows.detection.pods import PodWatch
+from workflows.detection.postgres import PostgresWatch
+from workflows.detection.redis import RedisWatch
+from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
-from workflows.node_failover import NodeFailover
-from workflows.node_return import NodeReturn
-from workflows.node_watch import NodeWatch
-from workflows.pod_failover import PodFailover
-from workflows.pod_watch import PodWatch
-from workflows.postgres_adopt import PostgresAdopt
-from workflows.postgres_failover import PostgresFailover
-from workflows.postgres_pause import PostgresPause
-from workflows.postgres_rejoin import PostgresRejoin
-from workflows.postgres_rollback import PostgresRollback
-from workflows.postgres_watch import PostgresWatch
-from workflows.redis_failover import RedisFailover
-from workflows.redis_watch import RedisWatch
-from workflows.watchers_start import WatchersStart
+from workflows.nodes.failover import NodeFailover
+from workflows.nodes.return_to_service import NodeReturn
+from workflows.pods.failover import PodFailover
+from workflows.postgres.adopt import PostgresAdopt
+from workflows.postgres.failover import PostgresFailover
+from workflows.postgres.pause import PostgresPause
+from workflows.postgres.rejoin import PostgresRejoin
+from workflows.postgres.rollback import PostgresRollback
+from workflows.redis.failover import RedisFailover
 
 WORKFLOWS = (
     PostgresFailover,

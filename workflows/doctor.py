@@ -6,11 +6,11 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.doctor import DoctorActivities
-from activities.models.doctor import DoctorReport, ExamineRequest
-from workflows.inputs import parse, taken
-from workflows.models import DoctorRequest
-from workflows.options import OBSERVE
+from activities.run.doctor import DoctorActivities
+from activities.run.models.doctor import DoctorReport, ExamineRequest
+from workflows.run.inputs import parse, taken
+from workflows.run.models import DoctorRequest
+from workflows.run.postures import OBSERVE
 
 
 @workflow.defn(name="doctor")

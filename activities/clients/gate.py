@@ -12,10 +12,10 @@ from typing import TypeVar
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from activities.clients.addresses import Addresses
+from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.secrets import read_secret
-from activities.models.survey import Silence
+from activities.postgres.models.survey import Silence
 from estate.postgres import PostgresTarget
 from gate.api import (
     MEMBER_HEADER,

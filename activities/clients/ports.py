@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
-from activities.models.aftermath import Verified
-from activities.models.redis import SentinelFact, ServerFact
-from activities.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
+from activities.postgres.models.post_promotion import Verified
+from activities.postgres.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
+from activities.redis.models import SentinelFact, ServerFact
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget

@@ -18,11 +18,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from activities.clients.addresses import Addresses, member_name, service_name
+from activities.clients.kubernetes.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
-from activities.models.aftermath import Verified
-from activities.models.survey import SessionFact, Silence, SqlFact
+from activities.postgres.models.post_promotion import Verified
+from activities.postgres.models.survey import SessionFact, Silence, SqlFact
 from estate.postgres import PostgresTarget
 
 _ANSWER_WITHIN = timedelta(seconds=3)

@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from activities.clients.addresses import Addresses
+from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import RedisAnswerError, UnreachableError
 from activities.clients.secrets import read_secret
-from activities.models.redis import RedisRole, SentinelFact, ServerFact
-from activities.models.survey import Silence
+from activities.postgres.models.survey import Silence
+from activities.redis.models import RedisRole, SentinelFact, ServerFact
 from estate.redis import RedisTarget
 
 _WITHIN = timedelta(seconds=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from activities.errors import Refusal, refuse
+from activities.run.errors import Refusal, refuse
 
 
 def read_secret(reference: str) -> str:

@@ -21,8 +21,8 @@ from deploy.lab.packages import ensure_packages, must_be_root
 from deploy.lab.sentinels import redis_master
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
-from starters.answers import Exit, Output
-from starters.arguments import OutputOption
+from starters.client.answers import Exit, Output
+from starters.commands.arguments import OutputOption
 
 lab = typer.Typer(help="A whole platform on this machine, to try, to break and to measure.", no_args_is_help=True)
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; several can run side by side.")]

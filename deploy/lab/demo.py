@@ -18,7 +18,7 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab import cluster
 from deploy.lab.breaking import break_it
 from deploy.lab.measuring import load
@@ -40,13 +40,13 @@ from deploy.lab.switching import (
     start_redis,
 )
 from deploy.lab.workload import annotation, kubectl
-from starters.answers import Output
-from starters.displays import display_for
-from starters.following import follow
-from starters.report.facts import Facts
-from starters.report.terminal import full
-from starters.targets import Place
-from workflows.models import lock_id
+from starters.client.answers import Output
+from starters.client.following import follow
+from starters.client.targets import Place
+from starters.history.model import Facts
+from starters.render.live import display_for
+from starters.render.terminal import full
+from workflows.run.models import lock_id
 
 _WIDTH = 120
 _REASON = "demonstration"

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.lab.names import (
-    HUB_ADDRESS,
-    NODES,
-    SERVICE_RANGE,
-    Lab,
-    node_address,
-    node_number,
-    pod_range,
-)
+from deploy.lab.names import HUB_ADDRESS, NODES, SERVICE_RANGE, Lab, node_address, node_number, pod_range
 from deploy.lab.processes import pid_of, run
 
 _BRIDGE_MAC = "02:fa:11:0e:00:01"

@@ -11,12 +11,13 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from activities.models.plan import Plan
-from activities.models.report import Outcome
+from activities.run.models.plan import Plan
+from activities.run.models.report import Outcome
 from deploy.lab.names import Lab, LabError
-from starters.report.chronicle import chronicle_of
-from starters.report.facts import Facts, facts_of
-from workflows.models import (
+from starters.history.model import Facts, facts_of
+from starters.history.parse import chronicle_of
+from workflows.postgres.failover import PostgresFailover
+from workflows.run.models import (
     TASK_QUEUE,
     TASK_TIMEOUT,
     Decision,
@@ -27,8 +28,7 @@ from workflows.models import (
     pods_lock_id,
     redis_lock_id,
 )
-from workflows.payloads import DATA_CONVERTER
-from workflows.postgres_failover import PostgresFailover
+from workflows.run.payloads import DATA_CONVERTER
 
 _ANSWER_WITHIN = timedelta(seconds=3)
 _PLANNED_WITHIN = 20.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.lab.names import HUB_ADDRESS, TEMPORAL_HTTP_PORT, TEMPORAL_PORT, UI_PORT, Lab, LabError
 from deploy.lab.network import in_hub
 from deploy.lab.processes import run, spawn, wait_until
-from workflows.journal import SEARCH_ATTRIBUTES
+from workflows.run.state import SEARCH_ATTRIBUTES
 
 TUNING = (
     "history.transferProcessorMaxPollRPS=5000",

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 from temporalio.client import Client
 
-from starters.watchers import standing
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT
-from workflows.watch_models import StartedWatches, WatchersRequest, WatchStatus
+from starters.commands.detection import standing
+from workflows.detection.models import StartedWatches, WatchersRequest, WatchStatus
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
 
 _SEEN_WITHIN = 60
 

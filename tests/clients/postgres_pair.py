@@ -16,7 +16,7 @@ import psycopg
 
 from deploy.clients.postgres_client import PostgresSettings
 from deploy.lab.packages import postgres_bin
-from gate.processes import kill_all, signal_all
+from gate.postgres.processes import kill_all, signal_all
 from tests.ports import free_port
 
 PASSWORD = "loopback-password"

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
-from activities.clients.machines_http import HttpMachines
+from activities.clients.http_power import HttpMachines
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.models.machines import MachineState
+from activities.nodes.machine_models import MachineState
 from deploy.lab.names import Lab
 from deploy.lab.power import make_app
 from deploy.lab.processes import end, pid_of, spawn

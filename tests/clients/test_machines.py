@@ -11,10 +11,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from temporalio.exceptions import ApplicationError
 
-from activities.clients.clusterports import Machines
-from activities.clients.machines_http import HttpMachines
+from activities.clients.cluster_ports import Machines
+from activities.clients.http_power import HttpMachines
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.models.machines import MachineState
+from activities.nodes.machine_models import MachineState
 from estate.base import Region
 from estate.nodes import NodePool, NodeTarget
 from tests.nodes.world import FakeMachines

@@ -14,9 +14,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.compute import ComputeManagementClient
 
-from activities.clients.machines_azure import AzureMachines
+from activities.clients.azure.machines import AzureMachines
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.models.machines import MachineState
+from activities.nodes.machine_models import MachineState
 from estate.base import Region
 from estate.nodes import NodePool, NodeTarget
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from activities.clients.addresses import Addresses
 from activities.clients.gate import GateClient
-from activities.clients.kubernetes import KubernetesClient
-from activities.clients.leader_record import LeaderRecordClient
+from activities.clients.kubernetes.addresses import Addresses
+from activities.clients.kubernetes.core import KubernetesClient
+from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.ports import ConflictError
 from activities.clients.postgres import PostgresClient
-from activities.systems import Systems
+from activities.postgres.systems import Systems
 from estate.loader import load_estate, resolve_target
 from estate.postgres import PostgresTarget
 from gate.record import Record

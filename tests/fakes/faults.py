@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from activities.clients.ports import ForbiddenError, UnreachableError
-from activities.errors import Refusal, refuse
+from activities.run.errors import Refusal, refuse
 
 
 class Fault(StrEnum):

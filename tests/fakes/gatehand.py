@@ -1,4 +1,4 @@
-"""What a gate does on command, in memory: the rules of ``gate.fencing`` and ``gate.promoting`` on a ``Member``."""
+"""A gate's commands in memory: the rules of ``gate.commands.fence`` and ``gate.commands.promote`` on a ``Member``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from activities.clients.ports import GateRefusedError
 from gate.api import Adopted, Fenced, GateStatus, Problem, ProblemKind, Promoted, RevertCommand, Sealed, ServerState
-from gate.lsn import format_lsn, parse_lsn
+from gate.postgres.lsn import format_lsn, parse_lsn
 from gate.record import Mode, Record
 from tests.fakes.member import Member
 from tests.fakes.world import World

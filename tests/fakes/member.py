@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from activities.models.survey import Silence
+from activities.postgres.models.survey import Silence
 from gate.api import Follower, GateStatus, Role, ServerState
-from gate.decide import Local
-from gate.lsn import format_lsn
-from gate.state import State
+from gate.loop.decide import Local
+from gate.loop.state import State
+from gate.postgres.lsn import format_lsn
 
 if TYPE_CHECKING:
     from tests.fakes.world import World

@@ -1,6 +1,6 @@
 """A PostgreSQL cluster on Kubernetes in memory: a write Service, gates that decide for themselves, servers, Deployments.
 
-The gates' decisions are the real ones (``gate.decide``); only their hands are fake. After every change the world checks
+The gates' decisions are the real ones (``gate.loop.decide``); only their hands are fake. After every change the world checks
 its invariant: at no time do two servers accept writes.
 """
 
@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.clients.ports import ConflictError
-from activities.errors import Refusal, refuse
-from activities.models.survey import Unrenewed
+from activities.postgres.models.survey import Unrenewed
+from activities.run.errors import Refusal, refuse
 from gate.api import Role
-from gate.decide import Action, Decision, Outside, decide, heeded
-from gate.outlook import must_show_itself, vouches
-from gate.pause import is_paused
+from gate.loop.decide import Action, Decision, Outside, decide, heeded
+from gate.loop.observation import must_show_itself, vouches
+from gate.loop.pause import is_paused
+from gate.loop.state import State
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
-from gate.state import State
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
 

@@ -32,7 +32,7 @@ from gate.api import (
     Sealed,
     ServerState,
 )
-from gate.processes import children_of, kill_all
+from gate.postgres.processes import children_of, kill_all
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
 from tests.ports import free_port

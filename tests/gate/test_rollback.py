@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from gate.api import GateStatus, ProblemKind, Role, ServerState
-from gate.lsn import parse_lsn
+from gate.postgres.lsn import parse_lsn
 from gate.record import Mode
 from tests.gate.harness import Cluster, RefusedError, running_cluster
 

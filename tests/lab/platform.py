@@ -21,7 +21,7 @@ from deploy.lab.processes import wait_until
 from deploy.lab.readiness import await_workload
 from deploy.lab.switching import approve, ending, is_fit, start
 from deploy.lab.workload import MEMBERS, kubectl
-from starters.report.facts import Facts
+from starters.history.model import Facts
 
 
 @dataclass

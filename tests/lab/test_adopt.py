@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, agree, ending, plan_of
 from tests.lab.conftest import must_be_sound
 from tests.lab.platform import Platform
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
 _SERVICE = "postgresql-primary"

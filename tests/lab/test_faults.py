@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.errors import Refusal
-from activities.models.report import Outcome
+from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
 from deploy.lab.network import in_hub
 from deploy.lab.processes import pid_of, run, wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, approve, ending, start, switch
 from deploy.lab.workload import kubectl, secret_of
-from starters.report.facts import Facts
+from starters.history.model import Facts
 from tests.gate.test_tls import self_signed
 from tests.lab.circumstances import DISK_BYTES, crowd, patched, small_disk
 from tests.lab.histories import completed
 from tests.lab.platform import Platform
-from workflows.models import TASK_QUEUE
+from workflows.run.models import TASK_QUEUE
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 

@@ -8,14 +8,14 @@ import time
 import pytest
 import pytest_asyncio
 
-from activities.errors import Refusal
-from activities.models.report import Outcome
+from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, isolation_is_proof
 from deploy.lab.network import set_link
 from deploy.lab.node import start_node
 from deploy.lab.switching import approve, ending, start
-from starters.report.facts import Facts
+from starters.history.model import Facts
 from tests.lab.histories import completed
 from tests.lab.platform import Platform
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.breaking import kill_processes
 from deploy.lab.node import start_node
 from deploy.lab.processes import wait_until

@@ -19,7 +19,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab import processes
 from deploy.lab.breaking import kill_processes
 from deploy.lab.controlplane import start_control_plane

@@ -9,13 +9,13 @@ import json
 import pytest
 from temporalio.service import RPCError
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, power_is_proof
 from deploy.lab.names import NODES
 from deploy.lab.processes import pid_of
 from deploy.lab.switching import approve, ending, start_node
-from starters.report.facts import Facts
+from starters.history.model import Facts
 from tests.lab.platform import Platform
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]

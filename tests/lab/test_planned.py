@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.errors import Refusal
-from activities.models.report import Outcome
+from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
 from deploy.lab.switching import approve, ending, start, switch
 from gate.api import Role
 from tests.lab.platform import Platform

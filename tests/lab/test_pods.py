@@ -9,10 +9,10 @@ import subprocess
 import pytest
 from temporalio.client import WorkflowHandle
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.controlplane import kubectl_command
 from deploy.lab.switching import ending, start_pods
-from starters.report.facts import Facts
+from starters.history.model import Facts
 from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab

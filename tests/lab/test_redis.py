@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_is_redundant, redis_master

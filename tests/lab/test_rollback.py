@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.switching import CLUSTER, OPERATOR, Handle, approve, ending, start, switch
-from starters.report.facts import Facts
+from starters.history.model import Facts
 from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
-from workflows.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 _SERVICE = "postgresql-primary"

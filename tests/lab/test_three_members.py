@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.measuring import load, platform_settings
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import switch

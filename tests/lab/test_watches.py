@@ -15,7 +15,7 @@ import pytest
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.breaking import freeze_machine, heal, kill_processes, kill_servers, pids_of, thaw_machine
 from deploy.lab.estate import automatic, changed_estate
 from deploy.lab.names import NODES

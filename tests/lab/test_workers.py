@@ -15,7 +15,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.breaking import pids_of
 from deploy.lab.switching import Handle, approve, ending, start
 from tests.lab.platform import Platform

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from deploy.lab.estate import publish_estate, read_estate
 from deploy.lab.processes import wait_until
 from deploy.lab.product import make_disk

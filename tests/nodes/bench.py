@@ -13,22 +13,22 @@ import yaml
 from temporalio.client import Client
 
 from activities.clients.ports import UnreachableError
-from activities.machine_words import MachineWords, NodeMachines
-from activities.machines import MachineActivities
-from activities.models.redis import SentinelFact, ServerFact
-from activities.models.report import RunReport
-from activities.node_look import NodeLookActivities
-from activities.nodes import NodeActivities
+from activities.nodes.machine_fencing import MachineWords, NodeMachines
+from activities.nodes.machine_steps import MachineActivities
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
+from activities.redis.models import SentinelFact, ServerFact
+from activities.run.models.report import RunReport
 from estate.nodes import MachineKind
 from estate.redis import RedisTarget
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World
 from tests.nodes.world import FakeMachines, NodeWorld
-from tests.workflows.bench import Handle, write_estate
-from tests.workflows.gone import POLICY, Gone, take_away
-from tests.workflows.served import Served
-from tests.workflows.worker import steps_for
-from workflows.models import lock_id, node_lock_id, plan_id
+from tests.postgres.bench import Handle, write_estate
+from tests.postgres.gone import POLICY, Gone, take_away
+from tests.postgres.worker import steps_for
+from tests.run.served import Served
+from workflows.run.models import lock_id, node_lock_id, plan_id
 
 NODE = "node-2"
 _LONGEST = timedelta(seconds=90)

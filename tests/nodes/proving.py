@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.nodes.bench import NodeBench
-from tests.workflows.bench import Handle
+from tests.postgres.bench import Handle
 
 LOOKS = {"kind": "http", "address": "http://power.example"}
 ENDS = {**LOOKS, "may_end": True}

@@ -13,9 +13,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.nodes.bench import NodeBench, serving
-from tests.workflows.bench import Handle
-from workflows.models import node_lock_id
-from workflows.watch_models import WATCHES
+from tests.postgres.bench import Handle
+from workflows.detection.models import WATCHES
+from workflows.run.models import node_lock_id
 
 _PAUSE = {"paused_until": "2999-01-01T00:00:00Z", "paused_by": "mona", "paused_because": "a move of disks"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from activities.models.machines import MachineState
-from activities.models.report import Outcome
+from activities.nodes.machine_models import MachineState
+from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
 from tests.nodes.proving import ALL, attest, ending, explained, until_asked, waits

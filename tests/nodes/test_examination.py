@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from activities.machine_examination import MachineLook
-from activities.models.doctor import Finding, Severity
-from activities.models.machines import MachineState
+from activities.nodes.doctor import MachineLook
+from activities.nodes.machine_models import MachineState
+from activities.run.models.doctor import Finding, Severity
 from estate.base import Region
 from estate.nodes import MachineKind, NodePool
 from tests.nodes.world import FakeMachines, NodeWorld

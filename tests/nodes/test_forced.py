@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
-from tests.workflows.gone import Gone, take_away
+from tests.postgres.gone import Gone, take_away
 
 _STEPS = ("node.survey", "node.cordon", "node.replace", "node.give_up", "node.settled")
 _TAINT = ("node.kubernetes.io/out-of-service:NoExecute",)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.models.machines import MachineState
-from starters.report.nodes import node_lines
+from activities.nodes.machine_models import MachineState
+from starters.render.nodes import node_lines
 from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import ALL, ENDS, LOOKS, attest, explained, until_asked, waits
 

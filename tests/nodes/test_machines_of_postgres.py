@@ -12,16 +12,16 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.models.machines import MachineState
+from activities.nodes.machine_models import MachineState
 from estate.loader import EstateError, load_estate
-from starters.report.chronicle import chronicle_of
-from starters.report.facts import facts_of
+from starters.history.model import facts_of
+from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.nodes.bench import BY_MACHINE, NodeBench, serving
 from tests.nodes.proving import ENDS, LOOKS, explained
-from tests.workflows.bench import Handle
-from workflows.models import lock_id
+from tests.postgres.bench import Handle
+from workflows.run.models import lock_id
 
 
 @pytest_asyncio.fixture(loop_scope="session")

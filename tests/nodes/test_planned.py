@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from activities.models.report import Outcome
+from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.models.machines import MachineState
-from activities.models.nodes import NodeFact, NodePod, NodeWitness
+from activities.nodes.machine_models import MachineState
+from activities.nodes.models import NodeFact, NodePod, NodeWitness
 from estate.base import Region
 from estate.nodes import NodeTarget
 

@@ -12,15 +12,15 @@ from uuid import uuid4
 import yaml
 from temporalio.client import Client
 
-from activities.estate import EstateActivities
-from activities.models.report import RunReport
-from activities.pods import PodActivities
-from activities.records import RecordsActivities
+from activities.pods.steps import PodActivities
+from activities.run.inventory import EstateActivities
+from activities.run.models.report import RunReport
+from activities.run.records import RecordsActivities
 from tests.fakes.faults import Faults
 from tests.pods.world import PodWorld
-from tests.workflows.bench import Handle
-from tests.workflows.served import Served
-from workflows.models import plan_id, pods_lock_id
+from tests.postgres.bench import Handle
+from tests.run.served import Served
+from workflows.run.models import plan_id, pods_lock_id
 
 _LONGEST = timedelta(seconds=90)
 

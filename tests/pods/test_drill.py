@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.models.pods import Trouble
+from activities.pods.models import Trouble
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
 
@@ -36,7 +36,7 @@ async def test_one_that_does_not_come_back_is_replaced(bench: PodBench) -> None:
 
 
 async def test_a_process_that_takes_no_signal_loses_its_pod(bench: PodBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.pods._DIES_WITHIN", timedelta(seconds=0.5))
+    monkeypatch.setattr("activities.pods.steps._DIES_WITHIN", timedelta(seconds=0.5))
     bench.world.stubborn = True
     assert (await bench.ending(await bench.start(run="drill")))[0] == "completed"
     assert bench.world.deleted == [("api-0", True)]

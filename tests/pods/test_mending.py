@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.models.pods import Trouble
-from activities.models.report import Outcome
+from activities.pods.models import Trouble
+from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from activities.clients.ports import MissingError, UnreachableError
-from activities.models.pods import PodSeen, Trouble
+from activities.pods.models import PodSeen, Trouble
 from estate.workloads import WorkloadTarget
 
 

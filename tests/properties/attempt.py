@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TimeoutError, TimeoutType  # noqa: A004
 from temporalio.testing import ActivityEnvironment
 
-from activities import heartbeat
+from activities.run import heartbeat
 
 _HEARTBEAT_SECONDS = 1.5
 ASKED = activity.ActivityCancellationDetails(cancel_requested=True)

@@ -16,14 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gate.api import ServerState
 from tests.fakes.member import Member
 from tests.fakes.world import A, B, C
+from tests.postgres.bench import flaws_of, write_estate
+from tests.postgres.worker import steps_for
 from tests.properties.attempt import Attempt
 from tests.properties.clock import JumpingLoop
 from tests.properties.orchestra import Orchestra, Run
 from tests.properties.world import HarshWorld
-from tests.workflows.bench import flaws_of, write_estate
-from tests.workflows.worker import steps_for
-from workflows.postgres_failover import PostgresFailover
-from workflows.postgres_rejoin import PostgresRejoin
+from workflows.postgres.failover import PostgresFailover
+from workflows.postgres.rejoin import PostgresRejoin
 
 T = TypeVar("T")
 _CLUSTER, _LOCK = "orders", "postgres/orders"
@@ -49,7 +49,7 @@ class Campaign(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory(prefix="failover-campaign-")
         estate = Path(self._folder.name) / "estate.yaml"
         self._clocks = pytest.MonkeyPatch()
-        for module in ("activities.prove", "activities.aftermath"):
+        for module in ("activities.postgres.fencing", "activities.postgres.post_promotion"):
             self._clocks.setattr(f"{module}.time", SimpleNamespace(monotonic=self._loop.time))
         self._loop.run_until_complete(self._begin(estate, (A, B, C) if three else (A, B), proof, relaxes=relaxes))
 

@@ -13,26 +13,26 @@ from uuid import uuid4
 import yaml
 from temporalio.client import Client
 
-from activities.clients.addresses import Addresses
+from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.redis import RedisClient
-from activities.estate import EstateActivities
-from activities.models.redis import RedisSurvey
-from activities.models.report import RunReport
-from activities.models.survey import PodFact
-from activities.records import RecordsActivities
-from activities.redis_aftermath import RedisAftermathActivities
-from activities.redis_elect import RedisElectActivities
-from activities.redis_look import RedisLookActivities, survey_of
-from activities.redis_measure import RedisMeasureActivities
-from activities.redis_switch import RedisSwitchActivities
+from activities.postgres.models.survey import PodFact
+from activities.redis.election import RedisElectActivities
+from activities.redis.measure import RedisMeasureActivities
+from activities.redis.models import RedisSurvey
+from activities.redis.post_promotion import RedisAftermathActivities
+from activities.redis.survey import RedisLookActivities, survey_of
+from activities.redis.transfer import RedisSwitchActivities
+from activities.run.inventory import EstateActivities
+from activities.run.models.report import RunReport
+from activities.run.records import RecordsActivities
 from estate.base import Region
 from estate.loader import load_estate, resolve_redis
 from estate.redis import RedisTarget
 from tests.fakes.faults import Faults
+from tests.postgres.bench import Handle
 from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster
-from tests.workflows.bench import Handle
-from tests.workflows.served import Served
-from workflows.models import plan_id, redis_lock_id
+from tests.run.served import Served
+from workflows.run.models import plan_id, redis_lock_id
 
 MASTER = "mymaster"
 _LONGEST = timedelta(seconds=90)

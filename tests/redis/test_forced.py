@@ -9,8 +9,8 @@ import signal
 import pytest
 
 from activities.clients.ports import RedisAnswerError
-from activities.models.redis import RedisLook
-from activities.redis_aftermath import RedisAftermathActivities
+from activities.redis.models import RedisLook
+from activities.redis.post_promotion import RedisAftermathActivities
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS, SERVERS

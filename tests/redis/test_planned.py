@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from activities.models.redis import RedisRole
-from activities.models.report import Outcome
+from activities.redis.models import RedisRole
+from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS

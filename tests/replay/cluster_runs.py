@@ -9,13 +9,13 @@ from typing import Any
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from activities.models.machines import MachineState
-from activities.models.pods import Trouble
+from activities.nodes.machine_models import MachineState
+from activities.pods.models import Trouble
 from tests.fakes.faults import Fault
 from tests.nodes.bench import BY_MACHINE, NodeBench
 from tests.pods.bench import PodBench
-from tests.workflows.bench import Handle
-from tests.workflows.gone import Gone, take_away
+from tests.postgres.bench import Handle
+from tests.postgres.gone import Gone, take_away
 
 _BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
 

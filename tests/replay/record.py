@@ -19,18 +19,18 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from tests.detection.bench import watching
 from tests.fakes.world import World
 from tests.nodes.bench import serving as serving_node
 from tests.pods.bench import serving as serving_pods
+from tests.postgres.bench import Handle, serving
 from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS
 from tests.replay.redis_runs import REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
-from tests.watch.bench import watching
-from tests.workflows.bench import Handle, serving
-from workflows.journal import SEARCH_ATTRIBUTES
+from workflows.run.state import SEARCH_ATTRIBUTES
 
 ALL = {*RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tests.fakes.faults import Fault
+from tests.postgres.bench import Handle
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS
-from tests.workflows.bench import Handle
 
 
 async def _planned(bench: RedisBench) -> Handle:

@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import A
-from tests.workflows.bench import Bench, Handle
-from tests.workflows.test_rollback import promoted_badly, roll_back
+from tests.postgres.bench import Bench, Handle
+from tests.postgres.test_rollback import promoted_badly, roll_back
 
 Begin = Callable[[Bench], Awaitable[Handle]]
 

@@ -14,11 +14,11 @@ from temporalio.worker import Worker
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import B
+from tests.postgres.bench import Bench, Handle
+from tests.postgres.gone import ISOLATING, POLICY, Gone, take_away
+from tests.postgres.test_runs_that_were_ended import reset, task_of
 from tests.replay.rollbacks import POLICIES, ROLLBACKS
 from tests.starters.test_doctor import examine
-from tests.workflows.bench import Bench, Handle
-from tests.workflows.gone import ISOLATING, POLICY, Gone, take_away
-from tests.workflows.test_runs_that_were_ended import reset, task_of
 from workflows.doctor import Doctor
 
 _VOTES = {"approvals": {"planned": {"roles": ["DBA"], "window": "PT5M"}}}

@@ -10,21 +10,21 @@ from temporalio import activity
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from activities.machines import MachineActivities
-from activities.node_look import NodeLookActivities
-from activities.nodes import NodeActivities
-from activities.pods import PodActivities
-from activities.redis_aftermath import RedisAftermathActivities
-from activities.redis_elect import RedisElectActivities
-from activities.redis_look import RedisLookActivities
-from activities.redis_measure import RedisMeasureActivities
-from activities.redis_switch import RedisSwitchActivities
-from activities.witness import WitnessActivities
+from activities.detection.witness import WitnessActivities
+from activities.nodes.machine_steps import MachineActivities
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
+from activities.pods.steps import PodActivities
+from activities.redis.election import RedisElectActivities
+from activities.redis.measure import RedisMeasureActivities
+from activities.redis.post_promotion import RedisAftermathActivities
+from activities.redis.survey import RedisLookActivities
+from activities.redis.transfer import RedisSwitchActivities
 from tests.fakes.world import World
+from tests.postgres.worker import steps_for, steps_of
 from tests.replay.record import ALL, HISTORIES
-from tests.workflows.worker import steps_for, steps_of
 from workflows.catalog import RUNNER, WORKFLOWS
-from workflows.payloads import DATA_CONVERTER
+from workflows.run.payloads import DATA_CONVERTER
 
 
 async def replay(name: str, text: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from temporalio.client import WorkflowExecutionStatus
 
-from tests.watch.bench import GONE, WELL, WatchBench
-from tests.workflows.bench import Handle
-from tests.workflows.gone import Gone, bring_back, take_away
+from tests.detection.bench import GONE, WELL, WatchBench
+from tests.postgres.bench import Handle
+from tests.postgres.gone import Gone, bring_back, take_away
 
 
 async def _automatic(bench: WatchBench) -> Handle:

@@ -10,8 +10,8 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.fakes.world import World
+from tests.postgres.bench import Bench, serving
 from tests.starters.command import Command
-from tests.workflows.bench import Bench, serving
 
 
 @dataclass(frozen=True)

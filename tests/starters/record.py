@@ -14,8 +14,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import B, World
-from tests.workflows.bench import Bench, Handle, serving
-from workflows.journal import SEARCH_ATTRIBUTES
+from tests.postgres.bench import Bench, Handle, serving
+from workflows.run.state import SEARCH_ATTRIBUTES
 
 _ROOT = str(Path(__file__).parents[2])
 _DATA = Path(__file__).parent / "data"

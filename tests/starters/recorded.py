@@ -8,9 +8,9 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from typer.testing import CliRunner, Result
 
+from starters.history.model import Facts, facts_of
+from starters.history.parse import Chronicle, chronicle_of
 from starters.main import app
-from starters.report.chronicle import Chronicle, chronicle_of
-from starters.report.facts import Facts, facts_of
 
 _DATA = Path(__file__).parent / "data"
 FORMATS = ("text", "markdown", "html", "json")

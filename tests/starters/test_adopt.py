@@ -13,9 +13,9 @@ from temporalio.client import Client
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
+from tests.postgres.bench import serving
 from tests.starters.conftest import Stage, command_for
 from tests.starters.test_usage import run
-from tests.workflows.bench import serving
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
+from tests.postgres.bench import serving
 from tests.starters.conftest import Stage, command_for
-from tests.workflows.bench import serving
 
 
 async def test_plan_shows_everything_and_changes_nothing(stage: Stage) -> None:

@@ -13,13 +13,13 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.doctor import DoctorActivities
-from activities.models.doctor import DoctorReport, ExamineRequest, Finding, Severity
+from activities.run.doctor import DoctorActivities
+from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Severity
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World
+from tests.postgres.bench import write_estate
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
-from tests.workflows.bench import write_estate
 from workflows.doctor import Doctor
 
 _FINE = Finding(severity=Severity.OK, subject="orders: gate of postgresql-primary-0", message="runs as primary")

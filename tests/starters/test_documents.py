@@ -12,11 +12,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
+from starters.history.model import facts_of
+from starters.history.parse import chronicle_of
 from starters.main import app
-from starters.report.chronicle import chronicle_of
-from starters.report.documents import html, markdown
-from starters.report.facts import facts_of
-from starters.report.picture import timeline_svg
+from starters.render.chart import timeline_svg
+from starters.render.documents import html, markdown
 from tests.starters.recorded import events, facts, report
 
 

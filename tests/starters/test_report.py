@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from temporalio.api.common.v1 import Payload
 
-from starters.answers import Exit, plain
-from starters.report.chronicle import Chronicle, chronicle_of, decode_json
-from starters.report.documents import html, markdown
-from starters.report.facts import facts_of
-from starters.report.terminal import full
-from starters.report.words import duration, exit_of
+from starters.client.answers import Exit, plain
+from starters.history.model import facts_of
+from starters.history.parse import Chronicle, chronicle_of, decode_json
+from starters.render.documents import html, markdown
+from starters.render.terminal import full
+from starters.render.words import duration, exit_of
 from tests.starters.recorded import FORMATS, KINDS, events, facts, report, until
-from workflows.phases import ReportPhase
+from workflows.run.phases import ReportPhase
 
 
 @pytest.mark.parametrize("kind", KINDS)

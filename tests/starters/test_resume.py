@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from starters.report.chronicle import Chronicle
-from starters.resuming import _again
+from starters.commands.resume import _again
+from starters.history.parse import Chronicle
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.starters.conftest import Stage
 from tests.starters.test_usage import run
-from workflows.models import FailoverRequest
+from workflows.run.models import FailoverRequest
 
 _START = ("start", "postgres-failover")
 

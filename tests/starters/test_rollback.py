@@ -9,9 +9,9 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.fakes.world import A, B, World
+from tests.postgres.bench import serving
+from tests.postgres.test_rollback import promoted_badly
 from tests.starters.conftest import Stage, command_for
-from tests.workflows.bench import serving
-from tests.workflows.test_rollback import promoted_badly
 
 _DISCARD = ("--mode", "discard", "--max-bytes", "1MiB", "--max-transactions", "10", "--by", "omar", "--reason", "bad data")
 

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.presence import of_witnesses
+from activities.run.pollers import of_witnesses
+from tests.detection.bench import GONE, WELL, WITNESSES, WatchBench, watching
+from tests.postgres.gone import Gone, take_away
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
-from tests.watch.bench import GONE, WELL, WITNESSES, WatchBench, watching
-from tests.workflows.gone import Gone, take_away
 
 
 @pytest_asyncio.fixture(loop_scope="session")

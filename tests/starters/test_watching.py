@@ -19,10 +19,10 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import World
+from tests.postgres.bench import serving
 from tests.starters.command import Command
 from tests.starters.conftest import Stage
-from tests.workflows.bench import serving
-from workflows.journal import SEARCH_ATTRIBUTES
+from workflows.run.state import SEARCH_ATTRIBUTES
 
 _TEMPORAL = str(Path(sys.executable).parent / "temporal")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from tests.postgres.bench import write_estate
 from tests.starters.conftest import command_for
-from tests.workflows.bench import write_estate
 
 
 async def _starts(client: Client, estate: Path) -> str:

@@ -1,0 +1,111 @@
+"""Asks Azure Resource Manager about the instances of scale sets, as the identity that the worker runs with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.nodes.machine_models import MachineState, ScaleSetMachine, scale_set_machine
+from estate.nodes import NodeTarget
+
+if TYPE_CHECKING:
+    from azure.mgmt.compute import ComputeManagementClient
+
+T = TypeVar("T")
+_PROVIDER = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
+_READ, _DEALLOCATE = f"{_PROVIDER}/instanceView/read", f"{_PROVIDER}/deallocate/action"
+_SECONDS = 8.0
+_POWER = "PowerState/"
+_STATES = {
+    "running": MachineState.RUNNING,
+    "stopped": MachineState.STOPPED,
+    "deallocated": MachineState.DEALLOCATED,
+    "starting": MachineState.CHANGING,
+    "stopping": MachineState.CHANGING,
+    "deallocating": MachineState.CHANGING,
+}
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+
+
+def _compute(subscription: str) -> ComputeManagementClient:
+    """Return a client that gives up soon: the step that asks tries again.
+
+    The SDK is imported here: it takes a third of a second, which a worker that takes over elsewhere does not have.
+    """
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+    from azure.mgmt.compute import ComputeManagementClient  # noqa: PLC0415
+
+    limits: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5, "retry_total": 0}
+    return ComputeManagementClient(DefaultAzureCredential(**limits), subscription, **limits)
+
+
+class AzureMachines:
+    """Instances of any number of scale sets and subscriptions."""
+
+    def __init__(self, make: Callable[[str], ComputeManagementClient] = _compute) -> None:
+        """Make one client per subscription with ``make``, when it is first asked for."""
+        self._make = make
+        self._clients: dict[str, ComputeManagementClient] = {}
+
+    async def state(self, target: NodeTarget, provider_id: str) -> MachineState:
+        """Return the instance's power state. MissingError: it is gone, or the provider id names no instance."""
+        machine = _machine(target, provider_id)
+
+        def ask() -> MachineState:
+            scale_sets = self._of(machine).virtual_machine_scale_set_vms
+            view = scale_sets.get_instance_view(machine.group, machine.scale_set, machine.instance)
+            return _state([status.code or "" for status in view.statuses or []])
+
+        return await _asked(ask, target, _READ)
+
+    async def end(self, target: NodeTarget, provider_id: str) -> None:
+        """Ask for the instance's deallocation; returns once it is accepted. Safe to repeat."""
+        machine = _machine(target, provider_id)
+
+        def ask() -> None:
+            scale_sets = self._of(machine).virtual_machine_scale_set_vms
+            scale_sets.begin_deallocate(machine.group, machine.scale_set, machine.instance, polling=False)
+
+        await _asked(ask, target, _DEALLOCATE)
+
+    def _of(self, machine: ScaleSetMachine) -> ComputeManagementClient:
+        if machine.subscription not in self._clients:
+            self._clients[machine.subscription] = self._make(machine.subscription)
+        return self._clients[machine.subscription]
+
+
+def _machine(target: NodeTarget, provider_id: str) -> ScaleSetMachine:
+    machine = scale_set_machine(provider_id)
+    if machine is None:
+        raise MissingError(f"{target.name}: its providerID {provider_id!r} names no instance of a scale set")
+    return machine
+
+
+def _state(codes: list[str]) -> MachineState:
+    power = next((code.removeprefix(_POWER) for code in codes if code.startswith(_POWER)), "")
+    return _STATES.get(power, MachineState.UNKNOWN)
+
+
+async def _asked(ask: Callable[[], T], target: NodeTarget, permission: str) -> T:
+    """Return the answer of ``ask``, which blocks; say no, gone and silence as the ports do."""
+    who = f"Azure, asked for the machine of {target.name}"
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await asyncio.to_thread(ask)
+    except HttpResponseError as error:
+        code = str(getattr(error.error, "code", None) or "")
+        if error.status_code in {_UNAUTHORIZED, _FORBIDDEN} or "subscription" in code.lower():
+            raise ForbiddenError(f"{who}, says {error.status_code} {code}: grant the worker {permission}") from error
+        if error.status_code == _NOT_FOUND and code.endswith("NotFound"):  # not of a proxy on the way
+            raise MissingError(f"{who}, knows no such instance ({code})") from error
+        raise UnreachableError(f"{who}: {error.status_code or 'no answer'} {_first_line(error)}") from error
+    except (AzureError, TimeoutError) as error:
+        raise UnreachableError(f"{who}: {_first_line(error) or f'no answer within {_SECONDS:.0f} s'}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:300]

@@ -1,0 +1,1 @@
+"""The Kubernetes API: one file for each kind of object."""

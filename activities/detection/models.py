@@ -1,0 +1,134 @@
+"""What witnesses see of a target, and what a watch makes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from activities.postgres.models.survey import Unrenewed
+from activities.run.models.wire import Wire
+from estate.base import Name
+from estate.nodes import NodePoolTarget
+from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
+
+WatchedTarget = PostgresTarget | RedisTarget | WorkloadTarget | NodePoolTarget
+
+
+class Kind(StrEnum):
+    """What is watched; the first part of a watch's workflow ID."""
+
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    PODS = "pods"
+    NODES = "nodes"
+
+
+class Condition(StrEnum):
+    """What is wrong with what is looked at."""
+
+    STOPPED = "stopped"
+    """It says itself, or whoever supervises it says, that it does not work."""
+    REFUSED = "refused"
+    """Its machine answers, and nobody listens there."""
+    SILENT = "silent"
+    """Nobody answers."""
+
+
+class Finding(Wire):
+    """Something that does not do its work."""
+
+    subject: str
+    """Member, server, workload or node."""
+    condition: Condition
+    words: str
+    unrenewed: Unrenewed | None = None
+    """PostgreSQL: for how long the leader has certainly not renewed the record's Lease."""
+    since: datetime | None = None
+    """When this witness began to see it so, by its own clock."""
+
+
+class Look(Wire):
+    """One look at a target: what does not do its work; nothing: all is well."""
+
+    findings: tuple[Finding, ...] = ()
+    blind: str = ""
+    """Why nothing can be said: the witness itself may be the one that is cut off."""
+
+
+class Sighting(Wire):
+    """What a witness says until it says something else: what it has seen for long enough."""
+
+    witness: str
+    at: datetime
+    findings: tuple[Finding, ...] = ()
+    blind: str = ""
+
+    @property
+    def down(self) -> tuple[str, ...]:
+        """What is gone, sorted."""
+        return tuple(sorted(finding.subject for finding in self.findings))
+
+
+class WatchRequest(Wire):
+    """Look until there is something new to say, or ``lasts`` is over."""
+
+    target: WatchedTarget
+    witness: str
+    told: Sighting | None = None
+    """What this witness said last; ``None`` asks for a first word at once."""
+    lasts: timedelta = timedelta(minutes=10)
+
+
+class WatchedRequest(Wire):
+    """Which target is to be watched."""
+
+    kind: Kind
+    name: str
+
+
+class Watched(Wire):
+    """A target, and who looks at it."""
+
+    target: WatchedTarget
+    witnesses: tuple[Name, ...]
+
+
+class ListRequest(Wire):
+    """Which targets are to be watched: one by its name, or (empty) all."""
+
+    target: str = ""
+    """``orders`` or ``postgres/orders``."""
+
+
+class Listed(Wire):
+    """One target of the estate."""
+
+    kind: Kind
+    name: str
+
+
+class TargetList(Wire):
+    """What the estate lists."""
+
+    targets: tuple[Listed, ...]
+
+
+class LastRequest(Wire):
+    """Which lock to look up, and the watch that may have had it held."""
+
+    lock: str
+    watch: str
+
+
+class LastRun(Wire):
+    """The last run under a lock, if it was an automatic one."""
+
+    closed_at: datetime | None = None
+    """When it ended; ``None``: there was none, it goes on, or a person has started one since."""
+
+
+def witness_queue(queue: str, witness: str) -> str:
+    """Return the task queue on which one witness of those who serve ``queue`` is asked to look."""
+    return f"{queue}/witness/{witness}"

@@ -1,0 +1,99 @@
+"""What a watch asks beside its witnesses: the estate, and whether the last failover was its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from temporalio import activity
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.detection.models import (
+    Kind,
+    LastRequest,
+    LastRun,
+    Listed,
+    ListRequest,
+    TargetList,
+    Watched,
+    WatchedRequest,
+    WatchedTarget,
+)
+from activities.run.errors import Refusal, refuse
+from estate.loader import EstateError, load_estate, resolve_pool, resolve_redis, resolve_target, resolve_workload
+from estate.model import Estate
+
+_RESOLVERS: dict[Kind, Callable[[Estate, str], WatchedTarget]] = {
+    Kind.POSTGRES: resolve_target,
+    Kind.REDIS: resolve_redis,
+    Kind.PODS: resolve_workload,
+    Kind.NODES: resolve_pool,
+}
+
+
+class WatchActivities:
+    """The part of a watch that any worker does."""
+
+    def __init__(self, path: Path) -> None:
+        """Find targets in the estate at ``path``."""
+        self._path = path
+
+    @activity.defn(name="watch.resolve")
+    async def resolve(self, request: WatchedRequest) -> Watched:
+        """Return a target and its witnesses. Changes nothing.
+
+        Raises:
+            ApplicationError: ``BadEstate`` when the file cannot be used or names no witnesses, ``BadInput`` for an unknown
+                target.
+
+        """
+        estate = self._estate()
+        try:
+            target = _RESOLVERS[request.kind](estate, request.name)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error
+        return Watched(target=target, witnesses=estate.witnesses)
+
+    @activity.defn(name="watch.list")
+    async def list(self, request: ListRequest) -> TargetList:
+        """Return what the estate lists, or the one target that is asked for. Changes nothing.
+
+        Raises:
+            ApplicationError: as ``watch.resolve``.
+
+        """
+        estate = self._estate()
+        sections: dict[Kind, Iterable[str]] = {
+            Kind.POSTGRES: estate.postgres,
+            Kind.REDIS: estate.redis,
+            Kind.PODS: estate.workloads,
+            Kind.NODES: estate.node_pools,
+        }
+        known = [Listed(kind=kind, name=name) for kind, names in sections.items() for name in sorted(names)]
+        wanted = [one for one in known if request.target in {"", one.name, f"{one.kind.value}/{one.name}"}]
+        if request.target and not wanted:
+            names = ", ".join(f"{one.kind.value}/{one.name}" for one in known) or "nothing"
+            raise refuse(Refusal.BAD_INPUT, f"target: the estate does not list {request.target!r}; it lists {names}")
+        return TargetList(targets=tuple(wanted))
+
+    def _estate(self) -> Estate:
+        """Return the estate, which must say who looks."""
+        try:
+            estate = load_estate(self._path)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        if not estate.witnesses:
+            words = "witnesses: missing; name who looks, for example [failover-witness-0, failover-witness-1, …]"
+            raise refuse(Refusal.BAD_ESTATE, f"estate {self._path}: {words}")
+        return estate
+
+    @activity.defn(name="watch.last")
+    async def last(self, request: LastRequest) -> LastRun:
+        """Return when the newest run under a lock ended, if ``request.watch`` had begun it. Changes nothing."""
+        try:
+            found = await activity.client().get_workflow_handle(request.lock).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return LastRun()
+            raise
+        return LastRun(closed_at=found.close_time if found.parent_id == request.watch else None)

@@ -1,0 +1,1 @@
+"""Steps of node procedures, and the machines under the nodes."""

@@ -1,0 +1,157 @@
+"""Looks at a node: its pool, what runs on it, what leads from there, and whether it answers. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from temporalio import activity
+
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
+from activities.postgres.models.survey import ResolveRequest
+from activities.redis.survey import survey_of
+from activities.run.errors import Refusal, refuse
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.model import Estate
+from estate.nodes import NodePool, NodeTarget
+from gate.record import MalformedRecordError, Mode
+
+if TYPE_CHECKING:
+    from activities.clients.cluster_ports import Nodes
+    from activities.clients.ports import LeaderRecords, RedisServers
+
+T = TypeVar("T")
+_LOOK_SECONDS = 0.3
+_PATIENCE = timedelta(seconds=1)
+_SILENT = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
+
+
+class NodeLookActivities:
+    """The read-only half of ``node-failover``."""
+
+    def __init__(self, path: Path, nodes: Nodes, leader_records: LeaderRecords, redis: RedisServers) -> None:
+        """Find pools in the estate at ``path``; ask who leads through ``leader_records`` and ``redis``."""
+        self._path, self._nodes, self._leader_records, self._redis = path, nodes, leader_records, redis
+
+    @activity.defn(name="node.resolve")
+    async def resolve(self, request: ResolveRequest) -> NodeTarget:
+        """Return one node with its pool, and with everything in its region that could lead from it. Changes nothing.
+
+        Raises:
+            ApplicationError: ``BadEstate`` when the file cannot be used; ``BadInput`` when there is no such node, or no
+                pool has its labels.
+
+        """
+        try:
+            estate = load_estate(self._path)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        known: list[str] = []
+        for name, pool in sorted(estate.node_pools.items()):
+            nodes = await granted(self._nodes.nodes(estate.regions[pool.region]))
+            known += [node.name for node in nodes if node.name not in known]
+            found = next((node for node in nodes if node.name == request.cluster), None)
+            if found is not None and pool.has(found.labels):
+                return _target(estate, name, pool, found)
+        if request.cluster in known:
+            pools = "; ".join(f"{name}: {pool.selector or 'all'}" for name, pool in sorted(estate.node_pools.items()))
+            raise refuse(Refusal.BAD_INPUT, f"node: {request.cluster} has the labels of no pool in node_pools ({pools})")
+        pools = ", ".join(known) or "none: the estate has no node_pools"
+        raise refuse(Refusal.BAD_INPUT, f"node: there is no {request.cluster}; there is {pools}")
+
+    @activity.defn(name="node.survey")
+    async def survey(self, request: NodeLook) -> NodeSurvey:
+        """Return the node as it is now, and what leads from it. Changes nothing.
+
+        Raises:
+            ApplicationError: ``BadInput`` when the node is gone; ``Unreachable`` when we may not look.
+
+        """
+        target = request.target
+        nodes, pods = await granted(
+            asyncio.gather(self._nodes.nodes(target.region), self._nodes.pods_on(target.region, target.name))
+        )
+        node = next((one for one in nodes if one.name == target.name), None)
+        if node is None:
+            raise refuse(Refusal.BAD_INPUT, f"node: {target.name} is gone from the cluster")
+        others = tuple(one.name for one in nodes if one.takes_pods and one.name != node.name)
+        (carries, unknown), witness, homeless = await asyncio.gather(
+            self._carries(target, pods),
+            self._nodes.witness(target.region, node, pods),
+            granted(self._nodes.homeless(target.region, target.name, others)),
+        )
+        pods = tuple(pod.model_copy(update={"homeless": pod.uid in homeless}) for pod in pods)
+        return NodeSurvey(
+            at=datetime.now(UTC), node=node, others=others, pods=pods, witness=witness, carries=carries, unknown=unknown
+        )
+
+    async def _carries(self, target: NodeTarget, pods: tuple[NodePod, ...]) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
+        """Return what leads from one of ``pods``, and what nobody could say."""
+        here = {(pod.namespace, pod.name) for pod in pods if not pod.stays}
+        carries, unknown = [], []
+        for cluster in target.postgres:
+            if not any((cluster.region.namespace, name) in here for name in cluster.cluster.members):
+                continue
+            try:
+                record = await self._leader_records.read(cluster.region, cluster.cluster.write_service)
+            except _SILENT as error:
+                unknown.append(f"PostgreSQL {cluster.name}: {error}")
+                continue
+            if record is not None and (cluster.region.namespace, record.leader) in here:
+                claimed = record.intent is not None and record.intent.mode is Mode.FORCED
+                carries.append(
+                    Carried(workflow="postgres-failover", target=cluster.name, pod=record.leader, claimed=claimed)
+                )
+        for deployment in target.redis:
+            if not any((deployment.region.namespace, name) in here for name in deployment.deployment.servers):
+                continue
+            seen = await survey_of(self._redis, deployment, _PATIENCE)
+            names = [fact.name for fact in seen.servers if fact.address and fact.address == seen.named]
+            silent = [fact.name for fact in seen.servers if fact.role is None]
+            master = next(iter(names), silent[0] if len(silent) == 1 and seen.named else "")
+            if not master:
+                unknown.append(f"Redis {deployment.name}: no majority of its Sentinels names a master that answers")
+            elif (deployment.region.namespace, master) in here:
+                carries.append(Carried(workflow="redis-failover", target=deployment.name, pod=master))
+        return tuple(carries), tuple(unknown)
+
+    @activity.defn(name="node.moved")
+    async def moved(self, request: MovedRequest) -> datetime:
+        """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
+        while True:
+            carries, unknown = await self._carries(request.target, request.pods)
+            if not carries and not unknown:
+                return datetime.now(UTC)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> NodeTarget:
+    """Return the node with all that may lead from it: what the estate has in the same region."""
+    region = estate.regions[pool.region]
+    return NodeTarget(
+        name=node.name,
+        region=region,
+        pool=pool_name,
+        settings=pool,
+        postgres=tuple(resolve_target(estate, one) for one, entry in estate.postgres.items() if entry.region == pool.region),
+        redis=tuple(resolve_redis(estate, one) for one, entry in estate.redis.items() if entry.region == pool.region),
+        people=estate.people,
+        records=estate.records,
+    )
+
+
+async def granted(question: Awaitable[T]) -> T:
+    """Return the answer; what we may not do is refused for good, silence is tried again.
+
+    Raises:
+        ApplicationError: ``Unreachable``, with what the worker's ClusterRole lacks.
+
+    """
+    try:
+        return await question
+    except ForbiddenError as error:
+        raise refuse(Refusal.UNREACHABLE, f"{error}; see node-access.yaml in the shipped base") from error

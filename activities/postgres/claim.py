@@ -1,0 +1,166 @@
+"""Changes of the leader record: claim before a switch, route after the promotion.
+
+Both read first, write with compare-and-swap on ``resourceVersion`` and, on a conflict or on silence, read again: our own
+change already there is success; leader, epoch and intent unchanged is tried again; anything else is somebody else's
+change and is refused. Killed between the write and the answer, the next attempt finds its own change and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError
+from activities.postgres.models.post_promotion import FinishRequest
+from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
+from activities.postgres.systems import Systems
+from activities.run.errors import Refusal, refuse
+from estate.postgres import PostgresTarget
+from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
+
+_BREATH_SECONDS = 0.02
+
+
+async def current_record(systems: Systems, target: PostgresTarget) -> Record:
+    """Return the record as it stands.
+
+    Raises:
+        ApplicationError: ``NoRecord``, ``RecordDisagrees`` when the annotations cannot be read.
+
+    """
+    service = target.cluster.write_service
+    try:
+        record = await systems.leader_records.read(target.region, service)
+    except MissingError as error:
+        raise refuse(Refusal.NO_RECORD, str(error)) from error
+    except MalformedRecordError as error:
+        raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
+    if record is None:
+        raise refuse(Refusal.NO_RECORD, f"Service {service} has no leader record")
+    return record
+
+
+async def try_write(systems: Systems, target: PostgresTarget, record: Record) -> None:
+    """Write if nobody wrote in between; the caller's loop reads again either way."""
+    try:
+        await systems.leader_records.write(target.region, target.cluster.write_service, record)
+    except ConflictError:
+        await asyncio.sleep(_BREATH_SECONDS)
+
+
+def is_ours(record: Record, switch: Switch) -> bool:
+    """Whether ``record`` carries the intent that ``switch`` wrote."""
+    intent = record.intent
+    return record.epoch == switch.epoch and intent is not None and intent.run == str(switch.run)
+
+
+def has_moved(record: Record, switch: Switch) -> bool:
+    """Whether the route of ``switch`` has been changed: nobody has claimed since, or its mark is still there."""
+    if record.leader != switch.plan.candidate or record.intent is not None:
+        return False
+    return record.unfinished == str(switch.run) or record.epoch == switch.epoch
+
+
+_NO_PAUSE = {"paused_until": "", "paused_by": "", "paused_because": ""}
+
+
+def routed_record(record: Record, switch: Switch, epoch: int) -> Record:
+    """Return ``record`` with the candidate of ``switch`` as leader: what the route's patch writes.
+
+    A discard has used the old directory for which bringing it back may have been paused; that pause ends with it.
+    """
+    discards = switch.plan.mode is Mode.DISCARD
+    return record.model_copy(
+        update={
+            "leader": switch.plan.candidate,
+            "previous": record.leader,
+            "epoch": max(record.epoch, epoch),
+            "intent": None,
+            "sync": NO_SYNC,
+            "run": str(switch.run),
+            "unfinished": str(switch.run),
+            **(_NO_PAUSE if discards else {}),
+        }
+    )
+
+
+class ClaimActivities:
+    """Writes to the leader record."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.kubernetes`` for every read and write."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.claim")
+    async def claim(self, request: ClaimRequest) -> Switch:
+        """Write the intent and the next epoch into the record. Repeating it changes nothing more.
+
+        Raises:
+            ApplicationError: ``RecordChanged`` when leader, epoch, intent or selector are not as planned,
+                ``Unreachable`` when we may not write it.
+
+        """
+        plan, run = request.plan, request.run
+        switch = Switch(target=request.target, plan=plan, epoch=plan.epoch + 1, run=run)
+        while True:
+            record = await current_record(self._systems, request.target)
+            if is_ours(record, switch):
+                return switch
+            _must_be_as_planned(record, request)
+            intent = Intent(candidate=plan.candidate, mode=plan.mode, run=str(run))
+            wanted = record.model_copy(update={"epoch": switch.epoch, "intent": intent, "run": str(run)})
+            try:
+                await try_write(self._systems, request.target, wanted)
+            except ForbiddenError as error:
+                raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
+
+    @activity.defn(name="postgres.route")
+    async def route(self, request: RouteRequest) -> Routed:
+        """Let leader and selector name the candidate, in one patch. Repeating it changes nothing more.
+
+        Raises:
+            ApplicationError: ``Superseded`` when the record no longer carries our claim.
+
+        """
+        switch = request.switch
+        candidate = switch.plan.candidate
+        while True:
+            record = await current_record(self._systems, switch.target)
+            if has_moved(record, switch):
+                return Routed(epoch=record.epoch, leader=candidate, routed_at=datetime.now(UTC))
+            if not is_ours(record, switch):
+                raise refuse(
+                    Refusal.SUPERSEDED,
+                    f"the record is at epoch {record.epoch}, leader {record.leader}, not at our epoch {switch.epoch};"
+                    f" {candidate} was promoted but does not get the writes",
+                )
+            await try_write(self._systems, switch.target, routed_record(record, switch, request.epoch))
+
+    @activity.defn(name="postgres.finish")
+    async def finish(self, request: FinishRequest) -> None:
+        """Take the mark of an unfinished switch off the record. Repeating it changes nothing more.
+
+        A mark that an earlier run under the same workflow ID left at our epoch is ours too: it was reset to before its
+        claim, and we did what it left.
+        """
+        switch, run = request.switch, request.switch.run
+        while True:
+            record = await current_record(self._systems, switch.target)
+            inherited = record.unfinished.startswith(f"{run.workflow_id}/") and record.epoch == switch.epoch
+            if record.unfinished != str(run) and not inherited:
+                return
+            await try_write(self._systems, switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))
+
+
+def _must_be_as_planned(record: Record, request: ClaimRequest) -> None:
+    plan = request.plan
+    found = (record.leader, record.selector, record.epoch, record.intent, record.sync)
+    if found != (plan.primary, plan.primary, plan.epoch, None, plan.sync):
+        raise refuse(
+            Refusal.RECORD_CHANGED,
+            f"the record changed since the plan was made: leader {record.leader}, selector {record.selector or 'none'},"
+            f" epoch {record.epoch}, sync {record.sync}, intent {record.intent.candidate if record.intent else 'none'};"
+            f" planned from leader {plan.primary}, epoch {plan.epoch}, sync {plan.sync}; nothing was changed",
+        )

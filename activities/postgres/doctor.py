@@ -1,0 +1,116 @@
+"""From a survey to doctor's findings, each one line with its remedy. Pure; ``activities.run.doctor`` does the looking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities.postgres.models.survey import MemberFact, Survey
+from activities.run.models.doctor import Finding, Severity
+from estate.postgres import Durability, PostgresTarget, ProofKind
+from gate.api import GateStatus, Role
+from gate.loop.pause import is_paused, pause_words
+from gate.record import NO_SYNC, Record
+
+
+def ok(subject: str, message: str) -> Finding:
+    """Return a finding that needs nothing."""
+    return Finding(severity=Severity.OK, subject=subject, message=message)
+
+
+def warning(subject: str, message: str, remedy: str) -> Finding:
+    """Return a finding that does not stop a switch."""
+    return Finding(severity=Severity.WARNING, subject=subject, message=message, remedy=remedy)
+
+
+def fault(subject: str, message: str, remedy: str) -> Finding:
+    """Return a finding that stops a switch or makes it unsafe."""
+    return Finding(severity=Severity.FAULT, subject=subject, message=message, remedy=remedy)
+
+
+def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
+    """Return what a survey shows, the record first, then each member."""
+    record = survey.record
+    if record is None:
+        waiting = [fact.name for fact in survey.members if fact.gate is not None and not fact.gate.empty]
+        remedy = "start the gates; the first member makes it"
+        if waiting:
+            remedy = f"{', '.join(waiting)} have data and wait for a person: failover adopt {target.name} --plan"
+        return [fault(f"Service {target.cluster.write_service}", "has no leader record", remedy)]
+    findings = [*_of_record(target, record), *_of_pause(target, record, survey.at)]
+    for fact in survey.members:
+        findings += _of_member(target, record, fact)
+    return findings
+
+
+def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
+    service = f"Service {target.cluster.write_service}"
+    findings = [ok(service, f"sends writes to {record.leader}, epoch {record.epoch}")]
+    if record.selector != record.leader:
+        remedy = f"find out who changed the selector, then set it back to {record.leader}"
+        findings = [
+            fault(service, f"sends writes to {record.selector or 'nobody'}, its record names {record.leader}", remedy)
+        ]
+    owner = record.intent.run if record.intent else record.unfinished
+    if owner:
+        remedy = (
+            f"watch that run; if it is closed, start postgres-failover {target.name} with run=real: it settles this first"
+        )
+        findings.append(warning(service, f"an unfinished switch of {owner} stands in the record", remedy))
+    if record.sync == NO_SYNC:
+        remedy = "bring a standby back (failover start postgres-rejoin); until then a planned failover is refused"
+        findings.append(fault(service, "NOT REDUNDANT: commits wait for no standby", remedy))
+    else:
+        findings.append(ok(service, f"commits wait for {record.sync}"))
+    return findings
+
+
+def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Finding]:
+    if not is_paused(record, now):
+        return []
+    remedy = f"nobody is brought back by itself meanwhile; end it: failover pause {target.name} --off"
+    subject = f"Service {target.cluster.write_service}"
+    return [warning(subject, f"automatic rejoin is {pause_words(record)}", remedy)]
+
+
+def _of_member(target: PostgresTarget, record: Record, fact: MemberFact) -> list[Finding]:
+    name = fact.name
+    findings = []
+    if fact.gate is None:
+        findings.append(fault(name, f"its gate does not answer: {fact.gate_error}", "see the pod and its network policy"))
+    else:
+        findings += _of_gate(target, record, fact.gate)
+    if fact.sql is None:
+        findings.append(fault(name, f"does not answer SQL: {fact.sql_error}", "see login in the estate and pg_hba.conf"))
+    else:
+        findings.append(ok(name, f"answers SQL as {target.cluster.login.user}"))
+    if fact.pod is None:
+        findings.append(fault(name, fact.pod_error or "has no pod", "see members in the estate, and the StatefulSet"))
+    elif not fact.pod.ready:
+        findings.append(warning(name, f"its pod is {fact.pod.phase} and not ready", f"kubectl describe pod {name}"))
+    return findings
+
+
+def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[Finding]:
+    name, limits = gate.member, target.cluster.thresholds
+    expected = Role.PRIMARY if name == record.leader else Role.STANDBY
+    findings = [ok(name, f"its gate answers: {gate.doing}")]
+    if gate.role is not expected:
+        remedy = f"kubectl logs {name}; its gate says what it waits for"
+        findings = [fault(name, f"should be {expected.value} but its gate says: {gate.doing}", remedy)]
+    if gate.weak_commit_settings:
+        remedy = "remove it: a commit that waits for nobody can be lost, or be taken by a second writer"
+        findings.append(fault(name, f"synchronous_commit is weakened for {', '.join(gate.weak_commit_settings)}", remedy))
+    allowed = target.cluster.forced.isolation_timeout.total_seconds()
+    if ProofKind.ISOLATION in target.cluster.forced.proof and gate.isolation_seconds not in {None, allowed}:
+        message = f"its watchdog waits {gate.isolation_seconds:g} s, the estate counts on {allowed:g} s"
+        remedy = "make GATE_ISOLATION_TIMEOUT and forced.isolation_timeout equal: a promotion would not wait long enough"
+        findings.append(fault(name, message, remedy))
+    if gate.disk_free_bytes is None or gate.disk_free_bytes < limits.free_disk:
+        message = f"{gate.disk_free_bytes} bytes free, the limit is {int(limits.free_disk)}"
+        findings.append(fault(name, message, "enlarge the volume, or lower thresholds.free_disk"))
+    if gate.kept_aside_bytes:
+        remedy = "look through gate/kept on its volume; remove it once nothing in it is needed"
+        findings.append(warning(name, f"{gate.kept_aside_bytes} bytes were kept aside by rejoins", remedy))
+    if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
+        findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))
+    return findings

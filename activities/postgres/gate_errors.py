@@ -1,0 +1,31 @@
+"""What a gate's *no* means to a run."""
+
+from __future__ import annotations
+
+from temporalio.exceptions import ApplicationError
+
+from activities.clients.ports import GateRefusedError
+from activities.run.errors import Refusal, refuse
+from gate.api import ProblemKind
+
+_REFUSALS = {
+    ProblemKind.STALE_EPOCH: Refusal.SUPERSEDED,
+    ProblemKind.NOT_PRIMARY: Refusal.NO_PRIMARY,
+    ProblemKind.NOT_STANDBY: Refusal.CANDIDATE_FAILED,
+    ProblemKind.LSN_NOT_REACHED: Refusal.CANDIDATE_BEHIND,
+    ProblemKind.WRONG_SYSTEM: Refusal.CANDIDATE_FAILED,
+    ProblemKind.UNCLEAN_STOP: Refusal.UNCLEAN_STOP,
+    ProblemKind.NOT_UNTOUCHED: Refusal.NOT_UNTOUCHED,
+    ProblemKind.RECORD_FORBIDS: Refusal.RECORD_CHANGED,
+    ProblemKind.UNAUTHORIZED: Refusal.SECRET_MISSING,
+}
+
+
+def refused(error: GateRefusedError) -> ApplicationError:
+    """Return the refusal to raise for ``error``.
+
+    Kinds that are not listed are passing states of the server (starting, API server away): the error itself comes
+    back, to be retried.
+    """
+    kind = _REFUSALS.get(error.problem.kind)
+    return refuse(kind, str(error)) if kind else ApplicationError(str(error), type=error.problem.kind.value)

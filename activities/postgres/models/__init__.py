@@ -1,0 +1,1 @@
+"""What steps of PostgreSQL procedures are told and what they answer."""

@@ -1,0 +1,140 @@
+"""What was seen of a cluster: by gates, by SQL, by Kubernetes, and what is made of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from activities.run.models.wire import Wire
+from estate.postgres import PostgresTarget
+from gate.api import GateStatus
+from gate.record import Record
+
+
+class PodFact(Wire):
+    """A pod as the API server describes it."""
+
+    name: str
+    phase: str
+    ready: bool
+    node: str | None = None
+    role: str | None = None
+    """Label ``role``."""
+    restarts: int = 0
+    address: str | None = None
+    container: str = ""
+    """What the kubelet said last of its first container: ``running``, ``waiting: REASON``, ``ended: REASON``."""
+
+
+class Unrenewed(Wire):
+    """The record's Lease, and how long it has certainly stood unchanged: so long has the API server vouched for nobody."""
+
+    version: str
+    """Its ``resourceVersion``."""
+    epoch: int
+    """Of the record that its leader had read when it renewed it."""
+    seconds: float = 0.0
+    """By the clock of whoever saw it; what lies between its word and the next look is not counted."""
+
+
+class Silence(StrEnum):
+    """How a witness failed to get an answer: silence has kinds."""
+
+    REFUSED = "refused"
+    """The machine answers, and nobody listens there."""
+    NO_ANSWER = "no answer"
+    """The connection was taken, then nothing."""
+    NO_CONNECTION = "no connection"
+    """Not even that: no route, no such name, or packets vanish."""
+    TURNED_AWAY = "turned away"
+    """Somebody answered, with a no: wrong password, no connection left, starting up."""
+    UNKNOWN = "unknown"
+
+
+class SqlFact(Wire):
+    """What a member answers to the operator's SQL, by its own address: the second witness beside its gate."""
+
+    in_recovery: bool
+    timeline: int | None = None
+    system_identifier: str
+    sync_states: dict[str, str] = Field(default_factory=dict)
+    """Primary: ``application_name`` → ``sync_state`` of its standbys."""
+
+
+class SessionFact(Wire):
+    """One client's session on a server."""
+
+    address: str
+    """Where it comes from."""
+    user: str
+    wrote_seconds_ago: float | None = None
+    """Since the end of its last statement, if that was a write; ``None`` when it was none."""
+
+
+class MemberFact(Wire):
+    """One member as seen by its gate, by SQL and by the API server. A witness that did not answer is ``None``."""
+
+    name: str
+    gate: GateStatus | None = None
+    gate_error: str = ""
+    gate_silence: Silence | None = None
+    sql: SqlFact | None = None
+    sql_error: str = ""
+    sql_silence: Silence | None = None
+    pod: PodFact | None = None
+    pod_error: str = ""
+
+
+class Survey(Wire):
+    """The cluster as it was at ``at``."""
+
+    at: datetime
+    record: Record | None
+    members: tuple[MemberFact, ...]
+    """In the estate's order."""
+    log_tail: str = ""
+    """Last 100 lines of the leader's container log: evidence, not input to any decision."""
+
+    def member(self, name: str) -> MemberFact | None:
+        """Return the member called ``name``."""
+        return next((fact for fact in self.members if fact.name == name), None)
+
+    def node_of(self, name: str) -> str:
+        """Return the node that the member's pod was on; empty when that is not known."""
+        fact = self.member(name)
+        return (fact.pod.node or "") if fact and fact.pod else ""
+
+
+class Diagnosis(Wire):
+    """What has become of a primary that a forced failover is asked for."""
+
+    condition: str
+    """``activities.postgres.diagnosis.Condition``."""
+    reason: str
+    """One sentence."""
+    evidence: tuple[str, ...] = ()
+    """One line a witness."""
+
+
+class ResolveRequest(Wire):
+    """Which cluster to look up in the estate."""
+
+    cluster: str
+
+
+_LESS = 0.2
+
+
+class SurveyRequest(Wire):
+    """Which cluster to look at, and how long to wait for a witness."""
+
+    target: PostgresTarget
+    patience: timedelta = timedelta(seconds=3)
+    silent: tuple[str, ...] = ()
+    """Members that were silent to the last look, a moment ago: they get less of it."""
+
+    def patience_with(self, member: str) -> timedelta:
+        """Return how long to wait for one of ``member``'s witnesses."""
+        return self.patience * _LESS if member in self.silent else self.patience

@@ -1,0 +1,43 @@
+"""What is done to a cluster without moving writes: adoption and pause."""
+
+from __future__ import annotations
+
+from activities.run.models.wire import RunId, Wire
+from estate.postgres import PostgresTarget
+
+
+class AdoptStep(Wire):
+    """Adopt ``leader`` of a cluster that has run without the gate: what every step of that is told."""
+
+    target: PostgresTarget
+    leader: str
+    epoch: int
+    """Of the first record; above all that any gate has seen."""
+    system_identifier: str
+    run: RunId
+
+
+class FirstRecord(Wire):
+    """The leader record as it stands after an adoption."""
+
+    leader: str
+    epoch: int
+
+
+class PauseNote(Wire):
+    """The pause that the record of ``target`` is to carry; empty fields take it off."""
+
+    target: PostgresTarget
+    until: str = ""
+    """ISO 8601, UTC."""
+    by: str = ""
+    because: str = ""
+
+
+class Paused(Wire):
+    """The pause as it stands in the record; an empty ``until`` is none."""
+
+    cluster: str
+    until: str
+    by: str
+    because: str

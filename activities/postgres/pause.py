@@ -1,0 +1,54 @@
+"""Writes a pause into the leader record, or takes it off. Runs beside everything else: it needs no lock.
+
+Only the three fields of the pause change, by compare-and-swap: a claim or a route that is written at the same moment makes
+this step read again, and the other way round. The run that the record names as its last writer stays, since an undo tells
+by that name whether somebody has taken over.
+"""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.clients.ports import ForbiddenError
+from activities.postgres.claim import current_record, try_write
+from activities.postgres.models.upkeep import Paused, PauseNote
+from activities.postgres.systems import Systems
+from activities.run.errors import Refusal, refuse
+from gate.record import Record
+
+
+class PauseActivities:
+    """Writes to the leader record that move nothing."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.kubernetes`` for every read and write."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.pause")
+    async def pause(self, note: PauseNote) -> Paused:
+        """Let the record carry exactly this pause; an empty ``until`` takes it off. Repeating it changes nothing more.
+
+        Raises:
+            ApplicationError: ``NoRecord``, ``RecordDisagrees`` (writing the record would move the route as well),
+                ``Unreachable`` when we may not read or write it.
+
+        """
+        wanted = {"paused_until": note.until, "paused_by": note.by, "paused_because": note.because}
+        try:
+            while True:
+                record = await current_record(self._systems, note.target)
+                if wanted.items() <= record.model_dump().items():
+                    return Paused(cluster=note.target.name, until=note.until, by=note.by, because=note.because)
+                _must_agree(record, note)
+                await try_write(self._systems, note.target, record.model_copy(update=wanted))
+        except ForbiddenError as error:
+            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
+
+
+def _must_agree(record: Record, note: PauseNote) -> None:
+    if record.selector != record.leader:
+        raise refuse(
+            Refusal.RECORD_DISAGREES,
+            f"Service {note.target.cluster.write_service} sends writes to {record.selector or 'nobody'}, but its record"
+            f" names {record.leader}: writing the record would move writes; nothing was changed",
+        )

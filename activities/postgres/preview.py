@@ -1,0 +1,29 @@
+"""What a switch would change in Kubernetes, said by the API server itself."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.clients.ports import ForbiddenError, UnreachableError
+from activities.postgres.claim import current_record, routed_record
+from activities.postgres.models.transfer import Switch
+from activities.postgres.systems import Systems
+
+
+class PreviewActivities:
+    """Plan runs only."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.kubernetes`` for the dry run."""
+        self._systems = systems
+
+    @activity.defn(name="kubernetes.preview")
+    async def preview(self, switch: Switch) -> str:
+        """Return the change of the write Service as a diff, from a server-side dry run. Changes nothing."""
+        record = await current_record(self._systems, switch.target)
+        wanted = routed_record(record, switch, switch.epoch)
+        service = switch.target.cluster.write_service
+        try:
+            return await self._systems.leader_records.preview(switch.target.region, service, wanted)
+        except (ForbiddenError, UnreachableError) as error:
+            return f"no preview: {error}"

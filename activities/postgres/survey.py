@@ -1,0 +1,120 @@
+"""Looks at a cluster through three witnesses, gate, SQL and API server, and changes nothing.
+
+A witness that does not answer is recorded with its error; whether that matters is decided by
+``workflows.postgres.planning.planned``, not here. All members are asked at once, so that one dead member costs one timeout
+and not several; who was silent a moment ago costs less the second time, since people wait for what follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.postgres.models.survey import MemberFact, PodFact, Silence, Survey, SurveyRequest
+from activities.postgres.systems import Systems
+from activities.run.errors import Refusal, refuse
+from estate.postgres import PostgresTarget
+from gate.record import MalformedRecordError, Record
+
+T = TypeVar("T")
+_LOG_LINES = 100
+_LOG_BYTES = 24_000
+_NO_ANSWER = (UnreachableError, GateRefusedError, ForbiddenError, MissingError)
+
+
+class SurveyActivities:
+    """The read-only half of every procedure."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems`` for every look."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.survey")
+    async def survey(self, request: SurveyRequest) -> Survey:
+        """Return the cluster as it is now. Changes nothing.
+
+        Raises:
+            ApplicationError: ``NoRecord`` when the Service does not exist, ``RecordDisagrees`` when its annotations
+                cannot be read, ``Unreachable`` when we may not read it.
+
+        """
+        target = request.target
+        record = await self._record(target)
+        names = target.cluster.members
+        (pods, pods_error, _), log_tail, seen = await asyncio.gather(
+            _attempt(self._systems.kubernetes.pods(target.region, names), request.patience),
+            self._log_tail(request, record),
+            asyncio.gather(*(self._member(request, name) for name in names)),
+        )
+        if record is not None and _is_silent(record.leader, seen):
+            seen = await asyncio.gather(*(self._ask_again(request, fact, record.leader) for fact in seen))
+        members = tuple(_with_pod(fact, (pods or {}).get(fact.name), pods_error) for fact in seen)
+        return Survey(at=datetime.now(UTC), record=record, members=members, log_tail=log_tail[-_LOG_BYTES:])
+
+    async def _ask_again(self, request: SurveyRequest, fact: MemberFact, leader: str) -> MemberFact:
+        """Ask a standby once more whether it hears from the leader, which has been silent to us for a while by now."""
+        if fact.name == leader or fact.gate is None:
+            return fact
+        again, _, _ = await _attempt(
+            self._systems.gates.status(request.target, fact.name, timeout=request.patience), request.patience
+        )
+        return fact if again is None else fact.model_copy(update={"gate": again})
+
+    async def _log_tail(self, request: SurveyRequest, record: Record | None) -> str:
+        if record is None:
+            return ""
+        logs = self._systems.kubernetes.logs(request.target.region, record.leader, _LOG_LINES)
+        tail, error, _ = await _attempt(logs, request.patience_with(record.leader))
+        return tail or f"log not available: {error}"
+
+    async def _record(self, target: PostgresTarget) -> Record | None:
+        service = target.cluster.write_service
+        try:
+            return await self._systems.leader_records.read(target.region, service)
+        except MissingError as error:
+            raise refuse(Refusal.NO_RECORD, str(error)) from error
+        except MalformedRecordError as error:
+            raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
+        except ForbiddenError as error:
+            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
+
+    async def _member(self, request: SurveyRequest, name: str) -> MemberFact:
+        target, patience = request.target, request.patience_with(name)
+        (gate, gate_error, gate_silence), (sql, sql_error, sql_silence) = await asyncio.gather(
+            _attempt(self._systems.gates.status(target, name, timeout=patience), patience * 2),
+            _attempt(self._systems.postgres.facts(target, name, within=patience), patience * 2),
+        )
+        return MemberFact(
+            name=name,
+            gate=gate,
+            gate_error=gate_error,
+            gate_silence=gate_silence,
+            sql=sql,
+            sql_error=sql_error,
+            sql_silence=sql_silence,
+        )
+
+
+def _is_silent(leader: str, seen: list[MemberFact]) -> bool:
+    return any(fact.name == leader and fact.gate is None and fact.sql is None for fact in seen)
+
+
+def _with_pod(fact: MemberFact, pod: PodFact | None, error: str) -> MemberFact:
+    words = "" if pod else error or f"pod {fact.name} does not exist"
+    return fact.model_copy(update={"pod": pod, "pod_error": words})
+
+
+async def _attempt(question: Awaitable[T], within: timedelta) -> tuple[T | None, str, Silence | None]:
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            return await question, "", None
+    except TimeoutError:
+        return None, f"no answer within {within.total_seconds():g} s", Silence.UNKNOWN
+    except _NO_ANSWER as error:
+        silence = error.silence if isinstance(error, UnreachableError) else Silence.TURNED_AWAY
+        return None, str(error), silence

@@ -1,0 +1,157 @@
+"""The steps of a switch that act on servers, each through the server's gate.
+
+Every command carries the claim's epoch, and a gate ignores an epoch below the highest it has seen. So a step that is run
+twice, or by a worker that was frozen and wakes up after the undo, changes nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.postgres.gate_errors import refused
+from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
+from activities.postgres.systems import Systems
+from activities.run.errors import Refusal, refuse
+from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
+from gate.record import Mode
+
+_CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
+_ASK_AGAIN_SECONDS = 0.05
+_QUIET_AT_MOST_SECONDS = 5.0
+_LOOK_EVERY_SECONDS = 0.1
+
+
+class SwitchActivities:
+    """Checkpoint, fence, promote."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems.gates`` for every command."""
+        self._systems = systems
+
+    @activity.defn(name="postgres.checkpoint")
+    async def checkpoint(self, switch: Switch) -> GateStatus:
+        """CHECKPOINT on the old primary while it still takes writes, so that the stop is short.
+
+        Raises:
+            ApplicationError: ``NoPrimary``, ``Superseded``.
+
+        """
+        try:
+            return await self._systems.gates.checkpoint(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+    @activity.defn(name="kubernetes.await_quiet")
+    async def await_quiet(self, switch: Switch) -> Quiet:
+        """Wait, while writes still flow, until no endpoint has changed or is about to; give up after a few seconds.
+
+        A route that is changed right after another endpoint waits for kube-proxy's next round, up to a second, and writes
+        would stand still for it. Changes nothing.
+        """
+        clock, wanted = asyncio.get_running_loop().time, switch.target.cluster.thresholds.quiet.total_seconds()
+        began = changed = clock()
+        seen = await self._systems.kubernetes.endpoints_version(switch.target.region)
+        while clock() - changed < wanted and clock() - began < wanted + _QUIET_AT_MOST_SECONDS:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            now = await self._systems.kubernetes.endpoints_version(switch.target.region)
+            if now is None or now != seen:
+                seen, changed = now, clock()
+        return Quiet(reached=clock() - changed >= wanted, seconds=clock() - began)
+
+    @activity.defn(name="postgres.fence")
+    async def fence(self, switch: Switch) -> Fenced:
+        """Stop the old primary cleanly, keep it stopped, and see that the candidate is still there.
+
+        The candidate is looked at before and after: one that is gone must be noticed while the way back is short. That of
+        a discard is no standby: it is stopped, and its directory has not been touched.
+
+        Raises:
+            ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``.
+
+        """
+        await self._candidate_stands(switch)
+        try:
+            fenced = await self._systems.gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
+        except GateRefusedError as error:
+            raise refused(error) from error
+        await self._candidate_stands(switch)
+        return fenced
+
+    async def _candidate_stands(self, switch: Switch) -> None:
+        """Return once the candidate's gate says that it runs as a standby, or is held as it was.
+
+        Raises:
+            ApplicationError: ``CandidateFailed`` when it does not say so in time.
+
+        """
+        name, why, discards = switch.plan.candidate, "", switch.plan.mode is Mode.DISCARD
+        try:
+            async with asyncio.timeout(_CANDIDATE_ANSWERS_WITHIN.total_seconds()):
+                while True:
+                    status, why = await self._ask(switch, name)
+                    if status and (status.untouched if discards else _stands_by(status)):
+                        return
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        except TimeoutError:
+            what = "is held as it was" if discards else "runs as a standby"
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer {what}: {why}") from None
+
+    async def _ask(self, switch: Switch, name: str) -> tuple[GateStatus | None, str]:
+        try:
+            status = await self._systems.gates.status(switch.target, name, timeout=_CANDIDATE_ANSWERS_WITHIN)
+        except UnreachableError as error:
+            return None, str(error)
+        return status, f"its gate {status.doing}"
+
+    @activity.defn(name="postgres.promote")
+    async def promote(self, request: PromoteRequest) -> Promoted:
+        """Let the candidate lead once it has everything up to ``end_lsn``; the same answer however often it is asked.
+
+        Raises:
+            ApplicationError: ``CandidateBehind``, ``CandidateFailed``, ``RecordChanged``, ``Superseded``.
+
+        """
+        switch = request.switch
+        try:
+            return await self._systems.gates.promote(
+                switch.target,
+                switch.plan.candidate,
+                switch.epoch,
+                str(switch.run),
+                system_identifier=switch.plan.system_identifier,
+                at_least_lsn=request.end_lsn,
+                wanted_lsn=request.wanted_lsn,
+            )
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+    @activity.defn(name="postgres.revert")
+    async def revert(self, switch: Switch) -> Promoted:
+        """Let the candidate of a discard lead again as it is; the same answer however often it is asked.
+
+        Raises:
+            ApplicationError: ``NotUntouched``, ``CandidateFailed``, ``RecordChanged``, ``Superseded``.
+
+        """
+        plan, given_up = switch.plan, switch.plan.give_up
+        if given_up is None:
+            raise refuse(Refusal.NOT_AVAILABLE, f"the plan for {plan.candidate} does not say what is given up")
+        command = RevertCommand(
+            epoch=switch.epoch,
+            run=str(switch.run),
+            system_identifier=plan.system_identifier,
+            timeline=given_up.timeline,
+            history=given_up.history,
+        )
+        try:
+            return await self._systems.gates.revert(switch.target, plan.candidate, command)
+        except GateRefusedError as error:
+            raise refused(error) from error
+
+
+def _stands_by(status: GateStatus) -> bool:
+    return status.server is ServerState.RUNNING and status.role is Role.STANDBY

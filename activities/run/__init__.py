@@ -1,0 +1,1 @@
+"""What steps of every subject share. Knows no subject."""

@@ -1,0 +1,57 @@
+"""Looks a target up in the estate file, once per run: the run finishes with the inventory it started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.postgres.models.survey import ResolveRequest
+from activities.run.errors import Refusal, refuse
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
+from estate.model import Estate
+from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
+
+T = TypeVar("T", PostgresTarget, RedisTarget, WorkloadTarget)
+
+
+class EstateActivities:
+    """Reads the estate file that the worker was given."""
+
+    def __init__(self, path: Path) -> None:
+        """Read ``path`` anew for every run, so that an edited estate needs no restart."""
+        self._path = path
+
+    @activity.defn(name="estate.resolve")
+    async def resolve(self, request: ResolveRequest) -> PostgresTarget:
+        """Return one cluster with all that a run needs to know about it. Changes nothing.
+
+        Raises:
+            ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
+
+        """
+        return self._resolved(resolve_target, request.cluster)
+
+    @activity.defn(name="estate.resolve_redis")
+    async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
+        """Return one Redis deployment, as ``estate.resolve``."""
+        return self._resolved(resolve_redis, request.cluster)
+
+    @activity.defn(name="estate.resolve_workload")
+    async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
+        """Return one workload, as ``estate.resolve``."""
+        return self._resolved(resolve_workload, request.cluster)
+
+    def _resolved(self, resolve: Callable[[Estate, str], T], name: str) -> T:
+        try:
+            estate = load_estate(self._path)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        try:
+            return resolve(estate, name)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_INPUT, str(error)) from error

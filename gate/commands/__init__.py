@@ -1,0 +1,1 @@
+"""What the gate is told over HTTP, one file a command."""

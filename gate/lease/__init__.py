@@ -1,0 +1,1 @@
+"""Until when a primary may accept writes, and what stops one that may not."""

@@ -1,0 +1,92 @@
+"""What the other members' gates say, and where they are.
+
+Where, is what the API server says: DNS tells the old address of a pod that was made anew, and a node that dies may take
+half of DNS with it. A name that waits for an answer would hold up what must not wait: PostgreSQL does not leave recovery
+while its WAL receiver looks up a name. Without the API server the last word counts, then the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import aiohttp
+from pydantic import ValidationError
+
+from gate.api import MEMBER_HEADER, Command, GateStatus
+from gate.lease.kube import SILENT, ApiServer
+from gate.settings import Settings
+
+
+class Peers:
+    """Asks the peers' gates."""
+
+    def __init__(self, settings: Settings, api: ApiServer) -> None:
+        """Connect on first use."""
+        self._settings, self._api = settings, api
+        self._known: dict[str, str] = {}
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The other members."""
+        return self._settings.peers
+
+    async def statuses(self) -> dict[str, GateStatus | None]:
+        """Return member → status of every peer, ``None`` for those that do not answer within a second."""
+        answers = await asyncio.gather(*(self.status(name) for name in self._settings.peers))
+        return dict(zip(self._settings.peers, answers, strict=True))
+
+    def known(self, member: str) -> str | None:
+        """Return the address that is known for ``member``, ``None`` when only its name is."""
+        return self._known.get(member)
+
+    async def locate(self, member: str) -> None:
+        """Learn where ``member`` is now; what was known stays when nobody says."""
+        with contextlib.suppress(*SILENT):
+            address = await self._api.address_of(member)
+            if address:
+                self._known[member] = address
+
+    async def status(self, member: str) -> GateStatus | None:
+        """Return one member's status, ``None`` when it does not answer."""
+        await self.locate(member)
+        try:
+            async with self._session().get(self._url(member, "status"), headers=self._headers()) as answer:
+                answer.raise_for_status()
+                return GateStatus.model_validate_json(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
+            return None
+
+    async def checkpoint(self, member: str, epoch: int) -> None:
+        """Ask ``member`` for a CHECKPOINT; pg_rewind is wrong about a fresh timeline without one.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: it did not do it.
+        """
+        command = Command(epoch=max(epoch, 1), run=f"gate/{self._settings.member}")
+        timeout = aiohttp.ClientTimeout(total=300)
+        async with self._session().post(
+            self._url(member, "checkpoint"), json=command.model_dump(), headers=self._headers(), timeout=timeout
+        ) as answer:
+            answer.raise_for_status()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    def _url(self, member: str, what: str) -> str:
+        host = self.known(member) or self._settings.address_of(member)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._settings.port}/v1/{what}"
+
+    def _headers(self) -> dict[str, str]:
+        token = self._settings.token_file.read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {token}", MEMBER_HEADER: self._settings.member}
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(use_dns_cache=False), timeout=aiohttp.ClientTimeout(total=1)
+            )
+        return self._http

@@ -1,0 +1,1 @@
+"""The gate's loop: look, decide, act."""

@@ -1,0 +1,181 @@
+"""The gate's loop: looks, decides, acts, for ever.
+
+A decision comes from ``gate.loop.decide`` and is carried out under the gate's lock. What goes wrong is said, and tried again
+at the next turn: no fault of ours takes a serving database down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gate.api import Role, ServerState
+from gate.lease.kube import SILENT, ConflictError
+from gate.lease.lease import now
+from gate.loop import rejoin, revert
+from gate.loop.core import Gate
+from gate.loop.decide import Action, Decision, Local, Outside, decide, heeded
+from gate.postgres import bootstrap
+from gate.postgres.controldata import ProgramError
+from gate.postgres.sql import NOT_ANSWERING
+from gate.postgres.stale_locks import clear_leftover
+from gate.record import Record
+
+_BUSY_POLL_SECONDS = 0.1
+_LEADER_POLL_SECONDS = 0.15
+"""A primary must hear of a claim soon: whoever takes a person's word that it is stopped waits little longer than this."""
+_STOPS_WITHIN_SECONDS = 3.0
+_STARTS = {Action.START_LEADER, Action.START_STANDBY, Action.START_REVERTED}
+
+
+class Loop:
+    """Of one gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Decide and act for ``gate``."""
+        self._gate = gate
+
+    async def run(self) -> None:
+        """Decide and act until cancelled."""
+        gate = self._gate
+        await clear_leftover(gate.settings)
+        await gate.refresh_control()
+        work = (
+            gate.watchdog.run,
+            gate.sampler.run,
+            gate.portrait.measure,
+            lambda: gate.outlook.hear(gate.renewal.by_showing_itself),
+        )
+        background = [asyncio.create_task(self._for_ever(one)) for one in work]
+        await gate.watchdog.watches.wait()
+        try:
+            while True:
+                try:
+                    async with gate.lock:
+                        await self._step()
+                except (ConflictError, ProgramError, rejoin.NotPossibleError, *SILENT, *NOT_ANSWERING) as error:
+                    gate.say(f"tries again: {error or type(error).__name__}")
+                except Exception as error:  # noqa: BLE001 - a fault of ours must not take a serving database down
+                    self._log_fault(error)
+                await self._pause()
+        finally:
+            gate.watchdog.end()
+            for task in background:
+                task.cancel()
+
+    async def _for_ever(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do ``work``, which never ends by itself, anew whenever a fault of ours ends it."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:  # noqa: BLE001 - without it the gate would go on blind
+                self._log_fault(error)
+            await asyncio.sleep(_BUSY_POLL_SECONDS)
+
+    def _log_fault(self, error: Exception) -> None:
+        self._gate.log("FAULT IN THE GATE, goes on", what_failed=traceback.format_exception(error)[-3:])
+
+    async def _pause(self) -> None:
+        gate = self._gate
+        waiters = [asyncio.create_task(gate.kick.wait()), asyncio.create_task(gate.server.ended.wait())]
+        await asyncio.wait(waiters, timeout=self._pause_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
+        if gate.server.ended.is_set():
+            gate.server.ended.clear()
+            await gate.refresh_control()
+        gate.kick.clear()
+
+    def _pause_seconds(self) -> float:
+        gate, record = self._gate, self._gate.record
+        settled = record is not None and record.intent is None and bool(record.sync_members)
+        alone = gate.sampler.role is Role.STANDBY and gate.sampler.facts.get("upstream") is None
+        if not settled or gate.server.state is not ServerState.RUNNING or alone:
+            return _BUSY_POLL_SECONDS
+        longest = gate.settings.poll_seconds
+        return longest if gate.sampler.role is Role.STANDBY else min(longest, _LEADER_POLL_SECONDS)
+
+    async def _step(self) -> None:
+        gate, asked = self._gate, now()
+        outside = await gate.outlook.look(ask_peers=gate.server.state is ServerState.STOPPED)
+        gate.renewal.by_a_look(asked, outside)
+        record = outside.record if outside.api_answers else None
+        if record is not None:
+            self._heed(record)
+        if gate.work.is_going_on:
+            return
+        gate.work.collect()
+        decision = decide(self._local(), outside)
+        if gate.server.rests and decision.action in _STARTS:
+            decision = Decision(
+                Action.WAIT, "the server ended right after its start (see above); pauses before the next attempt"
+            )
+        works = decision.action in {Action.REJOIN, Action.BASE_BACKUP}
+        if works and gate.work.rests:
+            return
+        if not works:
+            complaint = gate.duties.stuck.complaint if decision.action is Action.KEEP else ""
+            gate.say(complaint or decision.reason)
+        await self._act(decision, outside)
+        if record is not None and decision.action is Action.KEEP:
+            await gate.duties.tend(record)
+
+    def _heed(self, record: Record) -> None:
+        """Take over what the leader record says of epochs, fences and doors."""
+        gate, member = self._gate, self._gate.settings.member
+        if gate.record is not None and gate.record.leader == member != record.leader:
+            gate.duties.close_for_a_while()
+        gate.record = record
+        if changes := heeded(gate.store.state, member, record):
+            gate.store.write(**changes)
+
+    def _local(self) -> Local:
+        gate, control, data = self._gate, self._gate.control, self._gate.settings.data
+        return Local(
+            member=gate.settings.member,
+            members=gate.settings.members,
+            state=gate.store.state,
+            server=gate.server.state,
+            role=gate.sampler.role,
+            empty=not (data / "PG_VERSION").exists(),
+            standby_signal=(data / "standby.signal").exists(),
+            timeline=gate.sampler.facts.get("timeline") or (control.timeline if control else 0),
+            following=gate.following,
+            reverts=revert.is_pending(data, gate.store.state),
+            half_rewound=revert.half_rewound(gate.settings),
+        )
+
+    async def _act(self, decision: Decision, outside: Outside) -> None:
+        gate, record = self._gate, outside.record
+        match decision.action:
+            case Action.STOP:
+                await gate.server.stop(within=30)
+            case Action.STOP_NOW:
+                await gate.server.stop_now(within=_STOPS_WITHIN_SECONDS)
+            case Action.START_LEADER | Action.START_REVERTED:
+                named = record is not None and record.leader == gate.settings.member
+                await gate.start(leader="", sync=record.sync_members if record and named else ())
+            case Action.START_STANDBY:
+                await gate.peers.locate(decision.leader)
+                await gate.start(leader=decision.leader)
+            case Action.FOLLOW:
+                await gate.follow(decision.leader)
+            case Action.PROMOTE_SELF:
+                await self._promote_self()
+            case Action.BOOTSTRAP:
+                gate.record = await bootstrap.bootstrap(gate.settings, gate.api)
+                await gate.refresh_control()
+            case Action.BASE_BACKUP | Action.REJOIN if record is not None:
+                await bootstrap.finish_bootstrap(gate.settings, record)
+                gate.work.begin(gate.work.become_standby(decision, outside, record))
+            case Action.WAIT:
+                await bootstrap.finish_bootstrap(gate.settings, record)
+
+    async def _promote_self(self) -> None:
+        gate = self._gate
+        await gate.sampler.sample()
+        if gate.sampler.role is Role.STANDBY:
+            gate.store.write(promoted_xid=await gate.next_xid())
+            await gate.control_session.row("select pg_promote(false)")

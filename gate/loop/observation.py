@@ -1,0 +1,106 @@
+"""What a gate sees of the world, and who vouches for it.
+
+The API server vouches for a member that the record names and that no forced claim has passed over. Without the API server
+a peer vouches, so that an outage of the API server alone stops no database: but only if no peer that answers knows of a
+later epoch than this member. One that was cut off meanwhile may not have heard of it. Whoever waits for this member's
+isolation has told the peers a later epoch first.
+
+Whoever has vouched for the leader can tell when: what the API server says to the leader counts only once the leader has
+renewed the record's Lease, and each gate keeps when a peer asked it last. So isolation is known to have begun when the Lease
+was last seen to change and the peers were last asked (``activities.postgres.fencing``), and not only when somebody claims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from gate.api import GateStatus
+from gate.lease.kube import SILENT, ApiServer
+from gate.lease.lease import now
+from gate.lease.peers import Peers
+from gate.loop.decide import Outside
+from gate.loop.pause import is_paused
+from gate.record import MalformedRecordError, Mode, Record
+
+_HEAR_EVERY_SECONDS = 1.0
+
+
+def vouches(outside: Outside, member: str, epoch: int) -> bool:
+    """Whether what was seen allows ``member``, which knows of ``epoch``, to take writes for another while."""
+    if outside.api_answers:
+        return outside.record is None or names(outside.record, member)
+    answers = [status for status in outside.peers.values() if status is not None]
+    return bool(answers) and all(status.epoch <= epoch for status in answers)
+
+
+def names(record: Record, member: str) -> bool:
+    """Whether ``record`` lets ``member`` take writes: as the leader, or as whoever is to lead."""
+    intent = record.intent
+    if record.leader == member:
+        return intent is None or intent.candidate == member or intent.mode is not Mode.FORCED
+    return intent is not None and intent.candidate == member
+
+
+def must_show_itself(outside: Outside, member: str) -> bool:
+    """Whether the API server's word counts for ``member`` only once the Lease is renewed: it leads."""
+    return outside.api_answers and outside.record is not None and outside.record.leader == member
+
+
+class Outlook:
+    """Looks at API server and peers."""
+
+    def __init__(self, api: ApiServer, peers: Peers, log: Callable[[str, str], None]) -> None:
+        """``log`` gets a sentence and its reason."""
+        self._api, self._peers, self._log = api, peers, log
+        self._heard_at: dict[str, float] = {}
+        self._asked_at = dict.fromkeys(peers.names, now())
+
+    async def look(self, *, ask_peers: bool) -> Outside:
+        """Ask the API server, and the peers if ``ask_peers`` or if it does not answer or has no record."""
+        record, answers = None, True
+        try:
+            record = await self._api.record()
+        except (*SILENT, MalformedRecordError) as error:
+            answers = False
+            self._log("the API server does not answer", str(error))
+        peers = await self._ask_peers() if ask_peers or not answers or record is None else {}
+        mirror = await self._api.has_mirror() if answers and record is None else False
+        paused = is_paused(record, datetime.now(UTC))
+        return Outside(api_answers=answers, record=record, mirror=mirror, peers=peers, paused=paused)
+
+    async def hear(self, seen: Callable[[float, Outside], Awaitable[None]]) -> None:
+        """Look again and again, for ever, and tell ``seen`` when was asked and what was seen.
+
+        Beside the gate's own looks, which wait while a command is carried out: leave must not run out meanwhile. And who
+        hears whom is evidence when one of them is gone.
+        """
+        while True:
+            asked = now()
+            with contextlib.suppress(*SILENT):
+                await seen(asked, await self.look(ask_peers=True))
+            await asyncio.sleep(_HEAR_EVERY_SECONDS)
+
+    def note_question(self, member: str) -> None:
+        """Keep that ``member``'s gate has just asked this one how it is; empty: anybody's, an older gate says no name."""
+        for name in [member] if member else list(self._asked_at):
+            if name in self._asked_at:
+                self._asked_at[name] = now()
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """Peer → seconds since its gate asked this one last; since this gate began, for one that never did."""
+        return {name: round(now() - at, 3) for name, at in self._asked_at.items()}
+
+    @property
+    def heard(self) -> dict[str, float]:
+        """Peer → seconds since it answered last; those that never did are missing."""
+        return {name: round(now() - at, 3) for name, at in self._heard_at.items()}
+
+    async def _ask_peers(self) -> dict[str, GateStatus | None]:
+        asked = now()
+        answers = await self._peers.statuses()
+        self._heard_at |= {name: asked for name, status in answers.items() if status is not None}
+        return answers

@@ -1,0 +1,210 @@
+"""Makes a standby of the leader out of what is on this disk, and loses nothing that might be the only copy of a write.
+
+Cheapest first. A server that stopped cleanly at or before the point where the leader's timeline left its own only needs
+``standby.signal``. One that wrote past that point keeps that WAL aside and is rewound. Where that fails, its whole
+directory is moved aside and a base backup is taken; so it is, without trying, for one whose timeline has been given up.
+Nothing that was moved aside is ever removed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gate.api import GateStatus
+from gate.lease.peers import Peers
+from gate.loop import revert
+from gate.postgres.configuration import conninfo, write_configuration
+from gate.postgres.controldata import (
+    CLEAN_PRIMARY,
+    ControlData,
+    ProgramError,
+    end_of_wal,
+    read_control,
+    run_program,
+    segment_name,
+)
+from gate.postgres.lsn import parse_lsn
+from gate.postgres.wal import newest_wal_timeline
+from gate.settings import Settings
+
+_SIGNAL = "standby.signal"
+_COPYING = "pg_basebackup"
+"""A base backup streams WAL and reports it as flushed: under the member's own name commits would wait for it as for a
+synchronous standby, and the record would say that a directory has everything which is not there yet."""
+_SPARE_BYTES = 64 * 1024 * 1024
+Say = Callable[[str], None]
+
+
+class NotPossibleError(Exception):
+    """A rejoin cannot go on; the sentence says what a person can do."""
+
+
+def kept_folder(settings: Settings) -> Path:
+    """Return where things are kept aside."""
+    return settings.own / "kept"
+
+
+def kept_bytes(settings: Settings) -> int:
+    """Return the bytes kept aside."""
+    return folder_bytes(kept_folder(settings))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes in ``folder`` and below; files that vanish meanwhile count nothing."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(place) / name).lstat().st_size
+    return total
+
+
+async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: int, say: Say) -> None:
+    """Turn a directory that was a primary's, or a standby's that went another way, into a standby's of ``leader``.
+
+    Raises:
+        NotPossibleError: not enough disk, or the leader does not answer.
+    """
+    try:
+        control = await read_control(settings.programs, settings.data)
+        if (why := _cannot_be_rewound(settings, control, leader)) is not None:
+            say(f"{why}: the directory is kept whole")
+        elif await _ends_before_fork(settings, control, leader):
+            say("stopped before the fork: no rewind needed")
+            (settings.data / _SIGNAL).touch()
+            return
+        else:
+            await peers.checkpoint(leader.member, epoch)
+            await asyncio.to_thread(_keep_wal, settings, control, leader, say)
+            await _rewind(settings, leader.member, peers.known(leader.member))
+            return
+    except (ProgramError, OSError) as error:
+        say(f"rewind failed, taking a base backup instead: {error}")
+    await base_backup(settings, peers, leader, say)
+
+
+def _cannot_be_rewound(settings: Settings, control: ControlData, leader: GateStatus) -> str | None:
+    """Return why pg_rewind must not be tried, or ``None``. It compares timelines by their numbers alone."""
+    if revert.half_rewound(settings):
+        return "a rewind was cut short"
+    if revert.was_cut_short(settings, control):
+        return "a promotion was cut short"
+    if is_given_up(control.timeline, leader):
+        return f"timeline {control.timeline} is not {leader.member}'s"
+    if (newest := newest_wal_timeline(settings.data)) is not None and newest > control.timeline and _stood_by(settings):
+        return f"it has WAL of timeline {newest}, and its last checkpoint was on {control.timeline}"
+    if control.timeline == leader.timeline:
+        return f"it was a primary on {leader.member}'s own timeline {leader.timeline}"
+    return None
+
+
+def _stood_by(settings: Settings) -> bool:
+    return (settings.data / _SIGNAL).exists()
+
+
+def bytes_for_copy(leader: GateStatus) -> int:
+    """Return the free bytes that a base backup from ``leader`` needs."""
+    return (leader.data_bytes or 0) + _SPARE_BYTES
+
+
+def empty_copy(settings: Settings) -> Path:
+    """Return where a base backup is taken to, after taking away what is left there of one that was cut short."""
+    fresh = settings.directory / "pgdata.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    return fresh
+
+
+async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say: Say) -> None:
+    """Copy ``leader`` into a fresh directory; what was there before is moved aside first.
+
+    Raises:
+        NotPossibleError: not enough disk.
+    """
+    fresh = await asyncio.to_thread(empty_copy, settings)
+    free = shutil.disk_usage(settings.directory).free
+    needed = bytes_for_copy(leader)
+    if free < needed:
+        raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
+    address = peers.known(leader.member)
+    write_configuration(settings, leader=leader.member, sync=(), address=address)
+    say(f"base backup from {leader.member}")
+    await run_program(
+        str(settings.programs / "pg_basebackup"), "-D", str(fresh),
+        "-d", conninfo(settings, leader.member, address, name=_COPYING),
+        "-X", "stream", "-c", "fast", "--no-password",
+    )  # fmt: skip
+    (fresh / _SIGNAL).touch()
+    if settings.data.exists():
+        aside = kept_folder(settings) / f"pgdata-{_stamp()}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        settings.data.rename(aside)
+        say(f"old directory kept at {aside}")
+    fresh.rename(settings.data)
+    revert.unmark_rewind(settings)
+
+
+async def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
+    if control.state != CLEAN_PRIMARY:
+        return False
+    fork = fork_of(control.timeline, leader)
+    end = await end_of_wal(settings.programs, settings.data, control)
+    return fork is not None and parse_lsn(end) <= parse_lsn(fork)
+
+
+def is_given_up(timeline: int, leader: GateStatus) -> bool:
+    """Whether ``leader`` has left ``timeline`` out of its history: what was written there is nobody's any more."""
+    return leader.timeline not in {None, timeline} and fork_of(timeline, leader) is None
+
+
+def fork_of(timeline: int, leader: GateStatus) -> str | None:
+    """Return where the leader's history left ``timeline``; ``None`` when it never was on it, or still is."""
+    return next((lsn for number, lsn in leader.history if number == timeline), None)
+
+
+def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say: Say) -> None:
+    """Copy WAL segments that reach past the fork: they may hold writes that nobody else has."""
+    fork = fork_of(control.timeline, leader)
+    first = segment_name(control.timeline, parse_lsn(fork), control.segment_bytes) if fork else f"{control.timeline:08X}"
+    segments = [
+        path
+        for path in sorted((settings.data / "pg_wal").iterdir())
+        if path.is_file() and len(path.name) == len("0" * 24) and path.name[:8] == first[:8] and path.name >= first
+    ]
+    if not segments:
+        return
+    aside = kept_folder(settings) / f"wal-{_stamp()}"
+    if any(_holds(folder, segments) for folder in kept_folder(settings).glob("wal-*")):
+        return  # kept by an attempt that failed after this
+    aside.mkdir(parents=True, exist_ok=True)
+    for path in segments:
+        shutil.copy2(path, aside / path.name)
+    say(f"kept {sum(path.stat().st_size for path in segments)} bytes of WAL past the fork at {aside}")
+
+
+def _holds(folder: Path, segments: list[Path]) -> bool:
+    """Whether ``folder`` has a copy of every one of ``segments``: copies keep the time of the last change."""
+    return all(
+        (copy := folder / path.name).exists() and copy.stat().st_mtime_ns == path.stat().st_mtime_ns for path in segments
+    )
+
+
+async def _rewind(settings: Settings, leader: str, address: str | None) -> None:
+    configuration = write_configuration(settings, leader=leader, sync=(), address=address)
+    revert.mark_rewind(settings)
+    (settings.data / _SIGNAL).unlink(missing_ok=True)  # half rewound, it must not be started as the standby that it was
+    await run_program(
+        str(settings.programs / "pg_rewind"), "-D", str(settings.data), "--config-file", str(configuration),
+        "--source-server", conninfo(settings, leader, address),
+    )  # fmt: skip
+    (settings.data / _SIGNAL).touch()
+    revert.unmark_rewind(settings)
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")

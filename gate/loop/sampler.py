@@ -1,0 +1,146 @@
+"""Looks at the server several times a second, so that ``/v1/status`` answers at once, even while the server is down."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gate.api import Follower, Role
+from gate.postgres.controldata import read_history
+from gate.postgres.lsn import parse_lsn
+from gate.postgres.server import Server
+from gate.postgres.sql import NOT_ANSWERING, Session
+from gate.settings import Settings
+
+PERIOD_SECONDS = 0.2
+
+_PRIMARY = """
+select pg_current_wal_lsn()::text as current_lsn,
+       ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline,
+       (select system_identifier::text from pg_control_system()) as system_identifier,
+       current_setting('synchronous_standby_names') as synchronous_standby_names,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_xid,
+       (select count(*) from pg_stat_activity
+         where backend_type = 'client backend' and application_name <> 'gate') as sessions
+"""
+_FOLLOWERS = """
+select application_name as member, state, sync_state, sent_lsn::text, flush_lsn::text, replay_lsn::text
+from pg_stat_replication where application_name <> 'pg_basebackup' order by application_name
+"""
+_STANDBY = """
+select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as receive_lsn,
+       pg_last_wal_replay_lsn()::text as replay_lsn,
+       pg_last_xact_replay_timestamp() as last_replay_at,
+       (select system_identifier::text from pg_control_system()) as system_identifier,
+       greatest((select timeline_id from pg_control_checkpoint()),
+                (select min_recovery_end_timeline from pg_control_recovery())) as control_timeline,
+       w.status, w.received_tli, w.latest_end_lsn::text as upstream_lsn, w.last_msg_send_time as upstream_at,
+       w.last_msg_receipt_time as heard_at,
+       clock_timestamp() as at,
+       (select count(*) from pg_stat_activity
+         where backend_type = 'client backend' and application_name <> 'gate') as sessions
+from (select 1) as one left join pg_stat_wal_receiver w on true
+"""
+_WEAK = """
+select case when setrole <> 0 then 'role ' || setrole::regrole::text else '' end
+       || case when setdatabase <> 0
+               then ' database ' || (select datname from pg_database where oid = setdatabase) else '' end
+       || ': ' || setting as weak
+from pg_db_role_setting, unnest(setconfig) as setting
+where setting in ('synchronous_commit=off', 'synchronous_commit=local')
+union all
+select 'the server: ' || name || '=' || reset_val from pg_settings
+where name in ('synchronous_commit', 'fsync', 'full_page_writes') and reset_val in ('off', 'local')
+"""
+
+
+class Sampler:
+    """Keeps the latest facts about the running server; forgets them when it stops."""
+
+    def __init__(self, settings: Settings, server: Server, upstream: Callable[[], str]) -> None:
+        """``upstream`` returns the member that the server is configured to follow."""
+        self._settings, self._server, self._upstream = settings, server, upstream
+        self._session = Session(settings)
+        self.facts: dict[str, Any] = {}
+        """Fields of ``GateStatus``."""
+        self.role: Role | None = None
+        self.at = datetime.now(UTC)
+        self.sessions: int | None = None
+        """Of the primary, when it last answered; not forgotten when it stops."""
+        self._last_word: tuple[str, dict[str, Any]] = ("", {})
+        """Upstream, and what it said last of its end of WAL."""
+
+    async def run(self) -> None:
+        """Sample for ever."""
+        while True:
+            await self.sample()
+            await asyncio.sleep(PERIOD_SECONDS if self.role is not None else PERIOD_SECONDS / 4)
+
+    async def sample(self) -> None:
+        """Take one sample."""
+        try:
+            recovering = (await self._session.row("select pg_is_in_recovery() as yes"))["yes"]
+            facts = await (self._standby() if recovering else self._primary())
+        except NOT_ANSWERING:
+            self.role, self.facts, self._server.serves = None, {}, False
+            return
+        self.role, self.facts, self.at = Role.STANDBY if recovering else Role.PRIMARY, facts, datetime.now(UTC)
+        self._server.serves, self._server.answered_at = True, time.monotonic()
+
+    async def _primary(self) -> dict[str, Any]:
+        facts = await self._session.row(_PRIMARY)
+        self.sessions = facts["sessions"]
+        rows = await self._session.rows(_FOLLOWERS)
+        weak = await self._session.rows(_WEAK)
+        history = read_history(self._settings.data, facts["timeline"])
+        return {
+            **facts,
+            "followers": tuple(Follower(**row) for row in rows),
+            "weak_commit_settings": tuple(row["weak"] for row in weak),
+            "history": history,
+            "fork_lsn": history[-1][1] if history else None,
+        }
+
+    async def _standby(self) -> dict[str, Any]:
+        row = self._with_last_word(await self._session.row(_STANDBY))
+        streaming = row.pop("status") == "streaming"
+        received_tli, control, at = row.pop("received_tli"), row.pop("control_timeline"), row.pop("at")
+        heard = row.pop("heard_at")
+        return {
+            **row,
+            "upstream_silent_seconds": (at - heard).total_seconds() if heard else None,
+            "timeline": received_tli or control,
+            "upstream": self._upstream() if streaming else None,
+            **lag(row),
+        }
+
+    def _with_last_word(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what the upstream said last: PostgreSQL forgets it the moment that the upstream is gone."""
+        upstream = self._upstream()
+        if row.get("upstream_lsn"):
+            self._last_word = (upstream, {key: row[key] for key in ("upstream_lsn", "upstream_at", "heard_at")})
+        elif self._last_word[0] == upstream:
+            return {**row, **self._last_word[1]}
+        return row
+
+
+def lag(row: dict[str, Any]) -> dict[str, Any]:
+    """Return ``lag_bytes`` and ``lag_seconds`` of a standby, ``None`` where they cannot be known.
+
+    Bytes: received but not replayed, plus what the primary last reported minus received. Seconds: age of the last
+    replayed transaction when the primary last spoke, both by the primary's own clock; 0 when nothing is missing. The time
+    since the primary's last word is not lag: it grows for ever on a dead primary.
+    """
+    received, replayed, upstream = row.get("receive_lsn"), row.get("replay_lsn"), row.get("upstream_lsn")
+    if not received or not replayed or not upstream:
+        return {"lag_bytes": None, "lag_seconds": None}
+    waiting = max(parse_lsn(received) - parse_lsn(replayed), 0)
+    missing = max(parse_lsn(upstream) - parse_lsn(received), 0)
+    if waiting + missing == 0:
+        return {"lag_bytes": 0, "lag_seconds": 0.0}
+    last, asked = row.get("last_replay_at"), row.get("upstream_at")
+    seconds = max((asked - last).total_seconds(), 0.0) if last and asked else None
+    return {"lag_bytes": waiting + missing, "lag_seconds": seconds}

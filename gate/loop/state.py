@@ -1,0 +1,69 @@
+"""What a gate must not forget: written and fsynced before it is acted upon."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict
+
+
+class State(BaseModel):
+    """Durable promises of one gate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int = 0
+    """Highest epoch seen: everything below is ignored."""
+    fenced_at: int | None = None
+    """Epoch of the fence that stands: the server stays stopped."""
+    promoted_at: int | None = None
+    """Epoch of the promotion that was accepted here."""
+    promoted_xid: int | None = None
+    """Next transaction ID when that promotion was accepted: what was begun since has this one or a later one."""
+    reverting: int | None = None
+    """Newest timeline that is given up: this server, not rewound, is to lead again on a later one (``gate.loop.revert``)."""
+    rejoin_behind: str = ""
+    """Leader that a person has asked this member to follow although automatic rejoin is paused; empty once it does."""
+
+
+class Store:
+    """Keeps ``State`` in one file; one gate per directory."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open, or start with a fresh state.
+
+        Raises:
+            BlockingIOError: another gate holds the directory.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = folder / "state.json"
+        self._lock: IO[str] = (folder / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        text = self._path.read_text(encoding="utf-8") if self._path.exists() else "{}"
+        self.state = State.model_validate_json(text)
+
+    def write(self, **changes: int | str | None) -> None:
+        """Change fields, on disk first; nothing is written when nothing changes."""
+        wanted = self.state.model_copy(update=changes)
+        if wanted == self.state:
+            return
+        scratch = self._path.with_suffix(".new")
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(wanted.model_dump_json())
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self._path)
+        sync_folder(self._path.parent)
+        self.state = wanted
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in ``folder`` to disk: what was made, renamed or removed there."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

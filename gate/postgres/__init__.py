@@ -1,0 +1,1 @@
+"""The PostgreSQL server behind the gate: its process, its files, its SQL."""

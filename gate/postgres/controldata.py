@@ -1,0 +1,118 @@
+"""A stopped server, read from its files: ``pg_controldata``, the end of its WAL, its timeline's history."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gate.postgres.lsn import format_lsn, parse_lsn
+
+_PAGE = 8192
+_PAGE_HEADER = 24
+_SEGMENT_HEADER = 40
+_ALIGNMENT = 8
+CLEAN_PRIMARY = "shut down"
+IN_RECOVERY = {"in archive recovery", "shut down in recovery"}
+
+
+@dataclass(frozen=True)
+class ControlData:
+    """The fields that decisions need."""
+
+    state: str
+    system_identifier: str
+    timeline: int
+    checkpoint_lsn: str
+    segment_bytes: int
+    next_xid: int
+    """As of the latest checkpoint, with its epoch: a number that never wraps."""
+
+
+class ProgramError(Exception):
+    """One of PostgreSQL's programs failed; carries its last words."""
+
+
+async def run_program(*command: str, environment: dict[str, str] | None = None) -> str:
+    """Run one of PostgreSQL's programs and return what it printed.
+
+    Raises:
+        ProgramError: exit code other than 0.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
+    )
+    out, err = await process.communicate()
+    if process.returncode != 0:
+        words = err.decode(errors="replace").strip()[-800:]
+        raise ProgramError(f"{Path(command[0]).name} ended with {process.returncode}: {words}")
+    return out.decode(errors="replace")
+
+
+async def read_control(programs: Path, data: Path) -> ControlData:
+    """Return ``pg_controldata`` of ``data``."""
+    text = await run_program(str(programs / "pg_controldata"), "-D", str(data), environment={"LC_ALL": "C"})
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    turns, _, xid = fields["Latest checkpoint's NextXID"].partition(":")
+    return ControlData(
+        state=fields["Database cluster state"],
+        system_identifier=fields["Database system identifier"],
+        timeline=int(fields["Latest checkpoint's TimeLineID"]),
+        checkpoint_lsn=fields["Latest checkpoint location"],
+        segment_bytes=int(fields["Bytes per WAL segment"]),
+        next_xid=(int(turns) << 32) + int(xid),
+    )
+
+
+async def end_of_wal(programs: Path, data: Path, control: ControlData) -> str:
+    """Return the LSN behind the latest checkpoint's record: the end of WAL of a cleanly stopped server.
+
+    A standby whose ``pg_last_wal_receive_lsn()`` is at least this has every byte that the server ever wrote. Segments are
+    named: left to itself, pg_waldump learns their size from whichever file it meets first, and fails when that is a new one
+    that is still all zeros.
+    """
+    start = parse_lsn(control.checkpoint_lsn)
+    segments = [segment_name(control.timeline, position, control.segment_bytes) for position in (start, start + _PAGE)]
+    text = await run_program(
+        str(programs / "pg_waldump"), "-t", str(control.timeline), "-s", control.checkpoint_lsn, "-n", "1",
+        str(data / "pg_wal" / segments[0]), *(segments[1:] if segments[1] != segments[0] else ()),
+    )  # fmt: skip
+    match = re.search(r"len \(rec/tot\):\s*\d+/\s*(\d+)", text)
+    if match is None:
+        raise ProgramError(f"pg_waldump found no record at {control.checkpoint_lsn}")
+    return format_lsn(record_end(parse_lsn(control.checkpoint_lsn), int(match.group(1)), control.segment_bytes))
+
+
+def segment_name(timeline: int, lsn: int, segment_bytes: int) -> str:
+    """Return the name of the WAL segment that holds ``lsn``."""
+    number, per_file_id = lsn // segment_bytes, 0x100000000 // segment_bytes
+    return f"{timeline:08X}{number // per_file_id:08X}{number % per_file_id:08X}"
+
+
+def record_end(start: int, length: int, segment_bytes: int) -> int:
+    """Return where a WAL record of ``length`` bytes that starts at ``start`` ends, page headers in between included."""
+    left = -(-length // _ALIGNMENT) * _ALIGNMENT
+    position = start
+    while True:
+        room = _PAGE - position % _PAGE
+        if left <= room:
+            return position + left
+        left -= room
+        position += room
+        position += _SEGMENT_HEADER if position % segment_bytes == 0 else _PAGE_HEADER
+
+
+def newest_timeline(data: Path) -> int:
+    """Return the newest timeline of which ``data`` knows that it was begun; 1 when it knows of none."""
+    return max((int(path.stem, 16) for path in (data / "pg_wal").glob("*.history")), default=1)
+
+
+def read_history(data: Path, timeline: int) -> tuple[tuple[int, str], ...]:
+    """Return the earlier timelines of ``timeline`` and where each was left, oldest first."""
+    try:
+        text = (data / "pg_wal" / f"{timeline:08X}.history").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    rows = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return tuple((int(row[0]), row[1]) for row in rows)

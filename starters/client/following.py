@@ -1,0 +1,159 @@
+"""Follows a run by its history, through restarts of workers and of the server itself.
+
+The server's long poll hands over each event as it happens; asking costs nothing while nothing happens, and needs no
+worker. When the server does not answer, the follower asks again until it has been silent for ``_PATIENCE``. What history
+does not say until a step has ended (its attempts, why the last one failed) is looked up beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from starters.client.answers import CommandError, Exit, is_silence
+from starters.client.server import NO_WORKER, ask_status, has_worker, read_run, task_queue, unknown_run
+from starters.client.targets import Place
+from starters.history.parse import Chronicle, innermost
+from workflows.run.models import Status
+from workflows.run.phases import Phase
+
+_PATIENCE = timedelta(minutes=10)
+_ASK_AGAIN_SECONDS = 0.5
+_LOOK_EVERY_SECONDS = 1.0
+_LOOK_SOON_SECONDS = 0.3
+_UNTOUCHED_SECONDS = 2.0
+_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
+
+
+@dataclass
+class Watched:
+    """A run while somebody looks at it."""
+
+    place: Place
+    chronicle: Chronicle
+    status: Status | None = None
+    """What the run said of itself when it began to wait for people."""
+    troubles: tuple[str, ...] = ()
+    """Steps that are being tried again, and why."""
+    note: str = ""
+    """What is wrong with the server or the workers, if anything."""
+
+
+class Display(Protocol):
+    """Shows a run."""
+
+    period: float
+    """Seconds between two looks."""
+
+    def show(self, watched: Watched, now: datetime) -> None:
+        """Show the run as it stands."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+async def follow(client: Client, place: Place, display: Display) -> Chronicle:
+    """Return the whole chronicle once the run has ended.
+
+    Raises:
+        CommandError: no such run, or the server has been silent for too long. The run is not affected.
+
+    """
+    watched = Watched(place=place, chronicle=Chronicle(workflow_id=place.workflow_id))
+    stream = asyncio.create_task(_stream(client, watched))
+    looking = asyncio.create_task(_look_for_ever(client, watched))
+    try:
+        while not stream.done():
+            display.show(watched, datetime.now(UTC))
+            await asyncio.wait({stream}, timeout=display.period)
+        stream.result()
+        display.show(watched, datetime.now(UTC))
+    finally:
+        display.close()
+        for task in (stream, looking):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+    return watched.chronicle
+
+
+async def _stream(client: Client, watched: Watched) -> None:
+    """Read events until the run's last one."""
+    silent_since: datetime | None = None
+    while True:
+        try:
+            if not watched.chronicle.run_id:
+                watched.chronicle.run_id = (await watched.place.handle(client).describe()).run_id
+            place = Place(watched.place.workflow_id, watched.chronicle.run_id)
+            async for event in place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
+                watched.chronicle.add(event)
+                silent_since, watched.note = None, ""
+        except RPCError as error:
+            if not is_silence(error):
+                raise unknown_run(error, watched.place) from error
+            silent_since = silent_since or datetime.now(UTC)
+            _bear(watched, silent_since)
+        else:
+            if watched.chronicle.close:
+                return
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+def _bear(watched: Watched, silent_since: datetime) -> None:
+    """Say that the server is silent; give up when it has been for too long."""
+    watched.note = f"Temporal does not answer since {silent_since:%H:%M:%S} UTC; trying again, the run is not affected"
+    if datetime.now(UTC) - silent_since > _PATIENCE:
+        raise CommandError(
+            Exit.UNREACHABLE, f"Temporal has not answered since {silent_since:%H:%M:%S} UTC; then: {again(watched.place)}"
+        )
+
+
+def again(place: Place) -> str:
+    """Return the command that picks the run up again."""
+    return f"failover watch {place.name}"
+
+
+async def _look_for_ever(client: Client, watched: Watched) -> None:
+    while True:
+        with contextlib.suppress(RPCError):
+            await look(client, watched)
+        await asyncio.sleep(_LOOK_EVERY_SECONDS if watched.chronicle.phase in _LONG_PHASES else _LOOK_SOON_SECONDS)
+
+
+async def look(client: Client, watched: Watched) -> None:
+    """Find out what history does not say yet: who is waited for, which steps are being tried again."""
+    chronicle, handle = watched.chronicle, watched.place.handle(client)
+    if chronicle.started_at is None:
+        return
+    if chronicle.stuck:
+        watched.note = f"workers fail at it and try again, nothing goes on meanwhile: {chronicle.stuck[:300]}"
+        return
+    if not chronicle.phase and (datetime.now(UTC) - chronicle.started_at).total_seconds() > _UNTOUCHED_SECONDS:
+        late = "" if await has_worker(client) else f"; {NO_WORKER.format(queue=task_queue())}"
+        watched.note = f"no worker has picked the run up yet{late}"
+        return
+    if chronicle.phase in {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED}:
+        watched.status = await ask_status(handle) or watched.status
+        watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
+    description = await handle.describe()
+    watched.troubles = tuple(
+        f"{pending.activity_type.name}: attempt {pending.attempt}: {innermost(pending.last_failure)[:300]}"
+        for pending in description.raw_description.pending_activities
+        if pending.attempt > 1 and pending.HasField("last_failure")
+    )
+
+
+async def read_until_closed(client: Client, place: Place, within: float) -> Chronicle:
+    """Return the run as it stands when it has ended, or after ``within`` seconds."""
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        chronicle = await read_run(client, place)
+        if chronicle.close or asyncio.get_running_loop().time() > deadline:
+            return chronicle
+        await asyncio.sleep(0.2)

@@ -1,0 +1,117 @@
+"""What people call a run: a cluster's name, a workflow ID, a run ID, or both.
+
+``orders`` is the cluster's lock ``postgres/orders``, ``mymaster`` the Redis deployment's ``redis/mymaster``, ``api`` the
+workload's ``pods/api``, ``node-2`` the node's ``node/node-2``, and of its runs the newest. A run ID narrows it to one run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from estate.base import NAME_PATTERN
+from starters.client.answers import CommandError, Exit
+from workflows.run.models import lock_id, node_lock_id, pods_lock_id, redis_lock_id
+
+_LOCKS = lock_id("")
+_REDIS_LOCKS = redis_lock_id("")
+_POD_LOCKS = pods_lock_id("")
+_NODE_LOCKS = node_lock_id("")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is found. ``run_id`` empty means the newest."""
+
+    workflow_id: str
+    run_id: str = ""
+    named: bool = False
+    """The person named this very run, so it is shown to them by its run ID."""
+
+    @property
+    def name(self) -> str:
+        """What to type to get here again."""
+        short = self.workflow_id.removeprefix(_LOCKS)
+        return f"{self.workflow_id}/{self.run_id}" if self.named else short
+
+    def handle(self, client: Client) -> WorkflowHandle[object, object]:
+        """Return Temporal's handle of the run."""
+        return client.get_workflow_handle(self.workflow_id, run_id=self.run_id or None)
+
+
+def cluster_name(target: str) -> str:
+    """Return the cluster that ``target`` names.
+
+    Raises:
+        CommandError: it cannot be a cluster's name.
+
+    """
+    return _entry(target, _LOCKS, "is no cluster's name; use the name from the estate file, for example orders")
+
+
+def redis_name(target: str) -> str:
+    """Return the Redis master name that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _REDIS_LOCKS, "is no master's name; use the name from the estate file, for example mymaster")
+
+
+def workload_name(target: str) -> str:
+    """Return the workload that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _POD_LOCKS, "is no workload's name; use the name from the estate file, for example api")
+
+
+def node_name(target: str) -> str:
+    """Return the node that ``target`` names. CommandError: it cannot be one."""
+    return _entry(target, _NODE_LOCKS, "is no node's name; use the name that the cluster has, for example node-2")
+
+
+def _entry(target: str, locks: str, complaint: str) -> str:
+    name = target.removeprefix(locks)
+    if not re.match(NAME_PATTERN, name):
+        raise CommandError(Exit.USAGE, f"target: {target!r} {complaint}")
+    return name
+
+
+async def find(client: Client, target: str) -> Place:
+    """Return the run that ``target`` names; a bare run ID is looked up.
+
+    Raises:
+        CommandError: nothing has that run ID, or the target is empty.
+
+    """
+    head, _, tail = target.rpartition("/")
+    if _is_run_id(tail):
+        return Place(head, tail, named=True) if head else await _by_run_id(client, tail)
+    if "/" in target:
+        return Place(target.strip("/"))
+    return await _by_name(client, cluster_name(target))
+
+
+async def _by_name(client: Client, name: str) -> Place:
+    """Return the target of that name that has had runs; a PostgreSQL cluster's when there are several, or none."""
+    for lock in (lock_id, redis_lock_id, pods_lock_id, node_lock_id):
+        place = Place(lock(name))
+        try:
+            await place.handle(client).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return place
+    return Place(lock_id(name))
+
+
+async def _by_run_id(client: Client, run_id: str) -> Place:
+    async for found in client.list_workflows(f'RunId="{run_id}"', page_size=1):
+        return Place(found.id, run_id, named=True)
+    raise CommandError(Exit.USAGE, f"run: no run has the ID {run_id}; list them with failover history")
+
+
+def _is_run_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

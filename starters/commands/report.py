@@ -1,0 +1,107 @@
+"""``report``: how a run went, from its history on the server or from the ``history.json`` that it left behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from google.protobuf.json_format import ParseError
+from rich.console import RenderableType
+from rich.text import Text
+from temporalio.client import WorkflowHistory
+
+from starters.client.answers import Answer, CommandError, Exit, Verbatim, plain
+from starters.client.results import machine_view
+from starters.client.server import read_run
+from starters.client.targets import find
+from starters.history.model import Facts, facts_of
+from starters.history.parse import Chronicle, chronicle_of
+from starters.render.documents import html, markdown
+from starters.render.terminal import full
+from starters.render.words import exit_of
+from workers.connection import connect
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+_OF_SUFFIX = {".md": Format.MARKDOWN, ".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which report, and how."""
+
+    target: str | None
+    history: Path | None
+    format: Format | None
+    write: Path | None
+
+
+async def report(wanted: Wanted) -> Answer:
+    """Return the report; its exit code tells how the run ended."""
+    chronicle = await _chronicle(wanted)
+    facts = facts_of(chronicle)
+    chosen = wanted.format or _OF_SUFFIX.get(wanted.write.suffix if wanted.write else "", Format.TEXT)
+    data = machine_view(facts)
+    if wanted.write is None:
+        return Answer(exit_of(facts), data, _shown(facts, chosen))
+    _write(wanted.write, facts, chosen)
+    return Answer(exit_of(facts), {**data, "written": str(wanted.write)}, Text(f"written to {wanted.write}"))
+
+
+async def _chronicle(wanted: Wanted) -> Chronicle:
+    if (wanted.target is None) == (wanted.history is None):
+        raise CommandError(Exit.USAGE, "run: say which, for example failover report orders; or give --file history.json")
+    if wanted.history is not None:
+        return _from_file(wanted.history)
+    client = await connect()
+    return await read_run(client, await find(client, wanted.target or ""))
+
+
+def _from_file(path: Path) -> Chronicle:
+    """Return the chronicle of a kept history.
+
+    Raises:
+        CommandError: the file cannot be read, or is no history.
+
+    """
+    try:
+        history = WorkflowHistory.from_json("", path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(Exit.USAGE, f"file: {path} cannot be read: {error.strerror}") from error
+    except (ParseError, ValueError, KeyError, AttributeError) as error:
+        raise CommandError(Exit.USAGE, f"file: {path} is no history; give the history.json that a run has kept") from error
+    chronicle = chronicle_of(history.events)
+    if chronicle.started_at is None:
+        raise CommandError(Exit.USAGE, f"file: {path} holds no run's start; give the history.json that a run has kept")
+    return chronicle
+
+
+def _shown(facts: Facts, chosen: Format) -> RenderableType | Verbatim:
+    return full(facts) if chosen is Format.TEXT else Verbatim(_text(facts, chosen))
+
+
+def _text(facts: Facts, chosen: Format) -> str:
+    if chosen is Format.JSON:
+        return json.dumps({"exit_code": int(exit_of(facts)), **machine_view(facts)}, indent=2) + "\n"
+    if chosen is Format.HTML:
+        return html(facts)
+    if chosen is Format.MARKDOWN:
+        return markdown(facts)
+    return plain(full(facts))
+
+
+def _write(path: Path, facts: Facts, chosen: Format) -> None:
+    try:
+        path.write_text(_text(facts, chosen), encoding="utf-8")
+    except OSError as error:
+        raise CommandError(Exit.USAGE, f"write: {path} cannot be written: {error.strerror}") from error

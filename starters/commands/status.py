@@ -1,0 +1,129 @@
+"""``status``: how one run stands, or everything that is open. Reads history, so it answers without any worker too."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client
+
+from starters.client.answers import Answer, CommandError, Exit, Verbatim
+from starters.client.following import Watched, again, look
+from starters.client.requests import OURS
+from starters.client.results import answer_of, machine_view
+from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
+from starters.client.targets import Place, find
+from starters.commands.detection import standing, watches_view
+from starters.commands.pause import Pause, pauses
+from starters.history.model import Facts, facts_of
+from starters.history.next_steps import remedy_of
+from starters.history.parse import Chronicle
+from starters.render import words
+from starters.render.live import clock, notices
+from starters.render.terminal import people_lines, plan_lines, timeline_table
+from workers.connection import connect
+from workflows.run.models import Status, lock_id, pause_id
+
+_RETURNS = "WorkflowType = 'node-return' AND ExecutionStatus = 'Running'"
+_OPEN = f"{OURS} AND ExecutionStatus = 'Running'"
+
+
+async def status_of(target: str) -> Answer:
+    """Say how one run stands; for one that has ended, how it ended."""
+    client = await connect()
+    place = await find(client, target)
+    cluster = place.workflow_id.removeprefix(lock_id(""))
+    standing = await pauses(client, pause_id(cluster)) if place.workflow_id == lock_id(cluster) else ()
+    try:
+        return _with_pauses(await _status_of(client, place), standing)
+    except CommandError as error:
+        if not standing:
+            raise
+        return _with_pauses(Answer(Exit.DONE, text=Text(str(error))), standing)
+
+
+def _with_pauses(answer: Answer, standing: tuple[Pause, ...]) -> Answer:
+    """Return ``answer`` with the pauses that stand, below what else there is to say."""
+    lines = [Text(one.line, style="yellow") for one in standing]
+    text = Group(*([answer.text] if answer.text is not None and not isinstance(answer.text, Verbatim) else []), *lines)
+    data = {**answer.data, "pauses": [one.model_dump() for one in standing]}
+    return replace(answer, data=data, text=text)
+
+
+async def _status_of(client: Client, place: Place) -> Answer:
+    watched = Watched(place=place, chronicle=await read_run(client, place))
+    facts = facts_of(watched.chronicle)
+    if not facts.open:
+        return _with_remedy(answer_of(facts), facts)
+    await look(client, watched)
+    code = Exit.WAITING if facts.waits_for_people else Exit.DONE
+    live = {"status": watched.status.model_dump(mode="json") if watched.status else None, "notices": notices(watched)}
+    return _with_remedy(Answer(code, {**machine_view(facts), **live}, _view(watched, facts)), facts)
+
+
+def _with_remedy(answer: Answer, facts: Facts) -> Answer:
+    """Return ``answer`` with what a person should do about the run."""
+    remedy = remedy_of(facts)
+    data = {**answer.data, "remedy": list(remedy.lines) if remedy else [], "resumable": bool(remedy and remedy.resumable)}
+    if remedy is None or answer.text is None or isinstance(answer.text, Verbatim):
+        return replace(answer, data=data)
+    told = [Text(), Text("What to do", style="bold"), *(Text(f"  {line}") for line in remedy.lines)]
+    return replace(answer, data=data, text=Group(answer.text, *told))
+
+
+def _view(watched: Watched, facts: Facts) -> RenderableType:
+    status, chronicle = watched.status, watched.chronicle
+    plan = (status.plan if status else None) or facts.known.plan
+    parts: list[RenderableType] = [
+        Text(words.title(facts), style="bold"),
+        Text(words.headline(facts)),
+        Text(f"  asked by {words.who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}", style="dim"),
+        Text(f"  {clock(chronicle, datetime.now(UTC))}"),
+    ]
+    parts += [Text(f"  {line}") for line in (plan_lines(plan) if plan else [])]
+    parts += [timeline_table(facts)]
+    parts += [Text(f"  {line}") for line in [*people_lines(facts), *_of_itself(status)]]
+    parts += [Text(f"  {line}", style="yellow") for line in notices(watched)]
+    return Group(*parts, Text(f"follow it: {again(watched.place)}", style="dim"))
+
+
+def _of_itself(status: Status | None) -> list[str]:
+    if status is None:
+        return []
+    undo = [f"a cancel would: {what}" for what in status.would_undo]
+    return undo + [f"left to do: {what}" for what in status.left_to_do]
+
+
+async def all_open() -> Answer:
+    """List what is open, and whether any worker serves it."""
+    client = await connect()
+    served = await has_worker(client)
+    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_OPEN)]
+    runs = [facts_of(one) for one in await asyncio.gather(*(_read(client, place) for place in places))]
+    text: RenderableType = _table(runs) if runs else Text("nothing is open")
+    complaint = "" if served else NO_WORKER.format(queue=task_queue())
+    waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
+    data = {"worker": served, "runs": [machine_view(run) for run in runs]}
+    returns = [found.id async for found in client.list_workflows(_RETURNS)]
+    told = [Text(f"{one}: waits until that node, which was given up, is back and well", style="yellow") for one in returns]
+    watches = await standing(client)
+    text = Group(text, *told, Text(), watches_view(watches))
+    data |= {"returns": returns, "watches": {name: one.model_dump(mode="json") for name, one in watches.items()}}
+    answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
+    return _with_pauses(answer, await pauses(client))
+
+
+async def _read(client: Client, place: Place) -> Chronicle:
+    return await read_run(client, place)
+
+
+def _table(runs: list[Facts]) -> Table:
+    table = Table("run", "what", "phase", "since", "asked by", box=None, padding=(0, 2), header_style="dim")
+    for run in runs:
+        name = Place(run.workflow_id).name
+        table.add_row(name, words.title(run), run.phase or "-", words.moment(run.started_at), words.who(run.asked.by))
+    return table

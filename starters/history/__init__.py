@@ -1,0 +1,1 @@
+"""A run as its history tells it."""

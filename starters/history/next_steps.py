@@ -1,0 +1,173 @@
+"""A run that did not come to its end, in plain words: what is the matter, what is left, and what to type.
+
+A run settles first what an earlier one left in the leader record, so starting the same procedure again is the remedy,
+with two exceptions. Where the record is clean already, starting it again would be a new move, back again. Where somebody
+else has written the record, nobody should start anything before it is known who.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
+from starters.client.requests import ADOPT, NODE_FAILOVER, POD_FAILOVER, REDIS_FAILOVER, REJOIN
+from starters.client.targets import Place
+from starters.history.model import Facts
+from workflows.run.phases import Phase
+
+_CUT_OFF = {"terminated", "timed out", "failed"}
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What a person does about a run."""
+
+    lines: tuple[str, ...]
+    """What is the matter, then what to do."""
+    resumable: bool
+    """Starting the same procedure again finishes what is left."""
+
+
+def remedy_of(facts: Facts) -> Remedy | None:
+    """Return what to do about a run; ``None`` when it needs nobody."""
+    if of_its_own := {REDIS_FAILOVER: _of_redis, POD_FAILOVER: _of_pods, NODE_FAILOVER: _of_node}.get(facts.workflow):
+        return of_its_own(facts)
+    if facts.open:
+        return _of_open(facts)
+    if facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        return _resume(
+            facts,
+            "WRITES MAY BE STOPPED: the undo did not come to its end, so the old primary may still be fenced.",
+            "Mend what is silent or refuses (failover doctor says what), then",
+            "It first undoes what is left, or finishes it if the new primary leads already; then it plans anew.",
+        )
+    if facts.outcome is Outcome.STRANDED:
+        return _of_stranded(facts)
+    return _of_cut_off(facts) if facts.outcome is None and facts.close in _CUT_OFF else None
+
+
+def _of_redis(facts: Facts) -> Remedy | None:
+    """Return what to do about Redis: nothing is left there that does not end by itself."""
+    look = f"Look: failover doctor {facts.asked.cluster}"
+    if facts.outcome is Outcome.STRANDED:
+        matter = "The new master leads; what is listed as left to do is not done. Sentinel goes on with it by itself."
+    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        matter = "Nobody could find out who is the master. Redis ends a hold of writes by itself, after thresholds.pause."
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = f"It was ended from outside ({facts.close}): Redis ends its pause by itself, and Sentinel its failover."
+    else:
+        return None
+    return Remedy((matter, look, "Starting it again is safe: it settles first what is left."), resumable=False)
+
+
+def _of_pods(facts: Facts) -> Remedy | None:
+    """Return what to do about pods: whoever starts again looks again, and Kubernetes goes on meanwhile."""
+    if facts.outcome is Outcome.STRANDED:
+        matter = "The workload is not whole; what each pod and the Service say is listed as left to do."
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = f"It was ended from outside ({facts.close}): Kubernetes goes on mending by itself."
+    else:
+        return None
+    look = f"Look: failover plan {POD_FAILOVER} {facts.asked.cluster}"
+    return Remedy(
+        (matter, look, "Starting it again is safe: it looks anew, and replaces only what is broken then."), resumable=False
+    )
+
+
+def _of_node(facts: Facts) -> Remedy | None:
+    """Return what to do about a node: a half empty one does no harm, but it takes no pods."""
+    node = facts.asked.cluster
+    if facts.outcome is Outcome.STRANDED:
+        matter = f"{node} is empty and cordoned; what is listed as left to do is not ready elsewhere yet."
+    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        matter = f"{node} may still be cordoned: kubectl uncordon {node}"
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = (
+            f"It was ended from outside ({facts.close}): {node} is cordoned, and what was moving by its own run goes on."
+        )
+    else:
+        return None
+    look = f"Look: failover plan {NODE_FAILOVER} {node}, failover status"
+    return Remedy((matter, look, "Starting it again is safe: it goes on where it was."), resumable=False)
+
+
+def _of_open(facts: Facts) -> Remedy | None:
+    if facts.phase != Phase.STRANDED:
+        return None
+    candidate = facts.known.plan.candidate if facts.known.plan else "the candidate"
+    return Remedy(
+        (
+            f"WRITES ARE STOPPED: {candidate} did not confirm its promotion, and until its gate answers nobody may decide.",
+            f"Bring the pod or node of {candidate} back: the run goes on by itself, forward or back. Do not terminate it.",
+        ),
+        resumable=False,
+    )
+
+
+def _of_stranded(facts: Facts) -> Remedy:
+    left = facts.known.left_to_do
+    if facts.workflow == ADOPT:
+        return _resume(
+            facts,
+            "The first leader record is written, or may be; what follows is not done.",
+            "Mend the cause (failover doctor), then",
+            "It finishes this adoption and takes nothing back.",
+        )
+    if _has(left, "route") and facts.refusal == Refusal.SUPERSEDED:
+        return Remedy(
+            (
+                "THE NEW PRIMARY GETS NO WRITES: it was promoted, and then somebody else wrote the leader record.",
+                "Start nothing yet. Find out who: see failover/* on the write Service, and the logs of both gates.",
+            ),
+            resumable=False,
+        )
+    if _has(left, "give writes back"):
+        return _resume(
+            facts,
+            "WRITES MAY BE STOPPED: nobody could find out whether the new primary was promoted.",
+            "Bring its pod or node back, then",
+            "It asks the gate: a promotion that happened is finished, one that did not is undone.",
+        )
+    if _has(left, "finish") or _has(left, "route"):
+        return _resume(
+            facts,
+            "The new primary leads; what follows the promotion is not done, and the leader record says so.",
+            "Mend the cause (failover doctor), then",
+            "It finishes this switch and moves nothing.",
+        )
+    return _by_hand(facts)
+
+
+def _by_hand(facts: Facts) -> Remedy:
+    name = Place(facts.workflow_id).name
+    return Remedy(
+        (
+            "Service is restored and the leader record is clean; only what is listed as left to do is missing.",
+            f"Restart such Deployments by hand; for redundancy: failover start {REJOIN} {name} --by YOU",
+            f"Do not start {facts.workflow} again for this: it would move the writes once more.",
+        ),
+        resumable=False,
+    )
+
+
+def _of_cut_off(facts: Facts) -> Remedy:
+    if any(step.name == "postgres.finish" and step.end == "completed" for step in facts.steps):
+        return Remedy(("It was ended after its last step: everything was done.",), resumable=False)
+    if facts.workflow == REJOIN:
+        return Remedy(("It was ended, and only watched: the gates go on by themselves.",), resumable=False)
+    return _resume(
+        facts,
+        f"It was ended from outside ({facts.close}): nothing was undone, and WRITES MAY BE STOPPED.",
+        "Now",
+        "It first undoes or finishes what is left in the leader record.",
+    )
+
+
+def _resume(facts: Facts, matter: str, before: str, then: str) -> Remedy:
+    command = f"failover resume {Place(facts.workflow_id).name} --by YOU"
+    return Remedy((matter, f"{before}: {command}", then), resumable=True)
+
+
+def _has(left: tuple[str, ...], start: str) -> bool:
+    return any(line.startswith(start) for line in left)

@@ -1,0 +1,128 @@
+"""Where a run's time went: by phase, inside steps, waiting for people, and the rest, which is the orchestration's own.
+
+A step counts from the start of its attempt; one that was tried again counts from its scheduling, back-off included. The
+measuring writer runs beside the others and counts only from the moment that the run waits for its answer. The run's work
+ends when its report is handed over to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+
+from activities.run.models.wire import Wire
+from starters.history.parse import Chronicle, Step
+from workflows.run.phases import Phase, ReportPhase
+
+MEASURES = {"postgres.measure", "redis.measure", "pods.measure"}
+KEEP = "records.keep"
+
+Span = tuple[datetime, datetime]
+
+
+class PhaseTime(Wire):
+    """One row of the timeline."""
+
+    phase: ReportPhase
+    spans: tuple[Span, ...]
+    """When it went on, oldest first, without overlaps."""
+    seconds: float
+    attempts: int
+    """Most attempts that one of its steps needed; 0 for a phase without steps."""
+    running: bool = False
+    failed: bool = False
+
+
+class Timing(Wire):
+    """Where the time went, in seconds."""
+
+    total: float
+    steps: float
+    """Inside steps: the union of their times."""
+    people: float
+    """Waiting for approval."""
+    pauses: float
+    """Pauses that the procedure makes on purpose (a baseline for the measurement)."""
+    own: float
+    """The orchestration's own: all that is left."""
+    phases: tuple[PhaseTime, ...]
+
+
+def timing_of(chronicle: Chronicle, now: datetime) -> Timing:
+    """Return the timing; a run that is still open is timed until ``now``."""
+    began = chronicle.started_at or now
+    end = max(_end(chronicle, now), began)
+    people = union(approval_spans(chronicle, end))
+    steps = union(span for step in chronicle.steps.values() if (span := busy(step, end)) and span[0] < end)
+    pauses = union((at, min(until or end, end)) for at, until in chronicle.timers.values())
+    covered = seconds(union([*people, *steps, *pauses]))
+    total = (end - began).total_seconds()
+    return Timing(
+        total=total,
+        steps=seconds(steps),
+        people=seconds(people),
+        pauses=seconds(union([*people, *steps, *pauses])) - seconds(union([*people, *steps])),
+        own=max(total - covered, 0.0),
+        phases=_phases(chronicle, end),
+    )
+
+
+def busy(step: Step, end: datetime) -> Span | None:
+    """Return when the run was held up by ``step``; ``None`` for one that only ran beside it."""
+    began = step.started if step.started and step.attempts == 1 else step.scheduled
+    if step.name == KEEP:
+        return None
+    if step.name in MEASURES:
+        if step.cancel_asked is None:
+            return None
+        began = step.cancel_asked
+    return began, max(min(step.ended or end, end), began)
+
+
+def approval_spans(chronicle: Chronicle, end: datetime) -> list[Span]:
+    """Return when the run waited for people."""
+    entered = [*chronicle.phases, (end, "")]
+    return [(at, max(following[0], at)) for (at, phase), following in pairwise(entered) if phase == Phase.AWAITING_APPROVAL]
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Return ``spans`` joined where they overlap, oldest first."""
+    joined: list[Span] = []
+    for begin, end in sorted(span for span in spans if span[1] >= span[0]):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def seconds(spans: Iterable[Span]) -> float:
+    """Return how long ``spans`` last together."""
+    return sum((end - begin).total_seconds() for begin, end in spans)
+
+
+def _end(chronicle: Chronicle, now: datetime) -> datetime:
+    kept = chronicle.steps_named(KEEP)
+    return kept[-1].scheduled if kept else chronicle.closed_at or now
+
+
+def _phases(chronicle: Chronicle, end: datetime) -> tuple[PhaseTime, ...]:
+    rows = []
+    for phase in ReportPhase:
+        steps = [step for step in chronicle.steps.values() if step.phase is phase]
+        people = approval_spans(chronicle, end) if phase is ReportPhase.APPROVE else []
+        spans = union([*people, *(span for step in steps if (span := busy(step, end)))])
+        if spans:
+            rows.append(
+                PhaseTime(
+                    phase=phase,
+                    spans=tuple(spans),
+                    seconds=seconds(spans),
+                    attempts=max((step.attempts for step in steps), default=0),
+                    running=any(step.ended is None for step in steps)
+                    or (phase is ReportPhase.APPROVE and chronicle.phase == Phase.AWAITING_APPROVAL),
+                    failed=any(step.end in {"failed", "timed_out"} for step in steps),
+                )
+            )
+    return tuple(rows)

@@ -1,0 +1,58 @@
+"""A report as Markdown, for a ticket or a wiki, and as one HTML file without anything to load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from starters.history.model import Facts
+from starters.render import terminal, words
+from starters.render.chart import timeline_svg
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def markdown(facts: Facts) -> str:
+    """Return the report as Markdown."""
+    return _render("report.md.j2", facts)
+
+
+def html(facts: Facts) -> str:
+    """Return the report as a self-contained HTML page with the timeline's picture."""
+    return _render("report.html.j2", facts, picture=Markup(timeline_svg(facts)))  # noqa: S704 - our own SVG, escaped there
+
+
+def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - template variables
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(["html.j2"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(duration=words.duration, moment=words.moment, cell=_cell)
+    return environment.get_template(template).render(
+        facts=facts,
+        known=facts.known,
+        timing=facts.timing,
+        title=words.title(facts),
+        headline=words.headline(facts),
+        verdict=words.verdict_line(facts),
+        asked_by=words.who(facts.asked.by),
+        people=terminal.people_lines(facts),
+        plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
+        seen=terminal.seen_lines(facts),
+        measured=terminal.measured_lines(facts),
+        times=terminal.time_lines(facts),
+        trouble=terminal.trouble_lines(facts),
+        **more,
+    )
+
+
+def _cell(text: object) -> str:
+    """Return text that cannot break out of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")

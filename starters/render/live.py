@@ -1,0 +1,225 @@
+"""A run on a terminal (redrawn in place), in a file (a line for each thing that happens), or not shown at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from starters.client.answers import Output, console
+from starters.client.following import Display, Watched, again
+from starters.history.model import facts_of
+from starters.history.parse import Chronicle, Step
+from starters.history.timing import KEEP, MEASURES, PhaseTime, timing_of
+from starters.render.words import duration, title, who
+from workflows.run.phases import Phase, ReportPhase
+
+_USUAL: tuple[ReportPhase, ...] = (
+    ReportPhase.DECIDE,
+    ReportPhase.CLAIM,
+    ReportPhase.FENCE,
+    ReportPhase.PROMOTE,
+    ReportPhase.ROUTE,
+    ReportPhase.VERIFY,
+    ReportPhase.RECONNECT,
+    ReportPhase.REDUNDANCY,
+)
+_USUAL_OF: dict[str, tuple[ReportPhase, ...]] = {
+    "postgres-rejoin": (),
+    "node-failover": (ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
+    "pod-failover": (ReportPhase.DECIDE, ReportPhase.MEND),
+    "redis-failover": (
+        ReportPhase.DECIDE,
+        ReportPhase.FENCE,
+        ReportPhase.PROMOTE,
+        ReportPhase.VERIFY,
+        ReportPhase.REDUNDANCY,
+    ),
+}
+_NOT_SHOWN = {KEEP, *MEASURES}
+
+
+def display_for(output: Output) -> Display:
+    """Return the display that suits the output."""
+    if output is Output.JSON:
+        return Silent()
+    return InPlace() if console().is_terminal else Lines()
+
+
+class Silent:
+    """Shows nothing: the answer at the end is all there is to say."""
+
+    period = 1.0
+
+    def show(self, watched: Watched, now: datetime) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Nothing to leave behind."""
+
+
+class Lines:
+    """One line for each phase, each step's end and each trouble, with the time since the start."""
+
+    period = 0.2
+
+    def __init__(self) -> None:
+        """Print to stdout."""
+        self._console = console()
+        self._said: set[tuple[datetime | None, str]] = set()
+
+    def show(self, watched: Watched, now: datetime) -> None:
+        """Print what has not been printed yet."""
+        chronicle = watched.chronicle
+        if chronicle.started_at is None:
+            return
+        events: list[tuple[datetime | None, str]] = [*_events(chronicle)]
+        events += [(None, line) for line in notices(watched)]
+        for at, line in events:
+            if (at, line) not in self._said:
+                self._said.add((at, line))
+                elapsed = ((at or now) - chronicle.started_at).total_seconds()
+                self._console.print(f"{at or now:%H:%M:%S} +{elapsed:7.3f} s  {line}", markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing to leave behind."""
+
+
+class InPlace:
+    """A table that is redrawn while the run goes on."""
+
+    period = 0.1
+
+    def __init__(self) -> None:
+        """Begin to draw at the first look."""
+        self._live = Live(console=console(), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def show(self, watched: Watched, now: datetime) -> None:
+        """Redraw."""
+        if watched.chronicle.started_at is not None:
+            self._live.update(picture(watched, now), refresh=True)
+
+    def close(self) -> None:
+        """Take the table away; the end of the run is printed after it."""
+        self._live.stop()
+
+
+def picture(watched: Watched, now: datetime) -> RenderableType:
+    """Return the run as a table with the time against the objective."""
+    chronicle = watched.chronicle
+    facts = facts_of(chronicle, now)
+    rows = {row.phase: row for row in timing_of(chronicle, now).phases}
+    asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
+    table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
+    for phase in ReportPhase:
+        if phase in rows or phase in _USUAL_OF.get(facts.workflow, _USUAL):
+            table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
+    return Group(
+        Text(title(facts), style="bold"),
+        Text(asked, style="dim"),
+        table,
+        Text(clock(chronicle, now), style="bold"),
+        *(Text(line, style="yellow") for line in notices(watched)),
+        Text(f"Ctrl-C leaves the run going; pick it up again with {again(watched.place)}", style="dim"),
+    )
+
+
+def _row(phase: ReportPhase, row: PhaseTime | None, doing: str) -> tuple[str, str, str]:
+    if row is None:
+        return f"[dim]{phase.value}[/]", "", ""
+    if row.running:
+        return f"[bold cyan]{phase.value}[/]", duration(row.seconds), escape(doing)
+    return f"[green]{phase.value}[/]", duration(row.seconds), "failed" if row.failed else "done"
+
+
+def _now(chronicle: Chronicle, phase: ReportPhase) -> str:
+    going_on = [step.what for step in chronicle.steps.values() if step.phase is phase and step.ended is None]
+    return "; ".join(going_on) or "waits for people"
+
+
+def clock(chronicle: Chronicle, now: datetime) -> str:
+    """Return elapsed time, and how long writes have been stopped against the objective."""
+    began = chronicle.started_at or now
+    text = f"elapsed {duration(((chronicle.closed_at or now) - began).total_seconds())}"
+    stopped = stopped_for(chronicle, now)
+    if stopped is None:
+        return text
+    allowed = f" of {duration(chronicle.target.objective.rto.total_seconds())}" if chronicle.target else ""
+    return f"{text}; writes stopped for {duration(stopped)}{allowed} allowed"
+
+
+def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
+    """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
+    fences = chronicle.steps_named("postgres.fence", "postgres.prove", "redis.quiesce")
+    if not fences:
+        return None
+    proofs = chronicle.steps_named("postgres.verify", "postgres.give_back", "redis.verify", "redis.resume")
+    ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
+    return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
+
+
+def notices(watched: Watched) -> list[str]:
+    """Return what a person should know or do now."""
+    lines = [watched.note] if watched.note else []
+    lines += [f"tried again: {trouble}" for trouble in watched.troubles]
+    if watched.chronicle.phase == Phase.PROVING:
+        return lines + proof_lines(watched)
+    if watched.chronicle.phase == Phase.BLOCKED:
+        return lines + blocked_lines(watched)
+    return lines + (approval_lines(watched) if watched.chronicle.phase == Phase.AWAITING_APPROVAL else [])
+
+
+def proof_lines(watched: Watched) -> list[str]:
+    """Return what a forced failover waits for, and the command that ends the wait."""
+    status = watched.status
+    if status is None or not status.waits_for_attestation:
+        return []
+    old = status.waits_for_attestation
+    return [f"waits for proof that {old} is stopped; if you know: failover attest {status.cluster} --member {old} --by NAME"]
+
+
+def blocked_lines(watched: Watched) -> list[str]:
+    """Return which disruption budget holds a drain up, and the ways on."""
+    status = watched.status
+    if status is None:
+        return []
+    ways = f"failover insist {status.cluster} --by NAME, or failover cancel {status.cluster}"
+    return [status.explanation, f"goes on as soon as the budget allows; or {ways}"]
+
+
+def approval_lines(watched: Watched) -> list[str]:
+    """Return what waits for whom, and the command that decides it."""
+    status = watched.status
+    if status is None or status.plan is None or status.approval is None:
+        return []
+    plan, approval = status.plan, status.approval
+    until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
+    yes = sum(vote.approve for vote in approval.votes)
+    waits = f"waits for {approval.needed} of {', '.join(approval.roles)}{until} ({yes} so far)"
+    return [
+        f"plan {plan.digest}: {plan.primary or 'nobody'} → {plan.candidate}",
+        f"{waits}: failover approve {plan.cluster} --by NAME --plan {plan.digest}",
+    ]
+
+
+def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:
+    told = [(at, phase) for at, phase in chronicle.phases]
+    told += [(step.ended, f"  {_end_of(step)}") for step in chronicle.steps.values() if step.ended and _is_told(step)]
+    if chronicle.cancel_asked:
+        told.append((chronicle.cancel_asked, "cancel asked for"))
+    return sorted(told, key=lambda one: one[0])
+
+
+def _is_told(step: Step) -> bool:
+    return step.name not in _NOT_SHOWN
+
+
+def _end_of(step: Step) -> str:
+    took = duration((step.ended - step.scheduled).total_seconds()) if step.ended else ""
+    end = {"completed": "done"}.get(step.end, step.end)
+    return f"{step.what}: {end} in {took}{f' ({step.failure})' if step.failure else ''}"

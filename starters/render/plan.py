@@ -1,0 +1,52 @@
+"""A plan for the terminal: who to whom, why, step by step, what would change, and how to go on."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.text import Text
+
+from starters.history.model import Facts
+from starters.render import words
+from starters.render.nodes import node_tables
+from starters.render.pods import pod_tables
+from starters.render.redis import redis_tables
+from starters.render.terminal import candidates_table, members_table, plan_lines
+
+
+def plan_view(facts: Facts, procedure: str) -> RenderableType:
+    """Return the plan, or what was seen when none could be made."""
+    plan, survey = facts.known.plan, facts.known.survey
+    parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
+    if plan is not None:
+        parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
+        parts += [Text(), candidates_table(plan)] if plan.candidates else []
+    if survey is not None:
+        parts += [Text(), members_table(survey)]
+    if facts.known.redis is not None:
+        parts += [Text(), *redis_tables(facts.known.redis)]
+    if facts.known.workload is not None:
+        parts += [Text(), *pod_tables(facts.known.workload)]
+    if facts.known.node is not None:
+        parts += [Text(), *node_tables(facts.known.node)]
+    if facts.known.preview:
+        parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
+        parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))
+    if facts.outcome == "plan":
+        parts += [Text(), *(Text(line) for line in _onward(facts, procedure))]
+    return Group(*parts)
+
+
+def _onward(facts: Facts, procedure: str) -> list[str]:
+    asked = facts.asked
+    moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover", "node-failover"}
+    options = f" --mode {asked.mode or 'lossless'}" if moves else ""
+    if (plan := facts.known.plan) is not None and plan.give_up is not None:
+        most = plan.give_up.at_most
+        options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
+    needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
+    lines = ["Nothing was changed. To do it:"]
+    if procedure == "postgres-adopt":
+        return [needs, *lines, f"  failover adopt {asked.cluster} --by YOU --reason WHY"]
+    lines.append(f"  failover start {procedure} {asked.cluster}{options} --by YOU --reason WHY")
+    return [needs, *lines] if moves else lines

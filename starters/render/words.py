@@ -1,0 +1,98 @@
+"""Sentences and figures that all formats of a report share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
+from starters.client.answers import Exit
+from starters.history.model import Facts
+from workflows.run.phases import Phase
+
+_MINUTE, _HOUR = 60.0, 3600.0
+
+_ENDS = {
+    Outcome.PLANNED_ONLY: "A plan; nothing was changed",
+    Outcome.COMPLETED: "Done",
+    Outcome.SETTLED: "An earlier run's switch was finished; nothing else was done",
+    Outcome.REFUSED: "Refused; nothing was changed",
+    Outcome.CANCELLED: "Cancelled before anything had changed",
+    Outcome.ROLLED_BACK: "Undone: the old primary has its writes back",
+    Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: writes may be stopped until somebody acts",
+    Outcome.STRANDED: "STRANDED past the point of no return: not all was done, and it cannot be undone",
+}
+_ENDS_OF = {
+    "node-failover": {
+        Outcome.ROLLED_BACK: "Undone: the node takes pods again",
+        Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: the node may still be cordoned",
+    }
+}
+_HELD_UP: dict[str, str] = {
+    Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
+    Phase.PROVING: "Waits for proof, or for somebody's word, that what failed is stopped",
+    Phase.BLOCKED: "Held up by a disruption budget; waits until it allows, or for somebody's word",
+}
+_GIVEN_UP_ADOPTION = "Given up: nobody leads yet; the directories are as they were, but for the product's own roles"
+
+
+def headline(facts: Facts) -> str:
+    """Return how the run stands, in one line."""
+    if facts.outcome in {Outcome.REFUSED, Outcome.CANCELLED} and any(step.name == "postgres.adopt" for step in facts.steps):
+        return _GIVEN_UP_ADOPTION
+    if facts.outcome is not None:
+        return _ENDS_OF.get(facts.workflow, {}).get(facts.outcome, _ENDS[facts.outcome])
+    if facts.open:
+        return _HELD_UP.get(facts.phase, f"Still going on: {facts.phase or 'no worker has touched it yet'}")
+    if facts.close == "terminated":
+        return "Terminated in Temporal: nothing was undone; start it again, and it first settles what was left"
+    return f"Ended without a report ({facts.close}); start it again, and it first settles what was left"
+
+
+def exit_of(facts: Facts) -> Exit:
+    """Return the exit code that tells how the run stands."""
+    if facts.waits_for_people:
+        return Exit.WAITING
+    if facts.outcome is Outcome.REFUSED:
+        return Exit.USAGE if facts.refusal == Refusal.BAD_INPUT else Exit.REFUSED
+    if facts.outcome in {Outcome.PLANNED_ONLY, Outcome.SETTLED}:
+        return Exit.DONE
+    if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False:
+        return Exit.DONE
+    return Exit.FAILED
+
+
+def verdict_line(facts: Facts) -> str:
+    """Return the verdict in three words; empty when there is none."""
+    if facts.verdict.met is None:
+        return ""
+    return "objective met" if facts.verdict.met else "OBJECTIVE MISSED"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people read them."""
+    if seconds is None:
+        return "unknown"
+    if seconds >= _HOUR:
+        return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:02.0f} min"
+    if seconds >= _MINUTE:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:04.1f} s"
+    return f"{seconds:.3f} s" if seconds < 10 else f"{seconds:.1f} s"  # noqa: PLR2004 - three figures are enough
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time in UTC to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "unknown"
+
+
+def who(name: str) -> str:
+    """Return a person's name, or that nobody was named."""
+    return name or "nobody named"
+
+
+def title(facts: Facts) -> str:
+    """Return what the run is, in one line."""
+    asked = facts.asked
+    kind = {"plan": "plan of ", "drill": "drill of "}.get(asked.run, "")
+    mode = f" ({asked.mode})" if asked.mode and facts.workflow != "postgres-rejoin" else ""
+    return f"{kind}{facts.workflow} {asked.cluster or facts.workflow_id}{mode}"

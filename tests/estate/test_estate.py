@@ -1,0 +1,169 @@
+"""The estate file: what is wrong is said with file, line, key and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.postgres.models.survey import ResolveRequest
+from estate.loader import EstateError, load_estate, resolve_target
+from estate.postgres import PostgresTarget
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml"
+GOOD = EXAMPLE.read_text(encoding="utf-8")
+
+
+def _load(folder: Path, text: str) -> Any:
+    path = folder / "estate.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_estate(path)
+
+
+def _fault(folder: Path, text: str) -> str:
+    with pytest.raises(EstateError) as wrong:
+        _load(folder, text)
+    return str(wrong.value)
+
+
+def test_the_example_is_the_platform_of_the_runbook() -> None:
+    target = resolve_target(load_estate(EXAMPLE), "orders")
+    cluster = target.cluster
+    assert (target.region.location, target.region.namespace) == ("East US", "aiagent-prod")
+    assert cluster.members == ("postgresql-primary-0", "postgresql-standby-0")
+    assert (cluster.write_service, cluster.thresholds.planned_lag) == ("postgresql-primary", 16 * 2**20)
+    assert [one.deployment for one in cluster.applications] == ["api-deployment"]
+    assert cluster.approvals.planned.needed == 1
+
+
+def test_a_target_survives_its_journey_through_history() -> None:
+    target = resolve_target(load_estate(EXAMPLE), "orders")
+    assert PostgresTarget.model_validate_json(target.model_dump_json()) == target
+
+
+def test_a_target_holds_references_and_no_secrets() -> None:
+    target = resolve_target(load_estate(EXAMPLE), "orders")
+    assert (target.cluster.gate.token, target.cluster.login.password.partition(":")[0]) == (
+        "file:/var/run/secrets/failover/gate/token", "file",
+    )  # fmt: skip
+
+
+def test_an_unknown_cluster_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(EstateError, match=r"^cluster: the estate does not list 'odrers'; it lists orders$"):
+        resolve_target(load_estate(EXAMPLE), ResolveRequest(cluster="odrers").cluster)
+
+
+def _line(part: str) -> int:
+    return next(number for number, line in enumerate(GOOD.splitlines(), 1) if part in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "remedy"),
+    [
+        ("write_service:", "write_sevice:", "postgres.orders.write_sevice", "unknown key"),
+        ("window: PT4H", "windw: PT4H", "postgres.orders.approvals.planned.windw", "unknown key"),
+        ("forced_lag: PT10S", "forced_lag: soon", "postgres.orders.thresholds.forced_lag", "valid timedelta"),
+        ("durability: available", "durability: maybe", "postgres.orders.durability", "'available' or 'strict'"),
+        ("password: file:", "password: ", "postgres.orders.login.password", "must be a reference"),
+        ("database: aiagent_prod", "database: 7", "postgres.orders.database", "valid string"),
+        ("[postgresql-primary-0, postgresql-standby-0]", "[p-0, p-0]", "postgres.orders", "names a pod twice"),
+        ("[postgresql-primary-0, postgresql-standby-0]", "[]", "postgres.orders.members", "at least 1"),
+        ("namespace: aiagent-prod", "namespace: Not_A_Name", "regions.eastus.namespace", "match pattern"),
+        ("{roles: [DBA], window: PT4H}", "{roles: [DBA, DBA]}", "postgres.orders.approvals.planned", "names a role twice"),
+        ("{roles: [DBA], window: PT4H}", "{roles: [DBA], quorum: 2}", "postgres.orders.approvals.planned", "quorum is 2"),
+    ],
+)
+def test_names_file_line_key_and_remedy(tmp_path: Path, old: str, new: str, key: str, remedy: str) -> None:
+    fault = _fault(tmp_path, GOOD.replace(old, new, 1))
+    assert f"{tmp_path / 'estate.yaml'}: line " in fault
+    assert (key in fault, remedy in fault, "\n" in fault) == (True, True, False), fault
+
+
+def test_the_line_is_that_of_the_key(tmp_path: Path) -> None:
+    fault = _fault(tmp_path, GOOD.replace("durability: available", "durability: maybe"))
+    assert f"line {_line('durability:')}: postgres.orders.durability" in fault
+
+
+def test_a_key_that_is_missing_is_asked_for(tmp_path: Path) -> None:
+    fault = _fault(tmp_path, GOOD.replace("    database: aiagent_prod\n", ""))
+    assert (f"line {_line('  orders:')}: " in fault, "postgres.orders.database: missing; add it" in fault) == (True, True)
+
+
+def test_further_faults_are_counted(tmp_path: Path) -> None:
+    fault = _fault(
+        tmp_path, GOOD.replace("durability: available", "durability: x").replace("database: aiagent_prod", "x: 1")
+    )
+    assert fault.endswith("(and 2 more)")
+
+
+def test_a_region_that_is_not_listed_is_named(tmp_path: Path) -> None:
+    fault = _fault(tmp_path, GOOD.replace("region: eastus", "region: estus"))
+    assert ("'estus'" in fault, "known: eastus, westus2" in fault) == (True, True)
+
+
+def test_a_policy_that_nobody_can_meet_is_refused(tmp_path: Path) -> None:
+    fault = _fault(tmp_path, GOOD.replace("dana: [DBA]", "dana: [Manager]"))
+    assert "approvals.planned.roles asks for DBA, but nobody under people holds it" in fault
+
+
+@pytest.mark.parametrize(
+    ("old", "again", "key"),
+    [
+        ("    durability: available\n", "    durability: strict\n", "postgres.orders.durability"),
+        ("people:\n", "people: {}\n", "people"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_not_quietly_taken_once(tmp_path: Path, old: str, again: str, key: str) -> None:
+    fault = _fault(tmp_path, GOOD.replace(old, f"{again}{old}", 1))
+    first = _line(old.strip())
+    assert f"line {first + 1}: {key} is given twice, first in line {first}; YAML would" in fault
+
+
+def test_an_alias_of_what_it_stands_in_is_no_endless_story(tmp_path: Path) -> None:
+    assert "regions" in _fault(tmp_path, "regions: &all\n  lab: *all\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "expected a mapping with the keys regions"),
+        ("- a\n", "expected a mapping"),
+        ("regions: [\n", "line 2: not valid YAML"),
+        ("regions: {a: b: c}\n", "line 1: not valid YAML"),
+    ],
+)
+def test_what_is_no_estate_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:
+    assert words in _fault(tmp_path, text)
+
+
+def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EstateError, match=r"nowhere.yaml: cannot be read: No such file or directory; set FAILOVER_ESTATE"):
+        load_estate(tmp_path / "nowhere.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EstateError, match="not UTF-8"):
+        load_estate(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize(
+    ("machines", "words"),
+    [
+        ("{kind: http}", "kind http needs address, the URL of the machines' power interface"),
+        ("{kind: http, address: power.example}", "kind http needs address"),
+        ("{kind: azure, address: https://power.example}", "kind azure takes no address and no token"),
+        ("{kind: azure, token: 'env:TOKEN'}", "kind azure takes no address and no token"),
+        ("{kind: ipmi}", "kind"),
+    ],
+)
+def test_machines_fit_their_kind(tmp_path: Path, machines: str, words: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    said = _fault(tmp_path, text.replace("\n    blocked_after", f"\n    machines: {machines}\n    blocked_after", 1))
+    assert words in said
+    assert "node_pools.workers.machines" in said
+
+
+@pytest.mark.parametrize("machines", ["{kind: azure, may_end: true}", "{kind: http, address: http://power.example}"])
+def test_machines_that_fit_are_taken(tmp_path: Path, machines: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    estate = _load(tmp_path, text.replace("\n    blocked_after", f"\n    machines: {machines}\n    blocked_after", 1))
+    assert estate.node_pools["workers"].machines.may_end is ("may_end" in machines)

@@ -1,0 +1,104 @@
+"""Which pods no other node would take, and what a pod's state means, from the API server's JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.clients.kubernetes.nodestate import is_homeless, node_fact
+from activities.clients.kubernetes.podstate import event_line, pod_seen
+from activities.pods.models import Trouble
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+def _at(seconds_ago: float) -> str:
+    return (NOW - timedelta(seconds=seconds_ago)).isoformat().replace("+00:00", "Z")
+
+
+def _redis(name: str, node: str, **more: Any) -> dict[str, Any]:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "redis"}}}
+    anti = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    metadata = {"name": name, "namespace": "a", "labels": {"app": "redis"}, **more}
+    return {"metadata": metadata, "spec": {"nodeName": node, "affinity": anti}}
+
+
+def test_a_pod_is_homeless_where_every_other_node_has_one_of_its_kind() -> None:
+    pods = [_redis("redis-0", "n1"), _redis("redis-1", "n2"), _redis("redis-2", "n3")]
+    assert is_homeless(pods[0], {"n2", "n3"}, pods)
+    assert not is_homeless(pods[0], {"n2", "n3", "n4"}, pods)
+    assert not is_homeless(pods[0], {"n2", "n3"}, pods[:2])
+    assert not is_homeless({"metadata": pods[0]["metadata"], "spec": {}}, {"n2", "n3"}, pods)
+    leaving = [pods[0], pods[1], _redis("redis-2", "n3", deletionTimestamp=_at(0))]
+    assert not is_homeless(pods[0], {"n2", "n3"}, leaving)
+    elsewhere = [pods[0], pods[1], _redis("redis-2", "n3", namespace="b")]
+    assert not is_homeless(pods[0], {"n2", "n3"}, elsewhere)
+
+
+def _pod(container: dict[str, Any] | None, *, ready: str = "False", **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": _at(30)}]
+    found = {"phase": "Running", "conditions": conditions, "containerStatuses": [container] if container else [], **status}
+    return {"metadata": {"name": "p", "uid": "u", "creationTimestamp": _at(60)}, "spec": {"nodeName": "n"}, "status": found}
+
+
+_RUNS = {"ready": False, "restartCount": 1, "state": {"running": {}}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "trouble"),
+    [
+        (_pod({**_RUNS, "ready": True}, ready="True"), Trouble.NONE),
+        (_pod(_RUNS), Trouble.NOT_READY),
+        (_pod({**_RUNS, "ready": True}), Trouble.NODE_SILENT),
+        (_pod({**_RUNS, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}), Trouble.CRASHING),
+        (_pod({**_RUNS, "state": {"waiting": {"reason": "ImagePullBackOff"}}}), Trouble.CANNOT_START),
+        (_pod({**_RUNS, "state": {"waiting": {"reason": "ContainerCreating"}}}), Trouble.STARTING),
+        (_pod({**_RUNS, "state": {"terminated": {"exitCode": 137}}}), Trouble.STARTING),
+        (_pod(None), Trouble.STARTING),
+        (_pod(_RUNS, phase="Failed", reason="Evicted"), Trouble.OVER),
+    ],
+)
+def test_what_the_api_server_says_of_a_pod(pod: dict[str, Any], trouble: Trouble) -> None:
+    seen = pod_seen(pod, NOW)
+    assert seen is not None
+    assert seen.trouble is trouble
+    assert (seen.since is None) == (trouble is Trouble.NONE)
+
+
+def test_a_pod_that_no_node_takes_says_why() -> None:
+    pod = _pod(None)
+    words = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    pod["status"]["conditions"].append(words)
+    seen = pod_seen(pod, NOW)
+    assert seen is not None
+    assert (seen.trouble, seen.words) == (Trouble.UNSCHEDULED, "0/3 nodes are available")
+
+
+def test_a_pod_that_leaves_in_time_is_not_counted_and_one_that_does_not_is_stuck() -> None:
+    pod = _pod(_RUNS)
+    pod["metadata"]["deletionTimestamp"] = _at(-5)  # grace included: it may take five more seconds
+    assert pod_seen(pod, NOW) is None
+    pod["metadata"]["deletionTimestamp"] = _at(25)
+    seen = pod_seen(pod, NOW)
+    assert seen is not None
+    assert (seen.trouble, seen.words) == (Trouble.STUCK, "should have gone 25 s ago")
+
+
+def test_how_a_container_ended_last_is_told() -> None:
+    ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    seen = pod_seen(_pod({**_RUNS, "lastState": ended}), NOW)
+    assert seen is not None
+    assert seen.last_end == "OOMKilled (137)"
+
+
+def test_events_are_one_line_each_in_order_of_time() -> None:
+    event = {"metadata": {}, "type": "Warning", "reason": "BackOff", "message": "restarting", "count": 5}
+    at, line = event_line({**event, "lastTimestamp": "2026-11-25T12:00:03Z"})
+    assert (at, line) == ("2026-11-25T12:00:03Z", "12:00:03 Warning BackOff x5: restarting")
+
+
+def test_a_node_knows_its_machine_where_somebody_provides_it() -> None:
+    assert node_fact({"metadata": {"name": "n"}, "spec": {"providerID": "azure:///x"}}).provider_id == "azure:///x"
+    assert node_fact({"metadata": {"name": "n"}, "spec": {}}).provider_id == ""

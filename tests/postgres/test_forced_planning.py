@@ -1,0 +1,100 @@
+"""Whom a forced failover may promote when there are two standbys, and what it says of the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.postgres.models.survey import MemberFact, PodFact, Survey
+from activities.run.models.plan import Plan
+from tests.postgres.samples import NOW, A, B, C, member, record, request, status, target
+from workflows.postgres.planning.forced import make_forced_plan
+
+AHEAD = {"receive_lsn": "0/3000100", "replay_lsn": "0/3000100"}
+FAR_AHEAD = {"receive_lsn": "0/5000000", "replay_lsn": "0/5000000"}
+LEVEL = {"receive_lsn": "0/3000000", "replay_lsn": "0/3000000"}
+FULL = {"disk_free_bytes": 0}
+SILENT = {"gate": None, "gate_error": "silence", "sql": None, "sql_error": "silence"}
+
+
+def _standby(name: str, *changes: dict[str, Any], **more: Any) -> MemberFact:
+    known: dict[str, Any] = {"lag_seconds": 0.2, "lag_bytes": 256, **LEVEL}
+    for change in changes:
+        known.update(change)
+    return member(name, **{"gate": status(name, **known), **more})
+
+
+def _plan(
+    *standbys: MemberFact,
+    to: str | None = None,
+    proof: tuple[str, ...] = ("gate", "attested"),
+    pod: PodFact | None = None,
+    **changes: Any,
+) -> Plan:
+    dead = MemberFact(name=A, gate_error="silence", sql_error="silence", pod=pod)
+    seen = Survey(at=NOW, record=record(**changes), members=(dead, *standbys))
+    return make_forced_plan(request(mode="forced", to=to), target(forced={"proof": proof}), seen)
+
+
+@pytest.mark.parametrize(
+    ("proof", "words"),
+    [
+        ("gate attested", "if its gate stays silent, somebody must say that it is stopped"),
+        ("machine", "if its gate stays silent, its machine's control plane must say that it is stopped"),
+        (
+            "machine attested",
+            "if its gate stays silent, its machine's control plane or somebody must say that it is stopped",
+        ),
+        ("isolation", "30 s must pass"),
+        ("isolation attested", "30 s must pass, or somebody says that it is stopped"),
+        ("isolation machine", "30 s must pass, or its machine's control plane says that it is stopped"),
+        ("gate", "the estate accepts nobody's word but its gate's"),
+    ],
+)
+def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str, words: str) -> None:
+    pod = PodFact(name=A, phase="Running", ready=False, node="node-2")
+    assert _plan(_standby(B), proof=tuple(proof.split()), pod=pod).attestation.endswith(f"; {words}")
+
+
+def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:
+    assert "nobody's word but its gate's" in _plan(_standby(B), proof=("gate", "machine")).attestation
+
+
+@pytest.mark.parametrize(
+    ("standbys", "candidate"), [((_standby(B), _standby(C)), B), ((_standby(B), _standby(C, AHEAD)), C)]
+)
+def test_the_one_that_has_received_more_leads_and_of_equals_the_first(
+    standbys: tuple[MemberFact, ...], candidate: str
+) -> None:
+    plan = _plan(*standbys)
+    assert (plan.candidate, plan.lossless) == (candidate, True)
+
+
+def test_takes_the_one_that_was_asked_for_which_gets_the_rest_from_the_other() -> None:
+    plan = _plan(_standby(B), _standby(C, AHEAD), to=B)
+    assert (plan.candidate, plan.lossless) == (B, True)
+
+
+def test_takes_the_fit_one_though_the_other_has_a_little_more() -> None:
+    plan = _plan(_standby(B), _standby(C, AHEAD, FULL))
+    assert (plan.candidate, plan.lossless) == (B, True)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"), [(_standby(C, FAR_AHEAD), "must lead$"), (_standby(C, FAR_AHEAD, FULL), "cannot")]
+)
+def test_refuses_one_that_lacks_much_of_what_the_other_has(other: MemberFact, words: str) -> None:
+    with pytest.raises(ApplicationError, match=f"{B} has received up to 0/3000000, {C} up to 0/5000000.*{words}") as refused:
+        _plan(_standby(B), other, to=B)
+    assert refused.value.type == "LagTooLarge"
+
+
+def test_refuses_one_that_is_far_behind_though_commits_may_have_waited_for_it() -> None:
+    with pytest.raises(ApplicationError, match=f"{B} was 60.0 s behind"):
+        _plan(_standby(B, {"lag_seconds": 60.0}), _standby(C, **SILENT))
+
+
+def test_one_that_commits_waited_for_alone_needs_no_lag() -> None:
+    assert _plan(_standby(B, {"lag_seconds": None}), sync=B).lossless

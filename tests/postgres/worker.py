@@ -1,0 +1,92 @@
+"""A worker whose steps act on an in-memory world, and go wrong when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
+
+from activities.detection.steps import WatchActivities
+from activities.postgres.adopt import AdoptActivities
+from activities.postgres.claim import ClaimActivities
+from activities.postgres.fencing import ProveActivities
+from activities.postgres.measure import MeasureActivities
+from activities.postgres.pause import PauseActivities
+from activities.postgres.post_promotion import AftermathActivities
+from activities.postgres.preview import PreviewActivities
+from activities.postgres.survey import SurveyActivities
+from activities.postgres.transfer import SwitchActivities
+from activities.postgres.undo import UndoActivities
+from activities.run.heartbeat import Heartbeat
+from activities.run.inventory import EstateActivities
+from activities.run.records import RecordsActivities
+from tests.fakes.clients import NoMachines, systems_of
+from tests.fakes.faults import Faults
+from tests.fakes.world import World
+from workflows.catalog import RUNNER, WORKFLOWS
+
+WITHOUT_BEAT = "without heartbeat: "
+"""Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
+
+
+class FaultyStep(Interceptor):
+    """Lets a whole step go wrong, by its registered name."""
+
+    def __init__(self, faults: Faults, prefix: str = "") -> None:
+        self._faults, self._prefix = faults, prefix
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
+        return _Around(next, self._faults, self._prefix)
+
+
+class _Around(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, faults: Faults, prefix: str) -> None:
+        super().__init__(following)
+        self._faults, self._prefix = faults, prefix
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
+        async with self._faults.around(self._prefix + activity.info().activity_type):
+            return await super().execute_activity(input)
+
+
+def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
+    """Return a worker whose steps act on ``world``."""
+    return worker_of(client, queue, steps_for(world, estate), world.faults, **options)
+
+
+def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], faults: Faults, **options: Any) -> Worker:
+    """Return a worker that serves every workflow with ``steps``, which go wrong as ``faults`` says."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        workflow_runner=RUNNER,
+        activities=steps,
+        interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(faults)],
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+        **options,
+    )
+
+
+def steps_for(world: World, estate: Path, machines: Any = None) -> list[Callable[..., Any]]:
+    """Return every step, acting on ``world``; ``machines`` speak of those under its pods."""
+    systems = systems_of(world)
+    with_systems = (
+        SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
+        MeasureActivities, PauseActivities, AdoptActivities,
+    )  # fmt: skip
+    owners: list[Any] = [kind(systems) for kind in with_systems]
+    owners += [ProveActivities(systems, machines or NoMachines())]
+    owners += [EstateActivities(estate), RecordsActivities(), WatchActivities(estate)]
+    return [method for owner in owners for method in steps_of(owner)]
+
+
+def steps_of(owner: object) -> list[Callable[..., Any]]:
+    methods = (getattr(owner, name) for name in dir(owner) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

@@ -1,0 +1,63 @@
+"""Which master a run means, and what it does when another one leads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
+from gate.record import Mode
+from tests.postgres.samples import MYMASTER, REDIS
+from workflows.redis.planning import eligible_of, make_redis_plan, must_be_meant, must_not_have_moved, must_not_live
+
+
+def _survey(named: str, masters: str = "", silent: str = "", *, fails_over: bool = False) -> RedisSurvey:
+    servers = tuple(
+        ServerFact(name=name, error="silent")
+        if name in silent
+        else ServerFact(name=name, address=at, role=RedisRole.MASTER if name in masters else RedisRole.REPLICA)
+        for name, at in REDIS.items()
+    )
+    word = {"master": REDIS[named], "can_decide": True}
+    sentinels = tuple(SentinelFact(name=f"s-{number}", fails_over=fails_over, **word) for number in range(3))
+    return RedisSurvey(at=datetime(2026, 1, 1, tzinfo=UTC), servers=servers, sentinels=sentinels)
+
+
+def _refused(survey: RedisSurvey, member: str | None, *, attest: bool = True) -> str:
+    """Return the refusal of a forced run, empty when there is none."""
+    try:
+        must_not_have_moved(MYMASTER, survey, member)
+        plan = make_redis_plan(MYMASTER, survey, Mode.FORCED)
+        must_be_meant(plan, survey, member)
+        must_not_live(plan, survey, given_up=member if attest else None)
+    except ApplicationError as error:
+        return str(error.type)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("survey", "member", "refused"),
+    [
+        (_survey("redis-0", silent="redis-0"), "redis-0", ""),
+        (_survey("redis-0", silent="redis-0"), None, ""),
+        (_survey("redis-1", masters="redis-1", silent="redis-0"), "redis-0", "MovedAlready"),
+        (_survey("redis-1", masters="redis-1", silent="redis-0 redis-2"), "redis-0", "MovedAlready"),
+        (_survey("redis-1", masters="redis-1", silent="redis-0"), None, "PrimaryAlive"),
+        (_survey("redis-1", masters="redis-1"), "redis-1", ""),
+        (_survey("redis-0", silent="redis-0"), "redis-2", "NoPrimary"),
+        (_survey("redis-0", silent="redis-0"), "redis-9", "BadInput"),
+        (_survey("redis-0", silent="redis-0 redis-1"), "redis-0", ""),
+        (_survey("redis-0", silent="redis-0 redis-1"), "redis-2", "NoPrimary"),
+    ],
+)
+def test_a_word_counts_for_the_one_that_it_names(survey: RedisSurvey, member: str | None, refused: str) -> None:
+    assert _refused(survey, member) == refused
+
+
+def test_one_that_a_sentinel_has_just_promoted_may_become_the_master() -> None:
+    plan = make_redis_plan(MYMASTER, _survey("redis-0", masters="redis-1", silent="redis-0", fails_over=True), Mode.FORCED)
+    assert eligible_of(plan) == ("redis-1", "redis-2")
+    plan = make_redis_plan(MYMASTER, _survey("redis-0", masters="redis-1", silent="redis-0"), Mode.FORCED)
+    assert eligible_of(plan) == ("redis-2",)

@@ -1,0 +1,61 @@
+"""What benches of one target have in common: a worker for it, its runs, and how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from tests.fakes.faults import Faults
+from tests.postgres.bench import Handle, end_all
+from tests.postgres.worker import steps_of, worker_of
+from workflows.run.models import Status
+
+
+class Served:
+    """A target that a worker of its own serves."""
+
+    told = "explanation"
+    """Which part of a good end ``ending`` returns."""
+
+    def __init__(self, client: Client, queue: str, faults: Faults) -> None:
+        self.client, self.queue, self.faults = client, queue, faults
+        self.started: list[Handle] = []
+
+    def serve(self, owners: Iterable[object], steps: Iterable[Any] = ()) -> None:
+        """Let a worker do ``steps`` and those of ``owners``, until ``close``."""
+        everything = [*steps, *(step for owner in owners for step in steps_of(owner))]
+        self._worker = worker_of(self.client, self.queue, everything, self.faults)
+        self._working = asyncio.create_task(self._worker.run())
+
+    async def close(self) -> None:
+        """Let go of what a test still holds, end what is open, and stop the worker."""
+        self.faults.release()
+        await end_all(self.started)
+        await self._worker.shutdown()
+        await self._working
+
+    async def ending(self, handle: Handle) -> tuple[str, str]:
+        """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""
+        try:
+            result = await handle.result()
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            if isinstance(cause, CancelledError):
+                return "cancelled", ""
+            assert isinstance(cause, ApplicationError), cause
+            assert "\n" not in cause.message
+            return str(cause.type), cause.message
+        return "completed", str(result.get(self.told, ""))
+
+    async def status(self, handle: Handle) -> Status:
+        return Status.model_validate(await handle.query("status"))
+
+    async def until_phase(self, handle: Handle, phase: str) -> Status:
+        async with asyncio.timeout(20):
+            while (status := await self.status(handle)).phase != phase:
+                await asyncio.sleep(0.02)
+            return status

@@ -1,0 +1,1 @@
+"""Failure detection: probes are asked, counted, and a policy says what follows."""

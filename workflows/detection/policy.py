@@ -1,0 +1,160 @@
+"""What a watch does about what a majority of its witnesses finds gone: notify, ask, or act and then cool down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+from activities.detection.models import Kind
+from activities.run.errors import Refusal
+from estate.base import Target
+from estate.watching import Policy
+from workflows.detection.models import FOUND, Cooling, Found, WatchState
+from workflows.detection.quorum import Verdict, Votes
+from workflows.detection.requests import failover_for
+from workflows.run import outcome
+from workflows.run.models import TASK_TIMEOUT
+
+_RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)
+"""After a failover that was refused: what is tried again at once is refused again."""
+_MAY_HAVE_CHANGED = {Refusal.STRANDED, Refusal.ROLLBACK_INCOMPLETE, Refusal.ROLLED_BACK}
+
+
+@dataclass
+class Reactions:
+    """One at a time for each subject."""
+
+    kind: Kind
+    target: Target
+    votes: Votes
+    state: WatchState
+    show: Callable[[], None]
+    """Called whenever there is something new to see."""
+    open: dict[str, str] = field(default_factory=dict)
+    """Subject → workflow ID of the failover that goes on for it."""
+
+    def __post_init__(self) -> None:
+        """Begin without a rest."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._rests, self._rests_until = _RESTS, workflow.now()
+
+    @property
+    def cooling(self) -> Cooling | None:
+        """The cool-down that holds now."""
+        cooling = self.state.cooling
+        return cooling if cooling is not None and workflow.now() < cooling.until else None
+
+    def begin(self) -> None:
+        """React to every verdict that nothing is done about yet."""
+        for verdict in self.votes.verdicts():
+            running = self._tasks.get(verdict.subject)
+            if running is None or running.done():
+                self._tasks[verdict.subject] = asyncio.create_task(self._react(verdict))
+
+    def end(self) -> None:
+        """Stop; failovers that were begun go on."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def cool(self, after: str, until: datetime) -> None:
+        """Let the next failover wait for a person until then."""
+        self.state = self.state.model_copy(update={"cooling": Cooling(until=until, after=after)})
+        self.show()
+
+    def acknowledge(self, by: str) -> None:
+        """End the cool-down."""
+        after = self.state.cooling.after if self.state.cooling else "nothing"
+        self.state = self.state.model_copy(update={"cooling": None})
+        self.say(f"{by} has acknowledged the failover of {after}")
+
+    def say(self, words: str) -> None:
+        """Keep what was done last, and show it."""
+        workflow.logger.warning("Watch: %s", words)
+        self.state = self.state.model_copy(update={"last_words": f"{workflow.now():%Y-%m-%d %H:%M:%S} UTC: {words}"})
+        self.show()
+
+    async def _react(self, verdict: Verdict) -> None:
+        """Do what the policy says for as long as the subject is gone."""
+        subject, policy = verdict.subject, self.target.watching.policy
+        while (now := self.votes.verdict_on(subject)) is not None:
+            verdict, left = now, self._rests_until - workflow.now()
+            if policy is Policy.NOTIFY:
+                self.say(f"{verdict.words}; the policy is to notify")
+                await workflow.wait_condition(lambda: self.votes.verdict_on(subject) is None)
+            elif left > timedelta(0):
+                await self._while_gone(subject, left, "rest before the next attempt")
+            elif policy is Policy.AUTOMATIC and (cooling := self.cooling) is not None:
+                self.say(f"{verdict.words}; the cool-down after {cooling.after} holds until {cooling.until:%H:%M:%S} UTC")
+                await self._while_gone(subject, cooling.until - workflow.now(), "cool-down", lambda: self.cooling is None)
+            else:
+                await self._fail_over(verdict)
+
+    async def _while_gone(
+        self, subject: str, at_most: timedelta, why: str, or_when: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Return once the subject is well again, the time is over, or something else is so."""
+        try:
+            await workflow.wait_condition(
+                lambda: or_when() or self.votes.verdict_on(subject) is None, timeout=at_most, timeout_summary=why
+            )
+        except TimeoutError:
+            return
+
+    async def _fail_over(self, verdict: Verdict) -> None:
+        """Start the failover and see how it ends; rest after one that changed nothing, else cool down."""
+        subject = verdict.subject
+        request = failover_for(self.kind, self.target.name, verdict)
+        try:
+            run = await workflow.start_child_workflow(
+                request.workflow,
+                request.input,
+                id=request.lock,
+                task_timeout=TASK_TIMEOUT,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                memo={FOUND: Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)},
+                static_summary=f"real: {verdict.words}"[:200],
+            )
+        except WorkflowAlreadyStartedError:
+            self.say(f"{verdict.words}; {request.lock} is held by another run, which is left alone")
+            self._rest()
+            return
+        self.open[subject] = request.lock
+        self.say(f"{verdict.words}; has begun {request.workflow} {request.lock}")
+        try:
+            changed, words = await self._how_it_ended(run, subject)
+        finally:
+            self.open.pop(subject, None)
+        self.say(f"{request.workflow} {request.lock}: {words}")
+        if not changed:
+            self._rest()
+        elif self.target.watching.policy is Policy.AUTOMATIC:
+            self.cool(subject, workflow.now() + self.target.watching.cooldown)
+
+    async def _how_it_ended(self, run: workflow.ChildWorkflowHandle[Any, Any], subject: str) -> tuple[bool, str]:
+        """Return (whether it has, or may have, changed anything, words); withdraw it when its reason is gone."""
+        await workflow.wait_condition(lambda: run.done() or self.votes.verdict_on(subject) is None)
+        try:
+            if not run.done():
+                await run.signal("withdraw", f"{subject} is well again")
+        except FailureError:
+            workflow.logger.info("It had ended before it could be withdrawn")
+        try:
+            await asyncio.shield(run)
+        except FailureError as error:
+            kind, words = outcome.cause_of(error)
+            return kind in _MAY_HAVE_CHANGED, words
+        return True, "completed"
+
+    def _rest(self) -> None:
+        """Begin nothing for a while: what was refused a moment ago is refused again, and flapping is no reason to hurry."""
+        now = workflow.now()
+        if now - self._rests_until > _RESTS_LONGEST:
+            self._rests = _RESTS
+        self._rests_until, self._rests = now + self._rests, min(2 * self._rests, _RESTS_LONGEST)

@@ -1,0 +1,105 @@
+"""The wait of a forced ``node-failover`` for proof that the node is stopped: a person's word, or its machine's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.nodes.machine_models import NodeProof
+from estate.nodes import NodeTarget
+from workflows.nodes import steps
+from workflows.run import outcome
+from workflows.run.cancelling import cancel_and_wait
+from workflows.run.state import Journal
+from workflows.run.uncancellable import uncancellable
+
+_AGAIN = timedelta(seconds=10)
+Asking = workflow.ActivityHandle[NodeProof]
+
+
+class EarlyAsking:
+    """The control plane of the machine, asked while leaders move: one of them may wait for its word."""
+
+    def __init__(self, journal: Journal, target: NodeTarget, provider_id: str) -> None:
+        """Nobody is asked yet."""
+        self._journal, self._target, self._provider_id = journal, target, provider_id
+        self.asking: Asking | None = None
+
+    async def ask(self, needed: Callable[[], bool]) -> None:
+        """Ask once it is ``needed``, and again after a refusal, until there is proof. One who knows already asks nobody."""
+        await workflow.wait_condition(needed)
+        while self._target.settings.machines is not None and not self._journal.attested_by:
+            self.asking = steps.machine_stopped(self._target, self._provider_id)
+            await workflow.wait([self.asking])
+            if _refusal_of(self.asking) is None:
+                return
+            _show_refusal(self._journal, self.asking)
+            await workflow.sleep(_AGAIN)
+
+
+def _refusal_of(asking: Asking) -> BaseException | None:
+    return asking.exception() if asking.done() and not asking.cancelled() else None
+
+
+def _show_refusal(journal: Journal, asking: Asking) -> None:
+    error = _refusal_of(asking)
+    words = f"its machine proves nothing: {outcome.cause_of(error)[1]}" if error is not None else ""
+    if words not in journal.explanation:
+        journal.explanation = f"{journal.explanation}; {words}"
+        journal.show()
+
+
+async def proof_of(journal: Journal, target: NodeTarget, provider_id: str, asking: Asking | None) -> NodeProof:
+    """Return whichever proof comes first. A control plane that says no leaves it to the word, and is shown.
+
+    ``asking``: the control plane is being asked already. One that has answered before is asked anew: somebody may have
+    started the machine meanwhile, and the taint must follow the proof at once.
+
+    Raises:
+        TimeoutError: there is none within ``word_within``. ``CancelledError`` when the run is cancelled.
+
+    """
+    deadline = workflow.now() + target.settings.word_within
+    if asking is not None and asking.done():
+        asking = None
+    if asking is not None or (target.settings.machines is not None and not journal.attested_by):
+        found = await _by_machine(journal, asking or steps.machine_stopped(target, provider_id), deadline)
+        if found is not None:
+            return found
+    if not journal.attested_by:
+        await workflow.wait_condition(
+            lambda: bool(journal.attested_by), timeout=_left(deadline), timeout_summary="wait for a person's word"
+        )
+    words = f"{journal.attested_by} says that {target.name} is stopped"
+    return NodeProof(kind="attested", words=words, at=workflow.now())
+
+
+async def _by_machine(journal: Journal, asking: Asking, deadline: datetime) -> NodeProof | None:
+    """Return the machine's own proof; ``None`` when a word was quicker, or its control plane has refused."""
+    try:
+        await workflow.wait_condition(
+            lambda: asking.done() or bool(journal.attested_by), timeout=_left(deadline), timeout_summary="wait for proof"
+        )
+    except (asyncio.CancelledError, TimeoutError):
+        await uncancellable(cancel_and_wait(asking))
+        raise
+    if not asking.done():
+        await cancel_and_wait(asking)
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        return None
+    try:
+        return await asking
+    except ActivityError as error:
+        if outcome.was_cancelled(error):
+            raise
+        _show_refusal(journal, asking)
+        return None
+
+
+def _left(deadline: datetime) -> timedelta:
+    return max(deadline - workflow.now(), timedelta(0))

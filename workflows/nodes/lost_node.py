@@ -1,0 +1,165 @@
+"""The forced half of ``node-failover``: a node that is silent is given up, as far as it is proved to be stopped.
+
+Silence is no proof: a node that is cut off goes on running its pods. So the pods of Deployments, which must bear to run
+twice for a while, are replaced at once. What leads from the node is moved by its own procedure, which asks for its own
+proof. Pods that keep data wait for proof that the machine is stopped, a person's word or its control plane's; then the node
+is tainted as out of service, which lets their volumes go, and they are made anew elsewhere. A run of its own waits for the
+node and takes it back when it is well.
+
+A database may wait for the same proof. Its run says so once it has claimed, and not while people still decide about it: only
+then the control plane is asked while leaders move, and may end the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.nodes.models import Carried, NodePod, NodeSurvey
+from activities.run.errors import Refusal, refuse
+from estate.nodes import NodeTarget
+from workflows.nodes import steps
+from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
+from workflows.nodes.planning import keeps_data, keeps_nothing, waiting_for_a_node
+from workflows.run import outcome
+from workflows.run.cancelling import cancel_and_wait
+from workflows.run.models import NodeFailoverRequest
+from workflows.run.phases import Phase
+from workflows.run.state import Journal
+from workflows.run.uncancellable import uncancellable
+
+
+async def _all(moving: list[asyncio.Task[None]]) -> None:
+    await workflow.wait(moving)
+
+
+class Evacuation:
+    """One silent node."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        request: NodeFailoverRequest,
+        target: NodeTarget,
+        survey: NodeSurvey,
+        told: Callable[[], bool],
+    ) -> None:
+        """Write to ``journal`` what is done; ``told``: a database's run has said that it waits for proof."""
+        self._journal, self._request, self._target, self._survey = journal, request, target, survey
+        self._told = told
+        self._left: list[str] = []
+        self._held: dict[str, str] = {}
+        """What another run moves already."""
+
+    async def run(self, cordoned_at: datetime) -> None:
+        """Bring everything back elsewhere. STRANDED where something is missing in the end."""
+        journal, target = self._journal, self._target
+        await self._replace(keeps_nothing(self._survey), "what keeps no data")
+        moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
+        early = EarlyAsking(journal, target, self._survey.node.provider_id)
+        asking = asyncio.create_task(early.ask(self._proof_is_needed))
+        try:
+            if moving:
+                journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
+                await self._until_moved(moving)
+            await cancel_and_wait(asking)
+            if stateful := keeps_data(self._survey):
+                await self._wait_for_proof(stateful, early.asking)
+                await uncancellable(self._give_up(stateful))
+        except asyncio.CancelledError:
+            for one in moving:
+                one.cancel()
+            await uncancellable(self._ask_no_more(asking, early))
+            raise
+        await uncancellable(self._settle(cordoned_at))
+        if moving:
+            await uncancellable(_all(moving))
+        journal.left_to_do = (*self._left, *journal.left_to_do, *waiting_for_a_node(self._survey))
+        if self._left or not journal.facts["node_settled"].whole:
+            raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+
+    def _proof_is_needed(self) -> bool:
+        """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""
+        return self._told() or any(one.claimed and one.target in self._held for one in self._survey.carries)
+
+    async def _ask_no_more(self, asking: asyncio.Task[None], early: EarlyAsking) -> None:
+        await cancel_and_wait(asking)
+        if early.asking is not None:
+            await cancel_and_wait(early.asking)
+            if self._target.settings.machines and self._target.settings.machines.may_end:
+                words = f"see whether the machine of {self._target.name} runs: this run may have had it ended"
+                self._journal.left_to_do = (*self._journal.left_to_do, words)
+
+    async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
+        """Return once nothing leads from the node any more, or every move has ended in whatever way.
+
+        A database that leads elsewhere still waits to be redundant again, and what it waits for is among what comes next.
+        One that another run is at already, such as its watch's, gets its time.
+        """
+        looking = steps.moved(self._target, self._survey.pods)
+        try:
+            await workflow.wait_condition(
+                lambda: looking.done() or (all(one.done() for one in moving) and not self._held),
+                timeout=self._target.settings.word_within,
+                timeout_summary="leaders move",
+            )
+        except TimeoutError:
+            self._left += self._held.values()
+        except asyncio.CancelledError:
+            await uncancellable(steps.stopped(looking))
+            raise
+        await steps.stopped(looking)
+
+    async def _settle(self, cordoned_at: datetime) -> None:
+        journal, target = self._journal, self._target
+        journal.enter(Phase.SETTLING)
+        pods = tuple(pod for pod in self._survey.to_evict if not pod.homeless)
+        settled = await steps.settled(target, pods, workflow.now() + target.settings.settled_within)
+        journal.facts["node_settled"] = settled
+        journal.facts["recovery_seconds"] = (settled.at - cordoned_at).total_seconds()
+        journal.left_to_do = settled.unready
+
+    async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
+        if pods:
+            self._journal.enter(Phase.REPLACING, f"{what}: {', '.join(pod.path for pod in pods)}")
+            replaced, before = await steps.replace(self._target, pods), self._journal.facts.get("pods_replaced")
+            all_of_them = (*(before.pods if before else ()), *replaced.pods)
+            self._journal.facts["pods_replaced"] = replaced.model_copy(update={"pods": all_of_them})
+
+    async def _move(self, carried: Carried) -> None:
+        """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
+        try:
+            moved = await steps.move(carried, self._request, self._target)
+        except FailureError as error:
+            if outcome.was_cancelled(error):
+                raise
+            kind, words = outcome.cause_of(error)
+            if kind == Refusal.CLAIMED_ELSEWHERE:
+                self._held[carried.target] = f"{carried.workflow} {carried.target}: {words}"
+            else:
+                self._left.append(f"{carried.workflow} {carried.target}: {words}")
+        else:
+            self._journal.facts["moved_first"] = (*self._journal.facts.get("moved_first", ()), moved)
+
+    async def _wait_for_proof(self, stateful: tuple[NodePod, ...], asking: Asking | None) -> None:
+        journal, within = self._journal, self._target.settings.word_within
+        if not journal.attested_by:
+            waiting = ", ".join(pod.path for pod in stateful)
+            journal.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
+        try:
+            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, asking)
+        except TimeoutError:
+            journal.left_to_do = tuple(
+                f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful
+            )
+            words = f"nobody has said within {within} that {self._target.name} is stopped; what keeps data waits for it"
+            raise refuse(Refusal.STRANDED, words) from None
+
+    async def _give_up(self, stateful: tuple[NodePod, ...]) -> None:
+        self._journal.forward_only, self._journal.would_undo = True, ()
+        await steps.give_up(self._target)
+        await self._replace(stateful, "what keeps data")

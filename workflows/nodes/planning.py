@@ -1,0 +1,143 @@
+"""Decides from a survey whether a node may be emptied. Pure."""
+
+from __future__ import annotations
+
+from activities.nodes.models import NodePod, NodeSurvey, NodeWitness
+from activities.postgres.models.survey import Diagnosis
+from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Plan
+from estate.nodes import Machines, NodeTarget
+from gate.record import Mode
+from workflows.postgres.planning.planned import digest_of
+
+ALIVE = "alive"
+_LISTED = 5
+_LEASE_SECONDS = 40.0
+"""The control plane's own grace before it takes a node for lost (node-monitor-grace-period)."""
+
+
+def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
+    """Return the plan of emptying a node that lives. Raises refusals as ApplicationError: one sentence with a name."""
+    node = survey.node
+    if node.ready != "True":
+        words = (
+            f"{node.name} is not Ready ({node.ready}, {node.reason or 'no reason given'}): its pods cannot be asked to go"
+        )
+        raise refuse(Refusal.NODE_NOT_READY, words)
+    if not survey.others:
+        raise refuse(Refusal.NO_ROOM, f"no other node is Ready and takes pods: what leaves {node.name} would go nowhere")
+    if survey.unknown:
+        raise refuse(Refusal.UNREACHABLE, f"who leads from {node.name} is unknown: {'; '.join(survey.unknown)}")
+    if lonely := [pod.path for pod in survey.to_evict if not pod.owner_kind]:
+        words = f"nobody would make {_list(lonely)} anew: delete what is not needed any more, then start again"
+        raise refuse(Refusal.LONELY_PODS, words)
+    steps = (
+        f"cordon: nothing new is put on {node.name}",
+        *(f"move: {one.workflow} {one.target}, which leads from {one.pod}" for one in survey.carries),
+        f"evict: {len(survey.to_evict)} pods leave as their disruption budgets allow; {_staying(survey)} stay",
+        f"settle: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
+        f"uncordon: {node.name} takes pods again" if uncordon else f"keep: {node.name} stays cordoned",
+    )
+    carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
+    return Plan(
+        cluster=node.name, mode=Mode.PLANNED, primary=node.name, candidate="the other nodes", steps=steps,
+        loss="none: each pod is asked to end, and what leads moves first",
+        digest=digest_of({"node": node.name, "uncordon": uncordon, "carries": carried}),
+    )  # fmt: skip
+
+
+def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
+    """Return the plan of giving up a node that is silent. Raises refusals as ``make_node_plan``."""
+    node, diagnosis = survey.node, diagnosis_of(survey)
+    if diagnosis.condition == ALIVE:
+        raise refuse(
+            Refusal.NODE_ALIVE, f"{diagnosis.reason}: mode planned asks its pods to go; {'; '.join(diagnosis.evidence)}"
+        )
+    if not survey.others:
+        raise refuse(Refusal.NO_ROOM, f"no other node is Ready and takes pods: what leaves {node.name} would go nowhere")
+    stateless, stateful = keeps_nothing(survey), keeps_data(survey)
+    carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
+    machines = target.settings.machines
+    steps = (
+        f"cordon: nothing new is put on {node.name}",
+        f"replace: {len(stateless)} pods that keep no data are made anew at once",
+        *(f"move: {one.workflow} {one.target} (forced), which led from {one.pod}" for one in survey.carries),
+        *((f"prove: {_proof(node.name, machines)}; then it is tainted as out of service (no way back from here)",
+           f"replace: {len(stateful)} pods that keep data are made anew, with their volumes") if stateful else ()),
+        f"settle: every workload that lost a pod is ready elsewhere{_but(survey)}",
+        f"return: {node.name} takes pods again when it is back and well",
+    )  # fmt: skip
+    names = _list([pod.path for pod in stateful])
+    who = f"{machines.kind} or somebody" if machines else "somebody"
+    word = f"{names} keep data: {who} must say that {node.name} is stopped" if stateful else ""
+    decided = {"node": node.name, "mode": "forced", "carries": carried, "pool": target.pool}
+    if machines:
+        decided["machines"] = f"{machines.kind}, {'may' if machines.may_end else 'may not'} end"
+    return Plan(
+        cluster=node.name, mode=Mode.FORCED, primary=node.name, candidate="the other nodes", steps=steps,
+        diagnosis=diagnosis, lossless=False, attestation=word,
+        loss="what pods had only in memory, or on the node's own disk",
+        digest=digest_of(decided),
+    )  # fmt: skip
+
+
+def _proof(node: str, machines: Machines | None) -> str:
+    """Return which proof is accepted, and whether the run ends the machine."""
+    if machines is None:
+        return f"somebody says that {node} is stopped"
+    who = f"{machines.kind} says that the machine of {node} does not run, or somebody says that it is stopped"
+    ends = "THIS RUN ENDS THE MACHINE, once the node has been silent for a while" if machines.may_end else ""
+    return f"{who}; {ends or 'this run does not end it'}"
+
+
+def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
+    """Return whether the node lives, by more than one witness."""
+    node, seen = survey.node, survey.witness or NodeWitness()
+    lives = node.ready == "True" and seen.vouches(_LEASE_SECONDS)
+    lease = "unknown" if seen.lease_age_seconds is None else f"renewed {seen.lease_age_seconds:.1f} s ago"
+    evidence = (
+        f"API server: Ready is {node.ready}{f' ({node.reason})' if node.reason else ''}",
+        f"its lease: {lease}",
+        f"its kubelet's port: {seen.port or 'not asked'}",
+        *(f"{path}: takes a connection" for path in seen.answering),
+        *(f"{path}: takes none" for path in seen.silent),
+        *(f"unknown whether it leads from here: {line}" for line in survey.unknown),
+    )
+    if lives:
+        return Diagnosis(condition=ALIVE, reason=f"{node.name} is Ready and its kubelet answers", evidence=evidence)
+    if seen.answering:
+        reason = f"{node.name} does not answer for itself, but its pods do: IT GOES ON RUNNING THEM"
+        return Diagnosis(condition="running", reason=reason, evidence=evidence)
+    reason = f"nothing on {node.name} answers: it may be stopped, or run where nobody can see it"
+    return Diagnosis(condition="silent", reason=reason, evidence=evidence)
+
+
+def keeps_nothing(survey: NodeSurvey) -> tuple[NodePod, ...]:
+    """Return the pods of Deployments: others take their place, and they bear to run twice for a while."""
+    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "ReplicaSet")
+
+
+def keeps_data(survey: NodeSurvey) -> tuple[NodePod, ...]:
+    """Return the pods of StatefulSets: none of them may run twice."""
+    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "StatefulSet")
+
+
+def waiting_for_a_node(survey: NodeSurvey) -> tuple[str, ...]:
+    """Return a line per pod that no other node takes."""
+    return tuple(
+        f"{pod.path}: waits for a node without one of its kind: uncordon one, or add one" for pod in survey.homeless
+    )
+
+
+def _but(survey: NodeSurvey) -> str:
+    names = _list([pod.path for pod in survey.homeless])
+    return f", but for {names}, of whose kind every other node has one: they wait for a node" if names else ""
+
+
+def _staying(survey: NodeSurvey) -> int:
+    return len(survey.pods) - len(survey.to_evict)
+
+
+def _list(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

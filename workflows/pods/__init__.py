@@ -1,0 +1,1 @@
+"""Failover of a workload's pods."""

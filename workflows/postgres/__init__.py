@@ -1,0 +1,1 @@
+"""Procedures of a PostgreSQL cluster, one file a registered workflow."""

@@ -1,0 +1,66 @@
+"""Pause what happens by itself, or end the pause: gates bring nobody back, what nobody has asked for is refused.
+
+    look the cluster up -> write the pause into the leader record
+
+It must be possible while a run goes on, so it does not take the cluster's lock; its own ID, ``pause/postgres/CLUSTER``,
+keeps two pauses apart. What a person asks for (failover, rejoin) goes ahead although paused. A pause is short and has a
+name and a reason, since whoever finds it at night must know whether it may be ended.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.postgres.models.upkeep import Paused, PauseNote
+from activities.postgres.pause import PauseActivities
+from activities.run.errors import Refusal, refuse
+from gate.loop.pause import words_of
+from workflows.postgres import steps
+from workflows.run.inputs import parse, taken
+from workflows.run.models import PauseRequest, lock_id, pause_id
+from workflows.run.outcome import cause_of, was_cancelled
+from workflows.run.postures import MUTATE
+from workflows.run.state import TARGET
+
+
+@workflow.defn(name="postgres-pause")
+class PostgresPause:
+    """One change of one cluster's pause."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Read the input here, so that a bad one fails the run instead of wedging it."""
+        self._request, self._bad_input = parse(PauseRequest, args)
+
+    @workflow.run
+    async def run(self, *_: Any) -> Paused:  # noqa: ANN401
+        """Return the pause as it stands in the record afterwards."""
+        request = self._checked_request()
+        workflow.upsert_search_attributes([TARGET.value_set(lock_id(request.cluster))])
+        try:
+            return await self._write(request)
+        except ActivityError as error:
+            if was_cancelled(error):
+                raise
+            kind, message = cause_of(error)
+            raise ApplicationError(message, type=kind, non_retryable=True) from error
+
+    def _checked_request(self) -> PauseRequest:
+        request, own = taken(self._request, self._bad_input), workflow.info().workflow_id
+        if (fault := request.fault) is not None:
+            raise refuse(Refusal.BAD_INPUT, fault)
+        if own != pause_id(request.cluster):
+            raise refuse(Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own}; start it again as {pause_id(request.cluster)}")
+        return request
+
+    async def _write(self, request: PauseRequest) -> Paused:
+        target = await steps.resolve(request.cluster)
+        note = PauseNote(target=target)
+        if request.lasts is not None:
+            until = (workflow.now() + request.lasts).strftime("%Y-%m-%dT%H:%M:%SZ")
+            note = PauseNote(target=target, until=until, by=request.by, because=request.reason)
+        words = words_of(note.until, note.by, note.because) if note.until else "no longer paused"
+        return await workflow.execute_activity_method(PauseActivities.pause, note, summary=words[:200], **MUTATE)

@@ -1,0 +1,1 @@
+"""Pure decisions: from a survey to a plan, or to a refusal."""

@@ -1,0 +1,213 @@
+"""Decides from a survey whether a forced failover may happen, and to whom. Pure, as ``planned`` is.
+
+Two questions come before the choice. *Is the primary gone?* One that lives is failed over by force only when a person says
+so by name. *Is everything that was acknowledged on the candidate?* Commits wait for any one of the record's synchronous
+members, so the most advanced of them has every acknowledged write, provided that all of them were looked at. Where that
+cannot be said, the candidate's lag at the primary's last word bounds the loss; unknown or above the threshold means no. What
+another standby has received and the candidate has not, it gets from that one before it leads (``gate.postgres.catchup``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activities.postgres.diagnosis import LIVING, Condition, diagnose
+from activities.postgres.models.survey import Diagnosis, MemberFact, Survey
+from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Candidate, Plan
+from estate.postgres import PostgresTarget, ProofKind
+from gate.api import GateStatus, Role
+from gate.postgres.lsn import parse_lsn
+from gate.record import Mode, Record
+from workflows.postgres.planning.planned import (
+    Limitation,
+    as_candidate,
+    claims_to_lead,
+    digest,
+    fit,
+    has_room,
+    no_standby,
+    usable_record,
+)
+from workflows.run.models import FailoverRequest
+
+_NO_WORD = "mode planned moves it without loss; the estate takes nobody's word that it is to be stopped"
+
+
+@dataclass(frozen=True)
+class _Loss:
+    none: bool
+    words: str
+
+
+def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> Plan:
+    """Return the plan for a forced failover.
+
+    Raises:
+        ApplicationError: with the ``Refusal`` that applies; nothing was changed.
+
+    """
+    record = usable_record(survey, target)
+    diagnosis = diagnose(survey, record.leader)
+    standbys = [fact for fact in survey.members if fact.name != record.leader]
+    _nobody_else_leads(record, standbys)
+    limits = {fact.name: _limitation(fact, survey, record, target) for fact in standbys}
+    candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
+    chosen = _most_advanced(fit(request.to, record, candidates, limits), candidates, target)
+    status = _status_of(survey, chosen.name)
+    loss = _loss(record, survey, status, target)
+    plan = Plan(
+        cluster=target.name,
+        mode=Mode.FORCED,
+        primary=record.leader,
+        candidate=chosen.name,
+        epoch=record.epoch,
+        timeline=status.timeline or 0,
+        system_identifier=record.system_identifier,
+        sync=record.sync,
+        candidates=candidates,
+        applications=target.cluster.applications,
+        steps=_steps(record, chosen, target),
+        diagnosis=diagnosis,
+        lossless=loss.none,
+        loss=loss.words,
+        attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
+        digest="",
+    )
+    return plan.model_copy(update={"digest": digest(plan)})
+
+
+def must_be_gone(plan: Plan, target: PostgresTarget, *, attested_by: str) -> None:
+    """Return if the old primary may be taken for dead, or a person has said that it is to be stopped.
+
+    Raises:
+        ApplicationError: ``PrimaryAlive``; nothing was changed.
+
+    """
+    diagnosis = plan.diagnosis
+    if diagnosis is not None and diagnosis.condition in LIVING and not attested_by:
+        words = "use mode planned, which loses nothing, or attest that it is to be stopped at any price"
+        raise refuse(Refusal.PRIMARY_ALIVE, f"{diagnosis.reason}; {words if target.takes_words else _NO_WORD}")
+
+
+def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
+    for fact in standbys:
+        if claims_to_lead(fact):
+            raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
+    timelines = {fact.gate.timeline for fact in standbys if fact.gate and fact.gate.role is Role.STANDBY}
+    if len(timelines) > 1:
+        raise refuse(Refusal.WRONG_TIMELINE, f"the standbys are on timelines {sorted(str(one) for one in timelines)}")
+
+
+def _status_of(survey: Survey, name: str) -> GateStatus:
+    fact = survey.member(name)
+    if fact is None or fact.gate is None:
+        raise refuse(Refusal.UNREACHABLE, f"the gate of {name} does not answer")
+    return fact.gate
+
+
+def _most_advanced(able: list[Candidate], candidates: tuple[Candidate, ...], target: PostgresTarget) -> Candidate:
+    """Return the one that has received most, of equals the first; refuse one that lacks much of what another has."""
+    chosen, limit = max(able, key=_received), int(target.cluster.thresholds.planned_lag)
+    ahead = max(candidates, key=_received)
+    if _received(ahead) - _received(chosen) > limit:
+        raise refuse(
+            Refusal.LAG_TOO_LARGE,
+            f"{chosen.name} has received up to {chosen.receive_lsn}, {ahead.name} up to {ahead.receive_lsn}, more than"
+            f" {limit} bytes further (thresholds.planned_lag): {ahead.name} must lead{_and_why_not(ahead)}",
+        )
+    return chosen
+
+
+def _and_why_not(candidate: Candidate) -> str:
+    return "" if candidate.eligible else f", and cannot: {candidate.reason}"
+
+
+def _received(candidate: Candidate) -> int:
+    return parse_lsn(candidate.receive_lsn or "0/0")
+
+
+def _limitation(fact: MemberFact, survey: Survey, record: Record, target: PostgresTarget) -> Limitation | None:
+    """Return why ``fact`` may not be promoted by force, or ``None``."""
+    gate = fact.gate
+    unfit = no_standby(fact, record, target)
+    if gate is None or unfit is not None:
+        return unfit
+    return _lag_of(gate, survey, record, target) or has_room(gate, target)
+
+
+def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTarget) -> Limitation | None:
+    limit, name = target.cluster.thresholds.forced_lag.total_seconds(), gate.member
+    if gate.receive_lsn is None or gate.replay_lsn is None:
+        return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: it does not say what it has")
+    caught_up = parse_lsn(gate.receive_lsn) <= parse_lsn(gate.replay_lsn)
+    if caught_up and _doubt(gate, survey, record, target) is None:
+        return None
+    if gate.lag_seconds is None:
+        return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last word")
+    if gate.lag_seconds > limit:
+        return Limitation(
+            Refusal.LAG_TOO_LARGE,
+            f"{name} was {gate.lag_seconds:.1f} s behind at the primary's last word, the limit is {limit:g} s"
+            " (thresholds.forced_lag)",
+        )
+    return None
+
+
+def _loss(record: Record, survey: Survey, status: GateStatus, target: PostgresTarget) -> _Loss:
+    """Return whether the chosen candidate provably has every acknowledged write."""
+    doubt = _doubt(status, survey, record, target)
+    if doubt is None:
+        return _Loss(none=True, words=f"none: every acknowledged commit waited for {' or '.join(record.sync_members)}")
+    bound = f"up to {status.lag_bytes} bytes of WAL ({status.lag_seconds:.1f} s) " if status.lag_seconds is not None else ""
+    return _Loss(none=False, words=f"{bound}may be lost: {doubt}")
+
+
+def _doubt(status: GateStatus, survey: Survey, record: Record, target: PostgresTarget) -> str | None:
+    """Return why it cannot be said that ``status`` is of a member that has every acknowledged write; ``None``: it has."""
+    if status.member not in record.sync_members:
+        return f"commits did not wait for {status.member} (sync={record.sync})"
+    others = [name for name in record.sync_members if name in target.cluster.members and name != status.member]
+    if unseen := [name for name in others if not _receives(survey, name)]:
+        return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
+    return None
+
+
+def _receives(survey: Survey, name: str) -> bool:
+    """Whether it is known what ``name`` has received."""
+    fact = survey.member(name)
+    return fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
+
+
+def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str:
+    """Return what ends the wait for the old primary, on ``node`` if that is known; empty when nothing is awaited."""
+    if diagnosis.condition in LIVING:
+        word = "somebody must say that it is to be stopped at any price" if target.takes_words else _NO_WORD
+        return f"{diagnosis.reason}; {word}"
+    if diagnosis.condition in {Condition.STOPPED, Condition.STARTING} or "its own gate" in diagnosis.reason:
+        return ""
+    forced = target.cluster.forced
+    machine = ["its machine's control plane"] if node and ProofKind.MACHINE in forced.proof else []
+    who = " or ".join([*machine, *(["somebody"] if target.takes_words else [])])
+    if ProofKind.ISOLATION in forced.proof:
+        sooner = f", or {who} says that it is stopped" if who else ""
+        return f"{diagnosis.reason}; {forced.isolation_timeout.total_seconds():g} s must pass{sooner}"
+    if who:
+        return f"{diagnosis.reason}; if its gate stays silent, {who} must say that it is stopped"
+    return f"{diagnosis.reason}; the estate accepts nobody's word but its gate's"
+
+
+def _steps(record: Record, chosen: Candidate, target: PostgresTarget) -> tuple[str, ...]:
+    old, new, service = record.leader, chosen.name, target.cluster.write_service
+    kinds = ", ".join(target.cluster.forced.proof)
+    apps = [app.deployment for app in target.cluster.applications]
+    return (
+        f"claim: leader record on Service {service} gets the forced intent {new} and epoch {record.epoch + 1}",
+        f"prove: {old} is stopped and stays stopped; accepted is {kinds}",
+        f"promote: {new} (no way back from here)",
+        f"route: Service {service} sends writes to {new}",
+        f"verify: a write through Service {service} reaches {new}",
+        f"evict: no session of an application is left on {old}",
+        *(f"reconnect: rolling restart of Deployment {name}" for name in apps),
+        f"restore redundancy: {old} follows {new} when it is back; its gate does that whenever that is",
+    )

@@ -1,0 +1,1 @@
+"""How leadership moves: claim, fence or confirm, promote, route, and what follows."""

@@ -1,0 +1,167 @@
+"""What follows the change of route: proof by a write, the old primary's sessions, the applications, redundancy.
+
+The service is restored once a write through it has reached the new leader. Everything after that is done as far as it can
+be, side by side, and what does not succeed stays in ``left_to_do``: the run then ends STRANDED, never silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.postgres.models.post_promotion import Reconnected, Redundancy, Verified
+from activities.postgres.models.transfer import Switch
+from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Plan
+from estate.postgres import Application
+from gate.record import Mode
+from workflows.postgres import steps
+from workflows.run.outcome import cause_of, was_cancelled
+from workflows.run.phases import Phase
+from workflows.run.state import Journal
+
+_WATCHED_AFTER_CANCEL = timedelta(seconds=10)
+
+
+class Aftermath:
+    """Of one switch, whose route has moved."""
+
+    def __init__(self, journal: Journal, switch: Switch, stop_writer: Callable[[], Awaitable[None]]) -> None:
+        """Write what happens into ``journal``; ``stop_writer`` ends the measurement when applications are back."""
+        self._journal, self._switch, self._stop_writer = journal, switch, stop_writer
+
+    async def carry_out(self) -> None:
+        """Do all of it, and raise STRANDED if something is left to do."""
+        journal, switch = self._journal, self._switch
+        journal.forward_only = True
+        journal.left_to_do = journal.left_to_do or all_that_follows(switch.plan)[1:]
+        journal.enter(Phase.VERIFYING)
+        journal.facts["verified"] = verified = await self._verify()
+        tick_off(journal, "verify")
+        journal.enter(Phase.RECONNECTING, "service is restored")
+        routed = journal.facts.get("routed")
+        since = routed.routed_at if routed else verified.verified_at
+        rejoining = asyncio.create_task(steps.await_redundancy(switch, since))
+        await self._reconnect(since, must_restart=await self._evict())
+        await self._stop_writer()
+        journal.enter(Phase.REJOINING, "service is restored")
+        await self._await_redundancy(rejoining)
+        await steps.finish(switch)
+        tick_off(self._journal, "finish")
+        if journal.left_to_do:
+            raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
+
+    async def _verify(self) -> Verified:
+        try:
+            return await steps.verify(self._switch)
+        except FailureError as error:
+            new = self._switch.plan.candidate
+            words = f"no write reaches {new}: {cause_of(error)[1]}; if it is gone, start again with mode forced"
+            raise refuse(Refusal.STRANDED, words) from error
+
+    async def _await_redundancy(self, watch: asyncio.Task[Redundancy]) -> None:
+        """Watch the old primary come back; after a cancel only a little longer, since the gates go on by themselves.
+
+        Without this a member that never comes back would hold the cluster's lock for a day. Where it may well be dead it is
+        given the time that the estate allows, and the run ends well without it.
+        """
+        plan, within = self._switch.plan, self._switch.target.cluster.forced.redundancy_within
+        may_be_dead = plan.mode is Mode.FORCED or self._switch.run != steps.me()
+        longest = within if may_be_dead else None
+        await _until(lambda: watch.done() or _is_cancelled(), longest, f"{plan.primary} comes back")
+        if _is_cancelled():
+            last_look = min(_WATCHED_AFTER_CANCEL, longest or _WATCHED_AFTER_CANCEL)
+            await _until(watch.done, last_look, "cancelled: a last look")
+        gives_up = not watch.done()
+        if gives_up:
+            watch.cancel()
+        try:
+            self._journal.facts["redundancy"] = await watch
+        except (asyncio.CancelledError, FailureError) as error:
+            if not (gives_up or was_cancelled(error)):
+                raise
+            if not may_be_dead:
+                return
+            self._journal.facts["redundancy"] = _absent(plan, within)
+        tick_off(self._journal, "redundancy")
+
+    async def _evict(self) -> bool:
+        """See that no session is left on the old primary; return whether applications must be restarted for that."""
+        journal = self._journal
+        try:
+            evicted = await steps.evict(self._switch)
+        except FailureError as error:
+            journal.left_to_do += (f"sessions on {self._switch.plan.primary}: {cause_of(error)[1]}",)
+            return True
+        proof = journal.facts.get("proof")
+        fenced = journal.facts.get("fenced") or (proof.fenced if proof else None)
+        ended = fenced.sessions_ended if fenced else evicted.ended
+        journal.facts["evicted"] = evicted.model_copy(update={"ended": ended})
+        tick_off(self._journal, "evict")
+        return evicted.remaining is None
+
+    async def _reconnect(self, since: datetime, *, must_restart: bool) -> None:
+        """Bring the applications over side by side; one that fails does not hold up the others."""
+        applications = self._switch.plan.applications
+        answers = await asyncio.gather(
+            *(self._bring_over(application, since, must_restart=must_restart) for application in applications),
+            return_exceptions=True,
+        )
+        done = []
+        for application, answer in zip(applications, answers, strict=True):
+            if isinstance(answer, FailureError):
+                self._journal.left_to_do += (f"{application.deployment}: {cause_of(answer)[1]}",)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                done.append(answer)
+        self._journal.facts["reconnected"] = tuple(done)
+        tick_off(self._journal, "reconnect")
+
+    async def _bring_over(self, application: Application, since: datetime, *, must_restart: bool) -> Reconnected:
+        """Restart one application where that is due, and learn when it wrote again."""
+        writing = asyncio.create_task(steps.first_write(self._switch, application, since))
+        try:
+            answer = await steps.reconnect(self._switch, application, since, must_restart=must_restart)
+            wrote = await writing
+        finally:
+            writing.cancel()
+        note = answer.note or ("" if wrote.seconds is not None else "was not seen to write")
+        return answer.model_copy(update={"writes_again_seconds": wrote.seconds, "note": note})
+
+
+def all_that_follows(plan: Plan) -> tuple[str, ...]:
+    """Return what is left to do once the candidate leads."""
+    return (
+        f"route: writes to {plan.candidate}",
+        f"verify: a write reaches {plan.candidate}",
+        f"evict: no session is left on {plan.primary}",
+        "reconnect: applications",
+        f"redundancy: {plan.primary} follows {plan.candidate}",
+        "finish: take the mark of an unfinished switch off the record",
+    )
+
+
+def tick_off(journal: Journal, step: str) -> None:
+    """Take a step off what is left to do."""
+    journal.left_to_do = tuple(left for left in journal.left_to_do if not left.startswith(f"{step}:"))
+
+
+def _is_cancelled() -> bool:
+    return workflow.cancellation_reason() is not None
+
+
+def _absent(plan: Plan, within: timedelta) -> Redundancy:
+    note = f"NOT REDUNDANT: {plan.primary} is not back; its gate lets it follow {plan.candidate} whenever it is"
+    return Redundancy(member=plan.primary, sync_state="absent", seconds=within.total_seconds(), note=note)
+
+
+async def _until(holds: Callable[[], bool], longest: timedelta | None, summary: str) -> None:
+    """Wait until ``holds``, or no longer."""
+    with suppress(TimeoutError):
+        await workflow.wait_condition(holds, timeout=longest, timeout_summary=summary)

@@ -1,0 +1,1 @@
+"""What every procedure is made of. Knows no subject."""

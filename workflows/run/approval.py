@@ -1,0 +1,122 @@
+"""Who may agree to a plan, who has, and until when.
+
+A vote names the plan's digest, so that yesterday's approval cannot start today's plan; the requester never approves; one
+person fills one role; the first rejection ends the run. Votes carry no proof of who sent them (the Temporal UI sends no
+identity) and are reported as unverified.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from activities.run.models.plan import Plan
+from activities.run.models.report import Vote
+from estate.base import ApprovalPolicy, fold
+from workflows.run.models import ApprovalStatus, Decision
+
+
+class ApprovalGate:
+    """Collects votes on one plan."""
+
+    def __init__(self, policy: ApprovalPolicy, people: dict[str, tuple[str, ...]], requested_by: str) -> None:
+        """Start with no plan: votes are refused until ``open`` is called."""
+        self._policy = policy
+        self._people = {fold(name): roles for name, roles in people.items()}
+        self._requested_by = requested_by
+        self._plan: Plan | None = None
+        self._expires_at: datetime | None = None
+        self.votes: list[Vote] = []
+
+    def open(self, plan: Plan, now: datetime) -> timedelta:
+        """Accept votes on ``plan`` from ``now`` on; return how long."""
+        self._plan = plan
+        self._expires_at = now + self._policy.window
+        return self._policy.window
+
+    @property
+    def needed(self) -> int:
+        """How many different people must approve; 0 when the policy asks for nobody."""
+        return self._policy.needed
+
+    @property
+    def approved(self) -> bool:
+        """Whether enough roles are filled."""
+        return sum(vote.approve for vote in self.votes) >= self.needed
+
+    @property
+    def rejection(self) -> Vote | None:
+        """The vote that ended it, if one did."""
+        return next((vote for vote in self.votes if not vote.approve), None)
+
+    @property
+    def status(self) -> ApprovalStatus:
+        """What ``status`` shows."""
+        return ApprovalStatus(
+            needed=self.needed, roles=self._policy.roles, votes=tuple(self.votes), expires_at=self._expires_at
+        )
+
+    def check(self, decision: Decision, now: datetime) -> str:
+        """Return the role that the vote would fill; change nothing.
+
+        Raises:
+            ValueError: the vote does not count; the message says why and what would.
+
+        """
+        plan = self._open_plan(now)
+        if decision.plan != plan.digest:
+            message = f"plan: {decision.plan} is not the plan that waits, {plan.digest}; look at it first"
+            raise ValueError(message)
+        if fold(decision.by) == fold(self._requested_by):
+            message = f"by: {decision.by} requested this run and cannot decide on it; somebody else must"
+            raise ValueError(message)
+        if any(fold(vote.by) == fold(decision.by) for vote in self.votes):
+            message = f"by: {decision.by} has voted already; one person fills one role"
+            raise ValueError(message)
+        return self._role_of(decision)
+
+    def record(self, decision: Decision, now: datetime) -> None:
+        """Count a vote that ``check`` accepts.
+
+        Raises:
+            ValueError: as ``check``.
+
+        """
+        role = self.check(decision, now)
+        self.votes.append(
+            Vote(
+                by=decision.by,
+                role=role,
+                approve=decision.approve,
+                plan=decision.plan,
+                note=decision.note,
+                attest=decision.attest and decision.approve,
+                at=now,
+            )
+        )
+
+    def _open_plan(self, now: datetime) -> Plan:
+        if self._plan is None:
+            message = "there is no plan to decide on yet; ask for the status first"
+            raise ValueError(message)
+        if self.needed == 0 or self.approved or self.rejection:
+            message = "nothing waits for a decision"
+            raise ValueError(message)
+        if self._expires_at is not None and now >= self._expires_at:
+            message = f"the window for approval ended at {self._expires_at:%H:%M:%S} UTC; start it again"
+            raise ValueError(message)
+        return self._plan
+
+    def _role_of(self, decision: Decision) -> str:
+        filled = {vote.role for vote in self.votes}
+        open_roles = [role for role in self._policy.roles if role not in filled]
+        own = [role for role in self._people.get(fold(decision.by), ()) if role in open_roles]
+        if not own:
+            message = f"by: {decision.by} holds none of the roles still needed ({', '.join(open_roles)}); see the estate"
+            raise ValueError(message)
+        if decision.role and decision.role not in own:
+            message = f"role: {decision.by} cannot fill {decision.role}; can fill {', '.join(own)}"
+            raise ValueError(message)
+        if not decision.role and len(own) > 1:
+            message = f"role: {decision.by} could fill {' or '.join(own)}; say which"
+            raise ValueError(message)
+        return decision.role or own[0]

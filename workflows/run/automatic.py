@@ -1,0 +1,53 @@
+"""Whether a watch has begun this run, and what follows from that.
+
+Nobody can claim it: Temporal itself says who a run's parent is. A name typed as ``by`` says nothing. What a run that a watch
+has begun begins in its turn is held by a pause like itself; it asks people all the same.
+"""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from activities.run.errors import Refusal, refuse
+from estate.base import Target
+from estate.watching import Policy
+from gate.loop.pause import is_paused, pause_words
+from gate.record import Record
+from workflows.detection.models import BY_ITSELF, FOUND, WATCHES, Found
+
+
+def begun_by_watch() -> bool:
+    """Whether this run's parent is a watch."""
+    parent = workflow.info().parent
+    return parent is not None and parent.workflow_id.startswith(WATCHES)
+
+
+def by_itself() -> bool:
+    """Whether nobody has asked for this run: a watch has begun it, or the run that has begun it says so."""
+    return begun_by_watch() or workflow.memo_value(BY_ITSELF, False, type_hint=bool)  # noqa: FBT003 - a default
+
+
+def handed_on() -> dict[str, bool]:
+    """Return the memo of a run that this one begins: a pause holds it too when nobody has asked for this one."""
+    return {BY_ITSELF: True} if by_itself() else {}
+
+
+def goes_by_itself(target: Target) -> bool:
+    """Whether a watch has begun this run, and the estate lets it go on without asking anybody."""
+    return begun_by_watch() and target.watching.policy is Policy.AUTOMATIC
+
+
+def found_by_watch() -> Found | None:
+    """Return what a watch has found, in a run that it has begun."""
+    return workflow.memo_value(FOUND, None, type_hint=Found) if begun_by_watch() else None
+
+
+def must_not_be_held(record: Record | None) -> None:
+    """Return unless a pause holds what happens by itself.
+
+    Raises:
+        ApplicationError: ``Paused``; nothing was changed.
+
+    """
+    if record is not None and is_paused(record, workflow.now()) and by_itself():
+        raise refuse(Refusal.PAUSED, f"nobody has asked for this run, and what happens by itself is {pause_words(record)}")

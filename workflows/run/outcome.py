@@ -1,0 +1,160 @@
+"""How a run ends: which outcome, in which words, with what kept. Never a false "rolled back"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    TimeoutError,  # noqa: A004
+    is_cancelled_exception,
+)
+
+from activities.run.errors import Refusal, refuse
+from activities.run.models.report import Outcome
+from activities.run.models.wire import Wire
+from workflows.postgres import steps
+from workflows.run.models import Run
+from workflows.run.state import Journal
+from workflows.run.uncancellable import uncancellable
+
+
+class Summary(Wire):
+    """Result of a run that ended well; everything else is in the report."""
+
+    outcome: Outcome
+    explanation: str
+    leader: str = ""
+    outage_seconds: float | None = None
+    lost: int | None = None
+    records: tuple[str, ...] = ()
+
+
+def cause_of(error: BaseException) -> tuple[str, str]:
+    """Return (refusal or error type, sentence) of what lies behind ``error``."""
+    step, behind = "", error
+    while isinstance(behind, ActivityError | ChildWorkflowError | TimeoutError) and behind.cause is not None:
+        step = behind.activity_type if isinstance(behind, ActivityError) else step
+        behind = behind.cause
+    if was_cancelled(behind):
+        return "Cancelled", "cancelled"
+    if isinstance(behind, ApplicationError):
+        return behind.type or "Error", behind.message
+    if isinstance(behind, TimeoutError):
+        return Refusal.UNREACHABLE.value, f"{step}: no worker finished it in time"
+    return type(behind).__name__, str(behind) or type(behind).__name__
+
+
+def was_cancelled(error: BaseException) -> bool:
+    """Whether ``error`` is the answer to a cancel.
+
+    A step whose worker is frozen does not hear of the cancel and runs into its heartbeat timeout instead.
+    """
+    if is_cancelled_exception(error):
+        return True
+    behind = error.cause if isinstance(error, ActivityError) else error
+    return isinstance(behind, TimeoutError) and behind.cause is None and workflow.cancellation_reason() is not None
+
+
+async def conclude(journal: Journal, story: Coroutine[Any, Any, None]) -> Summary:
+    """Await ``story``, write down how it ended, keep the report, and return or raise what the workflow ends with."""
+    try:
+        await story
+    except (asyncio.CancelledError, FailureError) as error:
+        await uncancellable(_close_badly(journal, error))
+        raise _last_word(journal, error) from error
+    await uncancellable(_keep(journal))
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    return _summary(journal)
+
+
+_NOTHING_TOUCHED = {
+    Refusal.NOT_AVAILABLE,
+    Refusal.CLAIMED_ELSEWHERE,
+    Refusal.NO_RECORD,
+    Refusal.RECORD_DISAGREES,
+    Refusal.SECRET_MISSING,
+}
+
+
+def touched_nothing(error: FailureError) -> bool:
+    """Whether settling an earlier run's switch failed before it could change anything; else writes may be stopped."""
+    kind, _ = cause_of(error)
+    behind = error.cause if isinstance(error, ActivityError) else error
+    is_answer = isinstance(behind, ApplicationError) and (kind in _NOTHING_TOUCHED or kind == Refusal.UNREACHABLE)
+    return is_answer or was_cancelled(error)
+
+
+def is_answer(error: BaseException) -> bool:
+    """Whether a step ended with a clear no, and not with silence after which it may have done its work."""
+    behind = error.cause if isinstance(error, ActivityError) else error
+    return isinstance(behind, ApplicationError) and behind.non_retryable
+
+
+async def _close_badly(journal: Journal, error: BaseException) -> None:
+    """Write down the outcome that is true, and keep the report."""
+    kind, message = cause_of(error)
+    outcome = _outcome(journal, error, kind)
+    words = {
+        Outcome.REFUSED: f"{message}; {journal.leaves}" if journal.leaves else message,
+        Outcome.CANCELLED: f"cancelled; {journal.leaves}" if journal.leaves else "cancelled before anything had changed",
+        Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
+    }
+    journal.close(outcome, words.get(outcome, message))
+    await _keep(journal, refusal="" if kind == "Cancelled" else kind)
+
+
+def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
+    if journal.forward_only or kind == Refusal.STRANDED:
+        return Outcome.STRANDED
+    if kind == Refusal.ROLLBACK_INCOMPLETE:
+        return Outcome.ROLLBACK_INCOMPLETE
+    if journal.facts.get("undone"):
+        return Outcome.ROLLED_BACK
+    return Outcome.CANCELLED if was_cancelled(error) else Outcome.REFUSED
+
+
+def _last_word(journal: Journal, error: BaseException) -> BaseException:
+    """Return what the workflow ends with: Canceled after a cancel that was honoured, else Failed with a sentence."""
+    kind, _ = cause_of(error)
+    if was_cancelled(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
+        return asyncio.CancelledError(journal.explanation)
+    names = {
+        Outcome.ROLLED_BACK: Refusal.ROLLED_BACK,
+        Outcome.STRANDED: Refusal.STRANDED,
+        Outcome.ROLLBACK_INCOMPLETE: Refusal.ROLLBACK_INCOMPLETE,
+    }
+    if journal.outcome in names:
+        left = f"; left to do: {'; '.join(journal.left_to_do)}" if journal.left_to_do else ""
+        return refuse(names[journal.outcome], f"{journal.outcome.value}: {journal.explanation}{left}")
+    return ApplicationError(journal.explanation, type=kind, non_retryable=True)
+
+
+async def _keep(journal: Journal, refusal: str = "") -> None:
+    """Keep the report; a run does not fail for its paperwork."""
+    touch_nothing = journal.request is None or journal.request.run is Run.PLAN
+    try:
+        kept = await steps.keep(journal.target, journal.report(refusal), touch_nothing=touch_nothing)
+    except FailureError as error:
+        workflow.logger.error("The report was not kept", exc_info=error)
+        return
+    journal.kept = kept.paths
+
+
+def _summary(journal: Journal) -> Summary:
+    """Return the result of a run that ended well."""
+    measurement = journal.facts.get("measurement")
+    return Summary(
+        outcome=journal.outcome or Outcome.COMPLETED,
+        explanation=journal.explanation,
+        leader=journal.leads,
+        outage_seconds=measurement.outage_seconds if measurement else None,
+        lost=measurement.lost if measurement else None,
+        records=journal.kept,
+    )

@@ -1,0 +1,55 @@
+"""Letting a run in: its labels first, then what was typed, then whether its workflow ID is the lock that it needs.
+
+The ID is the lock: Temporal runs at most one workflow per ID, so two runs that change one target exclude each other, whoever
+starts them. A run that is refused here has changed nothing and still has its labels, so that it is found in the history.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.run.errors import Refusal, refuse
+from gate.record import Mode
+from workflows.run.inputs import taken
+from workflows.run.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Request, Run, plan_id
+from workflows.run.state import Journal
+
+R = TypeVar("R", bound=Request)
+
+
+def admitted(journal: Journal, request: R | None, fault: ApplicationError | None, *, drills: bool = False) -> R:
+    """Return the request that ``workflows.run.inputs.parse`` has read, if such a run may go on.
+
+    ``drills``: it can be a drill.
+
+    Raises:
+        ApplicationError: ``BadInput``, ``NotAvailable`` or ``WrongWorkflowId``, naming what is right; nothing was changed.
+
+    """
+    journal.label()
+    request = taken(request, fault)
+    if request.run is Run.DRILL and not drills:
+        raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available; use plan or real")
+    if isinstance(request, FailoverRequest | RedisFailoverRequest | NodeFailoverRequest):
+        _check_word(request)
+    _must_hold_lock(request.lock, request.run)
+    return request
+
+
+def _check_word(request: FailoverRequest | RedisFailoverRequest | NodeFailoverRequest) -> None:
+    if request.attest and not (request.mode is Mode.FORCED and request.by.strip()):
+        raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
+
+
+def _must_hold_lock(lock: str, run: Run) -> None:
+    own = workflow.info().workflow_id
+    if run is Run.PLAN:
+        if not own.startswith("plan/"):
+            words = f"workflow ID: {own} is not the ID of a plan; start it again as {plan_id(lock)}"
+            raise refuse(Refusal.WRONG_WORKFLOW_ID, words)
+    elif own != lock:
+        words = f"workflow ID: {own} does not hold the lock of the target; start it again as {lock}"
+        raise refuse(Refusal.WRONG_WORKFLOW_ID, words)

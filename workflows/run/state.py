@@ -1,0 +1,251 @@
+"""What a run knows about itself, in one place: the answer to ``status``, the text in the UI, the report at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.postgres.models.survey import Survey
+from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Plan
+from activities.run.models.report import Outcome, RunReport
+from estate.base import Target
+from workflows.run.approval import ApprovalGate
+from workflows.run.models import (
+    AdoptRequest,
+    FailoverRequest,
+    NodeFailoverRequest,
+    PodFailoverRequest,
+    RedisFailoverRequest,
+    Request,
+    RollbackRequest,
+    Status,
+)
+from workflows.run.phases import Phase
+
+TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
+MODE = SearchAttributeKey.for_keyword("FailoverMode")
+RUN = SearchAttributeKey.for_keyword("FailoverRun")
+PHASE = SearchAttributeKey.for_keyword("FailoverPhase")
+OUTCOME = SearchAttributeKey.for_keyword("FailoverOutcome")
+SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
+"""Must exist in the namespace; the worker creates them when it starts."""
+
+
+_CANCELLABLE = {
+    Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
+    Phase.STRIKING, Phase.MENDING, Phase.REPLACING,
+    Phase.CORDONING, Phase.MOVING, Phase.EVICTING, Phase.BLOCKED, Phase.SETTLING,
+}  # fmt: skip
+
+
+@dataclass
+class Journal:
+    """The only place that a phase, a fact or an outcome is written to."""
+
+    request: Request | None
+    phase: Phase = Phase.SURVEYING
+    started_at: datetime = field(default_factory=workflow.now)
+    target: Target | None = None
+    survey: Survey | None = None
+    plan: Plan | None = None
+    gate: ApprovalGate | None = None
+    outcome: Outcome | None = None
+    explanation: str = ""
+    would_undo: tuple[str, ...] = ()
+    left_to_do: tuple[str, ...] = ()
+    forward_only: bool = False
+    """Past the point of no return: there is no outcome ``rolled back`` any more."""
+    leaves: str = ""
+    """What is left behind by a run that ends before its point of no return."""
+    attested_by: str = ""
+    """Who has said that the old primary is stopped, or is to be stopped at any price."""
+    withdrawn: str = ""
+    """Why the watch that has begun this run does not want it any more."""
+    insisted_by: str = ""
+    """Who has said that what disruption budgets protect is to be deleted all the same."""
+    kept: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Further fields of ``RunReport``, by name."""
+
+    def enter(self, phase: Phase, explanation: str = "") -> None:
+        """Go on to ``phase`` and show it.
+
+        Raises:
+            CancelledError: a cancel was asked for while the last step ran and the way back is still open. A step that
+                outlives the request swallows it, so each boundary looks again.
+
+        """
+        if phase in _CANCELLABLE and not self.forward_only and workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        self.phase, self.explanation = phase, explanation
+        workflow.logger.info("Phase: %s", phase.value)
+        workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
+        self.show()
+
+    def attest(self, by: str, target: Target) -> None:
+        """Take a person's word that the old primary is stopped.
+
+        Raises:
+            ApplicationError: ``BadInput``; the estate does not take that person's word.
+
+        """
+        if complaint := target.why_no_word(by):
+            raise refuse(Refusal.BAD_INPUT, complaint)
+        self.attested_by = by
+        self.show()
+
+    def label(self) -> None:
+        """Set the search attributes first thing: a run started like another one inherits the other's."""
+        request = self.request
+        workflow.upsert_search_attributes(
+            [
+                TARGET.value_set(request.lock if request else "unknown"),
+                MODE.value_set(self.mode),
+                RUN.value_set(request.run.value if request else "unknown"),
+                PHASE.value_set(self.phase.value),
+                OUTCOME.value_unset(),
+            ]
+        )
+
+    @property
+    def mode(self) -> str:
+        """Mode as asked; ``rejoin`` or ``adopt`` for those, empty where there are none, ``unknown`` for unread input."""
+        if isinstance(self.request, AdoptRequest):
+            return "adopt"
+        if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest | NodeFailoverRequest):
+            return self.request.mode.value
+        if isinstance(self.request, PodFailoverRequest):
+            return ""
+        return "rejoin" if self.request else "unknown"
+
+    def show(self) -> None:
+        """Render the current details for the Temporal UI."""
+        workflow.set_current_details(self.details())
+
+    def details(self) -> str:
+        """Return the run as Markdown: phase, plan, approvals, what would be undone, what is left."""
+        lines = [f"**{self.phase.value}** {self.explanation}".strip()]
+        if self.request:
+            lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
+        if self.plan:
+            lines.append(f"plan `{self.plan.digest}`: {self.plan.primary or 'nobody'} → {self.plan.candidate}")
+            lines.append("\n".join(f"{number}. {step}" for number, step in enumerate(self.plan.steps, 1)))
+        lines += self._approval_lines()
+        if self.plan and self.plan.diagnosis:
+            lines += [self.plan.diagnosis.reason, f"loss: {self.plan.loss}"]
+            lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
+        if self.plan and self.plan.give_up:
+            lines += [f"loss: {self.plan.loss}", f"kept aside: {self.plan.give_up.kept}"]
+        if self.attested_by:
+            lines.append(f"{self.attested_by} says that {self.plan.primary if self.plan else 'it'} is stopped")
+        if self.insisted_by:
+            lines.append(f"{self.insisted_by} insists: what disruption budgets protect is deleted all the same")
+        elif self.phase is Phase.BLOCKED and self.request:
+            lines.append(
+                f"goes on as soon as the budget allows; or `failover insist {self.request.cluster} --by NAME`, or the update"
+                f' `insist` with `{{"by": "NAME", "node": "{self.request.cluster}"}}`'
+            )
+        if member := self.waits_for_attestation:
+            lines.append(
+                f"waits for proof that {member} is stopped: `failover attest {self.plan.cluster if self.plan else ''}"
+                f' --member {member} --by NAME`, or the update `attest` with `{{"by": "NAME", "member": "{member}"}}`'
+            )
+        lines += [f"would be undone: {what}" for what in self.would_undo]
+        lines += [f"**left to do:** {what}" for what in self.left_to_do]
+        return "\n\n".join(lines)
+
+    def _approval_lines(self) -> list[str]:
+        if self.gate is None or self.gate.needed == 0:
+            return []
+        lines = [
+            f"{'approved' if vote.approve else 'rejected'} by {vote.by} as {vote.role} (unverified) {vote.note}".strip()
+            for vote in self.gate.votes
+        ]
+        if self.phase is Phase.AWAITING_APPROVAL and self.plan:
+            status = self.gate.status
+            until = f"{status.expires_at:%H:%M:%S} UTC" if status.expires_at else "?"
+            lines.append(
+                f"waits for {status.needed} of {', '.join(status.roles)} until {until}:"
+                f" `failover approve {self.plan.cluster} --by NAME --plan {self.plan.digest}`,"
+                f' or the update `decide` with `{{"by": "NAME", "plan": "{self.plan.digest}", "approve": true}}`'
+            )
+        return lines
+
+    @property
+    def status(self) -> Status:
+        """Answer of the query ``status``."""
+        request = self.request
+        objective = self.target.objective if self.target else None
+        return Status(
+            phase=self.phase,
+            cluster=request.cluster if request else "",
+            mode=self.mode,
+            run=request.run.value if request else "",
+            by=request.by if request else "",
+            reason=request.reason if request else "",
+            started_at=self.started_at,
+            rto_seconds=objective.rto.total_seconds() if objective else None,
+            plan=self.plan,
+            approval=self.gate.status if self.gate and self.gate.needed else None,
+            would_undo=self.would_undo,
+            outcome=self.outcome,
+            explanation=self.explanation,
+            left_to_do=self.left_to_do,
+            waits_for_attestation=self.waits_for_attestation,
+            attested_by=self.attested_by,
+            insisted_by=self.insisted_by,
+        )
+
+    @property
+    def leads(self) -> str:
+        """Who leads now that the run is complete; empty where nothing was moved."""
+        return self.plan.candidate if self.plan and self.outcome is Outcome.COMPLETED else ""
+
+    @property
+    def waits_for_attestation(self) -> str:
+        """The member that somebody must say is stopped; empty when nobody must."""
+        if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:
+            return ""
+        return self.plan.primary if self.target.takes_words else ""
+
+    def close(self, outcome: Outcome, explanation: str) -> None:
+        """Write down how the run ends."""
+        self.outcome, self.would_undo = outcome, ()
+        ends = {Outcome.PLANNED_ONLY: Phase.COMPLETED, Outcome.SETTLED: Phase.COMPLETED}
+        workflow.upsert_search_attributes([OUTCOME.value_set(outcome.value)])
+        self.enter(ends.get(outcome) or Phase(outcome.value), explanation)
+
+    def report(self, refusal: str = "") -> RunReport:
+        """Return everything for the record."""
+        request, info = self.request, workflow.info()
+        objective = self.target.objective if self.target else None
+        return RunReport(
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            workflow=info.workflow_type,
+            outcome=self.outcome or Outcome.REFUSED,
+            reason=self.explanation,
+            refusal=refusal,
+            cluster=request.cluster if request else "",
+            mode=self.mode,
+            run=request.run.value if request else "",
+            by=request.by if request else "",
+            asked_because=request.reason if request else "",
+            started_at=self.started_at,
+            finished_at=workflow.now(),
+            objective_rto_seconds=objective.rto.total_seconds() if objective else None,
+            objective_rpo_seconds=objective.rpo.total_seconds() if objective else None,
+            plan=self.plan,
+            survey=self.survey,
+            votes=tuple(self.gate.votes) if self.gate else (),
+            attested_by=self.attested_by,
+            insisted_by=self.insisted_by,
+            left_to_do=self.left_to_do,
+            **self.facts,
+        )

@@ -1,0 +1,143 @@
+"""The handlers through which people see a run and decide on it, and the wait for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+
+from activities.run.errors import Refusal, refuse
+from gate.record import Mode
+from workflows.run.approval import ApprovalGate
+from workflows.run.automatic import begun_by_watch
+from workflows.run.inputs import said
+from workflows.run.models import Attestation, Decision, Status
+from workflows.run.state import Journal
+
+
+class Decidable:
+    """Base of workflows that show a plan and may wait for people."""
+
+    _journal: Journal
+
+    @workflow.query(description="Phase, plan, approvals, and what an undo would do.")
+    def status(self) -> Status:
+        """Return the run as it stands."""
+        return self._journal.status
+
+    @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
+    def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Record a vote (``Decision``) and return the status after it."""
+        self._count(said(Decision, args))
+        return self._journal.status
+
+    @decide.validator
+    def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_vote(said(Decision, args))
+
+    @workflow.signal(description="Like decide, without an answer; a vote that does not count is dropped.")
+    def vote(self, *args: Any) -> None:  # noqa: ANN401
+        """Record a vote (``Decision``) if it counts. Never raises: an error here would wedge the run."""
+        try:
+            self._count(said(Decision, args))
+        except ValueError as complaint:
+            workflow.logger.warning("Ignored vote: %s", complaint)
+
+    @workflow.signal(description="A watch has begun this run, and its reason is gone.")
+    def withdraw(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """End the wait for approvals; what has been decided goes on."""
+        if begun_by_watch():
+            self._journal.withdrawn = str(args[0])[:300] if args else "no reason given"
+
+    @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
+    def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Take the word (``Attestation``) and return the status after it."""
+        self._take_word(said(Attestation, args))
+        return self._journal.status
+
+    @attest.validator
+    def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_word(said(Attestation, args))
+
+    @workflow.signal(description="Like attest, without an answer; a word that does not count is dropped.")
+    def attested(self, *args: Any) -> None:  # noqa: ANN401
+        """Take the word (``Attestation``) if it counts. Never raises: an error here would wedge the run."""
+        try:
+            self._take_word(said(Attestation, args))
+        except ValueError as complaint:
+            workflow.logger.warning("Ignored attestation: %s", complaint)
+
+    def _count(self, decision: Decision) -> None:
+        """Record a vote, and the word that may come with it.
+
+        Raises:
+            ValueError: it does not count.
+
+        """
+        self._check_vote(decision)
+        self._votes().record(decision, workflow.now())
+        if self._carries_word(decision):
+            self._journal.attested_by = decision.by
+        self._journal.show()
+
+    def _check_vote(self, decision: Decision) -> None:
+        """Raise ValueError when the vote, or the word that comes with it, does not count."""
+        self._votes().check(decision, workflow.now())
+        target = self._journal.target
+        if target and self._carries_word(decision) and (complaint := target.why_no_word(decision.by)):
+            raise ValueError(complaint)
+
+    def _carries_word(self, decision: Decision) -> bool:
+        plan = self._journal.plan
+        return bool(decision.attest and decision.approve and plan and plan.mode is Mode.FORCED)
+
+    def _check_word(self, word: Attestation) -> None:
+        """Raise ValueError when ``word`` does not count."""
+        plan, target = self._journal.plan, self._journal.target
+        if plan is None or target is None or plan.mode is not Mode.FORCED or self._journal.forward_only:
+            message = "nothing waits for a word: only a forced failover before its promotion does"
+            raise ValueError(message)
+        if word.member != plan.primary:
+            message = f"member: {word.member} is not the old primary of this failover; that is {plan.primary}"
+            raise ValueError(message)
+        if complaint := target.why_no_word(word.by):
+            raise ValueError(complaint)
+
+    def _take_word(self, word: Attestation) -> None:
+        self._check_word(word)
+        self._journal.attested_by = word.by
+        self._journal.show()
+
+    def _votes(self) -> ApprovalGate:
+        if self._journal.gate is None:
+            message = "there is no plan to decide on yet; ask for the status first"
+            raise ValueError(message)
+        return self._journal.gate
+
+
+async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta) -> None:
+    """Return once enough people have approved.
+
+    Raises:
+        ApplicationError: ``ApprovalExpired``, ``ApprovalRejected`` or ``Withdrawn``; nothing has changed.
+
+    """
+    try:
+        await workflow.wait_condition(
+            lambda: gate.approved or gate.rejection is not None or bool(journal.withdrawn),
+            timeout=window,
+            timeout_summary="approval window",
+        )
+    except TimeoutError:
+        raise refuse(
+            Refusal.APPROVAL_EXPIRED,
+            f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
+        ) from None
+    if journal.withdrawn and not gate.approved:
+        raise refuse(Refusal.WITHDRAWN, f"its watch has withdrawn it: {journal.withdrawn}; nothing was changed")
+    if (no := gate.rejection) is not None:
+        raise refuse(
+            Refusal.APPROVAL_REJECTED,
+            f"{no.by} ({no.role}) rejected the plan: {no.note or 'no reason given'}; nothing was changed",
+        )
