@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.secrets import read_secret
-from activities.postgres.models.survey import Silence
+from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from gate.api import (
     MEMBER_HEADER,

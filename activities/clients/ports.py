@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from activities.postgres.models.post_promotion import Verified
-from activities.postgres.models.survey import PodFact, SessionFact, Silence, SqlFact, Unrenewed
+from activities.postgres.models.survey import PodFact, SessionFact, SqlFact, Unrenewed
 from activities.redis.models import SentinelFact, ServerFact
+from activities.run.models.diagnosis import Silence
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget

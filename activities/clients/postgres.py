@@ -18,15 +18,16 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from activities.clients.foreign import Message, is_refused, says
 from activities.clients.kubernetes.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
 from activities.postgres.models.post_promotion import Verified
-from activities.postgres.models.survey import SessionFact, Silence, SqlFact
+from activities.postgres.models.survey import SessionFact, SqlFact
+from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 
 _ANSWER_WITHIN = timedelta(seconds=3)
-_NOT_WAITED_FOR = "canceling wait for synchronous replication"
 _FACTS: LiteralString = """
 select pg_is_in_recovery() as in_recovery,
        (select system_identifier::text from pg_control_system()) as system_identifier,
@@ -124,7 +125,7 @@ class PostgresClient:
             raise WriteFailedError(error.sqlstate or _short(error), str(error)) from error
         except OSError as error:
             raise WriteFailedError(type(error).__name__, str(error)) from error
-        if any(_NOT_WAITED_FOR in warning for warning in warnings):
+        if any(says(warning, Message.POSTGRES_NOT_WAITED_FOR) for warning in warnings):
             raise WriteFailedError("not-replicated", "the wait for the standby was cancelled")
 
     async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:
@@ -204,10 +205,12 @@ async def _listens(host: str, port: int, within: timedelta) -> Silence:
 
 
 def _silence_of(error: Exception) -> Silence:
-    words = str(error)
-    if "Connection refused" in words:
+    if is_refused(error) or says(error, Message.LIBPQ_REFUSED):
         return Silence.REFUSED
-    return Silence.TURNED_AWAY if "FATAL" in words or isinstance(error, psycopg.errors.Error) else Silence.NO_CONNECTION
+    if says(error, Message.POSTGRES_NO_ROOM):
+        return Silence.NO_ROOM
+    turned_away = says(error, Message.POSTGRES_FATAL) or isinstance(error, psycopg.errors.Error)
+    return Silence.TURNED_AWAY if turned_away else Silence.NO_CONNECTION
 
 
 def _short(error: BaseException) -> str:

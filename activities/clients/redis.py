@@ -17,18 +17,18 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from activities.clients.foreign import Message, is_refused, says
 from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import RedisAnswerError, UnreachableError
 from activities.clients.secrets import read_secret
-from activities.postgres.models.survey import Silence
 from activities.redis.models import RedisRole, SentinelFact, ServerFact
+from activities.run.models.diagnosis import Silence
 from estate.redis import RedisTarget
 
 _WITHIN = timedelta(seconds=1)
 _ANSWERS_SECONDS = 0.01
 """Until what was held back is answered."""
 _NO_ANSWER = (errors.ConnectionError, errors.TimeoutError, OSError, TimeoutError)
-_TURNED_AWAY = ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required", "max number of clients")
 
 
 class RedisClient:
@@ -189,8 +189,6 @@ class RedisClient:
             self._addresses.forget_pod(target.region, name)
             raise UnreachableError(f"{name}: {_words(error, seconds)}", _silence_of(error)) from error
         except errors.ResponseError as error:
-            if any(word in str(error) for word in _TURNED_AWAY):
-                raise UnreachableError(f"{name}: {error}", Silence.TURNED_AWAY) from error
             raise RedisAnswerError(name, _with_code(error)) from error
         finally:
             await redis.aclose()
@@ -229,9 +227,10 @@ def _words(error: BaseException, seconds: float) -> str:
 
 
 def _silence_of(error: BaseException) -> Silence:
-    words = str(error)
-    if any(word in words for word in _TURNED_AWAY):
+    if isinstance(error, errors.AuthenticationError):
         return Silence.TURNED_AWAY
-    if "refused" in words:
+    if says(error, Message.REDIS_NO_ROOM):
+        return Silence.NO_ROOM
+    if is_refused(error):
         return Silence.REFUSED
     return Silence.NO_ANSWER if isinstance(error, TimeoutError | errors.TimeoutError) else Silence.NO_CONNECTION

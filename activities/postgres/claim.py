@@ -17,6 +17,7 @@ from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
+from activities.run.models.wire import workflow_of
 from estate.postgres import PostgresTarget
 from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
@@ -148,7 +149,7 @@ class ClaimActivities:
         switch, run = request.switch, request.switch.run
         while True:
             record = await current_record(self._systems, switch.target)
-            inherited = record.unfinished.startswith(f"{run.workflow_id}/") and record.epoch == switch.epoch
+            inherited = workflow_of(record.unfinished) == run.workflow_id and record.epoch == switch.epoch
             if record.unfinished != str(run) and not inherited:
                 return
             await try_write(self._systems, switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))

@@ -7,9 +7,8 @@ answer has one. None of this is proof that the server is stopped; see ``activiti
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from activities.postgres.models.survey import Diagnosis, MemberFact, Silence, Survey
+from activities.postgres.models.survey import MemberFact, Survey
+from activities.run.models.diagnosis import Condition, Diagnosis, Silence
 from gate.api import GateStatus, Role, ServerState
 
 _FRESH_SECONDS = 0.4
@@ -19,34 +18,18 @@ _HUNG_SECONDS = 3.0
 _STOPPED_PODS = {"Failed", "Succeeded"}
 
 
-class Condition(StrEnum):
-    """What has become of a primary."""
-
-    ALIVE = "alive"
-    """It takes writes, or at least one witness has just had an answer from it."""
-    BUSY = "busy"
-    """It answers, and turns clients away: no connection left."""
-    STARTING = "starting"
-    """Its gate is starting it, or it is recovering from a crash."""
-    STOPPED = "stopped"
-    """Its gate says that the server is down."""
-    DEAD = "dead"
-    """Nobody is there any more where it ran: connections are refused, or its container has ended."""
-    FROZEN = "frozen"
-    """Its processes are there and do nothing."""
-    UNREACHABLE = "unreachable"
-    """No witness has had any answer: it may run well, where nobody can see it."""
-
-
-LIVING = {Condition.ALIVE, Condition.BUSY}
-
-
 def diagnose(survey: Survey, leader: str) -> Diagnosis:
     """Return what has become of ``leader``, and what each witness said."""
     fact = survey.member(leader) or MemberFact(name=leader, gate_error="not surveyed", sql_error="not surveyed")
     others = [one for one in survey.members if one.name != leader]
     condition, reason = _condition(fact, [one.gate for one in others if one.gate is not None])
-    return Diagnosis(condition=condition.value, reason=f"{leader} {reason}", evidence=tuple(_evidence(fact, others)))
+    asks_its_gate = fact.sql is None and fact.gate is not None and not fact.gate.frozen and condition is Condition.FROZEN
+    return Diagnosis(
+        condition=condition,
+        reason=f"{leader} {reason}",
+        gate_decides=condition in {Condition.STOPPED, Condition.STARTING} or asks_its_gate,
+        evidence=tuple(_evidence(fact, others)),
+    )
 
 
 def _condition(fact: MemberFact, standbys: list[GateStatus]) -> tuple[Condition, str]:  # noqa: PLR0911 - one a rule
@@ -58,7 +41,7 @@ def _condition(fact: MemberFact, standbys: list[GateStatus]) -> tuple[Condition,
         silent = standby.upstream_silent_seconds
         if standby.upstream == fact.name and silent is not None and silent < _FRESH_SECONDS:
             return Condition.ALIVE, f"still sends WAL to {standby.member}, which heard from it {silent:.1f} s ago"
-    if fact.sql_silence is Silence.TURNED_AWAY:
+    if fact.sql_silence is not None and fact.sql_silence.is_answer:
         return Condition.ALIVE, f"turns the worker away: {fact.sql_error}"
     if fact.pod is not None and (fact.pod.phase in _STOPPED_PODS or fact.pod.container not in {"", "running"}):
         return Condition.DEAD, f"has ended: its pod is {fact.pod.phase}, its container {fact.pod.container or 'unknown'}"
@@ -77,8 +60,7 @@ def _by_its_gate(fact: MemberFact, gate: GateStatus) -> tuple[Condition, str]:  
     if gate.server is ServerState.STOPPING or fact.sql_silence is Silence.REFUSED:
         return Condition.STOPPED, f"is stopping or has just stopped: its gate {gate.doing}, and nobody listens there"
     if gate.role is Role.PRIMARY:
-        crowded = fact.sql_silence is Silence.TURNED_AWAY and "connection" in fact.sql_error
-        if crowded:
+        if fact.sql_silence is Silence.NO_ROOM:
             return Condition.BUSY, f"answers its gate and turns clients away: {fact.sql_error}"
         return Condition.ALIVE, f"answers its gate, though not the worker's SQL: {fact.sql_error}"
     if gate.server is ServerState.STARTING and (gate.silent_seconds or 0) < _HUNG_SECONDS:

@@ -28,12 +28,12 @@ from temporalio import activity
 
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.nodes.machine_fencing import NodeMachines
-from activities.postgres.diagnosis import LIVING
 from activities.postgres.gate_errors import refused
 from activities.postgres.models.transfer import Proof, ProveRequest
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.models.diagnosis import LIVING
 from estate.postgres import ProofKind
 from gate.api import Fenced, ProblemKind
 from gate.postgres.lsn import parse_lsn

@@ -15,9 +15,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
-from activities.postgres.models.survey import MemberFact, PodFact, Silence, Survey, SurveyRequest
+from activities.postgres.models.survey import MemberFact, PodFact, Survey, SurveyRequest
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from gate.record import MalformedRecordError, Record
 

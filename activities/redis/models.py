@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.postgres.models.survey import Silence
+from activities.run.models.diagnosis import Silence
 from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId, Wire
 from estate.redis import RedisTarget

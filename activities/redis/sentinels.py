@@ -11,10 +11,10 @@ import asyncio
 from datetime import timedelta
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
-from activities.postgres.models.survey import Silence
 from activities.redis.models import RedisSurvey, RedisSwitch, SentinelFact, ServerFact
 from activities.redis.survey import survey_of
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import Silence
 
 _LOOK = timedelta(seconds=0.5)
 _QUICK_LOOK = timedelta(seconds=0.3)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
-from activities.postgres.models.survey import Silence
 from activities.redis.models import RedisLook, RedisSurvey, SentinelFact, ServerFact
+from activities.run.models.diagnosis import Silence
 from estate.redis import RedisTarget
 
 _ADDRESS = timedelta(seconds=5)

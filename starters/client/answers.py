@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from workers.connection import ServerUnreachableError
@@ -149,6 +150,11 @@ def is_silence(error: RPCError) -> bool:
     return error.status in _SILENT
 
 
+def is_no_namespace(error: RPCError) -> bool:
+    """Whether the server does not have the namespace that was named."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+
+
 def _of_call(error: RPCError) -> Answer:
     words = (error.message or error.status.name).splitlines()[0][:300]
     if is_silence(error):
@@ -156,6 +162,6 @@ def _of_call(error: RPCError) -> Answer:
     if error.status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
         remedy = "see the API key or certificate of your Temporal profile"
         return Answer(Exit.UNREACHABLE, complaint=f"Temporal lets nobody in with these credentials: {words}; {remedy}")
-    if "amespace" in words:
+    if is_no_namespace(error):
         return Answer(Exit.USAGE, complaint=f"namespace: {words.rstrip('.')}; set TEMPORAL_NAMESPACE")
     return Answer(Exit.USAGE, complaint=f"Temporal refuses: {words}")

@@ -21,14 +21,13 @@ from starters.client.server import NO_WORKER, ask_status, has_worker, read_run, 
 from starters.client.targets import Place
 from starters.history.parse import Chronicle, innermost
 from workflows.run.models import Status
-from workflows.run.phases import Phase
+from workflows.run.phases import Trait, has
 
 _PATIENCE = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
 _LOOK_SOON_SECONDS = 0.3
 _UNTOUCHED_SECONDS = 2.0
-_LONG_PHASES = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED, Phase.RECONNECTING, Phase.REJOINING, Phase.STRANDED}
 
 
 @dataclass
@@ -123,7 +122,7 @@ async def _look_for_ever(client: Client, watched: Watched) -> None:
     while True:
         with contextlib.suppress(RPCError):
             await look(client, watched)
-        await asyncio.sleep(_LOOK_EVERY_SECONDS if watched.chronicle.phase in _LONG_PHASES else _LOOK_SOON_SECONDS)
+        await asyncio.sleep(_LOOK_EVERY_SECONDS if has(watched.chronicle.phase, Trait.LONG) else _LOOK_SOON_SECONDS)
 
 
 async def look(client: Client, watched: Watched) -> None:
@@ -138,7 +137,7 @@ async def look(client: Client, watched: Watched) -> None:
         late = "" if await has_worker(client) else f"; {NO_WORKER.format(queue=task_queue())}"
         watched.note = f"no worker has picked the run up yet{late}"
         return
-    if chronicle.phase in {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED}:
+    if has(chronicle.phase, Trait.WAITS_FOR_PEOPLE):
         watched.status = await ask_status(handle) or watched.status
         watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
     description = await handle.describe()

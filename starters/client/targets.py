@@ -38,6 +38,11 @@ class Place:
         short = self.workflow_id.removeprefix(_LOCKS)
         return f"{self.workflow_id}/{self.run_id}" if self.named else short
 
+    @property
+    def kind(self) -> str:
+        """What it is a run of: ``postgres``, ``redis``, ``pods`` or ``node``."""
+        return self.workflow_id.partition("/")[0]
+
     def handle(self, client: Client) -> WorkflowHandle[object, object]:
         """Return Temporal's handle of the run."""
         return client.get_workflow_handle(self.workflow_id, run_id=self.run_id or None)

@@ -27,11 +27,10 @@ from starters.history.parse import Chronicle
 from starters.render.terminal import brief, plan_lines
 from workers.connection import connect
 from workflows.run.models import Attestation, Decision, Insistence, Status
-from workflows.run.phases import Phase
+from workflows.run.phases import Phase, Trait, has
 
 _ANSWER_WITHIN = timedelta(seconds=15)
 _END_WITHIN_SECONDS = 20.0
-_NO_WAY_BACK = {Phase.ROUTING, Phase.VERIFYING, Phase.RECONNECTING, Phase.STRANDED}
 
 
 @dataclass(frozen=True)
@@ -146,12 +145,20 @@ def _missing(status: Status) -> str:
     return "" if yes >= approval.needed else f"waits for {approval.needed - yes} more of {', '.join(approval.roles)}"
 
 
+async def _is_past_return(client: Client, place: Place, chronicle: Chronicle) -> bool:
+    """Whether the run cannot be undone any more: by its own word, and by its phase where no worker answers for it."""
+    status = await ask_status(place.handle(client)) if await has_worker(client) else None
+    if status is None or status.forward_only is None:
+        return has(chronicle.phase, Trait.NO_WAY_BACK)
+    return status.forward_only
+
+
 async def cancel(target: str) -> Answer:
     """Ask the run to stop and undo, and wait a little for how it ends."""
     client = await connect()
     place = await find(client, target)
     chronicle = await must_be_open(client, place)
-    if chronicle.phase in _NO_WAY_BACK:
+    if await _is_past_return(client, place, chronicle):
         raise CommandError(
             Exit.REFUSED,
             f"{place.name} is past the point of no return ({chronicle.phase}): it goes on to the end; {again(place)}",

@@ -22,13 +22,13 @@ from starters.client.targets import Place, find
 from starters.commands.start import carry_on, held
 from starters.history.model import facts_of
 from starters.history.next_steps import Remedy, remedy_of
-from starters.history.parse import Chronicle
+from starters.history.parse import FIRST_REASON, Chronicle
 from starters.render.words import headline
 from workers.connection import connect
 from workflows.run.models import TASK_TIMEOUT, lock_id
 
 _LOOKED_AT = 20
-_RESUME = "resume of "
+_POSTGRES = Place(lock_id("")).kind
 _LONGEST_REASON = 1000
 
 
@@ -37,7 +37,7 @@ async def resume(target: str, by: str, output: Output, *, watch: bool) -> Answer
     must_be_named(by)
     client = await connect()
     place = await find(client, target)
-    if not place.workflow_id.startswith(lock_id("")):
+    if place.kind != _POSTGRES:
         raise CommandError(
             Exit.USAGE,
             f"target: {place.workflow_id} is no PostgreSQL cluster's lock; resume a cluster, for example orders."
@@ -107,6 +107,7 @@ async def _begin(client: Client, chronicle: Chronicle, by: str) -> Place:
             task_queue=task_queue(),
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             task_timeout=TASK_TIMEOUT,
+            memo={FIRST_REASON: _first_reason(chronicle)},
             static_summary=f"real: {request['reason']}"[:200],
         )
     except WorkflowAlreadyStartedError as error:
@@ -114,13 +115,15 @@ async def _begin(client: Client, chronicle: Chronicle, by: str) -> Place:
     return Place(chronicle.workflow_id, handle.result_run_id or handle.first_execution_run_id or "")
 
 
+def _first_reason(chronicle: Chronicle) -> str:
+    """Return why the first of these runs was asked for."""
+    return chronicle.first_reason or str(chronicle.asked.get("reason") or "") or "no reason given"
+
+
 def _again(chronicle: Chronicle, by: str) -> dict[str, Any]:
     """Return the request of ``chronicle`` as ``by`` sends it again."""
     asked = {key: value for key, value in chronicle.asked.items() if key != "attest"}
-    reason = str(asked.get("reason") or "")
-    if reason.startswith(_RESUME):
-        reason = reason.partition(": ")[2]
-    reason = f"{_RESUME}{chronicle.run_id}: {reason or 'no reason given'}"[:_LONGEST_REASON]
+    reason = f"resume of {chronicle.run_id}: {_first_reason(chronicle)}"[:_LONGEST_REASON]
     if chronicle.workflow == FAILOVER and chronicle.plan is not None and chronicle.steps_named("postgres.route"):
         asked["to"] = chronicle.plan.candidate
     return {**asked, "by": by, "reason": reason}

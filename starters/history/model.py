@@ -17,6 +17,7 @@ from activities.postgres.models.transfer import Proof, Routed, Settlement
 from activities.redis.models import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.run.models.measure import Measurement
 from activities.run.models.report import Known, Outcome
+from activities.run.models.todo import Todo, todo
 from activities.run.models.wire import Wire
 from estate.nodes import NodeTarget
 from estate.redis import RedisTarget
@@ -25,12 +26,9 @@ from gate.api import Adopted, Fenced, Promoted
 from starters.history.objective import Verdict, verdict_of
 from starters.history.parse import Chronicle, decode, target_of
 from starters.history.timing import Timing, timing_of
-from workflows.run.phases import Phase
+from workflows.run.phases import Trait, has
 
-_AFTER_A_STOP = ("start the same run again: it first settles what this one left behind",)
-
-
-_WAITS_FOR_PEOPLE = {Phase.AWAITING_APPROVAL, Phase.PROVING, Phase.BLOCKED}
+_AFTER_A_STOP = (todo(Todo.RECOVER, "start the same run again: it first settles what this one left behind"),)
 
 
 class Asked(Wire):
@@ -95,7 +93,7 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         run_id=chronicle.run_id,
         asked=_asked(chronicle),
         open=chronicle.is_open,
-        waits_for_people=chronicle.is_open and chronicle.phase in _WAITS_FOR_PEOPLE,
+        waits_for_people=chronicle.is_open and has(chronicle.phase, Trait.WAITS_FOR_PEOPLE),
         phase=chronicle.phase,
         outcome=report.outcome if report else None,
         close=chronicle.close,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, kinds_of
 from starters.client.requests import ADOPT, NODE_FAILOVER, POD_FAILOVER, REDIS_FAILOVER, REJOIN
 from starters.client.targets import Place
 from starters.history.model import Facts
@@ -106,7 +107,7 @@ def _of_open(facts: Facts) -> Remedy | None:
 
 
 def _of_stranded(facts: Facts) -> Remedy:
-    left = facts.known.left_to_do
+    left = kinds_of(facts.known.left_to_do)
     if facts.workflow == ADOPT:
         return _resume(
             facts,
@@ -114,7 +115,7 @@ def _of_stranded(facts: Facts) -> Remedy:
             "Mend the cause (failover doctor), then",
             "It finishes this adoption and takes nothing back.",
         )
-    if _has(left, "route") and facts.refusal == Refusal.SUPERSEDED:
+    if Todo.ROUTE in left and facts.refusal == Refusal.SUPERSEDED:
         return Remedy(
             (
                 "THE NEW PRIMARY GETS NO WRITES: it was promoted, and then somebody else wrote the leader record.",
@@ -122,14 +123,14 @@ def _of_stranded(facts: Facts) -> Remedy:
             ),
             resumable=False,
         )
-    if _has(left, "give writes back"):
+    if Todo.RESTORE_PRIMARY in left:
         return _resume(
             facts,
             "WRITES MAY BE STOPPED: nobody could find out whether the new primary was promoted.",
             "Bring its pod or node back, then",
             "It asks the gate: a promotion that happened is finished, one that did not is undone.",
         )
-    if _has(left, "finish") or _has(left, "route"):
+    if Todo.FINISH in left or Todo.ROUTE in left:
         return _resume(
             facts,
             "The new primary leads; what follows the promotion is not done, and the leader record says so.",
@@ -167,7 +168,3 @@ def _of_cut_off(facts: Facts) -> Remedy:
 def _resume(facts: Facts, matter: str, before: str, then: str) -> Remedy:
     command = f"failover resume {Place(facts.workflow_id).name} --by YOU"
     return Remedy((matter, f"{before}: {command}", then), resumable=True)
-
-
-def _has(left: tuple[str, ...], start: str) -> bool:
-    return any(line.startswith(start) for line in left)

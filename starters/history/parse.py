@@ -8,6 +8,7 @@ version wrote them) are skipped, never guessed: what they would have said is the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,12 +27,18 @@ from estate.nodes import NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
-from workflows.detection.models import FOUND, WATCHES, Found
+from workflows.detection.models import FOUND, Found, is_watch
 from workflows.run.models import Decision
 from workflows.run.phases import REPORT_PHASE_OF_STEP, ReportPhase
 
 M = TypeVar("M", bound=BaseModel)
 
+FIRST_REASON = "FailoverFirstReason"
+"""Key of a resumed run's memo."""
+_ABOUT = re.compile(
+    r"(activity_task|timer|workflow_task|(start_child_|child_)?workflow_execution)_|upsert_workflow_search_attributes"
+)
+"""Which kind of thing an event is about."""
 _ENDS = ("completed", "failed", "timed_out", "canceled")
 _CLOSES = {
     "completed": "completed",
@@ -79,6 +86,8 @@ class Chronicle:
     """The request as it was sent."""
     noticed: datetime | None = None
     """Since when a watch's witnesses had seen it gone, in a run that a watch has begun."""
+    first_reason: str = ""
+    """Of a resumed run: why the first one was asked for."""
     started_at: datetime | None = None
     closed_at: datetime | None = None
     close: str = ""
@@ -106,18 +115,20 @@ class Chronicle:
             return
         self.last_event, self.last_at = event.event_id, event.event_time.ToDatetime(UTC)
         kind = (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
-        if kind.startswith("activity_task_"):
-            self._activity(kind.removeprefix("activity_task_"), event, self.last_at)
-        elif kind.startswith("timer_"):
-            self._timer(kind, event, self.last_at)
-        elif kind.startswith("workflow_task_"):
-            self._task(kind, event)
-        elif kind.startswith("workflow_execution_"):
-            self._execution(kind.removeprefix("workflow_execution_"), event, self.last_at)
-        elif kind.startswith(("start_child_workflow_execution_", "child_workflow_execution_")):
-            self._child(kind, event, self.last_at)
-        elif kind == "upsert_workflow_search_attributes":
-            self._labels(event, self.last_at)
+        about = _ABOUT.match(kind)
+        match about and about.group():
+            case "activity_task_":
+                self._activity(kind.removeprefix("activity_task_"), event, self.last_at)
+            case "timer_":
+                self._timer(kind, event, self.last_at)
+            case "workflow_task_":
+                self._task(kind, event)
+            case "workflow_execution_":
+                self._execution(kind.removeprefix("workflow_execution_"), event, self.last_at)
+            case "start_child_workflow_execution_" | "child_workflow_execution_":
+                self._child(kind, event, self.last_at)
+            case "upsert_workflow_search_attributes":
+                self._labels(event, self.last_at)
 
     @property
     def phase(self) -> str:
@@ -222,7 +233,9 @@ class Chronicle:
             self.workflow_id = details.workflow_id or self.workflow_id
             asked = decode_json(first(details.input))
             self.asked = asked if isinstance(asked, dict) else {}
-            if FOUND in details.memo.fields and details.parent_workflow_execution.workflow_id.startswith(WATCHES):
+            if FIRST_REASON in details.memo.fields:
+                self.first_reason = str(decode_json(details.memo.fields[FIRST_REASON]))
+            if FOUND in details.memo.fields and is_watch(details.parent_workflow_execution.workflow_id):
                 self.noticed = Found.model_validate(decode_json(details.memo.fields[FOUND])).since
         elif kind == "cancel_requested":
             self.cancel_asked = at

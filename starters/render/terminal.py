@@ -37,7 +37,7 @@ def full(facts: Facts) -> RenderableType:
         *_section("Where the time went", time_lines(facts)),
         *_section("Measured", measured_lines(facts)),
         *_section("Steps that failed or were tried again", trouble_lines(facts)),
-        *_section("Left to do", list(facts.known.left_to_do)),
+        *_section("Left to do", [str(one) for one in facts.known.left_to_do]),
     )
 
 
@@ -47,7 +47,7 @@ def brief(facts: Facts) -> RenderableType:
     return Group(
         *_head(facts),
         *(_line(line) for line in measured_lines(facts)),
-        *_section("Left to do", list(facts.known.left_to_do)),
+        *_section("Left to do", [str(one) for one in facts.known.left_to_do]),
         _line(f"full report: {again}"),
     )
 

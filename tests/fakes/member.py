@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from activities.postgres.models.survey import Silence
+from activities.run.models.diagnosis import Silence
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.loop.decide import Local
 from gate.loop.state import State

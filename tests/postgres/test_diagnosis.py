@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from activities.postgres.diagnosis import Condition, diagnose
+from activities.postgres.diagnosis import diagnose
 from activities.postgres.doctor import of_survey
-from activities.postgres.models.survey import MemberFact, PodFact, Silence, SqlFact, Survey
+from activities.postgres.models.survey import MemberFact, PodFact, SqlFact, Survey
+from activities.run.models.diagnosis import Condition, Silence
 from gate.api import GateStatus, Role, ServerState
 from gate.record import Record
 from tests.postgres import samples

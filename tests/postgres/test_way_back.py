@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from activities.postgres import post_promotion
+from activities.run.models.todo import Todo
 from gate.api import ServerState
 from starters.history.model import facts_of
 from starters.history.parse import chronicle_of
@@ -176,7 +177,8 @@ async def test_an_application_that_cannot_be_restarted_holds_nothing_up(bench: B
         bench.world.faults.order("kubernetes.restart_deployment", fault)
     handle = await bench.switch()
     assert (await bench.refused(handle)).type == "Stranded"
-    assert [left.partition(":")[0] for left in (await bench.status(handle)).left_to_do] == ["api-deployment"]
+    left = (await bench.status(handle)).left_to_do
+    assert [(one.kind, one.subject) for one in left] == [(Todo.RECONNECT, "api-deployment")]
     await bench.until_consistent()
 
 

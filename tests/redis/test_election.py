@@ -11,10 +11,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import RedisAnswerError, UnreachableError
-from activities.postgres.models.survey import Silence
 from activities.redis import sentinels
 from activities.redis.election import RedisElectActivities
 from activities.redis.models import ElectRequest, Moved, RedisRole, RedisSwitch, SentinelFact, ServerFact
+from activities.run.models.diagnosis import Silence
 from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from estate.redis import RedisTarget

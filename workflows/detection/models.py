@@ -110,3 +110,8 @@ WATCHES = "watch/"
 def watch_id(kind: Kind, target: str) -> str:
     """Return the workflow ID of the watch on a target."""
     return f"{WATCHES}{kind.value}/{target}"
+
+
+def is_watch(workflow_id: str) -> bool:
+    """Whether ``workflow_id`` is a watch's."""
+    return workflow_id.removeprefix(WATCHES) != workflow_id

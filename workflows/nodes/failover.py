@@ -23,11 +23,12 @@ from activities.nodes.models import Cordoned, Drained, NodePod, NodeSurvey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, todo
 from estate.nodes import NodeTarget
 from gate.record import Mode
 from workflows.nodes import steps
 from workflows.nodes.lost_node import Evacuation
-from workflows.nodes.planning import make_forced_node_plan, make_node_plan, waiting_for_a_node
+from workflows.nodes.planning import make_forced_node_plan, make_node_plan, not_ready, waiting_for_a_node
 from workflows.postgres.recovery import approved
 from workflows.run import outcome
 from workflows.run.inputs import parse, said
@@ -154,7 +155,7 @@ class NodeFailover(Decidable):
         journal.facts["node_settled"] = settled
         journal.facts["recovery_seconds"] = (settled.at - cordoned.at).total_seconds()
         if not settled.whole:
-            journal.left_to_do = settled.unready
+            journal.left_to_do = not_ready(settled)
             raise refuse(Refusal.STRANDED, f"{target.name} is empty, but not all that left it is ready elsewhere")
 
     async def _drain(self, target: NodeTarget) -> Drained:
@@ -199,7 +200,8 @@ class NodeFailover(Decidable):
         try:
             await steps.uncordon(target)
         except FailureError as failure:
-            journal.left_to_do = (f"kubectl uncordon {target.name}",)
+            message = f"kubectl uncordon {target.name}"
+            journal.left_to_do = (todo(Todo.UNCORDON, message, target.name),)
             words = f"{outcome.cause_of(error)[1]}; the undo failed: {outcome.cause_of(failure)[1]}"
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
         moved = journal.facts.get("moved_first", ())

@@ -48,9 +48,8 @@ def _refusal_of(asking: Asking) -> BaseException | None:
 def _show_refusal(journal: Journal, asking: Asking) -> None:
     error = _refusal_of(asking)
     words = f"its machine proves nothing: {outcome.cause_of(error)[1]}" if error is not None else ""
-    if words not in journal.explanation:
-        journal.explanation = f"{journal.explanation}; {words}"
-        journal.show()
+    journal.remark = words
+    journal.show()
 
 
 async def proof_of(journal: Journal, target: NodeTarget, provider_id: str, asking: Asking | None) -> NodeProof:

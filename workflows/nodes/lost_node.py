@@ -21,10 +21,11 @@ from temporalio.exceptions import FailureError
 
 from activities.nodes.models import Carried, NodePod, NodeSurvey
 from activities.run.errors import Refusal, refuse
+from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
 from workflows.nodes import steps
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
-from workflows.nodes.planning import keeps_data, keeps_nothing, waiting_for_a_node
+from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
 from workflows.run import outcome
 from workflows.run.cancelling import cancel_and_wait
 from workflows.run.models import NodeFailoverRequest
@@ -51,8 +52,8 @@ class Evacuation:
         """Write to ``journal`` what is done; ``told``: a database's run has said that it waits for proof."""
         self._journal, self._request, self._target, self._survey = journal, request, target, survey
         self._told = told
-        self._left: list[str] = []
-        self._held: dict[str, str] = {}
+        self._left: list[LeftToDo] = []
+        self._held: dict[str, LeftToDo] = {}
         """What another run moves already."""
 
     async def run(self, cordoned_at: datetime) -> None:
@@ -92,7 +93,7 @@ class Evacuation:
             await cancel_and_wait(early.asking)
             if self._target.settings.machines and self._target.settings.machines.may_end:
                 words = f"see whether the machine of {self._target.name} runs: this run may have had it ended"
-                self._journal.left_to_do = (*self._journal.left_to_do, words)
+                self._journal.left_to_do += (todo(Todo.MACHINE, words, self._target.name),)
 
     async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
         """Return once nothing leads from the node any more, or every move has ended in whatever way.
@@ -121,7 +122,7 @@ class Evacuation:
         settled = await steps.settled(target, pods, workflow.now() + target.settings.settled_within)
         journal.facts["node_settled"] = settled
         journal.facts["recovery_seconds"] = (settled.at - cordoned_at).total_seconds()
-        journal.left_to_do = settled.unready
+        journal.left_to_do = not_ready(settled)
 
     async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
         if pods:
@@ -138,10 +139,12 @@ class Evacuation:
             if outcome.was_cancelled(error):
                 raise
             kind, words = outcome.cause_of(error)
+            message = f"{carried.workflow} {carried.target}: {words}"
+            left = todo(Todo.MOVE, message, carried.target)
             if kind == Refusal.CLAIMED_ELSEWHERE:
-                self._held[carried.target] = f"{carried.workflow} {carried.target}: {words}"
+                self._held[carried.target] = left
             else:
-                self._left.append(f"{carried.workflow} {carried.target}: {words}")
+                self._left.append(left)
         else:
             self._journal.facts["moved_first"] = (*self._journal.facts.get("moved_first", ()), moved)
 
@@ -153,9 +156,8 @@ class Evacuation:
         try:
             journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, asking)
         except TimeoutError:
-            journal.left_to_do = tuple(
-                f"{pod.path}: waits for proof that {self._target.name} is stopped" for pod in stateful
-            )
+            stopped = f"waits for proof that {self._target.name} is stopped"
+            journal.left_to_do = tuple(todo(Todo.FENCE, f"{pod.path}: {stopped}", pod.path) for pod in stateful)
             words = f"nobody has said within {within} that {self._target.name} is stopped; what keeps data waits for it"
             raise refuse(Refusal.STRANDED, words) from None
 

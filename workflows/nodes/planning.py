@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from activities.nodes.models import NodePod, NodeSurvey, NodeWitness
-from activities.postgres.models.survey import Diagnosis
+from activities.nodes.models import NodePod, NodeSettled, NodeSurvey, NodeWitness
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import Condition, Diagnosis
 from activities.run.models.plan import Plan
+from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import Machines, NodeTarget
 from gate.record import Mode
 from workflows.postgres.planning.planned import digest_of
 
-ALIVE = "alive"
 _LISTED = 5
 _LEASE_SECONDS = 40.0
 """The control plane's own grace before it takes a node for lost (node-monitor-grace-period)."""
@@ -49,7 +49,7 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
 def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
     """Return the plan of giving up a node that is silent. Raises refusals as ``make_node_plan``."""
     node, diagnosis = survey.node, diagnosis_of(survey)
-    if diagnosis.condition == ALIVE:
+    if diagnosis.condition is Condition.ALIVE:
         raise refuse(
             Refusal.NODE_ALIVE, f"{diagnosis.reason}: mode planned asks its pods to go; {'; '.join(diagnosis.evidence)}"
         )
@@ -104,12 +104,14 @@ def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
         *(f"unknown whether it leads from here: {line}" for line in survey.unknown),
     )
     if lives:
-        return Diagnosis(condition=ALIVE, reason=f"{node.name} is Ready and its kubelet answers", evidence=evidence)
+        return Diagnosis(
+            condition=Condition.ALIVE, reason=f"{node.name} is Ready and its kubelet answers", evidence=evidence
+        )
     if seen.answering:
         reason = f"{node.name} does not answer for itself, but its pods do: IT GOES ON RUNNING THEM"
-        return Diagnosis(condition="running", reason=reason, evidence=evidence)
+        return Diagnosis(condition=Condition.RUNNING, reason=reason, evidence=evidence)
     reason = f"nothing on {node.name} answers: it may be stopped, or run where nobody can see it"
-    return Diagnosis(condition="silent", reason=reason, evidence=evidence)
+    return Diagnosis(condition=Condition.SILENT, reason=reason, evidence=evidence)
 
 
 def keeps_nothing(survey: NodeSurvey) -> tuple[NodePod, ...]:
@@ -122,11 +124,15 @@ def keeps_data(survey: NodeSurvey) -> tuple[NodePod, ...]:
     return tuple(pod for pod in survey.to_evict if pod.owner_kind == "StatefulSet")
 
 
-def waiting_for_a_node(survey: NodeSurvey) -> tuple[str, ...]:
-    """Return a line per pod that no other node takes."""
-    return tuple(
-        f"{pod.path}: waits for a node without one of its kind: uncordon one, or add one" for pod in survey.homeless
-    )
+def waiting_for_a_node(survey: NodeSurvey) -> tuple[LeftToDo, ...]:
+    """Return an entry per pod that no other node takes."""
+    what = "waits for a node without one of its kind: uncordon one, or add one"
+    return tuple(todo(Todo.SCHEDULE, f"{pod.path}: {what}", pod.path) for pod in survey.homeless)
+
+
+def not_ready(settled: NodeSettled) -> tuple[LeftToDo, ...]:
+    """Return an entry per workload that is not ready elsewhere."""
+    return tuple(todo(Todo.REPAIR, unready) for unready in settled.unready)
 
 
 def _but(survey: NodeSurvey) -> str:

@@ -23,6 +23,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, todo
 from estate.workloads import WorkloadTarget
 from workflows.pods import steps
 from workflows.pods.planning import left_of, make_pod_plan, must_not_be_all, patience_ends, to_replace
@@ -131,7 +132,9 @@ class PodFailover(Decidable):
         if broken:
             journal.enter(Phase.REPLACING, ", ".join(one.name for one in broken))
             journal.forward_only, journal.leaves = True, ""
-            journal.left_to_do = tuple(f"replace {one.name} ({one.trouble.value})" for one in broken)
+            journal.left_to_do = tuple(
+                todo(Todo.REPLACE, f"replace {one.name} ({one.trouble.value})", one.name) for one in broken
+            )
             journal.facts["replaced"] = await steps.replace(target, broken)
         journal.enter(Phase.VERIFYING)
         return await steps.mended(target, settled)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from activities.pods.models import PodSeen, Trouble, WorkloadSurvey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
+from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.workloads import WorkloadTarget
 from gate.record import Mode
 from workflows.postgres.planning.planned import digest
@@ -90,16 +91,19 @@ def to_replace(survey: WorkloadSurvey) -> tuple[PodSeen, ...]:
     return tuple(one for one in survey.broken if one.trouble not in _NOT_THE_POD)
 
 
-def left_of(target: WorkloadTarget, survey: WorkloadSurvey) -> tuple[str, ...]:
-    """Return what is not well, one line each, with what to look at."""
-    name = target.workload.deployment
-    lines = [
-        f"{one.name}: {one.trouble.value}{f', {one.words}' if one.words else ''}{_remedy(one, name)}"
+def left_of(target: WorkloadTarget, survey: WorkloadSurvey) -> tuple[LeftToDo, ...]:
+    """Return what is not well, one entry each, with what to look at."""
+    name, service = target.workload.deployment, target.workload.service
+    left = [
+        (one.name, f"{one.trouble.value}{f', {one.words}' if one.words else ''}{_remedy(one, name)}")
         for one in survey.broken
     ]
     missing = survey.wanted - len(survey.pods)
-    lines += [f"{name}: {missing} of {survey.wanted} pods were not made: kubectl describe rs"] if missing > 0 else []
-    return (*lines, *((f"Service {target.workload.service}: {survey.answer}",) if survey.answer else ()))
+    if missing > 0:
+        left.append((name, f"{missing} of {survey.wanted} pods were not made: kubectl describe rs"))
+    if survey.answer:
+        left.append((f"Service {service}", survey.answer))
+    return tuple(todo(Todo.REPAIR, f"{subject}: {what}", subject) for subject, what in left)
 
 
 def _remedy(pod: PodSeen, deployment: str) -> str:

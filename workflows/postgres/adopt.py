@@ -24,6 +24,7 @@ from activities.postgres.models.upkeep import AdoptStep
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, todo
 from estate.postgres import PostgresTarget
 from gate.record import Record
 from workflows.postgres import steps
@@ -125,7 +126,8 @@ class PostgresAdopt(Decidable):
         except FailureError as error:
             if not outcome.is_answer(error):
                 journal.forward_only = True
-                journal.left_to_do = (f"record: is there one? adopt {step.target.name} again, it finds out",)
+                message = f"record: is there one? adopt {step.target.name} again, it finds out"
+                journal.left_to_do = (todo(Todo.RECORD, message),)
             raise
         journal.forward_only = True
 
@@ -136,13 +138,14 @@ class PostgresAdopt(Decidable):
         """
         journal, target = self._journal, step.target
         followers = [name for name in target.cluster.members if name != step.leader]
-        verify = f"verify: a write reaches {step.leader}"
-        waits = {name: f"redundancy: {name} follows {step.leader}" for name in followers}
-        journal.left_to_do = (verify, *waits.values())
+        journal.left_to_do = (
+            todo(Todo.VERIFY, f"verify: a write reaches {step.leader}", step.leader),
+            *(todo(Todo.REDUNDANCY, f"redundancy: {name} follows {step.leader}", name) for name in followers),
+        )
         journal.enter(Phase.VERIFYING)
         switch = Switch(target=target, plan=plan, epoch=step.epoch, run=step.run)
         journal.facts["verified"] = await steps.verify(switch)
-        journal.left_to_do = tuple(waits.values())
+        journal.done(Todo.VERIFY)
         journal.enter(Phase.REJOINING, "service is restored")
         record = Record(leader=step.leader, epoch=step.epoch)
         for name in followers:
@@ -150,7 +153,7 @@ class PostgresAdopt(Decidable):
             if not await _done_unless_cancelled(watch):
                 raise refuse(Refusal.STRANDED, f"cancelled: service is restored, and {name} does not follow yet")
             journal.facts["redundancy"] = await watch
-            journal.left_to_do = tuple(left for left in journal.left_to_do if left != waits[name])
+            journal.done(Todo.REDUNDANCY, name)
 
 
 async def _done_unless_cancelled(watch: asyncio.Task[Redundancy]) -> bool:

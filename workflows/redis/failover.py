@@ -30,6 +30,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
+from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.redis import RedisTarget
 from gate.record import Mode
 from workflows.postgres.recovery import approved
@@ -142,7 +143,8 @@ class RedisFailover(Decidable):
         try:
             resumed = await steps.resume(switch)
         except FailureError as failure:
-            journal.left_to_do = (f"see who is master of {switch.target.name} (failover plan redis-failover)",)
+            message = f"see who is master of {switch.target.name} (failover plan redis-failover)"
+            journal.left_to_do = (todo(Todo.AGREE, message, switch.target.name),)
             words = f"{outcome.cause_of(error)[1]}; the undo failed: {outcome.cause_of(failure)[1]}"
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
         if not resumed.gave_back:
@@ -188,21 +190,23 @@ class RedisFailover(Decidable):
         plan = switch.plan.model_copy(update={"candidate": moved.leader})
         by_word = plan.mode is Mode.FORCED and bool(journal.attested_by)
         journal.plan, switch = plan, switch.model_copy(update={"plan": plan, "by_word": by_word})
-        journal.left_to_do = (f"verify: a write reaches {moved.leader}", f"agree: all agree on {moved.leader}")
+        journal.left_to_do = (_left_to_verify(moved.leader), _left_to_agree(moved.leader))
         journal.enter(Phase.VERIFYING)
         verified = journal.facts["redis_verified"] = await steps.verify(switch)
         if verified.leader != moved.leader:
             switch = self._leads_now(switch, moved, verified)
             if verified.address == switch.old:
                 await self._end_as_undone(moved, verified.leader)
-        journal.left_to_do = (f"agree: all agree on {verified.leader}",)
+        journal.left_to_do = (_left_to_agree(verified.leader),)
         await self._stop_writer()
         journal.enter(Phase.REJOINING, "service is restored")
         forced = plan.mode is Mode.FORCED
         agreed = await steps.agree(switch, _ALL_WITHIN, only_living=forced)
         journal.facts["agreed"], journal.left_to_do = agreed, ()
         if agreed.missing:
-            journal.left_to_do = tuple(f"{name}: is to follow, or to name, {verified.leader}" for name in agreed.missing)
+            journal.left_to_do = tuple(
+                todo(Todo.AGREE, f"{name}: is to follow, or to name, {verified.leader}", name) for name in agreed.missing
+            )
             raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
 
     def _leads_now(self, switch: RedisSwitch, moved: Moved, verified: RedisVerified) -> RedisSwitch:
@@ -232,3 +236,11 @@ class RedisFailover(Decidable):
         quiesced, moved = self._journal.facts.get("quiesced"), self._journal.facts.get("moved")
         around = measured.around(quiesced.paused_at, moved.moved_at) if quiesced and moved else measured
         self._journal.facts["measurement"] = around
+
+
+def _left_to_agree(leader: str) -> LeftToDo:
+    return todo(Todo.AGREE, f"agree: all agree on {leader}", leader)
+
+
+def _left_to_verify(leader: str) -> LeftToDo:
+    return todo(Todo.VERIFY, f"verify: a write reaches {leader}", leader)

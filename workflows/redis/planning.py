@@ -8,9 +8,9 @@ Missing data means no: a majority of *all* Sentinels must name the master, or a 
 
 from __future__ import annotations
 
-from activities.postgres.models.survey import Diagnosis
 from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import Condition, Diagnosis
 from activities.run.models.plan import Candidate, Plan
 from estate.redis import RedisTarget
 from gate.record import Mode
@@ -186,7 +186,11 @@ def _diagnosis(old: ServerFact | None, name: str, address: str, survey: RedisSur
     ]
     silent = f"{name} does not answer; {len(down)} of {len(survey.sentinels)} Sentinels know that a quorum agrees"
     reason = f"{name} answers" if alive else silent
-    return Diagnosis(condition="alive" if alive else "down" if down else "silent", reason=reason, evidence=tuple(evidence))
+    return Diagnosis(
+        condition=Condition.ALIVE if alive else Condition.DOWN if down else Condition.SILENT,
+        reason=reason,
+        evidence=tuple(evidence),
+    )
 
 
 def _says(fact: SentinelFact) -> str:

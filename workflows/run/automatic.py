@@ -13,13 +13,13 @@ from estate.base import Target
 from estate.watching import Policy
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Record
-from workflows.detection.models import BY_ITSELF, FOUND, WATCHES, Found
+from workflows.detection.models import BY_ITSELF, FOUND, Found, is_watch
 
 
 def begun_by_watch() -> bool:
     """Whether this run's parent is a watch."""
     parent = workflow.info().parent
-    return parent is not None and parent.workflow_id.startswith(WATCHES)
+    return parent is not None and is_watch(parent.workflow_id)
 
 
 def by_itself() -> bool:

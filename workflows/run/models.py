@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome, Vote
+from activities.run.models.todo import LeftToDo
 from activities.run.models.wire import Wire
 from estate.nodes import NodeTarget
 from gate.record import Mode
@@ -299,7 +300,9 @@ class Status(Wire):
     outcome: Outcome | None = None
     explanation: str = ""
     """One sentence: what is going on, or why it ended."""
-    left_to_do: tuple[str, ...] = ()
+    left_to_do: tuple[LeftToDo, ...] = ()
+    forward_only: bool | None = None
+    """Whether the run is past its point of no return, so that a cancel changes nothing; ``None`` from an older worker."""
     waits_for_attestation: str = ""
     """The member that somebody must say is stopped; empty when nobody must."""
     attested_by: str = ""
@@ -335,3 +338,8 @@ def pause_id(cluster: str) -> str:
 def plan_id(lock: str) -> str:
     """Return the ID of a run that changes nothing at the target whose lock is ``lock``."""
     return f"plan/{lock}"
+
+
+def is_plan(workflow_id: str) -> bool:
+    """Whether ``workflow_id`` is that of a run that changes nothing."""
+    return workflow_id.partition("/")[0] == "plan"

@@ -131,7 +131,7 @@ def _last_word(journal: Journal, error: BaseException) -> BaseException:
         Outcome.ROLLBACK_INCOMPLETE: Refusal.ROLLBACK_INCOMPLETE,
     }
     if journal.outcome in names:
-        left = f"; left to do: {'; '.join(journal.left_to_do)}" if journal.left_to_do else ""
+        left = f"; left to do: {'; '.join(str(one) for one in journal.left_to_do)}" if journal.left_to_do else ""
         return refuse(names[journal.outcome], f"{journal.outcome.value}: {journal.explanation}{left}")
     return ApplicationError(journal.explanation, type=kind, non_retryable=True)
 

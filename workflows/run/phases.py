@@ -1,38 +1,73 @@
-"""Phases of a run, and which step belongs to which: the one table that live progress and reports share."""
+"""Phases of a run, what is true of each, and which step belongs to which row: what live progress and reports share."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
+from typing import Self
+
+
+class Trait(Flag):
+    """What is true of a run in a phase."""
+
+    CANCELLABLE = auto()
+    """A cancel is honoured here, unless the run itself is past its point of no return."""
+    WAITS_FOR_PEOPLE = auto()
+    """Nothing goes on until somebody acts."""
+    NO_WAY_BACK = auto()
+    """No run in this phase can be undone, whichever procedure it is: for readers that cannot ask the run itself."""
+    LONG = auto()
+    """May last for minutes: worth looking less often."""
+
+
+_OPEN = Trait.CANCELLABLE
+_ASKING = Trait.WAITS_FOR_PEOPLE | Trait.LONG
+_PAST = Trait.NO_WAY_BACK
+_PLAIN = Trait(0)
 
 
 class Phase(StrEnum):
-    """What a run is doing (gerunds) or how it ended (participles)."""
+    """What a run is doing (gerunds) or how it ended (participles), with the traits of a run in it."""
 
-    SURVEYING = "surveying"
-    AWAITING_APPROVAL = "awaiting approval"
-    CLAIMING = "claiming"
-    FENCING = "fencing"
-    PROVING = "awaiting proof"
-    PROMOTING = "promoting"
-    ROUTING = "routing"
-    VERIFYING = "verifying"
-    RECONNECTING = "reconnecting"
-    REJOINING = "restoring redundancy"
-    STRIKING = "ending a process"
-    MENDING = "waiting for Kubernetes"
-    REPLACING = "replacing pods"
-    CORDONING = "cordoning"
-    MOVING = "moving what leads from here"
-    EVICTING = "evicting"
-    BLOCKED = "blocked by a disruption budget"
-    SETTLING = "waiting until all is ready elsewhere"
+    _value_: str
+    traits: Trait
+
+    def __new__(cls, value: str, traits: Trait = _PLAIN) -> Self:
+        """Make a member whose value is the text alone."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.traits = traits
+        return member
+
+    SURVEYING = "surveying", _OPEN
+    AWAITING_APPROVAL = "awaiting approval", _OPEN | _ASKING
+    CLAIMING = "claiming", _OPEN
+    FENCING = "fencing", _OPEN
+    PROVING = "awaiting proof", _OPEN | _ASKING
+    PROMOTING = "promoting", _OPEN
+    ROUTING = "routing", _PAST
+    VERIFYING = "verifying", _PAST
+    RECONNECTING = "reconnecting", _PAST | Trait.LONG
+    REJOINING = "restoring redundancy", Trait.LONG
+    STRIKING = "ending a process", _OPEN
+    MENDING = "waiting for Kubernetes", _OPEN
+    REPLACING = "replacing pods", _OPEN
+    CORDONING = "cordoning", _OPEN
+    MOVING = "moving what leads from here", _OPEN
+    EVICTING = "evicting", _OPEN
+    BLOCKED = "blocked by a disruption budget", _OPEN | _ASKING
+    SETTLING = "waiting until all is ready elsewhere", _OPEN
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
     CANCELLED = "cancelled"
     ROLLED_BACK = "rolled back"
     ROLLBACK_INCOMPLETE = "rollback incomplete"
-    STRANDED = "stranded"
+    STRANDED = "stranded", _PAST | Trait.LONG
+
+
+def has(phase: str, trait: Trait) -> bool:
+    """Whether ``phase``, as history tells it, has ``trait``; one that this version does not know has none."""
+    return phase in set(Phase) and trait in Phase(phase).traits
 
 
 class ReportPhase(StrEnum):

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.run.errors import Refusal, refuse
 from gate.record import Mode
 from workflows.run.inputs import taken
-from workflows.run.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Request, Run, plan_id
+from workflows.run.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Request, Run, is_plan, plan_id
 from workflows.run.state import Journal
 
 R = TypeVar("R", bound=Request)
@@ -47,7 +47,7 @@ def _check_word(request: FailoverRequest | RedisFailoverRequest | NodeFailoverRe
 def _must_hold_lock(lock: str, run: Run) -> None:
     own = workflow.info().workflow_id
     if run is Run.PLAN:
-        if not own.startswith("plan/"):
+        if not is_plan(own):
             words = f"workflow ID: {own} is not the ID of a plan; start it again as {plan_id(lock)}"
             raise refuse(Refusal.WRONG_WORKFLOW_ID, words)
     elif own != lock:

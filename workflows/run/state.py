@@ -14,6 +14,7 @@ from activities.postgres.models.survey import Survey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome, RunReport
+from activities.run.models.todo import LeftToDo, Todo
 from estate.base import Target
 from workflows.run.approval import ApprovalGate
 from workflows.run.models import (
@@ -26,7 +27,7 @@ from workflows.run.models import (
     RollbackRequest,
     Status,
 )
-from workflows.run.phases import Phase
+from workflows.run.phases import Phase, Trait
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
 MODE = SearchAttributeKey.for_keyword("FailoverMode")
@@ -35,13 +36,6 @@ PHASE = SearchAttributeKey.for_keyword("FailoverPhase")
 OUTCOME = SearchAttributeKey.for_keyword("FailoverOutcome")
 SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 """Must exist in the namespace; the worker creates them when it starts."""
-
-
-_CANCELLABLE = {
-    Phase.SURVEYING, Phase.AWAITING_APPROVAL, Phase.CLAIMING, Phase.FENCING, Phase.PROVING, Phase.PROMOTING,
-    Phase.STRIKING, Phase.MENDING, Phase.REPLACING,
-    Phase.CORDONING, Phase.MOVING, Phase.EVICTING, Phase.BLOCKED, Phase.SETTLING,
-}  # fmt: skip
 
 
 @dataclass
@@ -57,8 +51,10 @@ class Journal:
     gate: ApprovalGate | None = None
     outcome: Outcome | None = None
     explanation: str = ""
+    remark: str = ""
+    """What came up in this phase; gone with it."""
     would_undo: tuple[str, ...] = ()
-    left_to_do: tuple[str, ...] = ()
+    left_to_do: tuple[LeftToDo, ...] = ()
     forward_only: bool = False
     """Past the point of no return: there is no outcome ``rolled back`` any more."""
     leaves: str = ""
@@ -81,9 +77,9 @@ class Journal:
                 outlives the request swallows it, so each boundary looks again.
 
         """
-        if phase in _CANCELLABLE and not self.forward_only and workflow.cancellation_reason() is not None:
+        if Trait.CANCELLABLE in phase.traits and not self.forward_only and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
-        self.phase, self.explanation = phase, explanation
+        self.phase, self.explanation, self.remark = phase, explanation, ""
         workflow.logger.info("Phase: %s", phase.value)
         workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
         self.show()
@@ -130,7 +126,7 @@ class Journal:
 
     def details(self) -> str:
         """Return the run as Markdown: phase, plan, approvals, what would be undone, what is left."""
-        lines = [f"**{self.phase.value}** {self.explanation}".strip()]
+        lines = [f"**{self.phase.value}** {self.said}".strip()]
         if self.request:
             lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
         if self.plan:
@@ -195,12 +191,18 @@ class Journal:
             approval=self.gate.status if self.gate and self.gate.needed else None,
             would_undo=self.would_undo,
             outcome=self.outcome,
-            explanation=self.explanation,
+            explanation=self.said,
             left_to_do=self.left_to_do,
+            forward_only=self.forward_only,
             waits_for_attestation=self.waits_for_attestation,
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,
         )
+
+    @property
+    def said(self) -> str:
+        """What is going on, or why it ended, with what came up meanwhile."""
+        return "; ".join(filter(None, (self.explanation, self.remark)))
 
     @property
     def leads(self) -> str:
@@ -213,6 +215,12 @@ class Journal:
         if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:
             return ""
         return self.plan.primary if self.target.takes_words else ""
+
+    def done(self, kind: Todo, subject: str = "") -> None:
+        """Take what is done off what is left to do; of one ``subject`` or of all."""
+        self.left_to_do = tuple(
+            left for left in self.left_to_do if left.kind is not kind or (subject and left.subject != subject)
+        )
 
     def close(self, outcome: Outcome, explanation: str) -> None:
         """Write down how the run ends."""
@@ -230,7 +238,7 @@ class Journal:
             run_id=info.run_id,
             workflow=info.workflow_type,
             outcome=self.outcome or Outcome.REFUSED,
-            reason=self.explanation,
+            reason=self.said,
             refusal=refusal,
             cluster=request.cluster if request else "",
             mode=self.mode,

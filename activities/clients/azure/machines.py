@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
+from activities.clients.foreign import Message, says
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.machine_models import MachineState, ScaleSetMachine, scale_set_machine
 from estate.nodes import NodeTarget
@@ -19,14 +20,13 @@ T = TypeVar("T")
 _PROVIDER = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 _READ, _DEALLOCATE = f"{_PROVIDER}/instanceView/read", f"{_PROVIDER}/deallocate/action"
 _SECONDS = 8.0
-_POWER = "PowerState/"
 _STATES = {
-    "running": MachineState.RUNNING,
-    "stopped": MachineState.STOPPED,
-    "deallocated": MachineState.DEALLOCATED,
-    "starting": MachineState.CHANGING,
-    "stopping": MachineState.CHANGING,
-    "deallocating": MachineState.CHANGING,
+    "PowerState/running": MachineState.RUNNING,
+    "PowerState/stopped": MachineState.STOPPED,
+    "PowerState/deallocated": MachineState.DEALLOCATED,
+    "PowerState/starting": MachineState.CHANGING,
+    "PowerState/stopping": MachineState.CHANGING,
+    "PowerState/deallocating": MachineState.CHANGING,
 }
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
@@ -86,8 +86,7 @@ def _machine(target: NodeTarget, provider_id: str) -> ScaleSetMachine:
 
 
 def _state(codes: list[str]) -> MachineState:
-    power = next((code.removeprefix(_POWER) for code in codes if code.startswith(_POWER)), "")
-    return _STATES.get(power, MachineState.UNKNOWN)
+    return next((_STATES[code] for code in codes if code in _STATES), MachineState.UNKNOWN)
 
 
 async def _asked(ask: Callable[[], T], target: NodeTarget, permission: str) -> T:
@@ -98,9 +97,9 @@ async def _asked(ask: Callable[[], T], target: NodeTarget, permission: str) -> T
             return await asyncio.to_thread(ask)
     except HttpResponseError as error:
         code = str(getattr(error.error, "code", None) or "")
-        if error.status_code in {_UNAUTHORIZED, _FORBIDDEN} or "subscription" in code.lower():
+        if error.status_code in {_UNAUTHORIZED, _FORBIDDEN} or says(code, Message.AZURE_SUBSCRIPTION):
             raise ForbiddenError(f"{who}, says {error.status_code} {code}: grant the worker {permission}") from error
-        if error.status_code == _NOT_FOUND and code.endswith("NotFound"):  # not of a proxy on the way
+        if error.status_code == _NOT_FOUND and code.removesuffix("NotFound") != code:  # not of a proxy on the way
             raise MissingError(f"{who}, knows no such instance ({code})") from error
         raise UnreachableError(f"{who}: {error.status_code or 'no answer'} {_first_line(error)}") from error
     except (AzureError, TimeoutError) as error:

@@ -109,7 +109,7 @@ def _relevant(service: dict[str, Any]) -> list[str]:
     """Return the part of a Service that a switch touches, as YAML lines."""
     notes = service["metadata"].get("annotations") or {}
     part = {
-        "annotations": {key: value for key, value in notes.items() if key.startswith(ANNOTATION_PREFIX)},
+        "annotations": {key: value for key, value in notes.items() if key.removeprefix(ANNOTATION_PREFIX) != key},
         "selector": (service.get("spec") or {}).get("selector"),
     }
     return yaml.safe_dump(part, sort_keys=True).splitlines()

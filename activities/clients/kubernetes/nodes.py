@@ -10,6 +10,7 @@ from typing import Any
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from activities.clients.foreign import Message, says
 from activities.clients.kubernetes.core import MANAGER, MERGE, TIMEOUT, KubernetesClient
 from activities.clients.kubernetes.nodestate import CORDONED_FOR, is_homeless, node_fact, pod_fact
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
@@ -82,7 +83,7 @@ class NodesClient:
                 client.CoreV1Api(api).create_namespaced_pod_eviction(pod.name, pod.namespace, body, _request_timeout=TIMEOUT)
             except ApiException as error:
                 words = _budget(error)
-                if error.status == _BUDGET_SAYS_NO or "PodDisruptionBudget" in words:  # of several at once it says 500
+                if error.status == _BUDGET_SAYS_NO or says(words, Message.SEVERAL_BUDGETS):
                     return words
                 raise
             return ""

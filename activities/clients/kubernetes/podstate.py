@@ -75,11 +75,11 @@ def _trouble(pod: dict[str, Any], conditions: dict[str, dict[str, Any]], now: da
 def _of_containers(containers: list[dict[str, Any]], conditions: dict[str, dict[str, Any]]) -> tuple[Trouble, str]:
     for container in containers:
         waiting = (container.get("state") or {}).get("waiting") or {}
-        reason, words = waiting.get("reason", ""), str(waiting.get("message") or "")
-        if reason == "CrashLoopBackOff":
+        code, words = waiting.get("reason", ""), str(waiting.get("message") or "")
+        if code == "CrashLoopBackOff":
             return Trouble.CRASHING, words
-        if reason in _CANNOT_START:
-            return Trouble.CANNOT_START, f"{reason}: {words}".rstrip(": ")
+        if code in _CANNOT_START:
+            return Trouble.CANNOT_START, f"{code}: {words}".rstrip(": ")
     ready = conditions.get("Ready", {})
     if not containers or not all("running" in (one.get("state") or {}) for one in containers):
         return Trouble.STARTING, str(ready.get("message") or "")

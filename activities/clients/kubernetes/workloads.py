@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import aiohttp
 from kubernetes import client
@@ -131,10 +132,10 @@ class WorkloadsClient:
 
 
 def _told(error: ApiException, pod: str) -> Exception:
-    """Return what a refused handshake means: the WebSocket library tells the status in its words only."""
-    words = str(error.reason or error)
-    if "403" in words:
+    """Return what a refused handshake means; its status is in the WebSocket library's own error."""
+    words, status = str(error.reason or error), getattr(error.__context__, "status_code", error.status)
+    if status == HTTPStatus.FORBIDDEN:
         return ForbiddenError(f"may not exec in Pod {pod}: the worker's Role lacks create and get on pods/exec")
-    if "404" in words:
+    if status == HTTPStatus.NOT_FOUND:
         return MissingError(f"Pod {pod} does not exist")
     return UnreachableError(f"exec in Pod {pod}: {words[:200]}")

@@ -15,8 +15,9 @@ from datetime import timedelta
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.detection.models import Condition, Finding, Look
-from activities.postgres.models.survey import Silence, Unrenewed
+from activities.postgres.models.survey import Unrenewed
 from activities.postgres.systems import Systems
+from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus, Role, ServerState
 from gate.record import MalformedRecordError, Record
@@ -122,7 +123,7 @@ class PostgresEye:
         except TimeoutError:
             return Silence.NO_ANSWER, "SQL is silent"
         except UnreachableError as error:
-            return None if error.silence is Silence.TURNED_AWAY else (error.silence, str(error))
+            return None if error.silence.is_answer else (error.silence, str(error))
         return None
 
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from activities.clients.ports import RedisServers
 from activities.detection.models import Condition, Finding, Look
-from activities.postgres.models.survey import Silence
 from activities.redis.models import RedisSurvey
 from activities.redis.survey import survey_of
+from activities.run.models.diagnosis import Silence
 from estate.redis import RedisTarget
 
 _WITHIN = timedelta(seconds=1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from pydantic import Field
 
+from activities.run.models.diagnosis import Silence
 from activities.run.models.wire import Wire
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus
@@ -37,20 +37,6 @@ class Unrenewed(Wire):
     """Of the record that its leader had read when it renewed it."""
     seconds: float = 0.0
     """By the clock of whoever saw it; what lies between its word and the next look is not counted."""
-
-
-class Silence(StrEnum):
-    """How a witness failed to get an answer: silence has kinds."""
-
-    REFUSED = "refused"
-    """The machine answers, and nobody listens there."""
-    NO_ANSWER = "no answer"
-    """The connection was taken, then nothing."""
-    NO_CONNECTION = "no connection"
-    """Not even that: no route, no such name, or packets vanish."""
-    TURNED_AWAY = "turned away"
-    """Somebody answered, with a no: wrong password, no connection left, starting up."""
-    UNKNOWN = "unknown"
 
 
 class SqlFact(Wire):
@@ -105,17 +91,6 @@ class Survey(Wire):
         """Return the node that the member's pod was on; empty when that is not known."""
         fact = self.member(name)
         return (fact.pod.node or "") if fact and fact.pod else ""
-
-
-class Diagnosis(Wire):
-    """What has become of a primary that a forced failover is asked for."""
-
-    condition: str
-    """``activities.postgres.diagnosis.Condition``."""
-    reason: str
-    """One sentence."""
-    evidence: tuple[str, ...] = ()
-    """One line a witness."""
 
 
 class ResolveRequest(Wire):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.postgres.models.survey import Diagnosis
+from activities.run.models.diagnosis import Diagnosis
 from activities.run.models.wire import Wire
 from estate.postgres import Application
 from gate.record import Mode

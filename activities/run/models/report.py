@@ -14,6 +14,7 @@ from activities.postgres.models.transfer import Proof, Quiet, Routed, Settlement
 from activities.redis.models import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Loss, Plan
+from activities.run.models.todo import LeftToDo
 from activities.run.models.wire import Wire
 from gate.api import Adopted, Fenced, Promoted
 
@@ -97,7 +98,7 @@ class Known(Wire):
     redundancy: Redundancy | None = None
     measurement: Measurement | None = None
     undone: tuple[str, ...] = ()
-    left_to_do: tuple[str, ...] = ()
+    left_to_do: tuple[LeftToDo, ...] = ()
     preview: str = ""
     """Plan runs: what the API server says would change (server-side dry run)."""
 

@@ -20,3 +20,8 @@ class RunId(Wire):
     def __str__(self) -> str:
         """Return ``WORKFLOW_ID/RUN_ID``."""
         return f"{self.workflow_id}/{self.run_id}"
+
+
+def workflow_of(run: str) -> str:
+    """Return the workflow ID in what ``str(RunId)`` has written; empty when ``run`` is no such text."""
+    return run.rpartition("/")[0]

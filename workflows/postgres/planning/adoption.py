@@ -10,6 +10,7 @@ from __future__ import annotations
 from activities.postgres.models.survey import Survey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
+from activities.run.models.wire import workflow_of
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus, ServerState
 from gate.postgres.lsn import parse_lsn
@@ -54,7 +55,7 @@ def finishing_plan(request: AdoptRequest, target: PostgresTarget, record: Record
 
     Nobody has led before its leader, and a run under this cluster's lock has written it.
     """
-    ours = record.run.startswith(f"{lock_id(target.name)}/") and not record.previous and record.intent is None
+    ours = workflow_of(record.run) == lock_id(target.name) and not record.previous and record.intent is None
     if not ours or request.leader not in {None, record.leader}:
         return None
     return Plan(

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from activities.postgres.diagnosis import LIVING, Condition, diagnose
-from activities.postgres.models.survey import Diagnosis, MemberFact, Survey
+from activities.postgres.diagnosis import diagnose
+from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import LIVING, Diagnosis
 from activities.run.models.plan import Candidate, Plan
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
@@ -184,7 +185,7 @@ def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str
     if diagnosis.condition in LIVING:
         word = "somebody must say that it is to be stopped at any price" if target.takes_words else _NO_WORD
         return f"{diagnosis.reason}; {word}"
-    if diagnosis.condition in {Condition.STOPPED, Condition.STARTING} or "its own gate" in diagnosis.reason:
+    if diagnosis.gate_decides:
         return ""
     forced = target.cluster.forced
     machine = ["its machine's control plane"] if node and ProofKind.MACHINE in forced.proof else []

@@ -18,6 +18,7 @@ from activities.postgres.models.post_promotion import Reconnected, Redundancy, V
 from activities.postgres.models.transfer import Switch
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
+from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.postgres import Application
 from gate.record import Mode
 from workflows.postgres import steps
@@ -42,7 +43,7 @@ class Aftermath:
         journal.left_to_do = journal.left_to_do or all_that_follows(switch.plan)[1:]
         journal.enter(Phase.VERIFYING)
         journal.facts["verified"] = verified = await self._verify()
-        tick_off(journal, "verify")
+        journal.done(Todo.VERIFY)
         journal.enter(Phase.RECONNECTING, "service is restored")
         routed = journal.facts.get("routed")
         since = routed.routed_at if routed else verified.verified_at
@@ -52,7 +53,7 @@ class Aftermath:
         journal.enter(Phase.REJOINING, "service is restored")
         await self._await_redundancy(rejoining)
         await steps.finish(switch)
-        tick_off(self._journal, "finish")
+        journal.done(Todo.FINISH)
         if journal.left_to_do:
             raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
 
@@ -88,7 +89,7 @@ class Aftermath:
             if not may_be_dead:
                 return
             self._journal.facts["redundancy"] = _absent(plan, within)
-        tick_off(self._journal, "redundancy")
+        self._journal.done(Todo.REDUNDANCY)
 
     async def _evict(self) -> bool:
         """See that no session is left on the old primary; return whether applications must be restarted for that."""
@@ -96,13 +97,15 @@ class Aftermath:
         try:
             evicted = await steps.evict(self._switch)
         except FailureError as error:
-            journal.left_to_do += (f"sessions on {self._switch.plan.primary}: {cause_of(error)[1]}",)
+            old = self._switch.plan.primary
+            journal.done(Todo.EVICT)
+            journal.left_to_do += (todo(Todo.EVICT, f"sessions on {old}: {cause_of(error)[1]}", old),)
             return True
         proof = journal.facts.get("proof")
         fenced = journal.facts.get("fenced") or (proof.fenced if proof else None)
         ended = fenced.sessions_ended if fenced else evicted.ended
         journal.facts["evicted"] = evicted.model_copy(update={"ended": ended})
-        tick_off(self._journal, "evict")
+        journal.done(Todo.EVICT)
         return evicted.remaining is None
 
     async def _reconnect(self, since: datetime, *, must_restart: bool) -> None:
@@ -112,16 +115,17 @@ class Aftermath:
             *(self._bring_over(application, since, must_restart=must_restart) for application in applications),
             return_exceptions=True,
         )
-        done = []
+        done, failed = [], []
         for application, answer in zip(applications, answers, strict=True):
             if isinstance(answer, FailureError):
-                self._journal.left_to_do += (f"{application.deployment}: {cause_of(answer)[1]}",)
+                failed.append(_not_back(application, answer))
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 done.append(answer)
         self._journal.facts["reconnected"] = tuple(done)
-        tick_off(self._journal, "reconnect")
+        self._journal.done(Todo.RECONNECT)
+        self._journal.left_to_do += tuple(failed)
 
     async def _bring_over(self, application: Application, since: datetime, *, must_restart: bool) -> Reconnected:
         """Restart one application where that is due, and learn when it wrote again."""
@@ -135,21 +139,22 @@ class Aftermath:
         return answer.model_copy(update={"writes_again_seconds": wrote.seconds, "note": note})
 
 
-def all_that_follows(plan: Plan) -> tuple[str, ...]:
+def all_that_follows(plan: Plan) -> tuple[LeftToDo, ...]:
     """Return what is left to do once the candidate leads."""
+    old, new = plan.primary, plan.candidate
     return (
-        f"route: writes to {plan.candidate}",
-        f"verify: a write reaches {plan.candidate}",
-        f"evict: no session is left on {plan.primary}",
-        "reconnect: applications",
-        f"redundancy: {plan.primary} follows {plan.candidate}",
-        "finish: take the mark of an unfinished switch off the record",
+        todo(Todo.ROUTE, f"route: writes to {new}", new),
+        todo(Todo.VERIFY, f"verify: a write reaches {new}", new),
+        todo(Todo.EVICT, f"evict: no session is left on {old}", old),
+        todo(Todo.RECONNECT, "reconnect: applications"),
+        todo(Todo.REDUNDANCY, f"redundancy: {old} follows {new}", old),
+        todo(Todo.FINISH, "finish: take the mark of an unfinished switch off the record"),
     )
 
 
-def tick_off(journal: Journal, step: str) -> None:
-    """Take a step off what is left to do."""
-    journal.left_to_do = tuple(left for left in journal.left_to_do if not left.startswith(f"{step}:"))
+def _not_back(application: Application, error: BaseException) -> LeftToDo:
+    name = application.deployment
+    return todo(Todo.RECONNECT, f"{name}: {cause_of(error)[1]}", name)
 
 
 def _is_cancelled() -> bool:

@@ -23,12 +23,13 @@ from temporalio.exceptions import FailureError
 from activities.postgres.models.transfer import GaveBack, Settled, Switch
 from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement
+from activities.run.models.todo import Todo, todo
 from gate.api import Fenced
 from gate.record import Mode
 from workflows.postgres import steps
 from workflows.postgres.planning.discard import counted_loss, loss_words, must_be_within
 from workflows.postgres.transfer.fencing import proof_of
-from workflows.postgres.transfer.post_promotion import Aftermath, all_that_follows, tick_off
+from workflows.postgres.transfer.post_promotion import Aftermath, all_that_follows
 from workflows.run.measuring import measurement_of
 from workflows.run.outcome import cause_of, is_answer, touched_nothing, was_cancelled
 from workflows.run.phases import Phase
@@ -153,7 +154,9 @@ class Switchover:
             result = await steps.give_back(switch, never_sent=never_sent, claim_may_come=unknown)
         except FailureError as failure:
             kind = Refusal.STRANDED if promote_sent else Refusal.ROLLBACK_INCOMPLETE
-            journal.left_to_do = (f"give writes back to {switch.plan.primary} (start the same run again)",)
+            old = switch.plan.primary
+            message = f"give writes back to {old} (start the same run again)"
+            journal.left_to_do = (todo(Todo.RESTORE_PRIMARY, message, old),)
             raise refuse(kind, f"{cause_of(error)[1]}; the undo failed: {cause_of(failure)[1]}") from error
         if result.outcome is GaveBack.CANDIDATE_LEADS:
             journal.left_to_do = all_that_follows(self._switch.plan)
@@ -190,7 +193,7 @@ class Switchover:
         journal.would_undo = ()
         journal.enter(Phase.ROUTING)
         journal.facts["routed"] = await steps.route(self._switch, epoch)
-        tick_off(journal, "route")
+        journal.done(Todo.ROUTE)
 
     async def aftermath(self) -> None:
         """Do what follows the change of route; what does not succeed stays in ``left_to_do``."""
