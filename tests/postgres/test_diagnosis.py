@@ -51,7 +51,7 @@ _MUTE = _gate(A, server=ServerState.STARTING, silent_seconds=40.0)
             {
                 "gate": _gate(A, role=Role.PRIMARY),
                 "sql_error": "FATAL: remaining connection slots are reserved",
-                "sql_silence": Silence.TURNED_AWAY,
+                "sql_silence": Silence.NO_ROOM,
             },
             Condition.BUSY,
         ),

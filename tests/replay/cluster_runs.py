@@ -16,6 +16,7 @@ from tests.nodes.bench import BY_MACHINE, NodeBench
 from tests.pods.bench import PodBench
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone, take_away
+from tests.replay.votes import policies, unapproved
 
 _BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
 
@@ -42,6 +43,57 @@ async def _not_the_pods(bench: PodBench) -> Handle:
 
 async def _stranded(bench: PodBench) -> Handle:
     bench.world.break_pod("api-0", Trouble.UNSCHEDULED)
+    return await bench.start()
+
+
+async def _nothing_broken(bench: PodBench) -> Handle:
+    return await bench.start()
+
+
+async def _pods_plan(bench: PodBench) -> Handle:
+    bench.world.break_pod("api-0", Trouble.CRASHING)
+    return await bench.start(run="plan")
+
+
+async def _pods_cancelled(bench: PodBench) -> Handle:
+    bench.world.break_pod("api-0", Trouble.NOT_READY, seconds_ago=0)
+    handle = await bench.start()
+    await bench.until_phase(handle, "waiting for Kubernetes")
+    await handle.cancel()
+    return handle
+
+
+async def _node_plan(bench: NodeBench) -> Handle:
+    bench.put_primary()
+    return await bench.start(run="plan")
+
+
+async def _node_unasked(bench: NodeBench) -> Handle:
+    return await bench.start()
+
+
+async def _lonely_pod(bench: NodeBench) -> Handle:
+    bench.world.put(bench.node, "by-hand", "", owner="none")
+    return await bench.start()
+
+
+async def _changed_meanwhile(bench: NodeBench) -> Handle:
+    handle = await bench.start()
+    plan = (await bench.until_phase(handle, "awaiting approval")).plan
+    assert plan is not None
+    bench.put_primary()
+    await handle.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
+    return handle
+
+
+async def _not_let_on_again(bench: NodeBench) -> Handle:
+    bench.faults.order("node.drain", Fault.REFUSED)
+    bench.faults.order("node.uncordon", Fault.REFUSED)
+    return await bench.start()
+
+
+async def _not_ready_elsewhere(bench: NodeBench) -> Handle:
+    bench.world.ready_within = 60
     return await bench.start()
 
 
@@ -109,6 +161,46 @@ def _with_data(bench: NodeBench) -> None:
     bench.world.go_dark(bench.node)
 
 
+async def _left_the_cluster(bench: NodeBench) -> Handle:
+    bench.world.go_dark(bench.node)
+    await bench.ending(await bench.start(mode="forced"))
+    handle: Handle = bench.client.get_workflow_handle(f"return/node/{bench.node}")
+    bench.started.append(handle)
+    del bench.world.nodes_by_name[bench.node]
+    return handle
+
+
+async def _no_longer_waited_for(bench: NodeBench) -> Handle:
+    bench.world.go_dark(bench.node)
+    await bench.ending(await bench.start(mode="forced"))
+    handle: Handle = bench.client.get_workflow_handle(f"return/node/{bench.node}")
+    bench.started.append(handle)
+    while "node.returned" not in bench.faults.calls:
+        await asyncio.sleep(0.05)
+    await handle.cancel()
+    return handle
+
+
+async def _forced_plan(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    return await bench.start(mode="forced", run="plan")
+
+
+async def _node_alive(bench: NodeBench) -> Handle:
+    return await bench.start(mode="forced")
+
+
+async def _not_replaced(bench: NodeBench) -> Handle:
+    _with_data(bench)
+    bench.faults.order("node.replace", Fault.REFUSED)
+    return await bench.start(mode="forced")
+
+
+async def _not_replaced_nor_let_on_again(bench: NodeBench) -> Handle:
+    bench.faults.order("node.uncordon", Fault.REFUSED)
+    return await _not_replaced(bench)
+
+
 async def _proved(bench: NodeBench) -> Handle:
     _with_data(bench)
     return await bench.start(mode="forced")
@@ -160,7 +252,13 @@ POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
     "pods-drilled": _drilled,
     "pods-not-the-pods": _not_the_pods,
     "pods-stranded": _stranded,
+    "pods-whole": _nothing_broken,
+    "pods-plan": _pods_plan,
+    "pods-cancelled": _pods_cancelled,
+    **unapproved("pods", _replaced),
 }
+WORKLOADS: dict[str, dict[str, Any]] = {**policies("pods", "failover"), "pods-cancelled": {"patience": "PT30S"}}
+"""Run → what else the workload's entry says."""
 NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-emptied": _emptied,
     "node-insisted": _insisted,
@@ -174,8 +272,24 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-cancelled-without-proof": _cancelled_without_proof,
     "node-machine-needed": _machine_needed,
     "forced-by-machine": _by_machine,
+    "node-left": _left_the_cluster,
+    "node-return-cancelled": _no_longer_waited_for,
+    "node-plan": _node_plan,
+    "node-plan-changed": _changed_meanwhile,
+    "node-refused": _lonely_pod,
+    "node-rollback-incomplete": _not_let_on_again,
+    "node-stranded": _not_ready_elsewhere,
+    **unapproved("node", _node_unasked),
+    "node-forced-plan": _forced_plan,
+    "node-forced-refused": _node_alive,
+    "node-forced-rolled-back": _not_replaced,
+    "node-forced-rollback-incomplete": _not_replaced_nor_let_on_again,
+    "node-forced-stranded": _proved,
 }
 POOLS: dict[str, dict[str, Any]] = {
+    **policies("node", "planned"),
+    "node-plan-changed": {"approvals": {"planned": {"roles": ["DBA"], "window": "PT1M"}}},
+    "node-forced-stranded": {"word_within": "PT1S"},
     **dict.fromkeys(("node-proved", "node-proved-by-word", "node-proof-refused", "node-cancelled-without-proof"), _MACHINES),
     **{name: {**_MACHINES, "forced": BY_MACHINE} for name in ("node-machine-needed", "forced-by-machine")},
 }

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,28 @@ from tests.pods.bench import serving as serving_pods
 from tests.postgres.bench import Handle, serving
 from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
-from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS
-from tests.replay.redis_runs import REDIS_RUNS
+from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
+from tests.replay.endings import ENDINGS
+from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
 from workflows.run.state import SEARCH_ATTRIBUTES
 
-ALL = {*RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
+POSTGRES_RUNS = {**RUNS, **ENDINGS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
 async def record(names: list[str]) -> None:
     """Record the runs called ``names``."""
+    async for name, ending, events in recordings(names):
+        text = as_text([_without_ballast(event) for event in events])
+        (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        sys.stdout.write(f"{name}: {ending}, {len(events)} events, {len(text) // 1024} KiB\n")
+
+
+async def recordings(names: list[str]) -> AsyncIterator[tuple[str, str, list[Any]]]:
+    """Make the runs called ``names``; yield each one's name, how it ended, and its events with all that they hold."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
         search_attributes=SEARCH_ATTRIBUTES,
@@ -46,20 +56,18 @@ async def record(names: list[str]) -> None:
     )
     async with environment:
         for name in names:
-            await _record_one(environment.client, name)
+            with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:
+                handle, ending = await _way(name)(environment.client, Path(folder), name)
+                yield name, ending, json.loads((await handle.fetch_history()).to_json())["events"]
 
 
-async def _record_one(client: Client, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:
-        handle, ending = await _way(name)(client, Path(folder), name)
-        history = json.loads((await handle.fetch_history()).to_json())
-    text = json.dumps({"events": [_without_ballast(event) for event in history["events"]]}, separators=(",", ":"))
-    (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(f"{name}: {ending}, {len(history['events'])} events, {len(text) // 1024} KiB\n")
+def as_text(events: list[Any]) -> str:
+    """Return a history as it is written to a file."""
+    return json.dumps({"events": events}, separators=(",", ":"))
 
 
 async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
-    golden = RUNS[name]
+    golden = POSTGRES_RUNS[name]
     async with serving(client, folder, World(), records=None, **golden.estate) as bench:
         handle = await golden.run(bench)
         return handle, await bench.ending(handle)
@@ -81,7 +89,7 @@ async def _watch(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
 
 
 async def _pods(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
-    async with serving_pods(client, folder) as bench:
+    async with serving_pods(client, folder, **WORKLOADS.get(name, {})) as bench:
         handle = await POD_RUNS[name](bench)
         return handle, (await bench.ending(handle))[0]
 
@@ -94,7 +102,7 @@ async def _node(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
 
 async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
     with running(_made(folder / "redis"), down_after=2000) as cluster:
-        async with serving_redis(client, cluster, folder) as bench:
+        async with serving_redis(client, cluster, folder, **DEPLOYMENTS.get(name, {})) as bench:
             handle = await REDIS_RUNS[name](bench)
             return handle, (await bench.ending(handle))[0]
 

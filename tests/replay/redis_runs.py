@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
 from tests.redis.bench import RedisBench
-from tests.redis.cluster import SENTINELS
+from tests.redis.cluster import SENTINELS, SERVERS
+from tests.replay.votes import policies, unapproved
 
 
 async def _planned(bench: RedisBench) -> Handle:
@@ -38,6 +40,22 @@ async def _cancelled(bench: RedisBench) -> Handle:
     return handle
 
 
+async def _moved_already(bench: RedisBench) -> Handle:
+    leader = await bench.leader()
+    return await bench.start(member=next(name for name in SERVERS if name != leader))
+
+
+async def _not_resumed(bench: RedisBench) -> Handle:
+    bench.faults.order("redis.switch", Fault.REFUSED)
+    bench.faults.order("redis.resume", Fault.REFUSED)
+    return await bench.start()
+
+
+async def _stranded(bench: RedisBench) -> Handle:
+    bench.faults.order("redis.verify", Fault.REFUSED)
+    return await bench.start()
+
+
 async def _alive(bench: RedisBench) -> Handle:
     return await bench.start("forced")
 
@@ -45,6 +63,25 @@ async def _alive(bench: RedisBench) -> Handle:
 async def _forced(bench: RedisBench) -> Handle:
     bench.cluster.kill(await bench.leader())
     return await bench.start("forced")
+
+
+async def _forced_plan(bench: RedisBench) -> Handle:
+    bench.cluster.kill(await bench.leader())
+    return await bench.start("forced", run="plan")
+
+
+async def _forced_stranded(bench: RedisBench) -> Handle:
+    bench.cluster.kill(await bench.leader())
+    bench.faults.order("redis.verify", Fault.REFUSED)
+    return await bench.start("forced")
+
+
+async def _forced_cancelled(bench: RedisBench) -> Handle:
+    bench.cluster.kill(await bench.leader(), *SENTINELS[1:])
+    handle = await bench.start("forced")
+    await bench.until_phase(handle, "awaiting proof")
+    await handle.cancel()
+    return handle
 
 
 async def _by_word(bench: RedisBench) -> Handle:
@@ -63,7 +100,16 @@ REDIS_RUNS: dict[str, Callable[[RedisBench], Awaitable[Handle]]] = {
     "redis-planned-rolled-back": _undone,
     "redis-planned-promotion-unheard": _unheard,
     "redis-planned-cancelled": _cancelled,
+    "redis-planned-refused": _moved_already,
+    "redis-planned-rollback-incomplete": _not_resumed,
+    "redis-planned-stranded": _stranded,
+    **unapproved("redis-planned", _planned),
     "redis-forced-refused": _alive,
+    "redis-forced-plan": _forced_plan,
+    "redis-forced-stranded": _forced_stranded,
+    "redis-forced-cancelled": _forced_cancelled,
     "redis-forced-completed": _forced,
     "redis-forced-by-word": _by_word,
 }
+DEPLOYMENTS: dict[str, dict[str, Any]] = policies("redis-planned", "planned")
+"""Run → what else the deployment's entry says."""

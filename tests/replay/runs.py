@@ -167,11 +167,12 @@ async def _rejoin_planned(bench: Bench) -> Handle:
     return await _rejoined(bench, run="plan")
 
 
-async def _examined(bench: Bench) -> Handle:
+async def examined(bench: Bench, step: Callable[..., Any] = examine, **request: Any) -> Handle:
+    """Let the doctor's only step be ``step``."""
     queue = f"doctor-{uuid4().hex[:8]}"
-    async with Worker(bench.client, task_queue=queue, workflows=[Doctor], activities=[examine]):
-        handle = await bench.client.start_workflow("doctor", {}, id=queue, task_queue=queue)
-        await handle.result()
+    async with Worker(bench.client, task_queue=queue, workflows=[Doctor], activities=[step]):
+        handle: Handle = await bench.client.start_workflow("doctor", request, id=queue, task_queue=queue)
+        await bench.ending(handle)
     return handle
 
 
@@ -216,7 +217,7 @@ RUNS = {
     "bad-input": Golden(_bad_input),
     "rejoin-completed": Golden(_rejoined),
     "rejoin-plan": Golden(_rejoin_planned),
-    "doctor": Golden(_examined),
+    "doctor": Golden(examined),
     "paused": Golden(_paused),
     "adopted": Golden(_adopted),
     **{name: Golden(run, POLICIES.get(name, {})) for name, run in ROLLBACKS.items()},

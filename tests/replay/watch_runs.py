@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
 
+import yaml
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
-from tests.detection.bench import GONE, WELL, WatchBench
+from activities.detection.models import Condition, Finding, Kind, Look
+from tests.detection.bench import GONE, QUICK, WELL, WatchBench
+from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone, bring_back, take_away
+from workflows.detection.models import WatchStatus, watch_id
+from workflows.detection.requests import WATCH_OF
+
+_AUTOMATIC = {**QUICK, "policy": "automatic"}
+_ENTRIES: dict[Kind, tuple[str, dict[str, Any]]] = {
+    Kind.REDIS: ("redis", {"servers": ["redis-0", "redis-1"], "sentinels": ["sentinel-0", "sentinel-1", "sentinel-2"]}),
+    Kind.NODES: ("node_pools", {"selector": {"agentpool": "workers"}}),
+    Kind.PODS: ("workloads", {"deployment": "api-deployment"}),
+}
+"""Kind → (section of the estate, what an entry of it says)."""
 
 
 async def _automatic(bench: WatchBench) -> Handle:
@@ -60,12 +76,75 @@ async def _told(bench: WatchBench) -> Handle:
     return bench.bench.client.get_workflow_handle(bench.watch_id, run_id=first)
 
 
+def _of_another(kind: Kind) -> Callable[[WatchBench], Awaitable[Handle]]:
+    """Return a watch that begins a failover of what is no PostgreSQL cluster, and withdraws it."""
+
+    async def run(bench: WatchBench) -> Handle:
+        name = f"{kind.value}-{uuid4().hex[:8]}"
+        section, entry = _ENTRIES[kind]
+        content = yaml.safe_load(bench.bench.estate.read_text(encoding="utf-8"))
+        content[section] = {name: {"region": "eastus", "watch": _AUTOMATIC, **entry}}
+        bench.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+        watch = await bench.bench.start({"target": name}, workflow=WATCH_OF[kind], id=watch_id(kind, name))
+        bench.let(Look(findings=(Finding(subject=name, condition=Condition.STOPPED, words="it is down"),)))
+        await bench.bench.until(lambda: _has_begun_one(watch))
+        (lock,) = (await _status(watch)).open
+        begun = bench.bench.client.get_workflow_handle(lock)
+        bench.bench.started.append(begun)
+        bench.let(WELL)
+        await bench.bench.until(lambda: _was_told(begun))
+        await watch.cancel()
+        return watch
+
+    return run
+
+
+async def _status(watch: Handle) -> WatchStatus:
+    return WatchStatus.model_validate(await watch.query("watch_status"))
+
+
+async def _has_begun_one(watch: Handle) -> bool:
+    return bool((await _status(watch)).open)
+
+
+async def _was_told(run: Handle) -> bool:
+    events = (await run.fetch_history()).events
+    return any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED for event in events)
+
+
+async def _of_nothing(bench: WatchBench) -> Handle:
+    return await bench.watch({"target": "unknown"}, id=watch_id(Kind.POSTGRES, "unknown"))
+
+
+async def _withdrawn(bench: WatchBench) -> Handle:
+    """Return the failover that a watch has begun and withdraws."""
+    await bench.watch()
+    take_away(bench.bench.world, Gone.DEAD)
+    bench.let(GONE)
+    run = await bench.run()
+    await bench.bench.until_phase(run, "awaiting approval")
+    bench.let(WELL)
+    return run
+
+
 async def _started(bench: WatchBench) -> Handle:
     """Start what the estate lists, twice."""
     await (await bench.bench.start({}, workflow="watchers-start", id="watchers-start")).result()
     handle = await bench.bench.start({"target": bench.bench.cluster}, workflow="watchers-start", id="watchers-start")
     await handle.result()
     await bench.bench.client.get_workflow_handle(bench.watch_id).cancel()
+    return handle
+
+
+async def _starts_nothing(bench: WatchBench) -> Handle:
+    return await bench.bench.start({"target": "unknown"}, workflow="watchers-start", id="watchers-start")
+
+
+async def _start_cancelled(bench: WatchBench) -> Handle:
+    hanging = bench.bench.world.faults.order("watch.list", Fault.HANGS)
+    handle = await bench.bench.start({}, workflow="watchers-start", id="watchers-start")
+    await hanging.reached.wait()
+    await handle.cancel()
     return handle
 
 
@@ -82,6 +161,13 @@ WATCH_RUNS: dict[str, tuple[str, Callable[[WatchBench], Awaitable[Handle]]]] = {
     "watch-automatic": ("automatic", _automatic),
     "watch-asked": ("ask", _asked),
     "watch-told": ("notify", _told),
+    "watch-refused": ("notify", _of_nothing),
+    "watch-redis": ("notify", _of_another(Kind.REDIS)),
+    "watch-nodes": ("notify", _of_another(Kind.NODES)),
+    "watch-pods": ("notify", _of_another(Kind.PODS)),
+    "forced-withdrawn": ("ask", _withdrawn),
     "watchers-started": ("notify", _started),
+    "watchers-start-refused": ("notify", _starts_nothing),
+    "watchers-start-cancelled": ("notify", _start_cancelled),
 }
 """Name → (policy, what happens)."""
