@@ -134,7 +134,7 @@ def test_a_name_is_needed() -> None:
 def test_the_word_that_the_old_primary_is_stopped_is_not_taken_over_and_reasons_do_not_grow() -> None:
     asked = {"cluster": "orders", "mode": "forced", "run": "real", "by": "omar", "attest": True, "reason": "x" * 1000}
     first = _again(Chronicle(workflow="postgres-failover", run_id="r1", asked=asked), "dana")
-    second = _again(Chronicle(workflow="postgres-failover", run_id="r2", asked=first), "mona")
+    second = _again(Chronicle(workflow="postgres-failover", run_id="r2", asked=first, first_reason="x" * 1000), "mona")
     request = FailoverRequest.model_validate(second)
     assert (request.attest, request.by, request.run.value) == (False, "mona", "real")
     assert request.reason.startswith("resume of r2: xxx")
