@@ -30,7 +30,8 @@ from deploy.lab.switching import CLUSTER, OPERATOR, ending, start
 from deploy.lab.workload import MEMBERS, annotation
 from starters.history.model import Facts
 from starters.history.parse import chronicle_of
-from workflows.run.models import TASK_QUEUE, lock_id, plan_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import TASK_QUEUE, plan_id
 
 _WHOLE_WITHIN = 240
 _ACCEPTED_WITHIN = 120

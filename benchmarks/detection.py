@@ -27,6 +27,7 @@ from faults import HOW, Fault, Pods
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from activities.postgres.models.details import PostgresDetails
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.breaking import heal, kill_servers
 from deploy.lab.estate import changed_estate
@@ -36,7 +37,7 @@ from deploy.lab.switching import CLUSTER, connect, ending, is_fit
 from deploy.lab.watching import watched
 from deploy.lab.workload import MEMBERS, NAMESPACE, annotation
 from starters.history.model import Facts
-from workflows.run.models import lock_id
+from workflows.postgres.models import lock_id
 
 _RESULTS = Path(__file__).parent / "results"
 _KINDS = (Fault.SERVER, Fault.KEPT_DOWN, Fault.NODE)
@@ -140,6 +141,7 @@ def _figures(kind: Fault, killed: float, facts: Facts | None, seen: dict[str, An
     gaps = [(since, to) for _, since, to in seen["gaps"] if to > killed and since < killed + 1]
     writes_again = max((to for _, to in gaps), default=killed)
     started = facts.started_at.timestamp() - killed if facts else None
+    details = facts.known.of(PostgresDetails) if facts else None
     return {
         "killed": kind.value,
         "kill_to_write": writes_again - killed,
@@ -148,7 +150,7 @@ def _figures(kind: Fault, killed: float, facts: Facts | None, seen: dict[str, An
         "outcome": facts.outcome if facts else "no failover",
         "reason": facts.reason if facts else "",
         "moved": moved,
-        "proof": facts.known.proof.kind if facts and facts.known.proof else "",
+        "proof": details.proof.kind if details and details.proof else "",
         "phases": {row.phase.value: round(row.seconds, 4) for row in facts.timing.phases} if facts else {},
         "lost": seen["lost"],
         "two_writers": seen["two_writers"],

@@ -22,6 +22,7 @@ from typing import Any
 
 from faults import Pods
 
+from activities.nodes.run_models import NodeDetails
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.breaking import break_it, heal
 from deploy.lab.measuring import load
@@ -69,7 +70,8 @@ async def _one(pods: Pods) -> dict[str, Any]:
         await asyncio.to_thread(heal, lab, lambda _: None)
         await asyncio.wait_for(client.get_workflow_handle(f"return/node/{node}").result(), _WITHIN)
         seen = await asyncio.to_thread(running.stop)
-    settled, replaced = facts.known.node_settled, facts.known.pods_replaced
+    details = facts.known.of(NodeDetails)
+    settled, replaced = details.settled, details.pods_replaced
     return {
         "node": node,
         "pods": sorted(one["metadata"]["name"] for one in there),
@@ -78,7 +80,7 @@ async def _one(pods: Pods) -> dict[str, Any]:
         "word_to_ready": settled.at.timestamp() - word if settled and settled.whole else None,
         "removed": len(replaced.pods) if replaced else 0,
         "left_to_do": facts.known.left_to_do,
-        "recovery": facts.known.recovery_seconds,
+        "recovery": details.recovery_seconds,
         "lost": seen["lost"],
         "two_writers": seen["two_writers"],
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -26,6 +26,7 @@ from typing import Any
 from faults import HOW, Fault, Pods
 from temporalio.client import Client
 
+from activities.postgres.models.details import PostgresDetails
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, isolation_is_proof
@@ -84,13 +85,14 @@ async def _one(pods: Pods, kind: Fault) -> dict[str, Any]:
 
 def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -> dict[str, Any]:
     known = facts.known
-    promoted = known.promoted.promoted_at.timestamp() if known.promoted else go_ahead
+    details = known.of(PostgresDetails)
+    promoted = details.promoted.promoted_at.timestamp() if details.promoted else go_ahead
     writes_again = min(to for _, _, to in seen["gaps"] if to > promoted)
     return {
         "killed": kind.value,
         "outcome": facts.outcome,
         "reason": facts.reason,
-        "proof": known.proof.kind if known.proof else "",
+        "proof": details.proof.kind if details.proof else "",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "writes_again": writes_again,
         "go_ahead_to_write": writes_again - go_ahead,
@@ -101,8 +103,8 @@ def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -
         "checks": sum(seen["checks"].values()),
         "condition": known.plan.diagnosis.condition if known.plan and known.plan.diagnosis else "",
         "lossless": known.plan.lossless if known.plan else None,
-        "wrote_again": {one.deployment: one.writes_again_seconds for one in known.reconnected},
-        "redundancy": known.redundancy.seconds if known.redundancy else None,
+        "wrote_again": {one.deployment: one.writes_again_seconds for one in details.reconnected},
+        "redundancy": details.redundancy.seconds if details.redundancy else None,
         "phases": {row.phase.value: round(row.seconds, 4) for row in facts.timing.phases},
         "own": facts.timing.own,
     }

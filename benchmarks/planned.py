@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from activities.postgres.models.details import PostgresDetails
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab
@@ -31,7 +32,8 @@ _PHASES_OF_OUTAGE = ("fence", "promote", "route")
 
 def _figures(facts: Facts, seen: dict[str, Any]) -> dict[str, Any]:
     known = facts.known
-    routed = known.routed.routed_at.timestamp() if known.routed else 0.0
+    details = known.of(PostgresDetails)
+    routed = details.routed.routed_at.timestamp() if details.routed else 0.0
     return {
         "to": known.plan.candidate if known.plan else "",
         "outcome": facts.outcome,
@@ -45,7 +47,7 @@ def _figures(facts: Facts, seen: dict[str, Any]) -> dict[str, Any]:
         "api_answers": seen["api_ok"],
         "two_writers": seen["two_writers"],
         "checks": sum(seen["checks"].values()),
-        "redundant_again": known.redundancy.seconds if known.redundancy else None,
+        "redundant_again": details.redundancy.seconds if details.redundancy else None,
         "phases": {row.phase.value: round(row.seconds, 4) for row in facts.timing.phases},
         "total": facts.timing.total,
         "people": facts.timing.people,

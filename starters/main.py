@@ -14,7 +14,7 @@ import traceback
 import typer
 
 from starters.client.answers import EXIT_CODES, Exit, Output, respond
-from starters.client.requests import ADOPT, Caps, Typed
+from starters.client.requests import ADOPT, Typed
 from starters.commands import arguments as arg
 from starters.commands import detection as watching_over
 from starters.commands import start
@@ -88,8 +88,18 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Show what would happen. Changes nothing, may run at any time."""
-    caps = Caps(max_bytes, max_transactions)
-    typed = Typed(procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, by=by, reason=reason, caps=caps)
+    typed = Typed(
+        procedure,
+        target,
+        mode=mode,
+        to=to,
+        member=member,
+        uncordon=uncordon,
+        by=by,
+        reason=reason,
+        max_bytes=max_bytes,
+        max_transactions=max_transactions,
+    )
     respond(output, start.plan(typed))
 
 
@@ -114,9 +124,18 @@ def start_command(  # noqa: PLR0913 - one parameter an option
 
     Until the standby is promoted the run can be cancelled, and everything is undone. Closing the terminal stops nothing.
     """
-    caps = Caps(max_bytes, max_transactions)
     typed = Typed(
-        procedure, target, mode=mode, to=to, member=member, uncordon=uncordon, attest=attest, by=by, reason=reason, caps=caps
+        procedure,
+        target,
+        mode=mode,
+        to=to,
+        member=member,
+        uncordon=uncordon,
+        attest=attest,
+        by=by,
+        reason=reason,
+        max_bytes=max_bytes,
+        max_transactions=max_transactions,
     )
     respond(output, start.start(typed, output, watch=_follows(watch)))
 

@@ -13,9 +13,9 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from activities.run import postures
 from workflows.postgres import adopt
 from workflows.postgres.transfer import post_promotion
-from workflows.run import postures
 from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 
@@ -45,7 +45,7 @@ async def temporal() -> AsyncIterator[Client]:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give steps up after 5 seconds that are tried for 15 or 60, and look 3 seconds after a cancel instead of 10."""
-    for patience in (postures.MUTATE, postures.URGENT):
+    for patience in (postures.CHANGE, postures.CHANGE_SOON):
         monkeypatch.setitem(patience, "schedule_to_close_timeout", timedelta(seconds=5))
     for module in (post_promotion, adopt):
         monkeypatch.setattr(module, "_WATCHED_AFTER_CANCEL", timedelta(seconds=3))

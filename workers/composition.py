@@ -62,7 +62,7 @@ from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 from workers.settings import WorkerSettings
-from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.catalog import RUNNER, workflows
 
 _STICKY = timedelta(seconds=0.3)
 _BEAT = timedelta(seconds=0.2)
@@ -104,7 +104,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=WORKFLOWS,
+        workflows=workflows(),
         workflow_runner=RUNNER,
         activities=[step for group in groups for step in steps_of(group)],
         interceptors=[Heartbeat()],

@@ -15,32 +15,34 @@ from workflows.detection.postgres import PostgresWatch
 from workflows.detection.redis import RedisWatch
 from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
-from workflows.nodes.failover import NodeFailover
 from workflows.nodes.return_to_service import NodeReturn
-from workflows.pods.failover import PodFailover
-from workflows.postgres.adopt import PostgresAdopt
-from workflows.postgres.failover import PostgresFailover
+from workflows.nodes.specs import SPECS as NODES
+from workflows.pods.specs import SPECS as PODS
 from workflows.postgres.pause import PostgresPause
-from workflows.postgres.rejoin import PostgresRejoin
-from workflows.postgres.rollback import PostgresRollback
-from workflows.redis.failover import RedisFailover
+from workflows.postgres.specs import SPECS as POSTGRES
+from workflows.redis.specs import SPECS as REDIS
+from workflows.run.phases import Shown
+from workflows.run.procedure import ProcedureSpec
 
-WORKFLOWS = (
-    PostgresFailover,
-    PostgresRejoin,
-    PostgresRollback,
-    PostgresPause,
-    PostgresAdopt,
-    RedisFailover,
-    PodFailover,
-    NodeFailover,
-    NodeReturn,
-    PostgresWatch,
-    RedisWatch,
-    NodeWatch,
-    PodWatch,
-    WatchersStart,
-    Doctor,
-)
+PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES]
+"""The one list of procedures: command, worker, reports and tests read it."""
+_OTHERS = (PostgresPause, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart, Doctor)
+
+
+def workflows() -> list[type]:
+    """Return every workflow that a worker serves."""
+    return [*(spec.runs for spec in PROCEDURES), *_OTHERS]
+
+
+def spec_of(workflow: str) -> ProcedureSpec | None:
+    """Return the procedure of that registered name; ``None``: it is none."""
+    return next((spec for spec in PROCEDURES if spec.name == workflow), None)
+
+
+def shown(step: str) -> Shown:
+    """Return how a step is shown, whichever procedure takes it."""
+    return next((spec.steps[step] for spec in PROCEDURES if step in spec.steps), Shown())
+
+
 _OURS = ("activities", "estate", "gate", "pydantic", "workflows")
 RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_OURS))

@@ -10,7 +10,7 @@ from activities.run.doctor import DoctorActivities
 from activities.run.models.doctor import DoctorReport, ExamineRequest
 from workflows.run.inputs import parse, taken
 from workflows.run.models import DoctorRequest
-from workflows.run.postures import OBSERVE
+from workflows.run.steps import step
 
 
 @workflow.defn(name="doctor")
@@ -26,9 +26,4 @@ class Doctor:
     async def run(self, *_: Any) -> DoctorReport:  # noqa: ANN401
         """Return the findings."""
         request = taken(self._request, self._bad_input)
-        return await workflow.execute_activity_method(
-            DoctorActivities.examine,
-            ExamineRequest(cluster=request.cluster),
-            summary="examine",
-            **OBSERVE,
-        )
+        return await step(DoctorActivities.examine, ExamineRequest(cluster=request.cluster))

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from activities.postgres.models.post_promotion import Verified
-from activities.postgres.models.survey import PodFact, SessionFact, SqlFact, Unrenewed
+from activities.postgres.models.survey import PodFact, SessionFact, SqlFact
 from activities.redis.models import SentinelFact, ServerFact
 from activities.run.models.diagnosis import Silence
+from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.postgres.models.survey import Unrenewed
+from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import Wire
 from estate.base import Name
 from estate.nodes import NodePoolTarget

@@ -19,7 +19,9 @@ from activities.detection.models import (
     WatchedRequest,
     WatchedTarget,
 )
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.postures import READ
 from estate.loader import EstateError, load_estate, resolve_pool, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 
@@ -38,7 +40,7 @@ class WatchActivities:
         """Find targets in the estate at ``path``."""
         self._path = path
 
-    @activity.defn(name="watch.resolve")
+    @step("watch.resolve", READ, lambda request: f"look up {request.name}")
     async def resolve(self, request: WatchedRequest) -> Watched:
         """Return a target and its witnesses. Changes nothing.
 
@@ -54,7 +56,7 @@ class WatchActivities:
             raise refuse(Refusal.BAD_INPUT, str(error)) from error
         return Watched(target=target, witnesses=estate.witnesses)
 
-    @activity.defn(name="watch.list")
+    @step("watch.list", READ, lambda _: "what the estate lists")
     async def list(self, request: ListRequest) -> TargetList:
         """Return what the estate lists, or the one target that is asked for. Changes nothing.
 
@@ -87,7 +89,7 @@ class WatchActivities:
             raise refuse(Refusal.BAD_ESTATE, f"estate {self._path}: {words}")
         return estate
 
-    @activity.defn(name="watch.last")
+    @step("watch.last", READ, lambda request: f"the last run of {request.lock}")
     async def last(self, request: LastRequest) -> LastRun:
         """Return when the newest run under a lock ended, if ``request.watch`` had begun it. Changes nothing."""
         try:

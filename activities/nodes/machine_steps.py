@@ -14,8 +14,10 @@ from activities.clients.ports import ForbiddenError, UnreachableError
 from activities.nodes.machine_fencing import LOOK_SECONDS, MachineWords
 from activities.nodes.machine_models import MachineState, NodeProof, StoppedRequest
 from activities.nodes.models import NodeWitness
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.postures import WAIT
 from estate.nodes import MachineKind
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class MachineActivities:
         """Ask ``machines`` of the pool's kind; end nothing that ``nodes`` has not found silent for ``watched``."""
         self._words, self._watched = MachineWords(nodes, machines), watched
 
-    @activity.defn(name="node.stopped")
+    @step("node.stopped", WAIT, lambda request: f"the machine of {request.target.name} does not run")
     async def stopped(self, request: StoppedRequest) -> NodeProof:
         """Return once the machine's own control plane says that it does not run; look every second.
 

@@ -29,8 +29,10 @@ from activities.nodes.models import (
     SettledRequest,
 )
 from activities.nodes.survey import granted
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.postures import CHANGE, COMPENSATE, ENDLESS, FORWARD
 from estate.nodes import NodeTarget
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class NodeActivities:
         """Act through ``nodes``."""
         self._nodes = nodes
 
-    @activity.defn(name="node.cordon")
+    @step("node.cordon", CHANGE, lambda request: f"cordon {request.target.name}")
     async def cordon(self, request: CordonRequest) -> Cordoned:
         """Keep new pods away from the node. Repeating it changes nothing more."""
         target = request.target
@@ -60,7 +62,7 @@ class NodeActivities:
             await granted(self._nodes.cordon(target.region, target.name, str(request.run)))
         return Cordoned(at=datetime.now(UTC), before=node.cordoned and not ours)
 
-    @activity.defn(name="node.uncordon")
+    @step("node.uncordon", COMPENSATE, lambda request: f"uncordon {request.target.name}")
     async def uncordon(self, request: CordonRequest) -> Cordoned:
         """Let new pods on again, unless somebody else than a run keeps them away. Repeating it changes nothing more."""
         target = request.target
@@ -77,7 +79,7 @@ class NodeActivities:
                 return node
         raise refuse(Refusal.BAD_INPUT, f"node: {target.name} is gone from the cluster")
 
-    @activity.defn(name="node.drain")
+    @step("node.drain", FORWARD, lambda request: f"evict what is on {request.target.name}")
     async def drain(self, request: DrainRequest) -> Drained:
         """Evict what is on the node; return when nothing is left, or when budgets have refused for ``blocked_after``.
 
@@ -112,20 +114,20 @@ class NodeActivities:
             return None
         return Blocked(pod=pod.path, words=words) if words else None
 
-    @activity.defn(name="node.replace")
+    @step("node.replace", FORWARD, lambda request: f"remove {len(request.pods)} pods of {request.target.name}")
     async def replace(self, request: ReplacePodsRequest) -> PodsReplaced:
         """Remove pods without waiting for their kubelet, so that their controllers make new ones; gone ones stay gone."""
         for pod in request.pods:
             await granted(self._nodes.delete(request.target.region, pod, at_once=True))
         return PodsReplaced(pods=tuple(pod.path for pod in request.pods), at=datetime.now(UTC))
 
-    @activity.defn(name="node.give_up")
+    @step("node.give_up", FORWARD, lambda request: f"taint {request.target.name} as out of service")
     async def give_up(self, request: CordonRequest) -> Cordoned:
         """Taint the node as out of service, so that its volumes may be used elsewhere. Only after proof."""
         await granted(self._nodes.give_up(request.target.region, request.target.name))
         return Cordoned(at=datetime.now(UTC))
 
-    @activity.defn(name="node.returned")
+    @step("node.returned", ENDLESS, lambda request: f"{request.target.name} is back and well")
     async def returned(self, request: CordonRequest) -> Returned:
         """Wait until a node that was given up has been Ready for a while, or has left the cluster; then take it back.
 
@@ -152,7 +154,7 @@ class NodeActivities:
         seen = await self._nodes.witness(target.region, node, ())
         return seen.vouches(_LEASE_SECONDS)
 
-    @activity.defn(name="node.settled")
+    @step("node.settled", FORWARD, lambda request: f"everything of {request.target.name} is ready elsewhere")
     async def settled(self, request: SettledRequest) -> NodeSettled:
         """Return once the controllers of the pods have as many ready pods as they want, or when time is up."""
         while True:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
-from activities.postgres.models.survey import ResolveRequest
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.models.inventory import ResolveRequest
+from activities.run.postures import READ, WAIT
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
 from estate.model import Estate
 from estate.nodes import NodePool, NodeTarget
@@ -37,7 +37,7 @@ class NodeLookActivities:
         """Find pools in the estate at ``path``; ask who leads through ``leader_records`` and ``redis``."""
         self._path, self._nodes, self._leader_records, self._redis = path, nodes, leader_records, redis
 
-    @activity.defn(name="node.resolve")
+    @step("node.resolve", READ, lambda request: f"look up {request.cluster}")
     async def resolve(self, request: ResolveRequest) -> NodeTarget:
         """Return one node with its pool, and with everything in its region that could lead from it. Changes nothing.
 
@@ -63,7 +63,7 @@ class NodeLookActivities:
         pools = ", ".join(known) or "none: the estate has no node_pools"
         raise refuse(Refusal.BAD_INPUT, f"node: there is no {request.cluster}; there is {pools}")
 
-    @activity.defn(name="node.survey")
+    @step("node.survey", READ, lambda request: f"survey {request.target.name}")
     async def survey(self, request: NodeLook) -> NodeSurvey:
         """Return the node as it is now, and what leads from it. Changes nothing.
 
@@ -119,7 +119,7 @@ class NodeLookActivities:
                 carries.append(Carried(workflow="redis-failover", target=deployment.name, pod=master))
         return tuple(carries), tuple(unknown)
 
-    @activity.defn(name="node.moved")
+    @step("node.moved", WAIT, lambda request: f"nothing leads from {request.target.name} any more")
     async def moved(self, request: MovedRequest) -> datetime:
         """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
         while True:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from pydantic import AliasChoices, Field
+
+from activities.run.models.plan import NOTHING_OF_POSTGRES, Plan
+from activities.run.models.report import RecoveryDetails
 from activities.run.models.wire import RunId, Wire
 from estate.workloads import WorkloadTarget
 
@@ -150,3 +155,34 @@ class AnswerRequest(Wire):
     target: WorkloadTarget
     run: RunId
     interval: timedelta = timedelta(milliseconds=100)
+
+
+class PodPlan(Plan):
+    """Which pods are broken, or which one a drill ends."""
+
+    pods: tuple[str, ...] = ()
+    """Drill: the pod that is ended. Else the broken ones, each with its trouble."""
+    wanted: int = 0
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what an approver agrees to, in the terms of the first version."""
+        told = {"primary": ", ".join(self.pods) or "no broken pod", "candidate": f"{self.wanted} ready pods"}
+        return super().decisions() | told | NOTHING_OF_POSTGRES
+
+    def heading(self) -> str:
+        """Return what changes, in a few words."""
+        return f"{', '.join(self.pods) or 'no broken pod'} → {self.wanted} ready pods"
+
+
+class PodDetails(RecoveryDetails):
+    """What a run has found out and done."""
+
+    survey: WorkloadSurvey | None = Field(default=None, validation_alias=AliasChoices("survey", "workload"))
+    struck: Struck | None = None
+    replaced: Replaced | None = None
+    mended: Mended | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all pods were ready and the Service answered in the end."""
+        return self.mended is not None and self.mended.whole

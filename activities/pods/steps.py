@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from temporalio import activity
-
 from activities.clients.cluster_ports import Workloads
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError, WriteFailedError
 from activities.pods.models import (
@@ -28,8 +26,10 @@ from activities.pods.models import (
     WorkloadSurvey,
 )
 from activities.postgres.measure import measured
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement
+from activities.run.postures import CHANGE, FORWARD, READ, WAIT
 from estate.workloads import WorkloadTarget
 
 _LOOK_SECONDS, _ASK_SECONDS = 0.2, 0.05
@@ -47,7 +47,7 @@ class PodActivities:
         """Look and act through ``workloads``."""
         self._workloads = workloads
 
-    @activity.defn(name="pods.survey")
+    @step("pods.survey", READ, lambda request: f"survey {request.target.workload.deployment}")
     async def survey(self, request: WorkloadLook) -> WorkloadSurvey:
         """Return the workload as it is now, broken pods with their events and last log lines. Changes nothing.
 
@@ -81,7 +81,7 @@ class PodActivities:
     async def _with_evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:
         return pod if pod.is_ready else await self._workloads.evidence(target, pod)
 
-    @activity.defn(name="pods.strike")
+    @step("pods.strike", CHANGE, lambda request: f"end the main process of {request.pod.name}")
     async def strike(self, request: StrikeRequest) -> Struck:
         """End the main process of a pod. One that is not as it was before has been struck already, and is left alone.
 
@@ -108,7 +108,7 @@ class PodActivities:
         _, pods = await self._pods(target)
         return not _has_changed(pod, pods)
 
-    @activity.defn(name="pods.mended")
+    @step("pods.mended", FORWARD, lambda request: f"wait until {request.target.workload.deployment} is whole")
     async def mended(self, request: MendRequest) -> Mended:
         """Return once the workload is whole, or when time is up. Changes nothing.
 
@@ -142,7 +142,7 @@ class PodActivities:
             await asyncio.sleep(_ASK_SECONDS)
         return datetime.now(UTC)
 
-    @activity.defn(name="pods.replace")
+    @step("pods.replace", FORWARD, lambda request: f"replace {', '.join(pod.name for pod in request.pods)}")
     async def replace(self, request: ReplaceRequest) -> Replaced:
         """Delete the pods, so that their Deployment makes new ones; those that are gone stay gone."""
         forced = tuple(pod.name for pod in request.pods if pod.trouble in _FORCE)
@@ -150,7 +150,7 @@ class PodActivities:
             await self._workloads.delete(request.target, pod, at_once=pod.name in forced)
         return Replaced(pods=tuple(pod.name for pod in request.pods), forced=forced, at=datetime.now(UTC))
 
-    @activity.defn(name="pods.measure")
+    @step("pods.measure", WAIT, lambda _: "measure the Service's answers")
     async def measure(self, request: AnswerRequest) -> Measurement:
         """Ask the Service until cancelled, then return the longest time without a good answer."""
         return await measured(_Answers(self._workloads, request.target), request.interval)

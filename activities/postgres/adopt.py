@@ -7,14 +7,14 @@ between the write and the answer, the next attempt finds its own record.
 
 from __future__ import annotations
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError
 from activities.postgres.claim import try_write
 from activities.postgres.gate_errors import refused
 from activities.postgres.models.upkeep import AdoptStep, FirstRecord
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.postures import CHANGE, CHANGE_UNHURRIED
 from gate.api import Adopted
 from gate.record import NO_SYNC, MalformedRecordError, Record
 
@@ -26,7 +26,7 @@ class AdoptActivities:
         """Use ``systems`` for every look and command."""
         self._systems = systems
 
-    @activity.defn(name="postgres.adopt")
+    @step("postgres.adopt", CHANGE_UNHURRIED, lambda request: f"prepare {request.leader}")
     async def adopt(self, step: AdoptStep) -> Adopted:
         """Let the gate make what the product needs in the old primary's directory. Repeating it changes nothing more.
 
@@ -42,7 +42,7 @@ class AdoptActivities:
         except GateRefusedError as error:
             raise refused(error) from error
 
-    @activity.defn(name="postgres.first_record")
+    @step("postgres.first_record", CHANGE, lambda request: f"first record: {request.leader}, epoch {request.epoch}")
     async def first_record(self, step: AdoptStep) -> FirstRecord:
         """Write the record that lets the leader start. Repeating it changes nothing more.
 

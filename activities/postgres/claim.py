@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from temporalio import activity
-
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import workflow_of
+from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget
 from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
@@ -94,7 +94,9 @@ class ClaimActivities:
         """Use ``systems.kubernetes`` for every read and write."""
         self._systems = systems
 
-    @activity.defn(name="postgres.claim")
+    @step(
+        "postgres.claim", CHANGE, lambda request: f"claim: intent {request.plan.candidate}, epoch {request.plan.epoch + 1}"
+    )
     async def claim(self, request: ClaimRequest) -> Switch:
         """Write the intent and the next epoch into the record. Repeating it changes nothing more.
 
@@ -117,7 +119,7 @@ class ClaimActivities:
             except ForbiddenError as error:
                 raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
 
-    @activity.defn(name="postgres.route")
+    @step("postgres.route", FORWARD, lambda request: f"route writes to {request.switch.plan.candidate}")
     async def route(self, request: RouteRequest) -> Routed:
         """Let leader and selector name the candidate, in one patch. Repeating it changes nothing more.
 
@@ -139,7 +141,7 @@ class ClaimActivities:
                 )
             await try_write(self._systems, switch.target, routed_record(record, switch, request.epoch))
 
-    @activity.defn(name="postgres.finish")
+    @step("postgres.finish", FORWARD, lambda _: "mark as finished")
     async def finish(self, request: FinishRequest) -> None:
         """Take the mark of an unfinished switch off the record. Repeating it changes nothing more.
 

@@ -31,9 +31,11 @@ from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.gate_errors import refused
 from activities.postgres.models.transfer import Proof, ProveRequest
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
 from activities.run.models.diagnosis import LIVING
+from activities.run.postures import WAIT
 from estate.postgres import ProofKind
 from gate.api import Fenced, ProblemKind
 from gate.postgres.lsn import parse_lsn
@@ -59,7 +61,7 @@ class ProveActivities:
         """Use ``systems.gates`` for every word of a gate."""
         self._systems, self._machines = systems, machines
 
-    @activity.defn(name="postgres.prove")
+    @step("postgres.prove", WAIT, lambda request: f"prove that {request.switch.plan.primary} is stopped")
     async def prove(self, request: ProveRequest) -> Proof:
         """Return the first proof that there is. Repeating it changes nothing more; runs until it has one.
 

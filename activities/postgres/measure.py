@@ -19,8 +19,10 @@ from temporalio import activity
 
 from activities.clients.ports import Postgres, UnreachableError, WriteFailedError
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.heartbeat import keep_details
 from activities.run.models.measure import Measurement, MeasureRequest
+from activities.run.postures import WAIT
 
 _ROW_TIMEOUT = timedelta(seconds=1)
 _CHECK_WITHIN_SECONDS = 10
@@ -103,7 +105,7 @@ class MeasureActivities:
         """Use ``systems.postgres`` for every write."""
         self._systems = systems
 
-    @activity.defn(name="postgres.measure")
+    @step("postgres.measure", WAIT, lambda _: "measure outage and loss")
     async def measure(self, request: MeasureRequest) -> Measurement:
         """Write until cancelled, then return outage and loss."""
         return await measured(_PostgresRows(self._systems.postgres, request), request.interval)

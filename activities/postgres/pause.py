@@ -7,14 +7,19 @@ by that name whether somebody has taken over.
 
 from __future__ import annotations
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError
 from activities.postgres.claim import current_record, try_write
 from activities.postgres.models.upkeep import Paused, PauseNote
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.postures import CHANGE
+from gate.loop.pause import words_of
 from gate.record import Record
+
+
+def _summary(note: PauseNote) -> str:
+    return words_of(note.until, note.by, note.because) if note.until else "no longer paused"
 
 
 class PauseActivities:
@@ -24,7 +29,7 @@ class PauseActivities:
         """Use ``systems.kubernetes`` for every read and write."""
         self._systems = systems
 
-    @activity.defn(name="postgres.pause")
+    @step("postgres.pause", CHANGE, _summary)
     async def pause(self, note: PauseNote) -> Paused:
         """Let the record carry exactly this pause; an empty ``until`` takes it off. Repeating it changes nothing more.
 

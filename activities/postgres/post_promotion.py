@@ -6,8 +6,6 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.postgres.claim import current_record
 from activities.postgres.gate_errors import refused
@@ -23,7 +21,9 @@ from activities.postgres.models.post_promotion import (
 )
 from activities.postgres.models.transfer import Switch
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.postures import CHANGE, FORWARD, INSIST, READ, READ_LONG
 from estate.postgres import Reconnect
 from gate.api import SYNCHRONOUS, Role, ServerState
 from gate.loop.pause import is_paused, pause_words
@@ -46,7 +46,7 @@ class AftermathActivities:
         """Use ``systems`` for every look."""
         self._systems = systems
 
-    @activity.defn(name="postgres.verify")
+    @step("postgres.verify", INSIST, lambda switch: f"verify by a write to {switch.plan.candidate}")
     async def verify(self, switch: Switch) -> Verified:
         """Write through the write Service until the new leader, and nobody else, has taken a write.
 
@@ -62,7 +62,7 @@ class AftermathActivities:
             raise retry_in(_TRY_AGAIN, str(error)) from error
         return verified.model_copy(update={"endpoints": endpoints})
 
-    @activity.defn(name="postgres.evict")
+    @step("postgres.evict", READ, lambda switch: f"no session left on {switch.plan.primary}")
     async def evict(self, switch: Switch) -> Evicted:
         """Return once no client of an application has a session on the old primary, or nobody can look. Changes nothing.
 
@@ -89,7 +89,7 @@ class AftermathActivities:
         left = len(await self._systems.postgres.sessions(target, old))
         raise retry_in(_TRY_AGAIN, f"{old} still runs as primary with {left} sessions: its gate stops it")
 
-    @activity.defn(name="kubernetes.reconnect")
+    @step("kubernetes.reconnect", FORWARD, lambda request: f"reconnect {request.application.deployment}")
     async def reconnect(self, request: ReconnectRequest) -> Reconnected:
         """Restart the application's pods one by one where the estate says so, and wait until all are ready.
 
@@ -148,7 +148,7 @@ class AftermathActivities:
         where = ", ".join(f"{pod} on {node}" for pod, node in sorted(untaken.items()))
         return f"its restart waits for a node that does not answer ({where}) and goes on by itself"
 
-    @activity.defn(name="postgres.first_write")
+    @step("postgres.first_write", READ_LONG, lambda request: f"{request.deployment} writes again")
     async def first_write(self, request: FirstWriteRequest) -> FirstWrite:
         """Return when a session of one of the application's pods has written on the new primary. Changes nothing.
 
@@ -174,7 +174,7 @@ class AftermathActivities:
             return []
         return [one.wrote_seconds_ago for one in found if one.address in pods and one.wrote_seconds_ago is not None]
 
-    @activity.defn(name="postgres.rejoin")
+    @step("postgres.rejoin", CHANGE, lambda request: f"ask {request.member} to follow {request.leader}")
     async def rejoin(self, request: FollowRequest) -> None:
         """Ask the member's gate to look at the record now and follow the leader. Repeating it changes nothing more.
 
@@ -186,7 +186,7 @@ class AftermathActivities:
         except GateRefusedError as error:
             raise refused(error) from error
 
-    @activity.defn(name="postgres.await_redundancy")
+    @step("postgres.await_redundancy", FORWARD, lambda request: f"{request.member} follows {request.leader}")
     async def await_redundancy(self, request: FollowRequest) -> Redundancy:
         """Return once the old primary follows the new one and commits wait for a standby, as the record says.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError, UnreachableError
 from activities.postgres.claim import current_record, routed_record
 from activities.postgres.models.transfer import Switch
 from activities.postgres.systems import Systems
+from activities.run.declare import step
+from activities.run.postures import READ
 
 
 class PreviewActivities:
@@ -17,7 +17,7 @@ class PreviewActivities:
         """Use ``systems.kubernetes`` for the dry run."""
         self._systems = systems
 
-    @activity.defn(name="kubernetes.preview")
+    @step("kubernetes.preview", READ, lambda _: "dry run of the route")
     async def preview(self, switch: Switch) -> str:
         """Return the change of the write Service as a diff, from a server-side dry run. Changes nothing."""
         record = await current_record(self._systems, switch.target)

@@ -12,13 +12,13 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from temporalio import activity
-
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.postgres.models.survey import MemberFact, PodFact, Survey, SurveyRequest
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Silence
+from activities.run.postures import READ
 from estate.postgres import PostgresTarget
 from gate.record import MalformedRecordError, Record
 
@@ -35,7 +35,7 @@ class SurveyActivities:
         """Use ``systems`` for every look."""
         self._systems = systems
 
-    @activity.defn(name="postgres.survey")
+    @step("postgres.survey", READ, lambda request: f"survey {request.target.name}")
     async def survey(self, request: SurveyRequest) -> Survey:
         """Return the cluster as it is now. Changes nothing.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from temporalio import activity
-
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.postgres.gate_errors import refused
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.postures import CHANGE, CHANGE_SOON, CHANGE_UNHURRIED
 from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
 from gate.record import Mode
 
@@ -32,7 +32,7 @@ class SwitchActivities:
         """Use ``systems.gates`` for every command."""
         self._systems = systems
 
-    @activity.defn(name="postgres.checkpoint")
+    @step("postgres.checkpoint", CHANGE_UNHURRIED, lambda switch: f"checkpoint {switch.plan.primary}")
     async def checkpoint(self, switch: Switch) -> GateStatus:
         """CHECKPOINT on the old primary while it still takes writes, so that the stop is short.
 
@@ -45,7 +45,7 @@ class SwitchActivities:
         except GateRefusedError as error:
             raise refused(error) from error
 
-    @activity.defn(name="kubernetes.await_quiet")
+    @step("kubernetes.await_quiet", CHANGE_SOON, lambda _: "wait until no endpoint changes")
     async def await_quiet(self, switch: Switch) -> Quiet:
         """Wait, while writes still flow, until no endpoint has changed or is about to; give up after a few seconds.
 
@@ -62,7 +62,7 @@ class SwitchActivities:
                 seen, changed = now, clock()
         return Quiet(reached=clock() - changed >= wanted, seconds=clock() - began)
 
-    @activity.defn(name="postgres.fence")
+    @step("postgres.fence", CHANGE, lambda switch: f"fence {switch.plan.primary}")
     async def fence(self, switch: Switch) -> Fenced:
         """Stop the old primary cleanly, keep it stopped, and see that the candidate is still there.
 
@@ -107,7 +107,7 @@ class SwitchActivities:
             return None, str(error)
         return status, f"its gate {status.doing}"
 
-    @activity.defn(name="postgres.promote")
+    @step("postgres.promote", CHANGE_SOON, lambda request: f"promote {request.switch.plan.candidate}")
     async def promote(self, request: PromoteRequest) -> Promoted:
         """Let the candidate lead once it has everything up to ``end_lsn``; the same answer however often it is asked.
 
@@ -129,7 +129,7 @@ class SwitchActivities:
         except GateRefusedError as error:
             raise refused(error) from error
 
-    @activity.defn(name="postgres.revert")
+    @step("postgres.revert", CHANGE, lambda switch: f"bring {switch.plan.candidate} back as it is")
     async def revert(self, switch: Switch) -> Promoted:
         """Let the candidate of a discard lead again as it is; the same answer however often it is asked.
 

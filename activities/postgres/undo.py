@@ -17,6 +17,7 @@ from temporalio import activity
 from activities.clients.ports import ForbiddenError, GateRefusedError, UnreachableError
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
 from activities.postgres.gate_errors import refused
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import (
     GaveBack,
     GiveBackRequest,
@@ -27,9 +28,10 @@ from activities.postgres.models.transfer import (
     Switch,
 )
 from activities.postgres.systems import Systems
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
+from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import ProblemKind, Sealed
 from gate.record import Mode, Record
 
@@ -45,7 +47,7 @@ class UndoActivities:
         """Use ``systems`` for every look and command."""
         self._systems = systems
 
-    @activity.defn(name="postgres.give_back")
+    @step("postgres.give_back", FORWARD, lambda request: f"undo: give writes back to {request.switch.plan.primary}")
     async def give_back(self, request: GiveBackRequest) -> GiveBackResult:
         """Return the writes to the old primary, or find out that the candidate leads.
 
@@ -124,7 +126,7 @@ class UndoActivities:
             return f"{old} leads again as far as the record goes, and its gate is silent: {error}"
         return f"{old} takes writes again"
 
-    @activity.defn(name="postgres.settle")
+    @step("postgres.settle", COMPENSATE, lambda _: "settle what an earlier run left")
     async def settle(self, request: SettleRequest) -> Settlement:
         """Finish or undo what a closed run left in the record, before anything else is decided.
 
@@ -190,7 +192,7 @@ def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:
 def _left_switch(request: SettleRequest, record: Record, run: RunId) -> Switch:
     """Rebuild the earlier run's switch from the record, as far as the remaining steps need it."""
     intent = record.intent
-    plan = Plan(
+    plan = PostgresPlan(
         cluster=request.target.name,
         mode=intent.mode if intent else Mode.PLANNED,
         primary=record.leader if intent else record.previous,

@@ -13,8 +13,10 @@ from activities.clients.ports import RedisServers
 from activities.redis.models import ElectRequest, Moved, RedisSurvey, RedisSwitch, ServerFact
 from activities.redis.sentinels import UNDER_WAY, Asking, new_master, old_master
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.postures import READ_LONG
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.02
@@ -36,7 +38,7 @@ class RedisElectActivities:
         """Watch and command ``redis``."""
         self._redis, self._sentinels = redis, Asking(redis)
 
-    @activity.defn(name="redis.elected")
+    @step("redis.elected", READ_LONG, lambda request: f"the Sentinels promote {request.switch.plan.candidate}")
     async def elected(self, request: ElectRequest) -> Moved:
         """Wait until another server is master by Sentinel's own doing; after ``insist_after`` ask one to act (forced).
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from temporalio import activity
-
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError, WriteFailedError
 from activities.postgres.measure import measured
 from activities.redis.models import RedisMeasureRequest, RedisSurvey, ServerFact
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.models.measure import Measurement
+from activities.run.postures import WAIT
 
 _LOOK = timedelta(seconds=0.3)
 _ROW_TIMEOUT = timedelta(seconds=1)
@@ -28,7 +28,7 @@ class RedisMeasureActivities:
         """Write to ``redis``."""
         self._redis = redis
 
-    @activity.defn(name="redis.measure")
+    @step("redis.measure", WAIT, lambda _: "measure outage and loss")
     async def measure(self, request: RedisMeasureRequest) -> Measurement:
         """Write until cancelled, then return outage and loss."""
         return await measured(_RedisRows(self._redis, request), request.interval)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from pydantic import AliasChoices, Field
 
 from activities.run.models.diagnosis import Silence
-from activities.run.models.plan import Plan
+from activities.run.models.plan import NOTHING_OF_POSTGRES, Candidate, Plan
+from activities.run.models.report import Details
 from activities.run.models.wire import RunId, Wire
 from estate.redis import RedisTarget
 
@@ -143,11 +147,21 @@ class RedisLook(Wire):
     patience: timedelta = timedelta(seconds=1)
 
 
+class RedisPlan(Plan):
+    """Which server is replaced, and of which others Sentinel may choose."""
+
+    candidates: tuple[Candidate, ...] = ()
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what an approver agrees to."""
+        return super().decisions() | NOTHING_OF_POSTGRES | ({} if self.lossless else {"lossless": False})
+
+
 class RedisSwitch(Wire):
     """One failover that a plan describes."""
 
     target: RedisTarget
-    plan: Plan
+    plan: RedisPlan
     old: str
     """Address of the master that is to be replaced."""
     eligible: tuple[str, ...]
@@ -244,3 +258,15 @@ class RedisMeasureRequest(Wire):
     target: RedisTarget
     run: RunId
     interval: timedelta = timedelta(milliseconds=20)
+
+
+class RedisDetails(Details):
+    """What a run has found out and done."""
+
+    survey: RedisSurvey | None = Field(default=None, validation_alias=AliasChoices("survey", "redis"))
+    strays: tuple[str, ...] = ()
+    """Servers that took themselves for the master before the run, and follow it now."""
+    quiesced: Quiesced | None = None
+    moved: Moved | None = None
+    verified: RedisVerified | None = Field(default=None, validation_alias=AliasChoices("verified", "redis_verified"))
+    agreed: Agreed | None = None

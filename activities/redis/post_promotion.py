@@ -11,12 +11,12 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
-from temporalio import activity
-
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.redis.models import Agreed, AgreeRequest, RedisLook, RedisSurvey, RedisSwitch, RedisVerified, ServerFact
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.postures import CHANGE, FORWARD, INSIST
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.1
@@ -33,7 +33,7 @@ class RedisAftermathActivities:
         """Ask and command ``redis``."""
         self._redis = redis
 
-    @activity.defn(name="redis.settle")
+    @step("redis.settle", CHANGE, lambda _: "settle what an earlier failover left")
     async def settle(self, request: RedisLook) -> tuple[str, ...]:
         """Wait a while for a failover that is under way; then let every server follow the master that leads.
 
@@ -64,7 +64,7 @@ class RedisAftermathActivities:
         lasting = {fact.name for fact in again.strays}
         return tuple(fact.name for fact in survey.strays if fact.name in lasting)
 
-    @activity.defn(name="redis.verify")
+    @step("redis.verify", INSIST, lambda switch: f"verify by a write to {switch.plan.candidate}")
     async def verify(self, switch: RedisSwitch) -> RedisVerified:
         """Find the master as a client does, by the word of a majority of the Sentinels, write to it and read it back.
 
@@ -106,7 +106,7 @@ class RedisAftermathActivities:
         is_new = epoch > switch.config_epoch and not survey.fails_over
         return found, is_new, f"{who} names {found.name if found else named or 'nobody'}, not yet {switch.plan.candidate}"
 
-    @activity.defn(name="redis.agree")
+    @step("redis.agree", FORWARD, lambda request: f"all agree on {request.switch.plan.candidate}")
     async def agree(self, request: AgreeRequest) -> Agreed:
         """Wait until every Sentinel names the new master and every other server follows it; say who does not in the end.
 

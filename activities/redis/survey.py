@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from temporalio import activity
-
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.redis.models import RedisLook, RedisSurvey, SentinelFact, ServerFact
+from activities.run.declare import step
 from activities.run.models.diagnosis import Silence
+from activities.run.postures import READ
 from estate.redis import RedisTarget
 
 _ADDRESS = timedelta(seconds=5)
@@ -23,7 +23,7 @@ class RedisLookActivities:
         """Ask ``redis``."""
         self._redis = redis
 
-    @activity.defn(name="redis.survey")
+    @step("redis.survey", READ, lambda request: f"survey {request.target.name}")
     async def survey(self, request: RedisLook) -> RedisSurvey:
         """Return the deployment as it is now. Who does not answer within the patience is in it with that."""
         return await survey_of(self._redis, request.target, request.patience)

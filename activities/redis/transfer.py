@@ -13,14 +13,15 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.redis.models import Moved, Quiesced, RedisSurvey, RedisSwitch, Resumed, ServerFact
 from activities.redis.sentinels import Asking, new_master, old_master
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.postures import CHANGE_SOON, COMPENSATE
 
 _LOOK = timedelta(seconds=0.5)
 _POLL_SECONDS = 0.02
@@ -34,7 +35,7 @@ class RedisSwitchActivities:
         """Command ``redis``."""
         self._redis, self._sentinels = redis, Asking(redis)
 
-    @activity.defn(name="redis.quiesce")
+    @step("redis.quiesce", CHANGE_SOON, lambda switch: f"hold writes back at {switch.plan.primary}")
     async def quiesce(self, switch: RedisSwitch) -> Quiesced:
         """Hold writers back until every eligible replica has what the master has written. Undone by ``redis.resume``.
 
@@ -60,7 +61,7 @@ class RedisSwitchActivities:
             raise refuse(Refusal.CANDIDATE_BEHIND, f"{words}; writers go on at {old}") from error
         return Quiesced(offset=offset, seconds=asyncio.get_running_loop().time() - began, paused_at=paused_at)
 
-    @activity.defn(name="redis.switch")
+    @step("redis.switch", CHANGE_SOON, lambda switch: f"promote {switch.plan.candidate}")
     async def switch(self, switch: RedisSwitch) -> Moved:
         """Let a Sentinel promote, then turn the old master into a replica. Goes on where an earlier attempt was.
 
@@ -83,7 +84,7 @@ class RedisSwitchActivities:
             demoted=ended is not None, clients_ended=ended or 0, note=words,
         )  # fmt: skip
 
-    @activity.defn(name="redis.resume")
+    @step("redis.resume", COMPENSATE, lambda switch: f"undo: writes go on at {switch.plan.primary}")
     async def resume(self, switch: RedisSwitch) -> Resumed:
         """Undo ``redis.quiesce``: let writers go on, unless another server is master already or becomes it."""
         survey = await survey_of(self._redis, switch.target, _LOOK)

@@ -26,9 +26,11 @@ from activities.postgres.survey import SurveyActivities
 from activities.postgres.systems import Systems
 from activities.redis.doctor import of_redis
 from activities.redis.survey import survey_of
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding
 from activities.run.pollers import of_witnesses
+from activities.run.postures import READ
 from estate.base import Region, Target
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
@@ -55,7 +57,7 @@ class DoctorActivities:
         self._systems, self._redis = systems, redis
         self._permissions, self._machines = permissions, machines
 
-    @activity.defn(name="doctor.examine")
+    @step("doctor.examine", READ, lambda _: "examine")
     async def examine(self, request: ExamineRequest) -> DoctorReport:
         """Return one finding per thing looked at. Never raises for what it finds.
 

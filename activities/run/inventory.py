@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from temporalio import activity
-
-from activities.postgres.models.survey import ResolveRequest
+from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.models.inventory import ResolveRequest
+from activities.run.postures import READ
 from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget
@@ -26,7 +26,7 @@ class EstateActivities:
         """Read ``path`` anew for every run, so that an edited estate needs no restart."""
         self._path = path
 
-    @activity.defn(name="estate.resolve")
+    @step("estate.resolve", READ, lambda request: f"look up {request.cluster}")
     async def resolve(self, request: ResolveRequest) -> PostgresTarget:
         """Return one cluster with all that a run needs to know about it. Changes nothing.
 
@@ -36,12 +36,12 @@ class EstateActivities:
         """
         return self._resolved(resolve_target, request.cluster)
 
-    @activity.defn(name="estate.resolve_redis")
+    @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
         return self._resolved(resolve_redis, request.cluster)
 
-    @activity.defn(name="estate.resolve_workload")
+    @step("estate.resolve_workload", READ, lambda request: f"look up {request.cluster}")
     async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
         """Return one workload, as ``estate.resolve``."""
         return self._resolved(resolve_workload, request.cluster)

@@ -46,7 +46,7 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render.live import display_for
 from starters.render.terminal import full
-from workflows.run.models import lock_id
+from workflows.postgres.models import lock_id
 
 _WIDTH = 120
 _REASON = "demonstration"

@@ -16,18 +16,12 @@ from activities.run.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from starters.history.model import Facts, facts_of
 from starters.history.parse import chronicle_of
+from workflows.nodes.models import node_lock_id
+from workflows.pods.models import pods_lock_id
 from workflows.postgres.failover import PostgresFailover
-from workflows.run.models import (
-    TASK_QUEUE,
-    TASK_TIMEOUT,
-    Decision,
-    Status,
-    lock_id,
-    node_lock_id,
-    plan_id,
-    pods_lock_id,
-    redis_lock_id,
-)
+from workflows.postgres.models import lock_id
+from workflows.redis.models import redis_lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, Decision, Status, plan_id
 from workflows.run.payloads import DATA_CONVERTER
 
 _ANSWER_WITHIN = timedelta(seconds=3)

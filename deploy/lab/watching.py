@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from temporalio.client import Client
 
+from activities.run.models.wire import read
 from starters.commands.detection import standing
 from workflows.detection.models import StartedWatches, WatchersRequest, WatchStatus
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
@@ -25,7 +26,7 @@ async def start_watches(client: Client, target: str = "") -> tuple[str, ...]:
         task_timeout=TASK_TIMEOUT,
         result_type=StartedWatches,
     )
-    done = StartedWatches.model_validate(await handle.result())
+    done = read(StartedWatches, await handle.result())
     watches = (*done.started, *done.running)
     async with asyncio.timeout(_SEEN_WITHIN):
         while True:
@@ -37,7 +38,7 @@ async def start_watches(client: Client, target: str = "") -> tuple[str, ...]:
 
 async def status_of(client: Client, watch: str) -> WatchStatus:
     """Return how a watch stands, by its own word."""
-    return WatchStatus.model_validate(await client.get_workflow_handle(watch).query("watch_status", result_type=WatchStatus))
+    return read(WatchStatus, await client.get_workflow_handle(watch).query("watch_status", result_type=WatchStatus))
 
 
 @asynccontextmanager

@@ -15,12 +15,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from estate.base import NAME_PATTERN
 from starters.client.answers import CommandError, Exit
-from workflows.run.models import lock_id, node_lock_id, pods_lock_id, redis_lock_id
+from workflows.catalog import PROCEDURES
+from workflows.postgres.models import lock_id
+from workflows.run.models import lock_of
+from workflows.run.procedure import ProcedureSpec
 
 _LOCKS = lock_id("")
-_REDIS_LOCKS = redis_lock_id("")
-_POD_LOCKS = pods_lock_id("")
-_NODE_LOCKS = node_lock_id("")
 
 
 @dataclass(frozen=True)
@@ -49,33 +49,19 @@ class Place:
 
 
 def cluster_name(target: str) -> str:
-    """Return the cluster that ``target`` names.
-
-    Raises:
-        CommandError: it cannot be a cluster's name.
-
-    """
-    return _entry(target, _LOCKS, "is no cluster's name; use the name from the estate file, for example orders")
+    """Return the cluster that ``target`` names. CommandError: it cannot be one's name."""
+    return _entry(target, _LOCKS, "cluster", "orders")
 
 
-def redis_name(target: str) -> str:
-    """Return the Redis master name that ``target`` names. CommandError: it cannot be one."""
-    return _entry(target, _REDIS_LOCKS, "is no master's name; use the name from the estate file, for example mymaster")
+def target_name(spec: ProcedureSpec, target: str) -> str:
+    """Return the target of ``spec`` that ``target`` names. CommandError: it cannot be one's name."""
+    return _entry(target, lock_of(spec.request.subject, ""), spec.request.names, spec.example)
 
 
-def workload_name(target: str) -> str:
-    """Return the workload that ``target`` names. CommandError: it cannot be one."""
-    return _entry(target, _POD_LOCKS, "is no workload's name; use the name from the estate file, for example api")
-
-
-def node_name(target: str) -> str:
-    """Return the node that ``target`` names. CommandError: it cannot be one."""
-    return _entry(target, _NODE_LOCKS, "is no node's name; use the name that the cluster has, for example node-2")
-
-
-def _entry(target: str, locks: str, complaint: str) -> str:
+def _entry(target: str, locks: str, what: str, example: str) -> str:
     name = target.removeprefix(locks)
     if not re.match(NAME_PATTERN, name):
+        complaint = f"is no {what}'s name; use the name from the estate file, for example {example}"
         raise CommandError(Exit.USAGE, f"target: {target!r} {complaint}")
     return name
 
@@ -97,8 +83,8 @@ async def find(client: Client, target: str) -> Place:
 
 async def _by_name(client: Client, name: str) -> Place:
     """Return the target of that name that has had runs; a PostgreSQL cluster's when there are several, or none."""
-    for lock in (lock_id, redis_lock_id, pods_lock_id, node_lock_id):
-        place = Place(lock(name))
+    for subject in dict.fromkeys(spec.request.subject for spec in PROCEDURES):
+        place = Place(lock_of(subject, name))
         try:
             await place.handle(client).describe()
         except RPCError as error:

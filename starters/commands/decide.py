@@ -17,6 +17,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 
+from activities.run.models.wire import read
 from starters.client.answers import Answer, CommandError, Exit, Output, console, must_be_named
 from starters.client.following import again, read_until_closed
 from starters.client.results import machine_view
@@ -26,7 +27,8 @@ from starters.history.model import facts_of
 from starters.history.parse import Chronicle
 from starters.render.terminal import brief, plan_lines
 from workers.connection import connect
-from workflows.run.models import Attestation, Decision, Insistence, Status
+from workflows.nodes.models import Insistence
+from workflows.run.models import Attestation, Decision, Status
 from workflows.run.phases import Phase, Trait, has
 
 _ANSWER_WITHIN = timedelta(seconds=15)
@@ -128,7 +130,7 @@ async def send_word(client: Client, place: Place, update: str, word: Decision | 
         silent = await _why_silent(client)
         sentence = f"{place.name} has not answered ({silent}); {what} may still count: failover status {place.name}"
         raise CommandError(Exit.FAILED, sentence) from error
-    return Status.model_validate(answer)
+    return read(Status, answer)
 
 
 async def _why_silent(client: Client) -> str:

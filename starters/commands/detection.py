@@ -17,11 +17,13 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
 from activities.run.errors import Refusal
+from activities.run.models.wire import read
 from starters.client.answers import Answer, CommandError, Exit, must_be_named
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from workers.connection import connect
-from workflows.detection.models import WATCHES, Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
+from workflows.detection.models import Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
 from workflows.detection.requests import WATCH_OF
+from workflows.run.automatic import WATCHES
 from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(minutes=2)
@@ -46,7 +48,7 @@ async def start(target: str | None) -> Answer:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             result_type=StartedWatches,
         )
-        done = StartedWatches.model_validate(await handle.result())
+        done = read(StartedWatches, await handle.result())
     except ValidationError as error:
         raise CommandError(Exit.USAGE, f"target: {error.errors()[0]['msg']}; use a name of the estate") from error
     except WorkflowFailureError as error:
@@ -87,7 +89,7 @@ async def standing(client: Client) -> dict[str, WatchStatus]:
     found = {}
     async for one in client.list_workflows(_OPEN):
         said: Any = await one.memo_value("watch", None)
-        found[one.id] = WatchStatus.model_validate(said) if said else WatchStatus(target=one.id, policy="", witnesses=())
+        found[one.id] = read(WatchStatus, said) if said else WatchStatus(target=one.id, policy="", witnesses=())
     return dict(sorted(found.items()))
 
 

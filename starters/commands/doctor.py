@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.run.models.doctor import DoctorReport, Finding, Severity
+from activities.run.models.wire import read
 from starters.client.answers import Answer, CommandError, Exit
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from starters.client.targets import cluster_name
@@ -45,7 +46,7 @@ async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
     )
     try:
         async with asyncio.timeout(_AT_MOST.total_seconds() + 5):
-            return DoctorReport.model_validate(await handle.result()).findings
+            return read(DoctorReport, await handle.result()).findings
     except WorkflowFailureError as error:
         raise CommandError(*_complaint(error)) from error
 

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from starters.client.answers import Answer, CommandError, Exit
-from starters.client.requests import OURS
+from starters.client.requests import ours
 from starters.client.targets import Place, find
 from starters.history.parse import Chronicle, target_of
 from starters.render.words import duration, moment, who
@@ -43,7 +43,7 @@ class PastRun(BaseModel):
 async def history(target: str | None, limit: int, *, plans: bool) -> Answer:
     """List at most ``limit`` runs."""
     client = await connect()
-    query = OURS if plans else f"{OURS} AND {RUN.name} != 'plan'"
+    query = ours() if plans else f"{ours()} AND {RUN.name} != 'plan'"
     if target:
         query += f" AND WorkflowId = '{(await find(client, target)).workflow_id}'"
     found = await _listed(client, query, limit)

@@ -18,12 +18,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.postgres.models.upkeep import Paused
 from activities.run.errors import Refusal
+from activities.run.models.wire import read
 from gate.loop.pause import words_of
 from starters.client.answers import Answer, CommandError, Exit
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from starters.client.targets import cluster_name
 from workers.connection import connect
-from workflows.run.models import LONGEST_PAUSE, TASK_TIMEOUT, PauseRequest, pause_id
+from workflows.postgres.models import LONGEST_PAUSE, PauseRequest, pause_id
+from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(minutes=2)
 _PAUSES = "WorkflowType = 'postgres-pause' AND ExecutionStatus = 'Completed'"
@@ -102,7 +104,7 @@ async def _write(client: Client, request: PauseRequest) -> Paused:
             static_summary=f"{'end the pause' if request.off else 'pause'}: {request.reason or 'no reason given'}"[:200],
             result_type=Paused,
         )
-        return Paused.model_validate(await handle.result())
+        return read(Paused, await handle.result())
     except WorkflowAlreadyStartedError as error:
         sentence = f"another change of the pause of {request.cluster} is under way; try again in a moment"
         raise CommandError(Exit.REFUSED, sentence) from error
@@ -130,7 +132,7 @@ async def pauses(client: Client, workflow_id: str = "") -> tuple[Pause, ...]:
         async for found in client.list_workflows(query, limit=1 if workflow_id else None):
             if found.id not in newest:
                 handle = client.get_workflow_handle(found.id, run_id=found.run_id, result_type=Paused)
-                newest[found.id] = Paused.model_validate(await handle.result()).model_dump()
+                newest[found.id] = read(Paused, await handle.result()).model_dump()
     except RPCError as error:
         if error.status is not RPCStatusCode.INVALID_ARGUMENT:
             raise

@@ -25,7 +25,8 @@ from starters.history.next_steps import Remedy, remedy_of
 from starters.history.parse import FIRST_REASON, Chronicle
 from starters.render.words import headline
 from workers.connection import connect
-from workflows.run.models import TASK_TIMEOUT, lock_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import TASK_TIMEOUT
 
 _LOOKED_AT = 20
 _POSTGRES = Place(lock_id("")).kind

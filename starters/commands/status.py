@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from starters.client.answers import Answer, CommandError, Exit, Verbatim
 from starters.client.following import Watched, again, look
-from starters.client.requests import OURS
+from starters.client.requests import ours
 from starters.client.results import answer_of, machine_view
 from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.client.targets import Place, find
@@ -26,10 +26,10 @@ from starters.render import words
 from starters.render.live import clock, notices
 from starters.render.terminal import people_lines, plan_lines, timeline_table
 from workers.connection import connect
-from workflows.run.models import Status, lock_id, pause_id
+from workflows.postgres.models import lock_id, pause_id
+from workflows.run.models import Status
 
 _RETURNS = "WorkflowType = 'node-return' AND ExecutionStatus = 'Running'"
-_OPEN = f"{OURS} AND ExecutionStatus = 'Running'"
 
 
 async def status_of(target: str) -> Answer:
@@ -102,7 +102,9 @@ async def all_open() -> Answer:
     """List what is open, and whether any worker serves it."""
     client = await connect()
     served = await has_worker(client)
-    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_OPEN)]
+    places = [
+        Place(found.id, found.run_id) async for found in client.list_workflows(f"{ours()} AND ExecutionStatus = 'Running'")
+    ]
     runs = [facts_of(one) for one in await asyncio.gather(*(_read(client, place) for place in places))]
     text: RenderableType = _table(runs) if runs else Text("nothing is open")
     complaint = "" if served else NO_WORKER.format(queue=task_queue())

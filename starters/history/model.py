@@ -6,28 +6,25 @@ somebody terminated, has no such report: what its finished steps answered is use
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
-from activities.nodes.machine_models import NodeProof
-from activities.nodes.models import Drained, NodeSettled, NodeSurvey
-from activities.pods.models import Mended, Replaced, Struck, WorkloadSurvey
-from activities.postgres.models.post_promotion import Evicted, Reconnected, Redundancy, Verified
-from activities.postgres.models.survey import Survey
-from activities.postgres.models.transfer import Proof, Routed, Settlement
-from activities.redis.models import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
+from pydantic import ValidationError
+
 from activities.run.models.measure import Measurement
-from activities.run.models.report import Known, Outcome
+from activities.run.models.report import Details, Known, Outcome, RunReport
 from activities.run.models.todo import Todo, todo
 from activities.run.models.wire import Wire
-from estate.nodes import NodeTarget
-from estate.redis import RedisTarget
-from estate.workloads import WorkloadTarget
-from gate.api import Adopted, Fenced, Promoted
 from starters.history.objective import Verdict, verdict_of
-from starters.history.parse import Chronicle, decode, target_of
+from starters.history.parse import Chronicle, decode, decode_json, target_of
+from starters.history.reports import read_details
 from starters.history.timing import Timing, timing_of
-from workflows.run.phases import Trait, has
+from workflows.catalog import shown, spec_of
+from workflows.run.phases import ReportPhase, Trait, has
 
+_MANY = {"reconnected"}
+"""Fields of details that several steps fill in, one entry each."""
 _AFTER_A_STOP = (todo(Todo.RECOVER, "start the same run again: it first settles what this one left behind"),)
 
 
@@ -86,7 +83,7 @@ class Facts(Wire):
 def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
     """Return what ``chronicle`` tells; a run without a close is judged as of ``now``."""
     report, now = chronicle.report, now or datetime.now(UTC)
-    known = Known.model_validate(report, from_attributes=True) if report else _known_so_far(chronicle)
+    known = _known_at_the_end(report) if report else _known_so_far(chronicle)
     return Facts(
         workflow=chronicle.workflow,
         workflow_id=chronicle.workflow_id,
@@ -110,6 +107,10 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
     )
 
 
+def _known_at_the_end(report: RunReport) -> Known:
+    return Known.model_construct(**{name: getattr(report, name) for name in Known.model_fields})
+
+
 def _asked(chronicle: Chronicle) -> Asked:
     def text(key: str) -> str:
         value = chronicle.asked.get(key)
@@ -117,12 +118,18 @@ def _asked(chronicle: Chronicle) -> Asked:
 
     return Asked(
         cluster=target_of(chronicle.asked),
-        mode=text("mode") or ("rejoin" if chronicle.workflow == "postgres-rejoin" else ""),
+        mode=text("mode") or _kind(chronicle),
         run=text("run") or "plan",
         by=text("by"),
         reason=text("reason"),
         to=text("to") or text("member") or text("pod"),
     )
+
+
+def _kind(chronicle: Chronicle) -> str:
+    """Return what a run without a mode is called."""
+    spec = spec_of(chronicle.workflow)
+    return spec.request.kind if spec else ""
 
 
 def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
@@ -141,54 +148,32 @@ def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
 
 
 def _roles(chronicle: Chronicle) -> tuple[str, ...]:
-    target = chronicle.target
-    if target is None or chronicle.workflow == "postgres-rejoin":
+    spec, target = spec_of(chronicle.workflow), chronicle.target
+    if spec is None or not isinstance(target, spec.target):
         return ()
-    if isinstance(target, NodeTarget):
-        approvals = target.settings.approvals
-        return (approvals.forced if chronicle.asked.get("mode") == "forced" else approvals.planned).roles
-    if isinstance(target, WorkloadTarget):
-        return getattr(target.workload.approvals, "drill" if chronicle.asked.get("run") == "drill" else "failover").roles  # type: ignore[no-any-return]
-    policies = target.deployment.approvals if isinstance(target, RedisTarget) else target.cluster.approvals
-    kinds = {"postgres-rollback": "rollback", "postgres-adopt": "adopt"}
-    usual = "forced" if chronicle.asked.get("mode") == "forced" else "planned"
-    roles: tuple[str, ...] = getattr(policies, kinds.get(chronicle.workflow, usual)).roles
-    return roles
+    policy = spec.policy(target, str(chronicle.asked.get("mode")), str(chronicle.asked.get("run")))
+    return policy.roles if policy else ()
 
 
 def _known_so_far(chronicle: Chronicle) -> Known:
     """Gather what the finished steps of a run without a report have answered."""
-    answered = chronicle.result_of
-    reconnected = (decode(step.result, Reconnected) for step in chronicle.steps_named("kubernetes.reconnect"))
+    measured = [step.result for step in chronicle.steps.values() if shown(step.name).measures and step.result is not None]
+    claimed = any(shown(step.name).row is ReportPhase.CLAIM for step in chronicle.steps.values())
     return Known(
         plan=chronicle.plan,
-        survey=answered("postgres.survey", Survey),
-        settlement=answered("postgres.settle", Settlement),
         votes=tuple(chronicle.votes),
-        fenced=answered("postgres.fence", Fenced),
-        proof=answered("postgres.prove", Proof),
-        promoted=answered("postgres.promote", Promoted) or answered("postgres.revert", Promoted),
-        routed=answered("postgres.route", Routed),
-        adopted=answered("postgres.adopt", Adopted),
-        verified=answered("postgres.verify", Verified),
-        evicted=answered("postgres.evict", Evicted),
-        reconnected=tuple(one for one in reconnected if one is not None),
-        redundancy=answered("postgres.await_redundancy", Redundancy),
-        measurement=answered("postgres.measure", Measurement)
-        or answered("redis.measure", Measurement)
-        or answered("pods.measure", Measurement),
-        redis=answered("redis.survey", RedisSurvey),
-        quiesced=answered("redis.quiesce", Quiesced),
-        moved=answered("redis.switch", Moved) or answered("redis.elected", Moved),
-        redis_verified=answered("redis.verify", RedisVerified),
-        agreed=answered("redis.agree", Agreed),
-        node=answered("node.survey", NodeSurvey),
-        node_proof=answered("node.stopped", NodeProof),
-        drained=answered("node.drain", Drained),
-        node_settled=answered("node.settled", NodeSettled),
-        workload=answered("pods.survey", WorkloadSurvey),
-        struck=answered("pods.strike", Struck),
-        replaced=answered("pods.replace", Replaced),
-        mended=answered("pods.mended", Mended),
-        left_to_do=_AFTER_A_STOP if chronicle.close and chronicle.steps_named("postgres.claim") else (),
+        measurement=decode(measured[-1], Measurement) if measured else None,
+        details=_details_so_far(chronicle),
+        left_to_do=_AFTER_A_STOP if chronicle.close and claimed else (),
     )
+
+
+def _details_so_far(chronicle: Chronicle) -> Details | None:
+    answered: dict[str, Any] = {}
+    for step in chronicle.steps.values():
+        if (field := shown(step.name).fills) and step.result is not None:
+            answer = decode_json(step.result)
+            answered[field] = [*answered.get(field, ()), answer] if field in _MANY else answer
+    with suppress(ValidationError):
+        return read_details(chronicle.workflow, answered)
+    return None

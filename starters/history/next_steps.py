@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from activities.run.models.todo import Todo, kinds_of
-from starters.client.requests import ADOPT, NODE_FAILOVER, POD_FAILOVER, REDIS_FAILOVER, REJOIN
+from starters.client.requests import ADOPT, REJOIN
 from starters.client.targets import Place
 from starters.history.model import Facts
+from workflows.catalog import spec_of
 from workflows.run.phases import Phase
 
 _CUT_OFF = {"terminated", "timed out", "failed"}
@@ -32,8 +33,26 @@ class Remedy:
 
 def remedy_of(facts: Facts) -> Remedy | None:
     """Return what to do about a run; ``None`` when it needs nobody."""
-    if of_its_own := {REDIS_FAILOVER: _of_redis, POD_FAILOVER: _of_pods, NODE_FAILOVER: _of_node}.get(facts.workflow):
-        return of_its_own(facts)
+    spec = spec_of(facts.workflow)
+    own = {"postgres": _of_postgres, "redis": _of_redis, "pods": _of_pods, "node": _of_node}
+    return own.get(spec.request.subject if spec else "", _of_any)(facts)
+
+
+def _of_any(facts: Facts) -> Remedy | None:
+    """Return what to do about a run whose procedure has no words of its own."""
+    if facts.outcome is Outcome.STRANDED:
+        matter = "It is past its point of no return; what is listed as left to do is not done."
+    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
+        matter = "The undo did not come to its end; what is listed as left to do is not undone."
+    elif facts.outcome is None and facts.close in _CUT_OFF:
+        matter = f"It was ended from outside ({facts.close}): nothing was undone."
+    else:
+        return None
+    return Remedy((matter, f"Look: failover plan {facts.workflow} {facts.asked.cluster}"), resumable=False)
+
+
+def _of_postgres(facts: Facts) -> Remedy | None:
+    """Return what to do about a cluster: what an interrupted run left in the leader record comes first."""
     if facts.open:
         return _of_open(facts)
     if facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
@@ -70,7 +89,7 @@ def _of_pods(facts: Facts) -> Remedy | None:
         matter = f"It was ended from outside ({facts.close}): Kubernetes goes on mending by itself."
     else:
         return None
-    look = f"Look: failover plan {POD_FAILOVER} {facts.asked.cluster}"
+    look = f"Look: failover plan {facts.workflow} {facts.asked.cluster}"
     return Remedy(
         (matter, look, "Starting it again is safe: it looks anew, and replaces only what is broken then."), resumable=False
     )
@@ -89,7 +108,7 @@ def _of_node(facts: Facts) -> Remedy | None:
         )
     else:
         return None
-    look = f"Look: failover plan {NODE_FAILOVER} {node}, failover status"
+    look = f"Look: failover plan {facts.workflow} {node}, failover status"
     return Remedy((matter, look, "Starting it again is safe: it goes on where it was."), resumable=False)
 
 

@@ -20,21 +20,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.plan import Loss
 from activities.run.models.measure import Measurement
-from activities.run.models.plan import Loss
-from activities.run.models.report import Outcome
+from activities.run.models.report import Outcome, RecoveryDetails
 from activities.run.models.wire import Wire
 from gate.api import Fenced, Promoted
 from gate.postgres.lsn import parse_lsn
 from starters.history.parse import Chronicle
-
-_RECOVERIES = {
-    "pod-failover": "from the break to ready and answering",
-    "node-failover": "from the cordon to everything ready elsewhere",
-}
-PROMOTIONS = ("postgres.promote", "postgres.revert", "redis.switch", "redis.elected")
-FENCES = ("postgres.fence", "redis.quiesce")
-PROOFS = ("postgres.verify", "redis.verify")
+from workflows.catalog import spec_of
+from workflows.run.phases import Part
 
 
 class Verdict(Wire):
@@ -62,16 +57,16 @@ _UNCOUNTED = "loss: unknown and not judged: Redis replicates asynchronously, and
 def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict:
     """Return the verdict on a run."""
     rto, rpo = _objective(chronicle)
-    if chronicle.workflow in _RECOVERIES:
-        return _of_recovery(chronicle, rto)
+    if (spec := spec_of(chronicle.workflow)) is not None and spec.recovery:
+        return _of_recovery(chronicle, rto, spec.recovery)
     outage, bound = _outage(chronicle, measurement)
     least = outage is None and _is_forced(chronicle)
     outage = _since_gone(chronicle) if least else outage
     lost, argued = _loss(chronicle, measurement)
     moved = chronicle.report is not None and chronicle.report.outcome in {Outcome.COMPLETED, Outcome.STRANDED}
-    moved = moved and bool(chronicle.steps_named(*PROMOTIONS))
+    moved = moved and bool(chronicle.steps_that(Part.MOVES))
     in_time = outage is not None and rto is not None and outage <= rto
-    given_up = chronicle.report.loss if chronicle.report else None
+    given_up = _given_up(chronicle)
     in_loss = lost == 0 or (lost is not None and rpo is not None and _lost_seconds(lost, measurement) <= rpo)
     not_judged = lost is None and chronicle.workflow == "redis-failover" and _is_forced(chronicle)
     in_loss = in_loss or given_up is not None or not_judged
@@ -98,13 +93,12 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     )
 
 
-def _of_recovery(chronicle: Chronicle, rto: float | None) -> Verdict:
+def _of_recovery(chronicle: Chronicle, rto: float | None, counts: str) -> Verdict:
     report = chronicle.report
-    seconds = report.recovery_seconds if report else None
-    ends = (report.mended, report.node_settled) if report else ()
-    whole = any(end is not None and end.whole for end in ends)
+    details = report.details if report else None
+    seconds, whole = (details.recovery_seconds, details.healthy) if isinstance(details, RecoveryDetails) else (None, False)
     in_time = whole and seconds is not None and rto is not None and seconds <= rto
-    told = f"recovery: {seconds:.3f} s {_RECOVERIES[chronicle.workflow]}" if seconds is not None else ""
+    told = f"recovery: {seconds:.3f} s {counts}" if seconds is not None else ""
     if told and not whole:
         told = f"recovery: not in {seconds:.3f} s"
     limit = f"; objective {rto:g} s: {'met' if in_time else 'missed'}" if rto is not None else "; the objective is unknown"
@@ -134,7 +128,7 @@ def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[floa
         return measurement.outage_seconds, False
     if _is_forced(chronicle):
         return None, False
-    fences, proofs = chronicle.steps_named(*FENCES), chronicle.steps_named(*PROOFS)
+    fences, proofs = chronicle.steps_that(Part.STOPS), chronicle.steps_that(Part.PROVES)
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     if not fences or ended is None:
         return None, False
@@ -147,14 +141,14 @@ def _is_forced(chronicle: Chronicle) -> bool:
 
 def _since_gone(chronicle: Chronicle) -> float | None:
     """Return the time from when a watch saw it gone, or else from the run's start, to the verified write."""
-    proofs, began = chronicle.steps_named(*PROOFS), chronicle.noticed or chronicle.started_at
+    proofs, began = chronicle.steps_that(Part.PROVES), chronicle.noticed or chronicle.started_at
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     return (ended - began).total_seconds() if ended and began else None
 
 
 def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
     """Whether the measured gap is the one that the switch made: it lies around the promotion."""
-    promotions = chronicle.steps_named(*PROMOTIONS)
+    promotions = chronicle.steps_that(Part.MOVES)
     edges: tuple[datetime | None, datetime | None] = (measurement.last_before, measurement.first_after)
     if not promotions or edges[0] is None or edges[1] is None:
         return False
@@ -197,6 +191,12 @@ def _about_outage(outage: float | None, rto: float | None, *, how: str, in_time:
     if rto is None:
         return f"outage: {outage:.3f} s; the objective is unknown"
     return f"outage: {outage:.3f} s {how}; objective {rto:g} s: {'met' if in_time else 'missed'}"
+
+
+def _given_up(chronicle: Chronicle) -> Loss | None:
+    """Return what a discard has given up."""
+    details = chronicle.report.details if chronicle.report else None
+    return details.loss if isinstance(details, PostgresDetails) else None
 
 
 def _about_given_up(loss: Loss) -> str:

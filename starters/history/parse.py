@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,18 +20,18 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from activities.postgres.models.transfer import ClaimRequest
-from activities.redis.models import ElectRequest, RedisSwitch
 from activities.run.models.plan import Plan
-from activities.run.models.report import RecordsRequest, RunReport, Vote
-from estate.nodes import NodeTarget
-from estate.postgres import PostgresTarget
-from estate.redis import RedisTarget
-from estate.workloads import WorkloadTarget
-from workflows.detection.models import FOUND, Found, is_watch
+from activities.run.models.report import RunReport, Vote
+from activities.run.models.wire import read
+from estate.base import Target
+from starters.history.reports import read_plan, read_report
+from workflows.catalog import PROCEDURES, shown, spec_of
+from workflows.run.automatic import FOUND, Found, is_watch
 from workflows.run.models import Decision
-from workflows.run.phases import REPORT_PHASE_OF_STEP, ReportPhase
+from workflows.run.phases import Part, ReportPhase
 
+KEEP = "records.keep"
+"""The step that hands a run's report over: the last one."""
 M = TypeVar("M", bound=BaseModel)
 
 FIRST_REASON = "FailoverFirstReason"
@@ -71,7 +72,7 @@ class Step:
     @property
     def phase(self) -> ReportPhase | None:
         """Row of the report that it belongs to, if any."""
-        return REPORT_PHASE_OF_STEP.get(self.name)
+        return shown(self.name).row
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Chronicle:
     votes: list[Vote] = field(default_factory=list)
     """As sent by update; the role only if the sender named it."""
     cancel_asked: datetime | None = None
-    target: PostgresTarget | RedisTarget | WorkloadTarget | NodeTarget | None = None
+    target: Target | None = None
     plan: Plan | None = None
     report: RunReport | None = None
     stuck: str = ""
@@ -149,6 +150,10 @@ class Chronicle:
         """Return the steps of these kinds, oldest first."""
         return [step for step in self.steps.values() if step.name in names]
 
+    def steps_that(self, *parts: Part) -> list[Step]:
+        """Return the steps that are these parts of a transfer, oldest first."""
+        return [step for step in self.steps.values() if shown(step.name).part in parts]
+
     def result_of(self, name: str, model: type[M]) -> M | None:
         """Return what the last completed step of that kind answered."""
         answers = [step.result for step in self.steps_named(name) if step.result is not None]
@@ -190,26 +195,20 @@ class Chronicle:
         name = details.activity_type.name
         what = decode_json(event.user_metadata.summary)
         self.steps[event.event_id] = Step(name=name, what=what if isinstance(what, str) else name, scheduled=at)
-        argument = first(details.input)
-        if name == "postgres.claim" and (request := decode(argument, ClaimRequest)):
-            self.plan, self.target = request.plan, request.target
-        if name in {"redis.quiesce", "redis.switch", "redis.verify"} and (switch := decode(argument, RedisSwitch)):
-            self.plan, self.target = switch.plan, switch.target
-        if name == "redis.elected" and (elect := decode(argument, ElectRequest)):
-            self.plan, self.target = elect.switch.plan, elect.switch.target
-        if name == "records.keep" and (keep := decode(argument, RecordsRequest)):
-            self.report, self.plan = keep.report, keep.report.plan or self.plan
+        argument = decode_json(first(details.input))
+        if not isinstance(argument, dict):
+            return
+        if name == KEEP and isinstance(report := argument.get("report"), dict):
+            self.report = read_report(report)
+            self.plan = self.report.plan or self.plan
+        elif (plan := _plan_in(argument)) is not None:
+            with suppress(ValidationError):
+                self.plan = read_plan(self.workflow, plan)
 
     def _learn(self, step: Step) -> None:
-        if step.name == "estate.resolve":
-            self.target = decode(step.result, PostgresTarget) or self.target
-        if step.name == "estate.resolve_redis":
-            self.target = decode(step.result, RedisTarget) or self.target
-        if step.name == "estate.resolve_workload":
-            self.target = decode(step.result, WorkloadTarget) or self.target
-
-        if step.name == "node.resolve":
-            self.target = decode(step.result, NodeTarget) or self.target
+        spec = spec_of(self.workflow)
+        if spec is not None and shown(step.name).resolves:
+            self.target = decode(step.result, spec.target) or self.target
 
     def _timer(self, kind: str, event: HistoryEvent, at: datetime) -> None:
         if kind == "timer_started":
@@ -236,7 +235,7 @@ class Chronicle:
             if FIRST_REASON in details.memo.fields:
                 self.first_reason = str(decode_json(details.memo.fields[FIRST_REASON]))
             if FOUND in details.memo.fields and is_watch(details.parent_workflow_execution.workflow_id):
-                self.noticed = Found.model_validate(decode_json(details.memo.fields[FOUND])).since
+                self.noticed = read(Found, decode_json(details.memo.fields[FOUND])).since
         elif kind == "cancel_requested":
             self.cancel_asked = at
         elif kind == "update_accepted":
@@ -266,8 +265,14 @@ def chronicle_of(events: Iterable[HistoryEvent], workflow_id: str = "") -> Chron
 
 def target_of(asked: dict[str, Any]) -> str:
     """Return the name of what a request is about; empty when it names nothing."""
-    named = (asked.get(key) for key in ("cluster", "master", "workload", "node"))
+    named = (asked.get(spec.request.names) for spec in PROCEDURES)
     return next((name for name in named if isinstance(name, str) and name), "")
+
+
+def _plan_in(argument: dict[str, Any]) -> object:
+    """Return the plan in a step's request, or in the transfer that it carries."""
+    transfer = argument.get("switch")
+    return argument.get("plan") or (transfer.get("plan") if isinstance(transfer, dict) else None)
 
 
 def first(payloads: Payloads) -> Payload | None:
@@ -280,7 +285,7 @@ def decode(payload: Payload | None, model: type[M]) -> M | None:
     if payload is None or not payload.data:
         return None
     try:
-        return model.model_validate_json(payload.data)
+        return model.model_validate_json(payload.data, extra="ignore")
     except ValidationError:
         return None
 

@@ -12,11 +12,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from activities.run.models.wire import Wire
-from starters.history.parse import Chronicle, Step
+from starters.history.parse import KEEP, Chronicle, Step
+from workflows.catalog import shown
 from workflows.run.phases import Phase, ReportPhase
-
-MEASURES = {"postgres.measure", "redis.measure", "pods.measure"}
-KEEP = "records.keep"
 
 Span = tuple[datetime, datetime]
 
@@ -73,7 +71,7 @@ def busy(step: Step, end: datetime) -> Span | None:
     began = step.started if step.started and step.attempts == 1 else step.scheduled
     if step.name == KEEP:
         return None
-    if step.name in MEASURES:
+    if shown(step.name).measures:
         if step.cancel_asked is None:
             return None
         began = step.cancel_asked

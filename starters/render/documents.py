@@ -8,9 +8,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from activities.postgres.models.details import PostgresDetails
 from starters.history.model import Facts
 from starters.render import terminal, words
 from starters.render.chart import timeline_svg
+from starters.render.subjects import own
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -38,6 +40,8 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
     return environment.get_template(template).render(
         facts=facts,
         known=facts.known,
+        postgres=facts.known.details if isinstance(facts.known.details, PostgresDetails) else None,
+        candidates=getattr(facts.known.plan, "candidates", ()),
         timing=facts.timing,
         title=words.title(facts),
         headline=words.headline(facts),
@@ -45,7 +49,7 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
         asked_by=words.who(facts.asked.by),
         people=terminal.people_lines(facts),
         plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
-        seen=terminal.seen_lines(facts),
+        seen=own(facts).seen(facts.known),
         measured=terminal.measured_lines(facts),
         times=terminal.time_lines(facts),
         trouble=terminal.trouble_lines(facts),

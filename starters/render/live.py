@@ -13,34 +13,11 @@ from rich.text import Text
 from starters.client.answers import Output, console
 from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
-from starters.history.parse import Chronicle, Step
-from starters.history.timing import KEEP, MEASURES, PhaseTime, timing_of
+from starters.history.parse import KEEP, Chronicle, Step
+from starters.history.timing import PhaseTime, timing_of
 from starters.render.words import duration, title, who
-from workflows.run.phases import Phase, ReportPhase
-
-_USUAL: tuple[ReportPhase, ...] = (
-    ReportPhase.DECIDE,
-    ReportPhase.CLAIM,
-    ReportPhase.FENCE,
-    ReportPhase.PROMOTE,
-    ReportPhase.ROUTE,
-    ReportPhase.VERIFY,
-    ReportPhase.RECONNECT,
-    ReportPhase.REDUNDANCY,
-)
-_USUAL_OF: dict[str, tuple[ReportPhase, ...]] = {
-    "postgres-rejoin": (),
-    "node-failover": (ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
-    "pod-failover": (ReportPhase.DECIDE, ReportPhase.MEND),
-    "redis-failover": (
-        ReportPhase.DECIDE,
-        ReportPhase.FENCE,
-        ReportPhase.PROMOTE,
-        ReportPhase.VERIFY,
-        ReportPhase.REDUNDANCY,
-    ),
-}
-_NOT_SHOWN = {KEEP, *MEASURES}
+from workflows.catalog import shown, spec_of
+from workflows.run.phases import Part, Phase, ReportPhase
 
 
 def display_for(output: Output) -> Display:
@@ -115,9 +92,10 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     facts = facts_of(chronicle, now)
     rows = {row.phase: row for row in timing_of(chronicle, now).phases}
     asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
+    usual = spec.rows if (spec := spec_of(facts.workflow)) else ()
     table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
     for phase in ReportPhase:
-        if phase in rows or phase in _USUAL_OF.get(facts.workflow, _USUAL):
+        if phase in rows or phase in usual:
             table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
     return Group(
         Text(title(facts), style="bold"),
@@ -155,10 +133,10 @@ def clock(chronicle: Chronicle, now: datetime) -> str:
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
     """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
-    fences = chronicle.steps_named("postgres.fence", "postgres.prove", "redis.quiesce")
+    fences = chronicle.steps_that(Part.STOPS, Part.CONFIRMS)
     if not fences:
         return None
-    proofs = chronicle.steps_named("postgres.verify", "postgres.give_back", "redis.verify", "redis.resume")
+    proofs = chronicle.steps_that(Part.PROVES, Part.UNDOES)
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
     return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
 
@@ -202,7 +180,7 @@ def approval_lines(watched: Watched) -> list[str]:
     yes = sum(vote.approve for vote in approval.votes)
     waits = f"waits for {approval.needed} of {', '.join(approval.roles)}{until} ({yes} so far)"
     return [
-        f"plan {plan.digest}: {plan.primary or 'nobody'} → {plan.candidate}",
+        f"plan {plan.digest}: {plan.headline or plan.heading()}",
         f"{waits}: failover approve {plan.cluster} --by NAME --plan {plan.digest}",
     ]
 
@@ -216,7 +194,7 @@ def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:
 
 
 def _is_told(step: Step) -> bool:
-    return step.name not in _NOT_SHOWN
+    return step.name != KEEP and not shown(step.name).measures
 
 
 def _end_of(step: Step) -> str:

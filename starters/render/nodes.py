@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from activities.nodes.models import NodePod, NodeSurvey
-from activities.run.models.report import Known
+from activities.nodes.run_models import NodeDetails
 from starters.render import words
 
 
@@ -31,18 +31,16 @@ def _wait(pod: NodePod) -> str:
     return "would wait for a node: every other has one of its kind" if pod.homeless else ""
 
 
-def node_lines(known: Known) -> list[str]:
+def node_lines(details: NodeDetails) -> list[str]:
     """Return what left the node, and where it is not ready yet."""
-    lines = [f"moved by its own procedure: {one}" for one in known.moved_first]
-    if (proof := known.node_proof) is not None:
+    lines = [f"moved by its own procedure: {one}" for one in details.moved_first]
+    if (proof := details.proof) is not None:
         lines.append(f"proof ({proof.kind}) at {words.moment(proof.at)}: {proof.words}")
-    if known.pods_replaced is not None:
-        lines.append(f"made anew without waiting for the node: {', '.join(known.pods_replaced.pods)}")
-    if known.insisted_by:
-        lines.append(f"{known.insisted_by} insisted: what disruption budgets protected was deleted all the same")
-    if (drained := known.drained) is not None:
+    if details.pods_replaced is not None:
+        lines.append(f"made anew without waiting for the node: {', '.join(details.pods_replaced.pods)}")
+    if (drained := details.drained) is not None:
         lines.append(f"evicted: {len(drained.gone)} pods ({', '.join(drained.gone) or 'none'})")
         lines += [f"did not go: {one.pod}: {one.words}" for one in drained.blocked]
-    if (settled := known.node_settled) is not None:
+    if (settled := details.settled) is not None:
         lines += [f"not ready elsewhere: {line}" for line in settled.unready]
     return lines

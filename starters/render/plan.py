@@ -6,29 +6,21 @@ from rich.console import Group, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
+from activities.postgres.models.plan import PostgresPlan
 from starters.history.model import Facts
 from starters.render import words
-from starters.render.nodes import node_tables
-from starters.render.pods import pod_tables
-from starters.render.redis import redis_tables
-from starters.render.terminal import candidates_table, members_table, plan_lines
+from starters.render.subjects import own
+from starters.render.terminal import plan_lines
 
 
 def plan_view(facts: Facts, procedure: str) -> RenderableType:
     """Return the plan, or what was seen when none could be made."""
-    plan, survey = facts.known.plan, facts.known.survey
+    plan = facts.known.plan
     parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
     if plan is not None:
         parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
-        parts += [Text(), candidates_table(plan)] if plan.candidates else []
-    if survey is not None:
-        parts += [Text(), members_table(survey)]
-    if facts.known.redis is not None:
-        parts += [Text(), *redis_tables(facts.known.redis)]
-    if facts.known.workload is not None:
-        parts += [Text(), *pod_tables(facts.known.workload)]
-    if facts.known.node is not None:
-        parts += [Text(), *node_tables(facts.known.node)]
+    for tables in (own(facts).candidates(facts.known), own(facts).tables(facts.known)):
+        parts += [Text(), *tables] if tables else []
     if facts.known.preview:
         parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
         parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))
@@ -41,7 +33,7 @@ def _onward(facts: Facts, procedure: str) -> list[str]:
     asked = facts.asked
     moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover", "node-failover"}
     options = f" --mode {asked.mode or 'lossless'}" if moves else ""
-    if (plan := facts.known.plan) is not None and plan.give_up is not None:
+    if isinstance(plan := facts.known.plan, PostgresPlan) and plan.give_up is not None:
         most = plan.give_up.at_most
         options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
     needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."

@@ -7,8 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from activities.pods.models import PodSeen, WorkloadSurvey
-from activities.run.models.report import Known
+from activities.pods.models import PodDetails, PodSeen, WorkloadSurvey
 from starters.render import words
 
 _LOG_LINES = 8
@@ -36,20 +35,20 @@ def _evidence(pod: PodSeen) -> list[str]:
     return lines + [f"  log   {line}" for line in pod.log_tail.splitlines()[-_LOG_LINES:]]
 
 
-def pod_lines(known: Known) -> list[str]:
+def pod_lines(details: PodDetails) -> list[str]:
     """Return what was done to the pods, and how long it took."""
     lines = []
-    if (struck := known.struck) is not None:
+    if (struck := details.struck) is not None:
         lines.append(f"{struck.pod}: {struck.how} at {struck.at:%H:%M:%S} UTC")
-    if (replaced := known.replaced) is not None:
+    if (replaced := details.replaced) is not None:
         forced = f" ({', '.join(replaced.forced)} without waiting for the kubelet)" if replaced.forced else ""
         lines.append(f"replaced: {', '.join(replaced.pods)}{forced}")
-    if (mended := known.mended) is None:
+    if (mended := details.mended) is None:
         return lines
-    began = mended.at.timestamp() - (known.recovery_seconds or 0.0)
+    began = mended.at.timestamp() - (details.recovery_seconds or 0.0)
     if mended.ready_at is not None:
         lines.append(f"all pods ready {words.duration(mended.ready_at.timestamp() - began)} after the break")
-    if mended.answers_at is not None and known.workload is not None:
+    if mended.answers_at is not None and details.survey is not None:
         lines.append(f"the Service answered ten times in a row by {words.duration(mended.answers_at.timestamp() - began)}")
     if not mended.whole:
         lines += evidence_lines(mended.survey)

@@ -6,8 +6,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from activities.redis.models import RedisSurvey
-from activities.run.models.report import Known
+from activities.redis.models import RedisDetails, RedisSurvey
 from starters.render import words
 
 
@@ -26,15 +25,15 @@ def redis_tables(survey: RedisSurvey) -> list[RenderableType]:
     return [servers, sentinels]
 
 
-def redis_lines(known: Known) -> list[str]:
+def redis_lines(details: RedisDetails) -> list[str]:
     """Return what a failover of Redis did, and who agrees."""
-    lines = [f"{name} took itself for the master before; it follows now" for name in known.strays]
-    if (quiesced := known.quiesced) is not None:
+    lines = [f"{name} took itself for the master before; it follows now" for name in details.strays]
+    if (quiesced := details.quiesced) is not None:
         lines.append(f"writers were held back; the replicas had everything after {words.duration(quiesced.seconds)}")
-    if (moved := known.moved) is not None:
+    if (moved := details.moved) is not None:
         sent = f"; the old master follows, {moved.clients_ended} clients were sent away" if moved.demoted else ""
         lines.append(f"{moved.leader} is master after {words.duration(moved.seconds)}{sent} {moved.note}".rstrip())
-    if (agreed := known.agreed) is not None:
+    if (agreed := details.agreed) is not None:
         lines.append(
             f"{len(agreed.sentinels)} Sentinels name it (all that answer after {words.duration(agreed.sentinels_seconds)}),"
             f" {len(agreed.followers)} replicas follow (after {words.duration(agreed.followers_seconds)})"

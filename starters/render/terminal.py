@@ -9,16 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from activities.postgres.models.post_promotion import Reconnected
-from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.models.plan import Plan
 from starters.client.answers import Exit
 from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render import words
-from starters.render.nodes import node_lines, node_tables
-from starters.render.pods import evidence_lines, pod_lines, pod_tables
-from starters.render.redis import redis_lines, redis_tables
+from starters.render.subjects import own
 
 _COLOURS = {Exit.DONE: "green", Exit.WAITING: "yellow", Exit.REFUSED: "yellow", Exit.USAGE: "yellow"}
 
@@ -29,9 +25,9 @@ def full(facts: Facts) -> RenderableType:
         *_head(facts),
         *_section("People", people_lines(facts)),
         *_section("Plan", plan_lines(facts.known.plan) if facts.known.plan else []),
-        *_candidates(facts.known.plan),
-        *_section("Cluster as surveyed", []),
-        *(_surveyed(facts) or [Text("  not surveyed")]),
+        *_tables(own(facts).candidates(facts.known)),
+        *_section("As surveyed", []),
+        *(own(facts).tables(facts.known) or [Text("  not surveyed")]),
         *_section("Timeline", []),
         timeline_table(facts),
         *_section("Where the time went", time_lines(facts)),
@@ -71,7 +67,7 @@ def _head(facts: Facts) -> list[RenderableType]:
 def _section(title: str, lines: Iterable[str]) -> list[RenderableType]:
     """Return a titled list; nothing for an empty one with a title that stands for a table."""
     listed = list(lines)
-    tables = {"Cluster as surveyed", "Timeline"}
+    tables = {"As surveyed", "Timeline"}
     if not listed and title not in tables:
         return []
     return [Text(), Text(title, style="bold"), *(_line(line) for line in listed)]
@@ -79,6 +75,11 @@ def _section(title: str, lines: Iterable[str]) -> list[RenderableType]:
 
 def _line(text: str) -> Text:
     return Text(f"  {text}")
+
+
+def _tables(tables: list[RenderableType]) -> list[RenderableType]:
+    """Return tables below an empty line; nothing for none."""
+    return [Text(), *tables] if tables else []
 
 
 def people_lines(facts: Facts) -> list[str]:
@@ -99,86 +100,21 @@ def people_lines(facts: Facts) -> list[str]:
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return the plan's decisions and its steps."""
-    how = plan.mode.value if plan.primary else "adopted"
+    how = plan.mode.value if plan.primary or not plan.candidate else "adopted"
     return [
-        f"{plan.primary or 'nobody'} → {plan.candidate}   ({how}, digest {plan.digest or 'none'})",
-        f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}"
-        if plan.timeline
-        else f"of {plan.cluster}",
-        *_about_the_primary(plan),
+        f"{plan.headline or plan.heading()}   ({how}, digest {plan.digest or 'none'})",
+        *(plan.remarks or plan.about() or (f"of {plan.cluster}",)),
+        *_about_the_old_leader(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
 
 
-def _about_the_primary(plan: Plan) -> list[str]:
-    """Return what a forced plan says of the old primary, the loss, and what people must say; a discard, of its loss."""
-    if plan.give_up is not None:
-        return [f"loss: {plan.loss}", f"the given-up data is kept in {plan.give_up.kept}"]
+def _about_the_old_leader(plan: Plan) -> list[str]:
+    """Return what a forced plan says of the old leader, the loss, and what people must say."""
     if plan.diagnosis is None:
         return []
     lines = [plan.diagnosis.reason, *(f"  - {line}" for line in plan.diagnosis.evidence), f"loss: {plan.loss}"]
     return [*lines, f"needed: {plan.attestation}"] if plan.attestation else lines
-
-
-def _candidates(plan: Plan | None) -> list[RenderableType]:
-    return [Text(), candidates_table(plan)] if plan and plan.candidates else []
-
-
-def candidates_table(plan: Plan) -> Table:
-    """Return who may be promoted and why."""
-    table = Table("candidate", "may lead", "because", "received", "lag", box=None, padding=(0, 2), header_style="dim")
-    for one in plan.candidates:
-        lag = "unknown" if one.lag_bytes is None else f"{one.lag_bytes} B"
-        late = "" if one.lag_seconds is None else f", {one.lag_seconds:.3f} s"
-        may = "yes" if one.eligible else "no"
-        chosen = " (chosen)" if one.name == plan.candidate else ""
-        table.add_row(
-            f"{one.name}{chosen}",
-            may,
-            escape(one.reason),
-            one.receive_lsn or ("unknown" if plan.timeline else "-"),
-            lag + late,
-        )
-    return table
-
-
-def _surveyed(facts: Facts) -> list[RenderableType]:
-    known = facts.known
-    if known.node is not None:
-        return node_tables(known.node)
-    if known.workload is not None:
-        return pod_tables(known.workload)
-    return [members_table(known.survey)] if known.survey else redis_tables(known.redis) if known.redis else []
-
-
-def members_table(survey: Survey) -> Table:
-    """Return what gate, SQL and API server said of each member."""
-    table = Table("member", "gate", "SQL", "pod", box=None, padding=(0, 2), header_style="dim")
-    for fact in survey.members:
-        table.add_row(*(escape(cell) for cell in (fact.name, _gate(fact), _sql(fact), _pod(fact))))
-    return table
-
-
-def _gate(fact: MemberFact) -> str:
-    gate = fact.gate
-    return f"{gate.doing}; timeline {gate.timeline}, epoch {gate.epoch}" if gate else f"no answer: {fact.gate_error}"
-
-
-def _sql(fact: MemberFact) -> str:
-    if fact.sql is None:
-        return f"no answer: {fact.sql_error}"
-    return "standby (in recovery)" if fact.sql.in_recovery else "primary"
-
-
-def _pod(fact: MemberFact) -> str:
-    if fact.pod is None:
-        return fact.pod_error or "unknown"
-    return f"{fact.pod.phase}, {'ready' if fact.pod.ready else 'not ready'}, on {fact.pod.node or '?'}"
-
-
-def seen_lines(facts: Facts) -> list[str]:
-    """Return what was seen of broken pods, for formats without these tables."""
-    return evidence_lines(facts.known.workload) if facts.known.workload else []
 
 
 def timeline_table(facts: Facts) -> Table:
@@ -207,47 +143,21 @@ def time_lines(facts: Facts) -> list[str]:
 
 
 def measured_lines(facts: Facts) -> list[str]:
-    """Return outage, loss, application errors, applications and redundancy."""
+    """Return outage, loss, the measuring client's errors, and what the procedure did."""
     known, lines = facts.known, list(facts.verdict.sentences)
-    if (adopted := known.adopted) is not None:
-        lines.append(f"made on {known.plan.candidate if known.plan else 'it'}: {', '.join(adopted.made) or 'nothing'}")
-        lines += [f"MEND SOON: {note}" for note in adopted.notes]
     if (measured := known.measurement) is not None:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
-        what, kind = ("answers", "") if known.workload else ("writes acknowledged", "" if known.moved else " by SQLSTATE")
+        what, kind = own(facts).counts
         lines.append(f"measuring client: {measured.acknowledged} {what}{usual}, {measured.failed} failed")
         lines.append(f"its errors{kind}: {errors}")
-        if known.workload and measured.outage_seconds is not None:
+        if own(facts).gaps and measured.outage_seconds is not None:
             lines.append(f"longest time without a good answer: {words.duration(measured.outage_seconds)}")
         if measured.note:
             lines.append(f"note: {measured.note}")
-    if known.loss is not None and known.plan is not None and known.plan.give_up is not None:
-        lines.append(
-            f"counted after the last write: {known.loss.bytes} bytes of WAL and {known.loss.transactions} transactions since"
-            f" the promotion at {known.plan.give_up.fork_lsn}; once given up, kept in {known.plan.give_up.kept}"
-        )
-    if (proof := known.proof) is not None:
-        lines.append(f"proof ({proof.kind}) after {words.duration(proof.seconds)}: {proof.words}")
-    if (evicted := known.evicted) is not None:
-        ended, left = ("unknown" if number is None else str(number) for number in (evicted.ended, evicted.remaining))
-        lines.append(f"sessions on the old primary: ended {ended}, left {left}; {evicted.words}")
-    lines += [
-        f"{app.deployment}: {app.ready} of {app.wanted} ready after {words.duration(app.seconds)}"
-        f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
-        for app in known.reconnected
-    ]
-    lines += [*redis_lines(known), *pod_lines(known), *node_lines(known)]
-    if (back := known.redundancy) is not None:
-        follows = "follows" if known.adopted else "follows again"
-        again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"
-        lines.append(f"redundancy: {back.note or again}")
-    return lines
-
-
-def _wrote(app: Reconnected) -> str:
-    seconds = app.writes_again_seconds
-    return "" if seconds is None else f", wrote again {words.duration(seconds)} after the route had moved"
+    if known.insisted_by:
+        lines.append(f"{known.insisted_by} insisted: what disruption budgets protected was deleted all the same")
+    return lines + own(facts).lines(known)
 
 
 def trouble_lines(facts: Facts) -> list[str]:

@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities.detection.models import Condition, Finding, Look, witness_queue
 from activities.detection.witness import WitnessActivities
 from activities.run.heartbeat import Heartbeat
+from activities.run.models.wire import read
 from tests.fakes.world import A, World
 from tests.postgres.bench import Bench, Handle, serving
 from tests.postgres.gone import ISOLATING
@@ -90,7 +91,7 @@ class WatchBench:
 
     async def status(self) -> WatchStatus:
         found = await self.bench.client.get_workflow_handle(self.watch_id).query("watch_status")
-        return WatchStatus.model_validate(found)
+        return read(WatchStatus, found)
 
     async def until_said(self, words: str, seconds: float = 40) -> WatchStatus:
         """Wait until the watch has said ``words``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.postgres.models.survey import ResolveRequest
+from activities.run.models.inventory import ResolveRequest
 from estate.loader import EstateError, load_estate, resolve_target
 from estate.postgres import PostgresTarget
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.models.post_promotion import Verified
-from activities.postgres.models.survey import PodFact, SessionFact, SqlFact, Unrenewed
+from activities.postgres.models.survey import PodFact, SessionFact, SqlFact
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Silence
+from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from gate.api import Adopted, Fenced, GateStatus, ProblemKind, Promoted, RevertCommand, Role, Sealed

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.clients.ports import ConflictError
-from activities.postgres.models.survey import Unrenewed
 from activities.run.errors import Refusal, refuse
+from activities.run.models.lease import Unrenewed
 from gate.api import Role
 from gate.loop.decide import Action, Decision, Outside, decide, heeded
 from gate.loop.observation import must_show_itself, vouches

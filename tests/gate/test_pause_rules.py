@@ -13,7 +13,7 @@ from activities.run.models.doctor import Severity
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Record
 from tests.postgres.samples import target
-from workflows.run.models import PauseRequest
+from workflows.postgres.models import PauseRequest
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -12,7 +12,8 @@ from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, agree, ending, plan_of
 from tests.lab.conftest import must_be_sound
 from tests.lab.platform import Platform
-from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
 _SERVICE = "postgresql-primary"

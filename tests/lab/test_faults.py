@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from deploy.lab.network import in_hub
@@ -143,9 +144,10 @@ async def test_a_long_transaction_and_200_open_connections(platform: Platform, m
     await platform.until_fit()
     with crowd(platform, 200):
         facts = await (switch(platform.client) if mode == "planned" else platform.force())
-        assert facts.known.evicted is not None
-        assert (facts.known.evicted.ended or 0) >= 200
-        assert facts.known.evicted.remaining == 0
+        details = facts.known.of(PostgresDetails)
+        assert details.evicted is not None
+        assert (details.evicted.ended or 0) >= 200
+        assert details.evicted.remaining == 0
         _must_have_moved(platform, facts)
 
 
@@ -212,8 +214,9 @@ async def test_a_pause_keeps_the_old_primary_as_it_is_until_it_is_taken_off(plat
     try:
         facts = await platform.force()
         assert facts.outcome is Outcome.COMPLETED, facts.reason
-        assert facts.known.redundancy is not None
-        assert "NOT REDUNDANT" in facts.known.redundancy.note
+        details = facts.known.of(PostgresDetails)
+        assert details.redundancy is not None
+        assert "NOT REDUNDANT" in details.redundancy.note
         assert platform.note("sync") == "none"
         assert "paused until" in platform.log(platform.old)
     finally:

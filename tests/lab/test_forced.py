@@ -8,6 +8,7 @@ import time
 import pytest
 import pytest_asyncio
 
+from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from deploy.lab.breaking import heal
@@ -49,8 +50,9 @@ async def test_a_frozen_server_is_proved_to_be_stopped_by_its_own_gate(platform:
     await approve(handle, within=60)
     facts = await ending(handle)
     _must_lead(platform, facts)
-    assert facts.known.proof is not None
-    assert facts.known.proof.kind == "gate"
+    details = facts.known.of(PostgresDetails)
+    assert details.proof is not None
+    assert details.proof.kind == "gate"
     platform.settle()
 
 
@@ -115,10 +117,11 @@ async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promot
     facts = await ending(handle)
     _must_lead(platform, facts)
     platform.settle(200)
-    assert facts.known.proof is not None
-    assert facts.known.proof.kind == "isolation"
-    assert facts.known.promoted is not None
-    promoted = facts.known.promoted.promoted_at.timestamp()
+    details = facts.known.of(PostgresDetails)
+    assert details.proof is not None
+    assert details.proof.kind == "isolation"
+    assert details.promoted is not None
+    promoted = details.promoted.promoted_at.timestamp()
     assert platform.until_said(platform.old, "ISOLATED", cut) < promoted
     assert promoted - cut > _ISOLATION_SECONDS
 

@@ -9,6 +9,8 @@ import json
 import pytest
 from temporalio.service import RPCError
 
+from activities.nodes.run_models import NodeDetails
+from activities.postgres.models.details import PostgresDetails
 from activities.run.models.report import Outcome
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, power_is_proof
@@ -47,12 +49,13 @@ async def test_the_node_of_the_primary_is_emptied(platform: Platform) -> None:
     await approve(child, within=60)
     facts: Facts = await ending(handle, within=240)
     assert facts.outcome is Outcome.COMPLETED, facts.reason
-    assert "postgres-failover orders" in facts.known.moved_first
+    details = facts.known.of(NodeDetails)
+    assert "postgres-failover orders" in details.moved_first
     assert platform.leader != before
-    assert facts.known.drained is not None
-    assert f"aiagent-prod/{before}" in facts.known.drained.gone
+    assert details.drained is not None
+    assert f"aiagent-prod/{before}" in details.drained.gone
     assert facts.verdict.met, facts.verdict.sentences
-    print(*facts.verdict.sentences, facts.known.drained.gone, sep="\n")
+    print(*facts.verdict.sentences, details.drained.gone, sep="\n")
     _whole(platform)
 
 
@@ -76,12 +79,14 @@ async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(plat
     await _until_it_is(platform, "postgres-failover")
     await approve(platform.client.get_workflow_handle("postgres/orders"), within=60, attest=True)
     facts = await ending(handle, within=240)
-    assert facts.known.proof is None  # the database had its own
-    assert "postgres-failover orders" in facts.known.moved_first, facts.reason
+    details = facts.known.of(PostgresDetails)
+    assert details.proof is None  # the database had its own
+    other = facts.known.of(NodeDetails)
+    assert "postgres-failover orders" in other.moved_first, facts.reason
     assert platform.leader == platform.candidate
     assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
-    assert facts.known.pods_replaced is not None
-    assert set(with_data) <= {path.split("/")[1] for path in facts.known.pods_replaced.pods}
+    assert other.pods_replaced is not None
+    assert set(with_data) <= {path.split("/")[1] for path in other.pods_replaced.pods}
     print(*facts.verdict.sentences, facts.known.left_to_do, sep="\n")
     await asyncio.to_thread(heal, platform.lab)
     back = platform.client.get_workflow_handle(f"return/node/{node}")
@@ -104,13 +109,14 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
         handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
         facts = await ending(handle, within=240)
         assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
-        assert facts.known.node_proof is not None
-        assert facts.known.node_proof.words == f"http says that the machine of {node} is stopped, as this run has asked for"
-        assert (facts.known.node_proof.kind, facts.known.attested_by) == ("machine", "")
+        details = facts.known.of(NodeDetails)
+        assert details.proof is not None
+        assert details.proof.words == f"http says that the machine of {node} is stopped, as this run has asked for"
+        assert (details.proof.kind, facts.known.attested_by) == ("machine", "")
         assert pid_of(platform.lab, node) is None
-        assert facts.known.pods_replaced is not None
-        assert set(with_data) <= {path.split("/")[1] for path in facts.known.pods_replaced.pods}
-        print(*facts.verdict.sentences, facts.known.node_proof.words, sep="\n")
+        assert details.pods_replaced is not None
+        assert set(with_data) <= {path.split("/")[1] for path in details.pods_replaced.pods}
+        print(*facts.verdict.sentences, details.proof.words, sep="\n")
         await asyncio.to_thread(heal, platform.lab)
         back = platform.client.get_workflow_handle(f"return/node/{node}")
         await asyncio.wait_for(back.result(), 120)
@@ -132,13 +138,15 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         await approve(child, within=60)
         facts = await ending(handle, within=240)
         assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
-        assert "postgres-failover orders" in facts.known.moved_first
+        details = facts.known.of(NodeDetails)
+        assert "postgres-failover orders" in details.moved_first
         assert platform.leader == platform.candidate
         moved = await ending(child, within=60)
-        assert moved.known.proof is not None
-        assert moved.known.proof.words == f"{before}: http says that the machine of {node} is stopped"
-        assert (moved.known.proof.kind, moved.known.attested_by, facts.known.attested_by) == ("machine", "", "")
-        print(*facts.verdict.sentences, moved.known.proof.words, sep="\n")
+        other = moved.known.of(PostgresDetails)
+        assert other.proof is not None
+        assert other.proof.words == f"{before}: http says that the machine of {node} is stopped"
+        assert (other.proof.kind, moved.known.attested_by, facts.known.attested_by) == ("machine", "", "")
+        print(*facts.verdict.sentences, other.proof.words, sep="\n")
         await asyncio.to_thread(heal, platform.lab)
         await asyncio.wait_for(platform.client.get_workflow_handle(f"return/node/{node}").result(), 120)
         _whole(platform)

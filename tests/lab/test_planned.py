@@ -8,6 +8,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from deploy.lab.switching import approve, ending, start, switch
@@ -29,13 +30,14 @@ async def test_there_and_back_loses_nothing_and_stops_writes_for_less_than_a_sec
         assert platform.leader == new
         assert known.measurement is not None
         assert known.measurement.lost == 0
-        assert known.redundancy is not None
-        assert known.redundancy.member == old
+        details = known.of(PostgresDetails)
+        assert details.redundancy is not None
+        assert details.redundancy.member == old
         assert platform.note("sync") == old
-        print(f"outage {known.measurement.outage_seconds}, {old} synchronous after {known.redundancy.seconds:.2f} s")
-    assert known.routed is not None
+        print(f"outage {known.measurement.outage_seconds}, {old} synchronous after {details.redundancy.seconds:.2f} s")
+    assert details.routed is not None
     seen = platform.seen()
-    after = [error for error in seen["api_errors"] if error[0] > known.routed.routed_at.timestamp()]
+    after = [error for error in seen["api_errors"] if error[0] > details.routed.routed_at.timestamp()]
     print(f"outage {seen['outage_seconds']} s, API errors {len(seen['api_errors'])}, after the route {len(after)}")
     assert after == []
     assert seen["outage_seconds"] < 1.5

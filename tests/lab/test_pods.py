@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from temporalio.client import WorkflowHandle
 
+from activities.pods.models import PodDetails
 from activities.run.models.report import Outcome
 from deploy.lab.controlplane import kubectl_command
 from deploy.lab.switching import ending, start_pods
@@ -28,7 +29,8 @@ async def _done(handle: WorkflowHandle[object, object]) -> Facts:
     facts = await ending(handle)
     assert facts.outcome is Outcome.COMPLETED, facts.reason
     assert facts.verdict.met, facts.verdict.sentences
-    assert facts.known.recovery_seconds is not None
+    details = facts.known.of(PodDetails)
+    assert details.recovery_seconds is not None
     print(*facts.verdict.sentences, facts.known.measurement, sep="\n")
     return facts
 
@@ -36,16 +38,17 @@ async def _done(handle: WorkflowHandle[object, object]) -> Facts:
 async def test_a_drill_ends_a_process_and_times_its_return(platform: Platform) -> None:
     before = _whole(platform)
     facts = await _done(await start_pods(platform.client, run="drill"))
-    assert facts.known.struck is not None
-    assert facts.known.struck.how == "kill 1"
-    assert facts.known.replaced is None
+    details = facts.known.of(PodDetails)
+    assert details.struck is not None
+    assert details.struck.how == "kill 1"
+    assert details.replaced is None
     assert platform.pods("api") == before
     restarts = platform.kubectl(
-        "get", "pod", facts.known.struck.pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}"
+        "get", "pod", details.struck.pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}"
     )
     assert int(restarts) > 0
-    assert facts.known.recovery_seconds is not None
-    assert facts.known.recovery_seconds < _OBJECTIVE_SECONDS
+    assert details.recovery_seconds is not None
+    assert details.recovery_seconds < _OBJECTIVE_SECONDS
 
 
 async def test_a_hung_pod_is_replaced_within_the_objective(platform: Platform) -> None:
@@ -58,10 +61,11 @@ async def test_a_hung_pod_is_replaced_within_the_objective(platform: Platform) -
     finally:
         if hung in platform.pods("api"):
             platform.thaw(hung)
-    assert facts.known.replaced is not None
-    assert facts.known.replaced.pods == (hung,)
-    assert facts.known.workload is not None
-    (broken,) = facts.known.workload.broken
+    details = facts.known.of(PodDetails)
+    assert details.replaced is not None
+    assert details.replaced.pods == (hung,)
+    assert details.survey is not None
+    (broken,) = details.survey.broken
     assert broken.trouble == "not ready"
     assert any("Unhealthy" in line for line in broken.events)
 
@@ -74,14 +78,15 @@ async def test_a_plan_says_why_a_pod_cannot_start_and_lets_it_be(platform: Platf
         async with asyncio.timeout(60):
             while True:
                 facts = await ending(await start_pods(platform.client, run="plan"))
-                assert facts.known.workload is not None
-                if any(pod.trouble == "cannot start" for pod in facts.known.workload.broken):
+                details = facts.known.of(PodDetails)
+                assert details.survey is not None
+                if any(pod.trouble == "cannot start" for pod in details.survey.broken):
                     break
                 await asyncio.sleep(1)
         assert facts.outcome is Outcome.PLANNED_ONLY, facts.reason
-        (broken,) = facts.known.workload.broken
+        (broken,) = details.survey.broken
         assert "nowhere" in broken.words
-        assert facts.known.replaced is None
+        assert details.replaced is None
     finally:
         platform.kubectl("rollout", "undo", "deployment/api-deployment")
         _whole(platform)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from activities.redis.models import RedisDetails
 from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
@@ -32,12 +33,13 @@ async def test_a_planned_failover_loses_nothing(platform: Platform) -> None:
         await asyncio.sleep(3)
         seen = await asyncio.to_thread(running.stop)
     assert facts.outcome is Outcome.COMPLETED, facts.reason
-    assert facts.known.moved is not None
-    assert facts.known.moved.leader != before
+    details = facts.known.of(RedisDetails)
+    assert details.moved is not None
+    assert details.moved.leader != before
     assert facts.known.measurement is not None
     assert facts.known.measurement.lost == 0
     assert facts.verdict.met
-    assert _settle(platform) == facts.known.moved.leader
+    assert _settle(platform) == details.moved.leader
     redis = seen["redis"]
     assert redis["lost"] == 0
     assert redis["two_writers"] == []
@@ -53,9 +55,10 @@ async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: P
         await asyncio.sleep(3)
         seen = await asyncio.to_thread(running.stop)
     assert facts.outcome is Outcome.COMPLETED, facts.reason
-    assert facts.known.moved is not None
+    details = facts.known.of(RedisDetails)
+    assert details.moved is not None
     after = _settle(platform)
-    assert after == facts.known.moved.leader != before
+    assert after == details.moved.leader != before
     redis = seen["redis"]
     assert redis["two_writers"] == []
     assert min(redis["members"], redis["writes"], *redis["checks"].values()) > 0

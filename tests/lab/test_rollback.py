@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.plan import PostgresPlan
 from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.switching import CLUSTER, OPERATOR, Handle, approve, ending, start, switch
 from starters.history.model import Facts
 from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
-from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, plan_id
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 _SERVICE = "postgresql-primary"
@@ -82,14 +85,15 @@ async def test_discard_goes_back_to_the_old_primary_as_it_was_and_keeps_the_rest
             platform.settle(200)
         seen = running.stop()
     assert facts.outcome is Outcome.COMPLETED, facts.reason
-    assert plan is not None
+    assert isinstance(plan, PostgresPlan)
     assert plan.give_up is not None
     assert (platform.leader, platform.note("sync")) == (old, new)
-    assert facts.known.loss is not None
-    assert facts.known.loss.transactions > 0
+    details = facts.known.of(PostgresDetails)
+    assert details.loss is not None
+    assert details.loss.transactions > 0
     assert platform.kept_aside(new) - kept
     assert seen["two_writers"] == []
-    print(f"outage at most {facts.verdict.outage_seconds}; given up {facts.known.loss}")
+    print(f"outage at most {facts.verdict.outage_seconds}; given up {details.loss}")
 
 
 async def test_a_member_that_follows_already_is_not_given_the_writes_as_it_was(platform: Platform) -> None:

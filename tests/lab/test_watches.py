@@ -15,6 +15,7 @@ import pytest
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from deploy.lab.breaking import freeze_machine, heal, kill_processes, kill_servers, pids_of, thaw_machine
 from deploy.lab.estate import automatic, changed_estate
@@ -160,8 +161,9 @@ async def test_a_node_without_power_is_evacuated_by_itself(platform: Platform) -
         run = await _until_begun(platform, f"node/{node}", began, 60)
         facts = await ending(platform.client.get_workflow_handle(f"node/{node}", run_id=run))
         assert facts.asked.by == "node-watch"
-        assert facts.known.pods_replaced is not None or facts.outcome is Outcome.COMPLETED
-        print(facts.outcome, facts.reason, facts.known.pods_replaced)
+        details = facts.known.of(NodeDetails)
+        assert details.pods_replaced is not None or facts.outcome is Outcome.COMPLETED
+        print(facts.outcome, facts.reason, details.pods_replaced)
     await asyncio.to_thread(heal, platform.lab, lambda _: None)
     platform.kubectl("uncordon", node)
     await platform.fresh_pods()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ from activities.redis.models import SentinelFact, ServerFact
 from activities.run.models.report import RunReport
 from estate.nodes import MachineKind
 from estate.redis import RedisTarget
+from starters.history.reports import read_report
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World
 from tests.nodes.world import FakeMachines, NodeWorld
@@ -28,7 +30,9 @@ from tests.postgres.bench import Handle, write_estate
 from tests.postgres.gone import POLICY, Gone, take_away
 from tests.postgres.worker import steps_for
 from tests.run.served import Served
-from workflows.run.models import lock_id, node_lock_id, plan_id
+from workflows.nodes.models import node_lock_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import plan_id
 
 NODE = "node-2"
 _LONGEST = timedelta(seconds=90)
@@ -109,7 +113,7 @@ class NodeBench(Served):
         """Return the newest kept report of the node's runs."""
         paths = [path for path in (self.folder / "records").rglob("report.json") if "node-node" in str(path)]
         newest = max(paths, key=lambda path: path.stat().st_mtime)
-        return RunReport.model_validate_json(newest.read_text(encoding="utf-8"))
+        return read_report(json.loads(newest.read_text(encoding="utf-8")))
 
 
 @asynccontextmanager

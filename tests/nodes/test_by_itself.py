@@ -14,8 +14,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.nodes.bench import NodeBench, serving
 from tests.postgres.bench import Handle
-from workflows.detection.models import WATCHES
-from workflows.run.models import node_lock_id
+from workflows.nodes.models import node_lock_id
+from workflows.run.automatic import WATCHES
 
 _PAUSE = {"paused_until": "2999-01-01T00:00:00Z", "paused_by": "mona", "paused_because": "a move of disks"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from activities.nodes.machine_models import MachineState
+from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
@@ -15,7 +16,8 @@ from tests.nodes.proving import ALL, attest, ending, explained, until_asked, wai
 async def test_where_a_run_may_end_it_the_machine_is_ended_once(dark: NodeBench) -> None:
     end, words = await dark.ending(await dark.start(mode="forced"))
     assert (end, dark.machines.ended, sorted(dark.world.removed)) == ("completed", [dark.node], ALL), words
-    proof = dark.report().node_proof
+    details = dark.report().of(NodeDetails)
+    proof = details.proof
     assert proof is not None
     assert proof.words.endswith("is deallocated, as this run has asked for")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
+from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
@@ -37,10 +38,11 @@ async def test_pods_without_data_come_back_while_those_with_data_wait_for_a_word
     assert sorted(bench.world.removed) == ["api-a-1", "api-b-1", "redis-0"]
     assert (bench.is_cordoned, bench.world.nodes_by_name[bench.node].taints) == (True, _TAINT)
     assert bench.report().attested_by == "dana"
-    replaced = bench.report().pods_replaced
+    details = bench.report().of(NodeDetails)
+    replaced = details.pods_replaced
     assert replaced is not None
     assert replaced.pods == ("aiagent-prod/api-a-1", "aiagent-prod/api-b-1", "aiagent-prod/redis-0")
-    assert bench.report().recovery_seconds is not None
+    assert details.recovery_seconds is not None
 
 
 async def test_a_node_that_comes_back_is_taken_back_once_it_is_well(bench: NodeBench) -> None:
@@ -134,7 +136,8 @@ async def test_a_primary_on_it_is_failed_over_by_its_own_procedure(bench: NodeBe
     end, words = await bench.ending(await bench.start(mode="forced", attest=True))
     assert end == "completed", words
     assert bench.postgres.record.leader != before
-    assert bench.report().moved_first == (f"postgres-failover {bench.cluster}",)
+    details = bench.report().of(NodeDetails)
+    assert details.moved_first == (f"postgres-failover {bench.cluster}",)
 
 
 async def test_a_primary_that_cannot_be_failed_over_is_left_to_do_and_the_rest_comes_back(bench: NodeBench) -> None:

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.nodes.machine_models import MachineState
+from activities.nodes.run_models import NodeDetails
 from starters.render.nodes import node_lines
 from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import ALL, ENDS, LOOKS, attest, explained, until_asked, waits
@@ -27,11 +28,12 @@ async def test_a_machine_that_does_not_run_is_proof_without_a_word(dark: NodeBen
     end, words = await dark.ending(handle)
     assert (end, sorted(dark.world.removed)) == ("completed", ALL), words
     report = dark.report()
-    assert report.node_proof is not None
-    assert (report.node_proof.kind, report.attested_by) == ("machine", "")
-    assert report.node_proof.words == f"http says that the machine of {dark.node} is {state.value}"
-    (line,) = [line for line in node_lines(report) if line.startswith("proof (machine) at ")]
-    assert line.endswith(report.node_proof.words)
+    details = report.of(NodeDetails)
+    assert details.proof is not None
+    assert (details.proof.kind, report.attested_by) == ("machine", "")
+    assert details.proof.words == f"http says that the machine of {dark.node} is {state.value}"
+    (line,) = [line for line in node_lines(details) if line.startswith("proof (machine) at ")]
+    assert line.endswith(details.proof.words)
     assert dark.machines.ended == []
 
 
@@ -42,7 +44,8 @@ async def test_nothing_else_is_proof_and_a_word_still_counts(dark: NodeBench, st
     await until_asked(dark, handle, 2)
     await attest(dark, handle)
     assert (await dark.ending(handle))[0] == "completed"
-    proof = dark.report().node_proof
+    details = dark.report().of(NodeDetails)
+    proof = details.proof
     assert proof is not None
     assert (proof.kind, proof.words) == ("attested", f"dana says that {dark.node} is stopped")
     assert dark.machines.ended == []
@@ -68,7 +71,8 @@ async def test_a_control_plane_that_says_nothing_leaves_it_to_the_word(dark: Nod
         await explained(dark, handle, f"its machine proves nothing: {said[trouble]}")
     await attest(dark, handle)
     assert (await dark.ending(handle))[0] == "completed"
-    proof = dark.report().node_proof
+    details = dark.report().of(NodeDetails)
+    proof = details.proof
     assert proof is not None
     assert proof.kind == "attested"
 
@@ -91,7 +95,8 @@ async def test_an_instance_that_is_gone_is_proof_only_where_it_is_known_which(da
     handle = await dark.start(mode="forced")
     if provider_id == _INSTANCE:
         assert (await dark.ending(handle))[0] == "completed"
-        proof = dark.report().node_proof
+        details = dark.report().of(NodeDetails)
+        proof = details.proof
         assert proof is not None
         assert proof.words == f"azure says that the machine of {dark.node} is gone"
     else:

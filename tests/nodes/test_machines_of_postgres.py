@@ -13,6 +13,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.nodes.machine_models import MachineState
+from activities.nodes.run_models import NodeDetails
+from activities.postgres.models.details import PostgresDetails
 from activities.run.models.todo import Todo, kinds_of
 from estate.loader import EstateError, load_estate
 from starters.history.model import facts_of
@@ -22,7 +24,7 @@ from tests.fakes.world import A, B
 from tests.nodes.bench import BY_MACHINE, NodeBench, serving
 from tests.nodes.proving import ENDS, LOOKS, explained
 from tests.postgres.bench import Handle
-from workflows.run.models import lock_id
+from workflows.postgres.models import lock_id
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -70,9 +72,10 @@ async def test_a_machine_that_does_not_run_is_proof(primary: NodeBench, state: M
     assert (await primary.ending(handle))[0] == "completed"
     facts = facts_of(chronicle_of((await handle.fetch_history()).events, handle.id))
     assert primary.postgres.record.leader == B
-    assert facts.known.proof is not None
-    assert facts.known.proof.kind == "machine"
-    assert facts.known.proof.words == f"{A}: http says that the machine of {primary.node} is {state.value}"
+    details = facts.known.of(PostgresDetails)
+    assert details.proof is not None
+    assert details.proof.kind == "machine"
+    assert details.proof.words == f"{A}: http says that the machine of {primary.node} is {state.value}"
     assert primary.machines.ended == []
 
 
@@ -100,7 +103,8 @@ async def test_a_node_s_own_run_ends_the_machine_and_the_database_takes_that_for
     assert end == "completed", words
     assert primary.machines.ended == [primary.node]
     assert primary.postgres.record.leader == B
-    assert primary.report().moved_first == (f"postgres-failover {primary.cluster}",)
+    details = primary.report().of(NodeDetails)
+    assert details.moved_first == (f"postgres-failover {primary.cluster}",)
 
 
 async def test_no_machine_is_ended_while_people_decide_about_the_database(temporal: Client, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
+from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from activities.run.models.todo import Todo
 from tests.fakes.faults import Fault
@@ -24,10 +25,11 @@ async def test_what_is_on_the_node_leaves_and_it_stays_cordoned(bench: NodeBench
     assert bench.world.on(bench.node) == ["kube-proxy-1"]
     assert (bench.is_cordoned, sorted(bench.world.evicted)) == (True, ["api-a-1", "api-b-1"])
     report = bench.report()
-    assert report.drained is not None
-    assert report.drained.gone == ("aiagent-prod/api-a-1", "aiagent-prod/api-b-1")
-    assert report.recovery_seconds is not None
-    assert bench.world.ready_within < report.recovery_seconds < 20
+    details = report.of(NodeDetails)
+    assert details.drained is not None
+    assert details.drained.gone == ("aiagent-prod/api-a-1", "aiagent-prod/api-b-1")
+    assert details.recovery_seconds is not None
+    assert bench.world.ready_within < details.recovery_seconds < 20
 
 
 async def test_it_takes_pods_again_where_that_is_asked(bench: NodeBench) -> None:
@@ -42,7 +44,8 @@ async def test_the_primary_moves_first_by_its_own_procedure(bench: NodeBench) ->
     assert end == "completed", words
     assert bench.postgres.record.leader != before
     assert before in bench.world.evicted
-    assert bench.report().moved_first == (f"postgres-failover {bench.cluster}",)
+    details = bench.report().of(NodeDetails)
+    assert details.moved_first == (f"postgres-failover {bench.cluster}",)
 
 
 async def test_a_primary_that_cannot_move_keeps_everything_where_it_is(bench: NodeBench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,11 +17,13 @@ from activities.pods.steps import PodActivities
 from activities.run.inventory import EstateActivities
 from activities.run.models.report import RunReport
 from activities.run.records import RecordsActivities
+from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.pods.world import PodWorld
 from tests.postgres.bench import Handle
 from tests.run.served import Served
-from workflows.run.models import plan_id, pods_lock_id
+from workflows.pods.models import pods_lock_id
+from workflows.run.models import plan_id
 
 _LONGEST = timedelta(seconds=90)
 
@@ -59,7 +62,7 @@ class PodBench(Served):
     def report(self) -> RunReport:
         """Return the newest kept report."""
         paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
-        return RunReport.model_validate_json(paths[-1].read_text(encoding="utf-8"))
+        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.pods.models import Trouble
+from activities.pods.models import PodDetails, Trouble
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
 
@@ -17,10 +17,11 @@ async def test_a_pod_is_ended_and_comes_back(bench: PodBench) -> None:
     end, words = await bench.ending(await bench.start(run="drill"))
     assert (end, bench.world.struck, bench.world.deleted) == ("completed", ["api-0"], []), words
     report = bench.report()
-    assert report.struck is not None
-    assert report.struck.how == "kill 1"
-    assert report.recovery_seconds is not None
-    assert bench.world.restarts_within < report.recovery_seconds < 10
+    details = report.of(PodDetails)
+    assert details.struck is not None
+    assert details.struck.how == "kill 1"
+    assert details.recovery_seconds is not None
+    assert bench.world.restarts_within < details.recovery_seconds < 10
     assert bench.world.pods_by_name["api-0"].seen.restarts == 1
 
 
@@ -40,7 +41,9 @@ async def test_a_process_that_takes_no_signal_loses_its_pod(bench: PodBench, mon
     bench.world.stubborn = True
     assert (await bench.ending(await bench.start(run="drill")))[0] == "completed"
     assert bench.world.deleted == [("api-0", True)]
-    assert "deleted without grace" in bench.report().struck.how  # type: ignore[union-attr]
+    details = bench.report().of(PodDetails)
+    assert details.struck is not None
+    assert "deleted without grace" in details.struck.how
 
 
 async def test_a_strike_that_is_not_reported_strikes_once(bench: PodBench) -> None:

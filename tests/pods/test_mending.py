@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.pods.models import Trouble
+from activities.pods.models import PodDetails, Trouble
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
@@ -28,9 +28,10 @@ async def test_what_kubernetes_mends_in_time_is_left_to_it(bench: PodBench) -> N
     end, words = await bench.ending(await bench.start())
     assert (end, bench.world.deleted) == ("completed", []), words
     report = bench.report()
-    assert report.replaced is None
-    assert report.recovery_seconds is not None
-    assert 0.7 < report.recovery_seconds < 5
+    details = report.of(PodDetails)
+    assert details.replaced is None
+    assert details.recovery_seconds is not None
+    assert 0.7 < details.recovery_seconds < 5
     assert report.measurement is not None
     assert report.measurement.acknowledged > 0
 
@@ -41,11 +42,12 @@ async def test_a_pod_that_stays_broken_is_replaced_by_a_new_one(bench: PodBench,
     end, words = await bench.ending(await bench.start())
     assert (end, bench.world.deleted) == ("completed", [("api-0", False)]), words
     report = bench.report()
-    assert report.workload is not None
-    assert report.workload.broken[0].log_tail == "its last words"
-    assert report.workload.broken[0].events == ("12:00:00 Warning BackOff: as told",)
-    assert report.mended is not None
-    assert report.mended.answers_at is not None
+    details = report.of(PodDetails)
+    assert details.survey is not None
+    assert details.survey.broken[0].log_tail == "its last words"
+    assert details.survey.broken[0].events == ("12:00:00 Warning BackOff: as told",)
+    assert details.mended is not None
+    assert details.mended.answers_at is not None
 
 
 @pytest.mark.parametrize("trouble", [Trouble.STUCK, Trouble.NODE_SILENT])
@@ -53,8 +55,9 @@ async def test_a_pod_whose_kubelet_is_silent_is_removed_at_once(bench: PodBench,
     bench.world.break_pod("api-1", trouble)
     end, words = await bench.ending(await bench.start())
     assert (end, bench.world.deleted) == ("completed", [("api-1", True)]), words
-    assert bench.report().replaced is not None
-    assert bench.report().replaced.forced == ("api-1",)  # type: ignore[union-attr]
+    details = bench.report().of(PodDetails)
+    assert details.replaced is not None
+    assert details.replaced.forced == ("api-1",)
 
 
 async def test_where_every_pod_is_broken_it_is_not_the_pods(bench: PodBench) -> None:
@@ -82,9 +85,10 @@ async def test_a_replacement_that_is_broken_too_leaves_the_run_stranded(bench: P
     assert "api-2: crash loop" in words
     assert "kubectl rollout undo deployment/api-deployment" in words
     report = bench.report()
-    assert report.mended is not None
-    assert not report.mended.whole
-    assert report.mended.survey.broken[0].log_tail == "its last words"
+    details = report.of(PodDetails)
+    assert details.mended is not None
+    assert not details.mended.whole
+    assert details.mended.survey.broken[0].log_tail == "its last words"
 
 
 async def test_a_pod_that_no_node_takes_is_not_replaced(bench: PodBench) -> None:

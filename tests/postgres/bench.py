@@ -19,6 +19,8 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
 
+from activities.postgres.models.plan import PostgresPlan
+from activities.run.models.wire import read
 from tests.fakes.world import World
 from tests.postgres.worker import make_worker
 from workflows.run.models import Status
@@ -74,7 +76,7 @@ class Bench:
 
     async def finished(self, handle: Handle) -> Summary:
         """Wait for a run that ends well."""
-        return Summary.model_validate(await handle.result())
+        return read(Summary, await handle.result())
 
     async def refused(self, handle: Handle) -> ApplicationError:
         """Wait for a run that fails; return its refusal, which is one sentence."""
@@ -98,7 +100,15 @@ class Bench:
 
     async def status(self, handle: Handle) -> Status:
         """Ask the run how it stands."""
-        return Status.model_validate(await handle.query("status"))
+        answer = await handle.query("status")
+        status = read(Status, answer)
+        return status.model_copy(update={"plan": read(PostgresPlan, answer["plan"])}) if status.plan else status
+
+    async def plan(self, handle: Handle) -> PostgresPlan:
+        """Ask the run for its plan."""
+        plan = (await self.status(handle)).plan
+        assert isinstance(plan, PostgresPlan)
+        return plan
 
     async def until(self, holds: Callable[[], Awaitable[bool] | bool], seconds: float = 40) -> None:
         """Wait until ``holds`` does."""

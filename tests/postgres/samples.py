@@ -11,7 +11,7 @@ from estate.postgres import GateAccess, Login, PostgresCluster, PostgresTarget
 from estate.redis import RedisDeployment, RedisTarget
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.record import Record
-from workflows.run.models import FailoverRequest
+from workflows.postgres.models import FailoverRequest
 
 A, B, C = "pg-a", "pg-b", "pg-c"
 SYSTEM = "7300000000000000001"

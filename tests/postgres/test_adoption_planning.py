@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
-from activities.run.models.plan import Plan
 from gate.api import GateStatus, ServerState
 from gate.record import Record
 from tests.postgres.samples import NOW, SYSTEM, A, B, C, target
+from workflows.postgres.models import AdoptRequest
 from workflows.postgres.planning.adoption import finishing_plan, make_adoption_plan
-from workflows.run.models import AdoptRequest
 
 _OTHER = "7300000000000000002"
 
@@ -38,7 +38,7 @@ def _survey(record: Record | None = None, **changes: dict[str, Any] | None) -> S
     return Survey(at=NOW, record=record, members=tuple(facts))
 
 
-def _plan(survey: Survey, leader: str | None = None) -> Plan:
+def _plan(survey: Survey, leader: str | None = None) -> PostgresPlan:
     return make_adoption_plan(AdoptRequest(cluster="orders", leader=leader), target(), survey)
 
 

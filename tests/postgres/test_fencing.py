@@ -10,9 +10,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import UnreachableError
 from activities.postgres import fencing
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.postgres.systems import Systems
-from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from gate.api import Fenced, GateStatus, Sealed
 from gate.record import Mode
@@ -46,7 +46,7 @@ class _Gates:
 
 
 async def _prove(other: str | None, *, lossless: bool = True, fenced: Fenced | None = None) -> Proof:
-    plan = Plan(
+    plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
         sync=f"{B},{C}", steps=(), digest="d", lossless=lossless,
     )  # fmt: skip

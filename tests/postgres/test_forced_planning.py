@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, PodFact, Survey
-from activities.run.models.plan import Plan
 from tests.postgres.samples import NOW, A, B, C, member, record, request, status, target
 from workflows.postgres.planning.forced import make_forced_plan
 
@@ -32,7 +32,7 @@ def _plan(
     proof: tuple[str, ...] = ("gate", "attested"),
     pod: PodFact | None = None,
     **changes: Any,
-) -> Plan:
+) -> PostgresPlan:
     dead = MemberFact(name=A, gate_error="silence", sql_error="silence", pod=pod)
     seen = Survey(at=NOW, record=record(**changes), members=(dead, *standbys))
     return make_forced_plan(request(mode="forced", to=to), target(forced={"proof": proof}), seen)

@@ -10,10 +10,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import UnreachableError
 from activities.postgres import fencing
-from activities.postgres.models.survey import Unrenewed
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.postgres.systems import Systems
-from activities.run.models.plan import Plan
+from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId
 from gate.api import Sealed
 from gate.record import Mode
@@ -59,7 +59,7 @@ async def _seconds(
     kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None = _SEEN, *, timeout: str = "PT30S"
 ) -> float:
     """Return how long the proof took."""
-    plan = Plan(
+    plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
         sync=f"{B},{C}", steps=(), digest="d",
     )  # fmt: skip

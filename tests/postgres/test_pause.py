@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.postgres.models.upkeep import Paused
+from activities.run.models.wire import read
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.postgres.bench import Bench, Handle
@@ -21,7 +22,7 @@ async def _pause(bench: Bench, **more: Any) -> Handle:
 
 
 async def _paused(bench: Bench, **more: Any) -> Paused:
-    return Paused.model_validate(await (await _pause(bench, **more)).result())
+    return read(Paused, await (await _pause(bench, **more)).result())
 
 
 async def test_the_record_carries_the_pause_and_loses_it_again(bench: Bench) -> None:

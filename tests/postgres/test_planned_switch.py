@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from activities.postgres.models.plan import PostgresPlan
 from tests.fakes.world import A, B, C, World
 from tests.postgres.bench import Bench, serving
 from workflows.run.outcome import Summary
@@ -44,7 +45,7 @@ async def test_a_plan_changes_nothing_and_says_what_would_change(bench: Bench) -
     result = await bench.finished(handle)
     status = await bench.status(handle)
     assert (result.outcome, status.phase) == ("plan", "completed")
-    assert status.plan is not None
+    assert isinstance(status.plan, PostgresPlan)
     assert (status.plan.primary, status.plan.candidate, status.plan.epoch) == (A, B, 5)
     assert [step.partition(":")[0] for step in status.plan.steps] == [
         "checkpoint", "claim", "fence", "promote", "route", "verify", "evict", "reconnect", "restore redundancy"

@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact
-from activities.run.models.plan import Plan
+from activities.run.models.plan import digest_of
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.postgres.lsn import format_lsn
 from gate.record import Intent, Mode
 from tests.postgres.samples import A, B, C, leader, member, record, request, sql, status, survey, target
-from workflows.postgres.planning.planned import digest, make_plan
+from workflows.postgres.planning.planned import make_plan
 
 
-def _plan(*standbys: MemberFact, to: str | None = None, **changes: Any) -> Plan:
+def _plan(*standbys: MemberFact, to: str | None = None, **changes: Any) -> PostgresPlan:
     return make_plan(request(to=to), target(), survey(*standbys, **changes))
 
 
@@ -132,7 +133,7 @@ def test_refuses_two_primaries_whoever_says_so(second: dict[str, Any]) -> None:
 def test_the_digest_holds_while_figures_drift_and_changes_with_a_decision() -> None:
     plan = _plan(member(B), member(C))
     drifted = _plan(member(B, gate=status(B, receive_lsn="0/3000009", lag_bytes=9)), member(C, gate=status(C, lag_bytes=1)))
-    assert drifted.digest == plan.digest == digest(plan)
+    assert drifted.digest == plan.digest == digest_of(plan.decisions())
     others = (
         _plan(member(B), member(C), to=C),
         _plan(member(B), member(C), record=record(sync=B)),

@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Switch
 from activities.postgres.transfer import SwitchActivities
-from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from estate.base import Region
 from estate.postgres import Thresholds
@@ -41,7 +41,7 @@ async def _wait(changes: int, kind: type[_Busy] = _Busy) -> tuple[bool, float]:
     target = samples.target()
     limits = Thresholds.model_validate({"quiet": "PT0.3S"})
     target = target.model_copy(update={"cluster": target.cluster.model_copy(update={"thresholds": limits})})
-    plan = Plan(
+    plan = PostgresPlan(
         cluster="orders", mode=Mode.PLANNED, primary="a", candidate="b", epoch=1, timeline=1, system_identifier="1",
         sync="b", digest="0",
     )  # fmt: skip

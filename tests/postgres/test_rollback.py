@@ -53,9 +53,8 @@ async def test_what_was_written_since_is_given_up_and_kept_aside(bench: Bench) -
     world = bench.world
     handle = await roll_back(bench)
     result = await bench.finished(handle)
-    plan = (await bench.status(handle)).plan
+    plan = await bench.plan(handle)
     assert (result.outcome, result.leader, world.record.leader) == ("completed", A, A)
-    assert plan is not None
     assert plan.give_up is not None
     assert (plan.give_up.so_far.transactions, plan.give_up.so_far.bytes) == (3, 3 * RECORD_BYTES)
     await bench.until_consistent()
@@ -72,8 +71,7 @@ async def test_a_plan_says_what_would_be_lost_and_changes_nothing(bench: Bench) 
     before = bench.world.snapshot
     handle = await roll_back(bench, run="plan", max_bytes="1MiB")
     assert (await bench.finished(handle)).outcome == "plan"
-    plan = (await bench.status(handle)).plan
-    assert plan is not None
+    plan = await bench.plan(handle)
     assert plan.give_up is not None
     assert plan.give_up.at_most.bytes == 2**20
     assert "3 transactions" in plan.loss

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from activities.postgres import post_promotion
+from activities.postgres.models.details import PostgresDetails
 from activities.run.models.todo import Todo
 from gate.api import ServerState
 from starters.history.model import facts_of
@@ -163,7 +164,8 @@ async def test_a_restart_that_waits_for_a_dead_node_holds_up_only_what_was_not_s
     if writes:
         assert (await bench.finished(handle)).outcome == "completed"
         history = await handle.fetch_history()
-        assert words in facts_of(chronicle_of(history.events, handle.id)).known.reconnected[0].note
+        details = facts_of(chronicle_of(history.events, handle.id)).known.of(PostgresDetails)
+        assert words in details.reconnected[0].note
     else:
         refusal = await bench.refused(handle)
         assert (refusal.type, "api-deployment has 1 of 2 pods ready" in refusal.message) == ("Stranded", True)

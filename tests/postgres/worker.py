@@ -28,7 +28,7 @@ from activities.run.records import RecordsActivities
 from tests.fakes.clients import NoMachines, systems_of
 from tests.fakes.faults import Faults
 from tests.fakes.world import World
-from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.catalog import RUNNER, workflows
 
 WITHOUT_BEAT = "without heartbeat: "
 """Prefix of a step's name: the fault strikes outside the heartbeat, as on a worker that is frozen as a whole."""
@@ -64,7 +64,7 @@ def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], fault
     return Worker(
         client,
         task_queue=queue,
-        workflows=WORKFLOWS,
+        workflows=workflows(),
         workflow_runner=RUNNER,
         activities=steps,
         interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(faults)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -28,11 +29,13 @@ from activities.run.records import RecordsActivities
 from estate.base import Region
 from estate.loader import load_estate, resolve_redis
 from estate.redis import RedisTarget
+from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle
 from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster
 from tests.run.served import Served
-from workflows.run.models import plan_id, redis_lock_id
+from workflows.redis.models import redis_lock_id
+from workflows.run.models import plan_id
 
 MASTER = "mymaster"
 _LONGEST = timedelta(seconds=90)
@@ -104,7 +107,7 @@ class RedisBench(Served):
     def report(self) -> RunReport:
         """Return the newest kept report."""
         paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
-        return RunReport.model_validate_json(paths[-1].read_text(encoding="utf-8"))
+        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
     async def until_whole(self, seconds: float = 30) -> None:
         """Wait until one master leads, all follow it, and everybody could fail over again."""

@@ -6,9 +6,8 @@ from datetime import timedelta
 from typing import Any, cast
 
 from activities.clients.ports import UnreachableError
-from activities.redis.models import AgreeRequest, RedisRole, RedisSwitch, SentinelFact, ServerFact
+from activities.redis.models import AgreeRequest, RedisPlan, RedisRole, RedisSwitch, SentinelFact, ServerFact
 from activities.redis.post_promotion import RedisAftermathActivities
-from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from estate.base import Region
 from estate.redis import RedisDeployment, RedisTarget
@@ -40,7 +39,7 @@ class Returning:
 async def test_one_that_comes_back_before_all_sentinels_agree_is_waited_for() -> None:
     deployment = RedisDeployment(region="eastus", servers=("redis-0", "redis-1"), sentinels=("s-0", "s-1", "s-2"))
     target = RedisTarget(name="mymaster", region=Region(location="East US", namespace="a"), deployment=deployment)
-    plan = Plan(cluster="mymaster", mode=Mode.FORCED, primary="redis-0", candidate="redis-1", digest="")
+    plan = RedisPlan(cluster="mymaster", mode=Mode.FORCED, primary="redis-0", candidate="redis-1", digest="")
     run = RunId(workflow_id="redis/mymaster", run_id="1")
     switch = RedisSwitch(target=target, plan=plan, old=_OLD, eligible=("redis-1",), run=run)
     request = AgreeRequest(switch=switch, within=timedelta(seconds=20), only_living=True)

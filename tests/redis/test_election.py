@@ -13,9 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.clients.ports import RedisAnswerError, UnreachableError
 from activities.redis import sentinels
 from activities.redis.election import RedisElectActivities
-from activities.redis.models import ElectRequest, Moved, RedisRole, RedisSwitch, SentinelFact, ServerFact
+from activities.redis.models import ElectRequest, Moved, RedisPlan, RedisRole, RedisSwitch, SentinelFact, ServerFact
 from activities.run.models.diagnosis import Silence
-from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from estate.redis import RedisTarget
 from gate.record import Mode
@@ -62,7 +61,7 @@ class Deployment:
 
 
 async def _elected(redis: Deployment, seconds: float = 0, *details: str, by_word: bool = True, given_up: str = "") -> Moved:
-    plan = Plan(cluster="mymaster", mode=Mode.FORCED, primary=_OLD, candidate="redis-1 or redis-2", digest="")
+    plan = RedisPlan(cluster="mymaster", mode=Mode.FORCED, primary=_OLD, candidate="redis-1 or redis-2", digest="")
     run = RunId(workflow_id="redis/mymaster", run_id="1")
     switch = RedisSwitch(
         target=MYMASTER, plan=plan, old=REDIS[_OLD], eligible=("redis-1", "redis-2"), run=run, config_epoch=7

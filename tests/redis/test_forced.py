@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from activities.clients.ports import RedisAnswerError
-from activities.redis.models import RedisLook
+from activities.redis.models import RedisDetails, RedisLook
 from activities.redis.post_promotion import RedisAftermathActivities
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
@@ -25,8 +25,9 @@ async def test_a_dead_master_is_replaced_and_follows_when_it_comes_back(bench: R
     end, leader = await bench.ending(await bench.start("forced"))
     assert (end, leader != old) == ("completed", True), leader
     report = bench.report()
-    assert report.moved is not None
-    assert report.moved.note.startswith("Sentinel elected it")
+    details = report.of(RedisDetails)
+    assert details.moved is not None
+    assert details.moved.note.startswith("Sentinel elected it")
     assert report.plan is not None
     assert report.plan.primary == old
     assert not report.plan.lossless
@@ -128,8 +129,9 @@ async def test_sentinels_that_can_elect_are_left_alone_whatever_a_person_says(be
         return  # the Sentinels were through before the run looked
     assert (end, await bench.leader()) == ("completed", leader)
     report = bench.report()
-    assert report.moved is not None
-    assert report.moved.note.startswith("Sentinel elected it")
+    details = report.of(RedisDetails)
+    assert details.moved is not None
+    assert details.moved.note.startswith("Sentinel elected it")
 
 
 async def _epochs(bench: RedisBench) -> set[int]:
@@ -163,8 +165,9 @@ async def test_the_last_word_is_the_sentinels_where_they_elect_once_more(bench: 
     end, leader = await bench.ending(handle)
     assert (end, leader) == ("completed", second)
     report = bench.report()
-    assert report.moved is not None
-    assert report.moved.note.startswith(f"{first} led for a moment")
+    details = report.of(RedisDetails)
+    assert details.moved is not None
+    assert details.moved.note.startswith(f"{first} led for a moment")
     bench.cluster.start(old)
     await bench.until_whole()
 

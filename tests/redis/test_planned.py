@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from activities.redis.models import RedisRole
+from activities.redis.models import RedisDetails, RedisRole
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
@@ -39,14 +39,15 @@ async def test_the_master_moves_and_nothing_is_lost(bench: RedisBench) -> None:
     assert (end, leader != before) == ("completed", True), leader
     report = bench.report()
     assert report.outcome is Outcome.COMPLETED
-    assert report.moved is not None
-    assert report.moved.demoted
+    details = report.of(RedisDetails)
+    assert details.moved is not None
+    assert details.moved.demoted
     assert report.measurement is not None
     assert report.measurement.acknowledged > 20
     assert report.measurement.outage_seconds is not None
     assert report.measurement.outage_seconds < 5
-    assert report.redis_verified is not None
-    assert report.redis_verified.replicas >= 1
+    assert details.verified is not None
+    assert details.verified.replicas >= 1
     await must_be_sound(bench, leader)
 
 
@@ -139,5 +140,6 @@ async def test_a_server_that_wrongly_takes_itself_for_the_master_follows_first(b
     end, new = await bench.ending(await bench.start())
     assert end in {"completed", "NoStandby", "CandidateBehind"}, new
     await bench.until_whole()
-    assert bench.report().strays == (stray,)
+    details = bench.report().of(RedisDetails)
+    assert details.strays == (stray,)
     assert leader

@@ -14,7 +14,7 @@ from tests.postgres.gone import POLICY, Gone, take_away
 from tests.postgres.test_rollback import promoted_badly, roll_back
 from tests.replay.runs import Golden, examined
 from tests.replay.votes import policies, unapproved
-from workflows.catalog import WORKFLOWS
+from workflows.catalog import workflows
 
 Begin = Callable[[Bench], Awaitable[Handle]]
 
@@ -155,7 +155,7 @@ def _given_nonsense(workflow: str) -> Begin:
     return run
 
 
-_NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in WORKFLOWS]
+_NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in workflows()]
 _RUNS: dict[str, Begin] = {
     **unapproved("forced", _forced),
     "forced-cancelled-without-proof": _forced_cancelled_without_proof,

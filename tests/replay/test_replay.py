@@ -23,7 +23,7 @@ from activities.redis.transfer import RedisSwitchActivities
 from tests.fakes.world import World
 from tests.postgres.worker import steps_for, steps_of
 from tests.replay.record import ALL, HISTORIES
-from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.catalog import RUNNER, workflows
 from workflows.run.payloads import DATA_CONVERTER
 
 
@@ -31,7 +31,7 @@ async def replay(name: str, text: str) -> None:
     """Replay the history in ``text``; say what to do when today's code would have gone another way."""
     began = WorkflowHistory.from_json(name, text).events[0].workflow_execution_started_event_attributes
     history = WorkflowHistory.from_json(began.workflow_id, text)
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=RUNNER, data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=workflows(), workflow_runner=RUNNER, data_converter=DATA_CONVERTER)
     failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
     if failure is not None:
         pytest.fail(

@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from activities.detection.models import Condition, Finding, Kind, Look
+from activities.run.models.wire import read
 from tests.detection.bench import GONE, QUICK, WELL, WatchBench
 from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
@@ -100,7 +101,7 @@ def _of_another(kind: Kind) -> Callable[[WatchBench], Awaitable[Handle]]:
 
 
 async def _status(watch: Handle) -> WatchStatus:
-    return WatchStatus.model_validate(await watch.query("watch_status"))
+    return read(WatchStatus, await watch.query("watch_status"))
 
 
 async def _has_begun_one(watch: Handle) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities.run.models.wire import read
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle, end_all
 from tests.postgres.worker import steps_of, worker_of
@@ -52,7 +53,7 @@ class Served:
         return "completed", str(result.get(self.told, ""))
 
     async def status(self, handle: Handle) -> Status:
-        return Status.model_validate(await handle.query("status"))
+        return read(Status, await handle.query("status"))
 
     async def until_phase(self, handle: Handle, phase: str) -> Status:
         async with asyncio.timeout(20):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.record import Mode
+from workflows.postgres.models import FailoverRequest
 from workflows.run.inputs import parse
-from workflows.run.models import FailoverRequest, Run
+from workflows.run.models import Run
 
 GOOD = {"cluster": "orders", "mode": "planned"}
 

@@ -11,9 +11,9 @@ from temporalio.common import RawValue
 
 from tests.fakes.world import B
 from tests.postgres.bench import Bench
-from workflows.catalog import WORKFLOWS
+from workflows.catalog import workflows
 
-_NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in WORKFLOWS]
+_NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in workflows()]
 
 _FIRST_KEY = {"redis-failover": "master", "pod-failover": "workload", "node-failover": "node", "node-return": "target"}
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")

@@ -10,7 +10,7 @@ from temporalio.worker import Replayer
 from tests.fakes.faults import Fault
 from tests.fakes.world import B
 from tests.postgres.bench import Bench, Handle
-from workflows.catalog import RUNNER, WORKFLOWS
+from workflows.catalog import RUNNER, workflows
 from workflows.run.payloads import DATA_CONVERTER
 
 
@@ -81,5 +81,5 @@ async def _cancelled(bench: Bench) -> Handle:
 async def test_the_history_of_a_run_replays(bench: Bench, run: Callable[[Bench], Awaitable[Handle]]) -> None:
     handle = await run(bench)
     await bench.ending(handle)
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=RUNNER, data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=workflows(), workflow_runner=RUNNER, data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(await handle.fetch_history())

@@ -10,7 +10,7 @@ from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.starters.conftest import Stage
 from tests.starters.test_usage import run
-from workflows.run.models import FailoverRequest
+from workflows.postgres.models import FailoverRequest
 
 _START = ("start", "postgres-failover")
 

@@ -13,9 +13,10 @@ from activities.postgres.gate_errors import refused
 from activities.postgres.measure import Tally
 from activities.postgres.models.transfer import Settlement
 from activities.run.errors import Refusal, refuse, retry_in
-from activities.run.models.wire import Wire
+from activities.run.models.wire import Wire, read
 from gate.api import Problem, ProblemKind
-from workflows.run.models import Run, lock_id, plan_id
+from workflows.postgres.models import lock_id
+from workflows.run.models import Run, plan_id
 from workflows.run.outcome import cause_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -65,7 +66,7 @@ def test_ids_say_what_they_lock() -> None:
 
 
 def test_what_travels_is_frozen() -> None:
-    wire: Wire = Settlement.model_validate({"settled": "nothing", "from_a_newer_version": 1})
+    wire: Wire = read(Settlement, {"settled": "nothing", "from_a_newer_version": 1})
     with pytest.raises(ValidationError, match="frozen"):
         wire.settled = "undone"  # type: ignore[attr-defined]
 

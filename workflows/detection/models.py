@@ -7,23 +7,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.detection.models import Kind
-from activities.postgres.models.survey import Unrenewed
 from activities.run.models.wire import Wire
+from workflows.run.automatic import WATCHES
 from workflows.run.models import ShortName
-
-FOUND = "found"
-"""Name of the memo that holds a ``Found``."""
-BY_ITSELF = "by-itself"
-"""Name of the memo, true, of a run that was begun by one that nobody has asked for."""
-
-
-class Found(Wire):
-    """What a watch has found: memo of a run that it has begun, and ignored in any other."""
-
-    member: ShortName
-    since: datetime | None = None
-    """When the first of its witnesses began to see it so."""
-    unrenewed: Unrenewed | None = None
 
 
 class Cooling(Wire):
@@ -35,7 +21,9 @@ class Cooling(Wire):
 
 
 class WatchState(Wire):
-    """What a watch knows beside what its witnesses say; goes on from one history to the next."""
+    """What a watch knows beside what its witnesses say; goes on from one history, and version, to the next."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     cooling: Cooling | None = None
     last_words: str = ""
@@ -104,14 +92,6 @@ class Acknowledgement(_Typed):
     note: str = Field(default="", max_length=1000)
 
 
-WATCHES = "watch/"
-
-
 def watch_id(kind: Kind, target: str) -> str:
     """Return the workflow ID of the watch on a target."""
     return f"{WATCHES}{kind.value}/{target}"
-
-
-def is_watch(workflow_id: str) -> bool:
-    """Whether ``workflow_id`` is a watch's."""
-    return workflow_id.removeprefix(WATCHES) != workflow_id

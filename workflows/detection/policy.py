@@ -16,10 +16,11 @@ from activities.detection.models import Kind
 from activities.run.errors import Refusal
 from estate.base import Target
 from estate.watching import Policy
-from workflows.detection.models import FOUND, Cooling, Found, WatchState
+from workflows.detection.models import Cooling, WatchState
 from workflows.detection.quorum import Verdict, Votes
 from workflows.detection.requests import failover_for
 from workflows.run import outcome
+from workflows.run.automatic import FOUND, Found
 from workflows.run.models import TASK_TIMEOUT
 
 _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activities.detection.models import Finding, Sighting
-from activities.postgres.models.survey import Unrenewed
+from activities.run.models.lease import Unrenewed
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from activities.detection.models import Kind
 from gate.record import Mode
 from workflows.detection.quorum import Verdict
-from workflows.run.models import (
-    FailoverRequest,
-    NodeFailoverRequest,
-    PodFailoverRequest,
-    RedisFailoverRequest,
-    Run,
-    lock_id,
-    pods_lock_id,
-    redis_lock_id,
-)
+from workflows.nodes.models import NodeFailoverRequest
+from workflows.pods.models import PodFailoverRequest, pods_lock_id
+from workflows.postgres.models import FailoverRequest, lock_id
+from workflows.redis.models import RedisFailoverRequest, redis_lock_id
+from workflows.run.models import Run
 
 _Input = FailoverRequest | RedisFailoverRequest | PodFailoverRequest | NodeFailoverRequest
 
@@ -48,7 +43,7 @@ def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
             return Begun("node-failover", NodeFailoverRequest(node=verdict.subject, mode=Mode.FORCED, **asked))
 
 
-def lock_of(kind: Kind, target: str) -> str:
+def failover_lock(kind: Kind, target: str) -> str:
     """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
     locks = {Kind.POSTGRES: lock_id, Kind.REDIS: redis_lock_id, Kind.PODS: pods_lock_id}
     return locks[kind](target) if kind in locks else ""

@@ -11,13 +11,14 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from activities.detection.models import Kind, Listed
-from workflows.detection import steps
+from activities.detection.models import Kind, Listed, ListRequest
+from activities.detection.steps import WatchActivities
 from workflows.detection.models import StartedWatches, WatchersRequest, WatchInput, watch_id
 from workflows.detection.requests import WATCH_OF
 from workflows.run.inputs import parse, taken
 from workflows.run.models import TASK_TIMEOUT
 from workflows.run.outcome import cause_of, was_cancelled
+from workflows.run.steps import step
 
 
 @workflow.defn(name="watchers-start")
@@ -34,7 +35,7 @@ class WatchersStart:
         """Return the IDs of the watches: those started now, and those that ran already."""
         request = taken(self._request, self._bad_input)
         try:
-            listed = await steps.listed(request.target or "")
+            listed = await step(WatchActivities.list, ListRequest(target=request.target or ""))
         except ActivityError as error:
             if was_cancelled(error):
                 raise

@@ -8,48 +8,13 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-from activities.detection.models import (
-    Kind,
-    LastRequest,
-    LastRun,
-    ListRequest,
-    Sighting,
-    TargetList,
-    Watched,
-    WatchedRequest,
-    WatchedTarget,
-    WatchRequest,
-    witness_queue,
-)
-from activities.detection.steps import WatchActivities
+from activities.detection.models import Sighting, WatchedTarget, WatchRequest, witness_queue
 from activities.detection.witness import WitnessActivities
-from workflows.run.postures import OBSERVE
 
 _LASTS = timedelta(minutes=10)
 _LONGEST = timedelta(hours=1)
 """A look that has something in sight goes on beyond its time."""
 _SILENT_AFTER = timedelta(seconds=5)
-
-
-async def resolve(kind: Kind, name: str) -> Watched:
-    """Look the target up in the estate."""
-    return await workflow.execute_activity_method(
-        WatchActivities.resolve, WatchedRequest(kind=kind, name=name), summary=f"look up {name}", **OBSERVE
-    )
-
-
-async def listed(target: str) -> TargetList:
-    """Find what there is to watch."""
-    return await workflow.execute_activity_method(
-        WatchActivities.list, ListRequest(target=target), summary="what the estate lists", **OBSERVE
-    )
-
-
-async def last(lock: str, watch: str) -> LastRun:
-    """Find out when the last automatic failover ended."""
-    return await workflow.execute_activity_method(
-        WatchActivities.last, LastRequest(lock=lock, watch=watch), summary=f"the last run of {lock}", **OBSERVE
-    )
 
 
 async def look(target: WatchedTarget, witness: str, told: Sighting | None) -> Sighting:

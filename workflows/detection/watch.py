@@ -21,16 +21,18 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from activities.detection.models import Kind, Sighting, Watched
+from activities.detection.models import Kind, LastRequest, Sighting, Watched, WatchedRequest
+from activities.detection.steps import WatchActivities
 from activities.run.errors import Refusal, refuse
 from workflows.detection import steps
 from workflows.detection.models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.detection.policy import Reactions
 from workflows.detection.quorum import Votes
-from workflows.detection.requests import lock_of
+from workflows.detection.requests import failover_lock
 from workflows.run import outcome
 from workflows.run.inputs import parse, said, taken
 from workflows.run.state import PHASE, TARGET
+from workflows.run.steps import step
 
 _LONGEST_HISTORY = 5000
 """Events; Temporal warns at 10,240."""
@@ -124,7 +126,7 @@ class Watch:
 
     async def _resolved(self, asked: WatchInput) -> Watched:
         try:
-            return await steps.resolve(self.kind, asked.target)
+            return await step(WatchActivities.resolve, WatchedRequest(kind=self.kind, name=asked.target))
         except ActivityError as error:
             if outcome.was_cancelled(error):
                 raise
@@ -133,10 +135,10 @@ class Watch:
 
     async def _remember(self, asked: WatchInput, reactions: Reactions) -> None:
         """Find out whether an earlier watch, which was ended, has left a cool-down."""
-        lock = lock_of(self.kind, asked.target)
+        lock = failover_lock(self.kind, asked.target)
         if asked.state is not None or not lock:
             return
-        last = await steps.last(lock, workflow.info().workflow_id)
+        last = await step(WatchActivities.last, LastRequest(lock=lock, watch=workflow.info().workflow_id))
         if last.closed_at is not None:
             reactions.cool(asked.target, last.closed_at + reactions.target.watching.cooldown)
 

@@ -19,43 +19,58 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.nodes.models import Cordoned, Drained, NodePod, NodeSurvey
+from activities.nodes.models import (
+    Cordoned,
+    CordonRequest,
+    Drained,
+    DrainRequest,
+    NodeLook,
+    NodePod,
+    NodeSurvey,
+    SettledRequest,
+)
+from activities.nodes.run_models import NodeDetails, NodePlan
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Plan
-from activities.run.models.report import Outcome
+from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
+from estate.base import ApprovalPolicy
 from estate.nodes import NodeTarget
 from gate.record import Mode
-from workflows.nodes import steps
+from workflows.nodes.hosted import move
 from workflows.nodes.lost_node import Evacuation
+from workflows.nodes.models import Insistence, NodeFailoverRequest
 from workflows.nodes.planning import make_forced_node_plan, make_node_plan, not_ready, waiting_for_a_node
-from workflows.postgres.recovery import approved
+from workflows.nodes.return_to_service import begin_return
 from workflows.run import outcome
-from workflows.run.inputs import parse, said
-from workflows.run.models import Insistence, NodeFailoverRequest, Run, Status
+from workflows.run.cancelling import ended
+from workflows.run.inputs import said
+from workflows.run.models import Status
 from workflows.run.phases import Phase
-from workflows.run.preconditions import admitted
-from workflows.run.state import Journal
+from workflows.run.procedure import Procedure
+from workflows.run.saga import compensated
+from workflows.run.steps import begin, me, step
 from workflows.run.uncancellable import uncancellable
-from workflows.run.voting import Decidable
 
 
 @workflow.defn(name="node-failover")
-class NodeFailover(Decidable):
+class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDetails]):
     """Empties one node; its workflow ID is the node's lock."""
+
+    asks, details = NodeFailoverRequest, NodeDetails
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """Set every attribute here: a handler may run before ``run`` does."""
-        self._request, self._bad_input = parse(NodeFailoverRequest, args)
-        self._journal = Journal(self._request)
-        self._survey: NodeSurvey | None = None
+        self.prepare(args)
+        self.state.hints = self._hints
         self._takes_pods = self._proof_needed = False
 
     @workflow.run
     async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
         """Empty the node, or let everything be and say why."""
-        return await outcome.conclude(self._journal, self._story())
+        return await self.conclude()
 
     @workflow.signal(description="Sent by a database's run that waits for proof that this node is stopped.")
     def proof_needed(self, *_: Any) -> None:  # noqa: ANN401
@@ -65,9 +80,9 @@ class NodeFailover(Decidable):
     @workflow.update(description='Delete what a disruption budget protects: {"by": "mona", "node": "node-2"}')
     def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Take the word (``Insistence``) and return the status after it."""
-        self._journal.insisted_by = self._insistence(args).by
-        self._journal.show()
-        return self._journal.status
+        self.state.insisted_by = self._insistence(args).by
+        self.state.show()
+        return self.state.status
 
     @insist.validator
     def _may_insist(self, *args: Any) -> None:  # noqa: ANN401
@@ -76,8 +91,8 @@ class NodeFailover(Decidable):
     def _insistence(self, args: tuple[Any, ...]) -> Insistence:
         """Return the word. Raises ValueError when it does not count."""
         word = said(Insistence, args)
-        target = self._journal.target
-        if target is None or self._journal.phase is not Phase.BLOCKED:
+        target = self.state.target
+        if target is None or self.state.phase is not Phase.BLOCKED:
             message = "no disruption budget holds this run up; there is nothing to insist on"
             raise ValueError(message)
         if word.node != target.name:
@@ -88,128 +103,141 @@ class NodeFailover(Decidable):
             raise ValueError(message)
         return word
 
-    async def _story(self) -> None:
-        request, journal = admitted(self._journal, self._request, self._bad_input), self._journal
-        target = await steps.resolve(request.node)
-        journal.target = target
-        if request.run is Run.PLAN:
-            await self._plan(request, target)
-            journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
-            return
-        if request.attest:
-            journal.attest(request.by, target)
-        policies = target.settings.approvals
-        policy = policies.forced if request.mode is Mode.FORCED else policies.planned
-        await approved(journal, policy, target, lambda: self._plan(request, target))
-        survey = self._survey
-        if survey is None:
-            raise refuse(Refusal.UNREACHABLE, "there is no survey")
-        cordoned: Cordoned | None = None
-        try:
-            journal.enter(Phase.CORDONING)
-            journal.would_undo = (f"let pods on {target.name} again",)
-            cordoned = await uncancellable(steps.cordon(target))
-            if request.mode is Mode.FORCED:
-                await Evacuation(journal, request, target, survey, lambda: self._proof_needed).run(cordoned.at)
-                await steps.begin_return(target)
-            else:
-                await self._empty(request, target, survey, cordoned)
-        except (asyncio.CancelledError, FailureError) as error:
-            await uncancellable(self._let_on_again(target, error, before=bool(cordoned and cordoned.before)))
-            raise
-        journal.close(Outcome.COMPLETED, self._end(request, target))
+    def _hints(self) -> tuple[str, ...]:
+        """Return how a run that a disruption budget holds up goes on."""
+        if by := self.state.insisted_by:
+            return (f"{by} insists: what disruption budgets protect is deleted all the same",)
+        if self.state.phase is not Phase.BLOCKED:
+            return ()
+        node = self.request.node
+        by_update = f'the update `insist` with `{{"by": "NAME", "node": "{node}"}}`'
+        return (f"goes on as soon as the budget allows; or `failover insist {node} --by NAME`, or {by_update}",)
 
-    async def _plan(self, request: NodeFailoverRequest, target: NodeTarget) -> Plan:
-        journal = self._journal
-        journal.enter(Phase.SURVEYING)
+    async def resolve(self) -> NodeTarget:
+        """Find the node and its pool."""
+        return await step(NodeLookActivities.resolve, ResolveRequest(cluster=self.request.node))
+
+    async def make_plan(self) -> NodePlan:
+        """Look at the node and its pods, and decide what is to be done."""
+        state, request, target = self.state, self.request, self.target
+        state.enter(Phase.SURVEYING)
         self._proof_needed = False  # a claim that still stands is found by the survey
-        survey = self._survey = await steps.survey(target)
-        journal.facts["node"] = survey
+        survey = state.details.survey = await step(NodeLookActivities.survey, NodeLook(target=target))
         forced = request.mode is Mode.FORCED
         plan = make_forced_node_plan(target, survey) if forced else make_node_plan(survey, uncordon=request.uncordon)
-        journal.plan = plan
-        journal.show()
+        state.plan = plan
+        state.show()
         return plan
 
-    async def _empty(self, request: NodeFailoverRequest, target: NodeTarget, survey: NodeSurvey, cordoned: Cordoned) -> None:
-        journal = self._journal
-        for carried in survey.carries:
-            journal.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            moved = await steps.move(carried, request, target)
-            journal.facts["moved_first"] = (*journal.facts.get("moved_first", ()), moved)
-        journal.facts["drained"] = await self._drain(target)
-        journal.enter(Phase.SETTLING)
-        moving = tuple(pod for pod in survey.to_evict if not pod.homeless)
-        await self._settle(target, moving, cordoned)
-        if not request.uncordon:
-            journal.left_to_do = waiting_for_a_node(survey)
-            return
-        self._takes_pods = not (await uncancellable(steps.uncordon(target))).before
-        if survey.homeless:
-            await self._settle(target, survey.to_evict, cordoned)
+    def policy(self) -> ApprovalPolicy:
+        """Return who must approve."""
+        policies = self.target.settings.approvals
+        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
 
-    async def _settle(self, target: NodeTarget, pods: tuple[NodePod, ...], cordoned: Cordoned) -> None:
+    async def execute(self, plan: NodePlan) -> str:
+        """Cordon, and drain the node or give it up; undo the cordon when that fails."""
+        state, target, survey = self.state, self.target, self._surveyed()
+        cordoned: Cordoned | None = None
+        try:
+            state.enter(Phase.CORDONING)
+            state.would_undo = (f"let pods on {target.name} again",)
+            cordoned = await uncancellable(step(NodeActivities.cordon, CordonRequest(target=target, run=me())))
+            if plan.mode is Mode.FORCED:
+                await Evacuation(state, self.request, target, survey, lambda: self._proof_needed).run(cordoned.at)
+                await begin_return(target)
+            else:
+                await self._empty(survey, cordoned)
+        except (asyncio.CancelledError, FailureError) as error:
+            await uncancellable(self._let_on_again(error, before=bool(cordoned and cordoned.before)))
+            raise
+        return self._end(plan)
+
+    def _surveyed(self) -> NodeSurvey:
+        if self.state.details.survey is None:
+            raise refuse(Refusal.UNREACHABLE, "there is no survey")
+        return self.state.details.survey
+
+    async def _empty(self, survey: NodeSurvey, cordoned: Cordoned) -> None:
+        state, target, details = self.state, self.target, self.state.details
+        for carried in survey.carries:
+            state.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
+            moved = await move(carried, self.request, target)
+            details.moved_first = (*details.moved_first, moved)
+        details.drained = await self._drain()
+        state.enter(Phase.SETTLING)
+        await self._settle(tuple(pod for pod in survey.to_evict if not pod.homeless), cordoned)
+        if not self.request.uncordon:
+            state.left_to_do = waiting_for_a_node(survey)
+            return
+        self._takes_pods = not (await uncancellable(self._uncordon())).before
+        if survey.homeless:
+            await self._settle(survey.to_evict, cordoned)
+
+    async def _uncordon(self) -> Cordoned:
+        return await step(NodeActivities.uncordon, CordonRequest(target=self.target, run=me()))
+
+    async def _settle(self, pods: tuple[NodePod, ...], cordoned: Cordoned) -> None:
         """Wait until the controllers of ``pods`` have what they want; STRANDED where they do not in time."""
-        journal = self._journal
-        settled = await steps.settled(target, pods, workflow.now() + target.settings.settled_within)
-        journal.facts["node_settled"] = settled
-        journal.facts["recovery_seconds"] = (settled.at - cordoned.at).total_seconds()
+        state, target = self.state, self.target
+        until = workflow.now() + target.settings.settled_within
+        settled = await step(NodeActivities.settled, SettledRequest(target=target, pods=pods, until=until))
+        state.details.settled = settled
+        state.details.recovery_seconds = (settled.at - cordoned.at).total_seconds()
         if not settled.whole:
-            journal.left_to_do = not_ready(settled)
+            state.left_to_do = not_ready(settled)
             raise refuse(Refusal.STRANDED, f"{target.name} is empty, but not all that left it is ready elsewhere")
 
-    async def _drain(self, target: NodeTarget) -> Drained:
+    async def _drain(self) -> Drained:
         """Evict until nothing is left; where a budget refuses for too long, until it allows or a person insists."""
-        journal = self._journal
         deadline = None
-        journal.enter(Phase.EVICTING)
+        self.state.enter(Phase.EVICTING)
         while True:
-            drained = await self._evict(target)
+            drained = await self._evict()
             if not drained.blocked:
                 return drained
-            deadline = deadline or workflow.now() + target.settings.decided_within
+            deadline = deadline or workflow.now() + self.target.settings.decided_within
             words = "; ".join(f"{one.pod}: {one.words}" for one in drained.blocked)
             if workflow.now() >= deadline:
                 raise refuse(Refusal.BLOCKED, f"a disruption budget does not let it go ({words}), and nobody insisted")
-            journal.enter(Phase.BLOCKED, words)
+            self.state.enter(Phase.BLOCKED, words)
 
-    async def _evict(self, target: NodeTarget) -> Drained:
+    async def _evict(self) -> Drained:
         """Evict until nothing is left or a budget has refused for too long; a word that comes meanwhile counts at once."""
-        journal = self._journal
-        evicting = steps.drain(target, journal.insisted_by)
-        if journal.insisted_by:
+        state = self.state
+        evicting = self._begin_to_evict()
+        if state.insisted_by:
             return await evicting
         try:
-            await workflow.wait_condition(lambda: evicting.done() or bool(journal.insisted_by))
+            await workflow.wait_condition(lambda: evicting.done() or bool(state.insisted_by))
         except asyncio.CancelledError:
-            await uncancellable(steps.stopped(evicting))  # nothing may be evicted once pods are let on again
+            await uncancellable(ended(evicting))  # nothing may be evicted once pods are let on again
             raise
         if evicting.done():
             return await evicting
-        await steps.stopped(evicting)
-        return await steps.drain(target, journal.insisted_by)
+        await ended(evicting)
+        return await self._begin_to_evict()
 
-    async def _let_on_again(self, target: NodeTarget, error: BaseException, *, before: bool) -> None:
+    def _begin_to_evict(self) -> workflow.ActivityHandle[Drained]:
+        request = DrainRequest(target=self.target, run=me(), insisted_by=self.state.insisted_by)
+        return begin(NodeActivities.drain, request)
+
+    async def _let_on_again(self, error: BaseException, *, before: bool) -> None:
         """Undo the cordon, unless the node is given up or empty and only what left it is missing, or it was there before."""
-        journal = self._journal
+        state, target = self.state, self.target
         if outcome.cause_of(error)[0] == Refusal.STRANDED or before:
-            if journal.mode == Mode.FORCED.value:
-                await steps.begin_return(target)
+            if self.request.mode is Mode.FORCED:
+                await begin_return(target)
             return
-        journal.phase = Phase.UNDOING
-        try:
-            await steps.uncordon(target)
-        except FailureError as failure:
-            message = f"kubectl uncordon {target.name}"
-            journal.left_to_do = (todo(Todo.UNCORDON, message, target.name),)
-            words = f"{outcome.cause_of(error)[1]}; the undo failed: {outcome.cause_of(failure)[1]}"
-            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
-        moved = journal.facts.get("moved_first", ())
-        journal.facts["undone"] = (f"{target.name} takes pods again", *(f"{one} stays moved" for one in moved))
+        state.phase = Phase.UNDOING
+        await compensated(
+            state, error, self._uncordon(), todo(Todo.UNCORDON, f"kubectl uncordon {target.name}", target.name)
+        )
+        stay = (f"{one} stays moved" for one in state.details.moved_first)
+        state.undone = (f"{target.name} takes pods again", *stay)
 
-    def _end(self, request: NodeFailoverRequest, target: NodeTarget) -> str:
-        if request.mode is Mode.FORCED:
-            return f"everything of {target.name} is back elsewhere; it takes pods again when it is back and well"
-        drained: Drained = self._journal.facts["drained"]
+    def _end(self, plan: NodePlan) -> str:
+        node, drained = self.target.name, self.state.details.drained
+        if plan.mode is Mode.FORCED or drained is None:
+            return f"everything of {node} is back elsewhere; it takes pods again when it is back and well"
         kept = "takes pods again" if self._takes_pods else "is cordoned"
-        return f"{len(drained.gone)} pods left {target.name}, which {kept}"
+        return f"{len(drained.gone)} pods left {node}, which {kept}"

@@ -19,18 +19,30 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.nodes.models import Carried, NodePod, NodeSurvey
+from activities.nodes.models import (
+    Carried,
+    CordonRequest,
+    MovedRequest,
+    NodePod,
+    NodeSurvey,
+    ReplacePodsRequest,
+    SettledRequest,
+)
+from activities.nodes.run_models import NodeDetails
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
-from workflows.nodes import steps
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
+from workflows.nodes.hosted import move
+from workflows.nodes.models import NodeFailoverRequest
 from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
 from workflows.run import outcome
-from workflows.run.cancelling import cancel_and_wait
-from workflows.run.models import NodeFailoverRequest
+from workflows.run.cancelling import cancel_and_wait, ended
 from workflows.run.phases import Phase
-from workflows.run.state import Journal
+from workflows.run.state import RunState
+from workflows.run.steps import begin, me, step
 from workflows.run.uncancellable import uncancellable
 
 
@@ -43,14 +55,14 @@ class Evacuation:
 
     def __init__(
         self,
-        journal: Journal,
+        state: RunState[NodeDetails],
         request: NodeFailoverRequest,
         target: NodeTarget,
         survey: NodeSurvey,
         told: Callable[[], bool],
     ) -> None:
-        """Write to ``journal`` what is done; ``told``: a database's run has said that it waits for proof."""
-        self._journal, self._request, self._target, self._survey = journal, request, target, survey
+        """Write to ``state`` what is done; ``told``: a database's run has said that it waits for proof."""
+        self._state, self._request, self._target, self._survey = state, request, target, survey
         self._told = told
         self._left: list[LeftToDo] = []
         self._held: dict[str, LeftToDo] = {}
@@ -58,14 +70,14 @@ class Evacuation:
 
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
-        journal, target = self._journal, self._target
+        state, target = self._state, self._target
         await self._replace(keeps_nothing(self._survey), "what keeps no data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
-        early = EarlyAsking(journal, target, self._survey.node.provider_id)
+        early = EarlyAsking(state, target, self._survey.node.provider_id)
         asking = asyncio.create_task(early.ask(self._proof_is_needed))
         try:
             if moving:
-                journal.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
+                state.enter(Phase.MOVING, ", ".join(f"{one.workflow} {one.target}" for one in self._survey.carries))
                 await self._until_moved(moving)
             await cancel_and_wait(asking)
             if stateful := keeps_data(self._survey):
@@ -79,8 +91,8 @@ class Evacuation:
         await uncancellable(self._settle(cordoned_at))
         if moving:
             await uncancellable(_all(moving))
-        journal.left_to_do = (*self._left, *journal.left_to_do, *waiting_for_a_node(self._survey))
-        if self._left or not journal.facts["node_settled"].whole:
+        state.left_to_do = (*self._left, *state.left_to_do, *waiting_for_a_node(self._survey))
+        if self._left or not (state.details.settled and state.details.settled.whole):
             raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
 
     def _proof_is_needed(self) -> bool:
@@ -93,7 +105,7 @@ class Evacuation:
             await cancel_and_wait(early.asking)
             if self._target.settings.machines and self._target.settings.machines.may_end:
                 words = f"see whether the machine of {self._target.name} runs: this run may have had it ended"
-                self._journal.left_to_do += (todo(Todo.MACHINE, words, self._target.name),)
+                self._state.left_to_do += (todo(Todo.MACHINE, words, self._target.name),)
 
     async def _until_moved(self, moving: list[asyncio.Task[None]]) -> None:
         """Return once nothing leads from the node any more, or every move has ended in whatever way.
@@ -101,7 +113,7 @@ class Evacuation:
         A database that leads elsewhere still waits to be redundant again, and what it waits for is among what comes next.
         One that another run is at already, such as its watch's, gets its time.
         """
-        looking = steps.moved(self._target, self._survey.pods)
+        looking = begin(NodeLookActivities.moved, MovedRequest(target=self._target, pods=self._survey.pods))
         try:
             await workflow.wait_condition(
                 lambda: looking.done() or (all(one.done() for one in moving) and not self._held),
@@ -111,30 +123,32 @@ class Evacuation:
         except TimeoutError:
             self._left += self._held.values()
         except asyncio.CancelledError:
-            await uncancellable(steps.stopped(looking))
+            await uncancellable(ended(looking))
             raise
-        await steps.stopped(looking)
+        await ended(looking)
 
     async def _settle(self, cordoned_at: datetime) -> None:
-        journal, target = self._journal, self._target
-        journal.enter(Phase.SETTLING)
+        state, target = self._state, self._target
+        state.enter(Phase.SETTLING)
         pods = tuple(pod for pod in self._survey.to_evict if not pod.homeless)
-        settled = await steps.settled(target, pods, workflow.now() + target.settings.settled_within)
-        journal.facts["node_settled"] = settled
-        journal.facts["recovery_seconds"] = (settled.at - cordoned_at).total_seconds()
-        journal.left_to_do = not_ready(settled)
+        until = workflow.now() + target.settings.settled_within
+        settled = await step(NodeActivities.settled, SettledRequest(target=target, pods=pods, until=until))
+        state.details.settled = settled
+        state.details.recovery_seconds = (settled.at - cordoned_at).total_seconds()
+        state.left_to_do = not_ready(settled)
 
     async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
         if pods:
-            self._journal.enter(Phase.REPLACING, f"{what}: {', '.join(pod.path for pod in pods)}")
-            replaced, before = await steps.replace(self._target, pods), self._journal.facts.get("pods_replaced")
+            self._state.enter(Phase.REPLACING, f"{what}: {', '.join(pod.path for pod in pods)}")
+            request = ReplacePodsRequest(target=self._target, pods=pods, run=me())
+            replaced, before = await step(NodeActivities.replace, request), self._state.details.pods_replaced
             all_of_them = (*(before.pods if before else ()), *replaced.pods)
-            self._journal.facts["pods_replaced"] = replaced.model_copy(update={"pods": all_of_them})
+            self._state.details.pods_replaced = replaced.model_copy(update={"pods": all_of_them})
 
     async def _move(self, carried: Carried) -> None:
         """Move one leader; one that cannot be moved is left to do, and does not hold the others up."""
         try:
-            moved = await steps.move(carried, self._request, self._target)
+            moved = await move(carried, self._request, self._target)
         except FailureError as error:
             if outcome.was_cancelled(error):
                 raise
@@ -146,22 +160,23 @@ class Evacuation:
             else:
                 self._left.append(left)
         else:
-            self._journal.facts["moved_first"] = (*self._journal.facts.get("moved_first", ()), moved)
+            details = self._state.details
+            details.moved_first = (*details.moved_first, moved)
 
     async def _wait_for_proof(self, stateful: tuple[NodePod, ...], asking: Asking | None) -> None:
-        journal, within = self._journal, self._target.settings.word_within
-        if not journal.attested_by:
+        state, within = self._state, self._target.settings.word_within
+        if not state.attested_by:
             waiting = ", ".join(pod.path for pod in stateful)
-            journal.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
+            state.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
         try:
-            journal.facts["node_proof"] = await proof_of(journal, self._target, self._survey.node.provider_id, asking)
+            state.details.proof = await proof_of(state, self._target, self._survey.node.provider_id, asking)
         except TimeoutError:
             stopped = f"waits for proof that {self._target.name} is stopped"
-            journal.left_to_do = tuple(todo(Todo.FENCE, f"{pod.path}: {stopped}", pod.path) for pod in stateful)
+            state.left_to_do = tuple(todo(Todo.FENCE, f"{pod.path}: {stopped}", pod.path) for pod in stateful)
             words = f"nobody has said within {within} that {self._target.name} is stopped; what keeps data waits for it"
             raise refuse(Refusal.STRANDED, words) from None
 
     async def _give_up(self, stateful: tuple[NodePod, ...]) -> None:
-        self._journal.forward_only, self._journal.would_undo = True, ()
-        await steps.give_up(self._target)
+        self._state.forward_only, self._state.would_undo = True, ()
+        await step(NodeActivities.give_up, CordonRequest(target=self._target, run=me()))
         await self._replace(stateful, "what keeps data")

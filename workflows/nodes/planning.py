@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from activities.nodes.models import NodePod, NodeSettled, NodeSurvey, NodeWitness
+from activities.nodes.run_models import NodePlan
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Condition, Diagnosis
-from activities.run.models.plan import Plan
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import Machines, NodeTarget
 from gate.record import Mode
-from workflows.postgres.planning.planned import digest_of
 
 _LISTED = 5
 _LEASE_SECONDS = 40.0
 """The control plane's own grace before it takes a node for lost (node-monitor-grace-period)."""
 
 
-def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
+def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> NodePlan:
     """Return the plan of emptying a node that lives. Raises refusals as ApplicationError: one sentence with a name."""
     node = survey.node
     if node.ready != "True":
@@ -38,15 +37,14 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> Plan:
         f"settle: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
         f"uncordon: {node.name} takes pods again" if uncordon else f"keep: {node.name} stays cordoned",
     )
-    carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
-    return Plan(
-        cluster=node.name, mode=Mode.PLANNED, primary=node.name, candidate="the other nodes", steps=steps,
+    carried = tuple(sorted(f"{one.workflow} {one.target}" for one in survey.carries))
+    return NodePlan(
+        cluster=node.name, mode=Mode.PLANNED, node=node.name, uncordon=uncordon, carries=carried, steps=steps,
         loss="none: each pod is asked to end, and what leads moves first",
-        digest=digest_of({"node": node.name, "uncordon": uncordon, "carries": carried}),
-    )  # fmt: skip
+    ).sealed()  # fmt: skip
 
 
-def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
+def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> NodePlan:
     """Return the plan of giving up a node that is silent. Raises refusals as ``make_node_plan``."""
     node, diagnosis = survey.node, diagnosis_of(survey)
     if diagnosis.condition is Condition.ALIVE:
@@ -56,7 +54,7 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
     if not survey.others:
         raise refuse(Refusal.NO_ROOM, f"no other node is Ready and takes pods: what leaves {node.name} would go nowhere")
     stateless, stateful = keeps_nothing(survey), keeps_data(survey)
-    carried = sorted(f"{one.workflow} {one.target}" for one in survey.carries)
+    carried = tuple(sorted(f"{one.workflow} {one.target}" for one in survey.carries))
     machines = target.settings.machines
     steps = (
         f"cordon: nothing new is put on {node.name}",
@@ -70,15 +68,12 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> Plan:
     names = _list([pod.path for pod in stateful])
     who = f"{machines.kind} or somebody" if machines else "somebody"
     word = f"{names} keep data: {who} must say that {node.name} is stopped" if stateful else ""
-    decided = {"node": node.name, "mode": "forced", "carries": carried, "pool": target.pool}
-    if machines:
-        decided["machines"] = f"{machines.kind}, {'may' if machines.may_end else 'may not'} end"
-    return Plan(
-        cluster=node.name, mode=Mode.FORCED, primary=node.name, candidate="the other nodes", steps=steps,
+    ends = f"{machines.kind}, {'may' if machines.may_end else 'may not'} end" if machines else ""
+    return NodePlan(
+        cluster=node.name, mode=Mode.FORCED, node=node.name, pool=target.pool, carries=carried, machines=ends, steps=steps,
         diagnosis=diagnosis, lossless=False, attestation=word,
         loss="what pods had only in memory, or on the node's own disk",
-        digest=digest_of(decided),
-    )  # fmt: skip
+    ).sealed()  # fmt: skip
 
 
 def _proof(node: str, machines: Machines | None) -> str:

@@ -11,141 +11,136 @@ what each pod, the scheduler and the Service say.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
-from activities.pods.models import Mended, PodSeen, Struck, WorkloadSurvey
+from activities.pods.models import (
+    AnswerRequest,
+    Mended,
+    MendRequest,
+    PodDetails,
+    PodPlan,
+    PodSeen,
+    ReplaceRequest,
+    StrikeRequest,
+    WorkloadLook,
+    WorkloadSurvey,
+)
+from activities.pods.steps import PodActivities
 from activities.run.errors import Refusal, refuse
-from activities.run.models.measure import Measurement
-from activities.run.models.plan import Plan
-from activities.run.models.report import Outcome
+from activities.run.inventory import EstateActivities
+from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
+from estate.base import ApprovalPolicy
 from estate.workloads import WorkloadTarget
-from workflows.pods import steps
+from workflows.pods.models import PodFailoverRequest
 from workflows.pods.planning import left_of, make_pod_plan, must_not_be_all, patience_ends, to_replace
-from workflows.postgres.recovery import approved
-from workflows.run import outcome
-from workflows.run.inputs import parse
-from workflows.run.measuring import measurement_of
-from workflows.run.models import PodFailoverRequest, Run
+from workflows.run.measuring import Measuring
+from workflows.run.models import Run
+from workflows.run.outcome import Summary
 from workflows.run.phases import Phase
-from workflows.run.preconditions import admitted
-from workflows.run.state import Journal
+from workflows.run.procedure import Procedure
+from workflows.run.steps import me, step
 from workflows.run.uncancellable import uncancellable
-from workflows.run.voting import Decidable
 
 
 @workflow.defn(name="pod-failover")
-class PodFailover(Decidable):
+class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDetails]):
     """One look after one workload; its workflow ID is the workload's lock."""
+
+    asks, details, drills = PodFailoverRequest, PodDetails, True
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """Set every attribute here: a handler may run before ``run`` does."""
-        self._request, self._bad_input = parse(PodFailoverRequest, args)
-        self._journal = Journal(self._request)
-        self._survey: WorkloadSurvey | None = None
-        self._asking: workflow.ActivityHandle[Measurement] | None = None
+        self.prepare(args)
 
     @workflow.run
-    async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
         """Mend, or let everything be and say why."""
-        return await outcome.conclude(self._journal, self._story())
+        return await self.conclude()
 
-    async def _story(self) -> None:
-        request, journal = admitted(self._journal, self._request, self._bad_input, drills=True), self._journal
-        target = await steps.resolve(request.workload)
-        journal.target = target
-        if request.run is Run.PLAN:
-            await self._plan(request, target)
-            journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
-            return
-        drill = request.run is Run.DRILL
-        policies = target.workload.approvals
-        policy = policies.drill if drill else policies.failover
-        plan = await approved(journal, policy, target, lambda: self._plan(request, target))
-        survey = self._surveyed()
-        if not drill and survey.is_whole:
-            journal.close(Outcome.COMPLETED, f"all {survey.wanted} pods of {target.name} are ready: nothing was to be done")
-            return
-        self._asking = steps.measure(target) if target.workload.service else None
-        try:
-            mended = await self._mend(target, survey, struck=survey_pod(survey, plan.primary) if drill else None)
-        except (asyncio.CancelledError, FailureError):
-            await uncancellable(self._stop_asking())
-            raise
-        await uncancellable(self._stop_asking())
-        journal.left_to_do = ()
-        journal.close(Outcome.COMPLETED, f"{len(mended.survey.ready)} of {survey.wanted} pods of {target.name} are ready")
+    async def resolve(self) -> WorkloadTarget:
+        """Look the workload up in the estate."""
+        return await step(EstateActivities.resolve_workload, ResolveRequest(cluster=self.request.workload))
 
-    async def _plan(self, request: PodFailoverRequest, target: WorkloadTarget) -> Plan:
-        journal = self._journal
-        journal.enter(Phase.SURVEYING)
-        survey = self._survey = await steps.survey(target)
-        journal.facts["workload"] = survey
-        plan = make_pod_plan(target, survey, drill=request.run is Run.DRILL, pod=request.pod)
-        journal.plan = plan
-        journal.show()
+    async def make_plan(self) -> PodPlan:
+        """Look at every pod, ask the Service, and decide what is to be done."""
+        state, request = self.state, self.request
+        state.enter(Phase.SURVEYING)
+        survey = state.details.survey = await step(PodActivities.survey, WorkloadLook(target=self.target))
+        plan = make_pod_plan(self.target, survey, drill=request.run is Run.DRILL, pod=request.pod)
+        state.plan = plan
+        state.show()
         return plan
 
-    def _surveyed(self) -> WorkloadSurvey:
-        if self._survey is None:
-            raise refuse(Refusal.UNREACHABLE, "there is no survey")
-        return self._survey
+    def policy(self) -> ApprovalPolicy:
+        """Return who must approve."""
+        policies = self.target.workload.approvals
+        return policies.drill if self.request.run is Run.DRILL else policies.failover
 
-    async def _mend(self, target: WorkloadTarget, survey: WorkloadSurvey, *, struck: PodSeen | None) -> Mended:
+    async def execute(self, plan: PodPlan) -> str:
+        """Drill: end a process. Then wait for Kubernetes and replace what is broken still."""
+        survey, target, drill = self._surveyed(), self.target, self.request.run is Run.DRILL
+        if not drill and survey.is_whole:
+            return f"all {survey.wanted} pods of {target.name} are ready: nothing was to be done"
+        async with Measuring(self.state) as measuring:
+            if target.workload.service:
+                measuring.begin(PodActivities.measure, AnswerRequest(target=target, run=me()))
+            mended = await self._mend(survey, struck=_pod(survey, plan.pods[0]) if drill else None)
+        self.state.left_to_do = ()
+        return f"{len(mended.survey.ready)} of {survey.wanted} pods of {target.name} are ready"
+
+    def _surveyed(self) -> WorkloadSurvey:
+        if self.state.details.survey is None:
+            raise refuse(Refusal.UNREACHABLE, "there is no survey")
+        return self.state.details.survey
+
+    async def _mend(self, survey: WorkloadSurvey, *, struck: PodSeen | None) -> Mended:
         """Wait for Kubernetes, then replace what is broken still; return how it went."""
-        journal = self._journal
+        state, target = self.state, self.target
         if struck is not None:
-            journal.enter(Phase.STRIKING, struck.name)
-            journal.facts["struck"] = await uncancellable(steps.strike(target, struck))
+            state.enter(Phase.STRIKING, struck.name)
+            request = StrikeRequest(target=target, pod=struck, run=me())
+            state.details.struck = await uncancellable(step(PodActivities.strike, request))
         began = self._broke_at(survey)
-        journal.leaves = "Kubernetes goes on mending by itself; no pod was replaced"
-        journal.enter(Phase.MENDING, "Kubernetes gets its time")
+        state.leaves = "Kubernetes goes on mending by itself; no pod was replaced"
+        state.enter(Phase.MENDING, "Kubernetes gets its time")
         until = began + target.workload.patience if struck else patience_ends(target, survey, workflow.now())
-        mended = await steps.mended(target, until, changed_from=struck)
+        mended = await step(PodActivities.mended, MendRequest(target=target, changed_from=struck, until=until))
         if not mended.whole:
-            mended = await uncancellable(self._replace(target, mended.survey))
-        journal.facts["mended"] = mended
-        journal.facts["recovery_seconds"] = (mended.at - began).total_seconds()
+            mended = await uncancellable(self._replace(mended.survey))
+        state.details.mended = mended
+        state.details.recovery_seconds = (mended.at - began).total_seconds()
         if not mended.whole:
-            journal.left_to_do = left_of(target, mended.survey)
+            state.left_to_do = left_of(target, mended.survey)
             raise refuse(Refusal.STRANDED, f"{target.name} is not whole")
         return mended
 
     def _broke_at(self, survey: WorkloadSurvey) -> datetime:
         """Return when it began: the strike, or the first break that is still seen; a Service that answers badly: now."""
-        struck: Struck | None = self._journal.facts.get("struck")
-        if struck is not None:
+        if (struck := self.state.details.struck) is not None:
             return struck.at
         return min((one.since for one in survey.broken if one.since), default=survey.at)
 
-    async def _replace(self, target: WorkloadTarget, survey: WorkloadSurvey) -> Mended:
-        journal = self._journal
+    async def _replace(self, survey: WorkloadSurvey) -> Mended:
+        state, target = self.state, self.target
         must_not_be_all(target, survey)
         broken = to_replace(survey)
         settled = workflow.now() + target.workload.settled_within
         if broken:
-            journal.enter(Phase.REPLACING, ", ".join(one.name for one in broken))
-            journal.forward_only, journal.leaves = True, ""
-            journal.left_to_do = tuple(
+            state.enter(Phase.REPLACING, ", ".join(one.name for one in broken))
+            state.forward_only, state.leaves = True, ""
+            state.left_to_do = tuple(
                 todo(Todo.REPLACE, f"replace {one.name} ({one.trouble.value})", one.name) for one in broken
             )
-            journal.facts["replaced"] = await steps.replace(target, broken)
-        journal.enter(Phase.VERIFYING)
-        return await steps.mended(target, settled)
-
-    async def _stop_asking(self) -> None:
-        """End the measurement and keep what it saw; a run does not fail for it."""
-        asking, self._asking = self._asking, None
-        if asking is not None:
-            self._journal.facts["measurement"] = await measurement_of(asking)
+            state.details.replaced = await step(PodActivities.replace, ReplaceRequest(target=target, pods=broken, run=me()))
+        state.enter(Phase.VERIFYING)
+        return await step(PodActivities.mended, MendRequest(target=target, changed_from=None, until=settled))
 
 
-def survey_pod(survey: WorkloadSurvey, name: str) -> PodSeen:
+def _pod(survey: WorkloadSurvey, name: str) -> PodSeen:
     """Return the pod of that name, as it was surveyed."""
     return next(one for one in survey.pods if one.name == name)

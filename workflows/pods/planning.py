@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from activities.pods.models import PodSeen, Trouble, WorkloadSurvey
+from activities.pods.models import PodPlan, PodSeen, Trouble, WorkloadSurvey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Plan
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.workloads import WorkloadTarget
 from gate.record import Mode
-from workflows.postgres.planning.planned import digest
 
 _HOPELESS = {Trouble.STUCK, Trouble.OVER}
 """Nothing that Kubernetes does by itself would mend them."""
@@ -23,7 +21,7 @@ _NOT_THE_POD = {Trouble.UNSCHEDULED}
 """A new one would fare no better."""
 
 
-def make_pod_plan(target: WorkloadTarget, survey: WorkloadSurvey, *, drill: bool, pod: str | None) -> Plan:
+def make_pod_plan(target: WorkloadTarget, survey: WorkloadSurvey, *, drill: bool, pod: str | None) -> PodPlan:
     """Return the plan. Raises refusals as ApplicationError: one sentence with a name or a number."""
     if drill:
         return _drill(target, survey, pod)
@@ -41,11 +39,10 @@ def make_pod_plan(target: WorkloadTarget, survey: WorkloadSurvey, *, drill: bool
         "replace: what is broken then is deleted, and the Deployment makes a new pod (no way back from here)",
         f"verify: {survey.wanted} of {survey.wanted} pods ready{_and_service(target)}",
     )
-    broken = ", ".join(f"{one.name} ({one.trouble.value})" for one in survey.broken)
-    return _plan(target, broken or "no broken pod", f"{survey.wanted} ready pods", steps)
+    return _plan(target, survey, tuple(f"{one.name} ({one.trouble.value})" for one in survey.broken), steps)
 
 
-def _drill(target: WorkloadTarget, survey: WorkloadSurvey, pod: str | None) -> Plan:
+def _drill(target: WorkloadTarget, survey: WorkloadSurvey, pod: str | None) -> PodPlan:
     chosen = pod or next((one.name for one in survey.ready), "")
     if pod is not None and pod not in {one.name for one in survey.pods}:
         known = ", ".join(one.name for one in survey.pods) or "none"
@@ -63,7 +60,7 @@ def _drill(target: WorkloadTarget, survey: WorkloadSurvey, pod: str | None) -> P
         f"wait: Kubernetes starts it again; what is broken after {_seconds(target.workload.patience)} is replaced",
         f"verify: {survey.wanted} of {survey.wanted} pods ready{_and_service(target)}",
     )
-    return _plan(target, chosen, f"{survey.wanted} ready pods", steps)
+    return _plan(target, survey, (chosen,), steps)
 
 
 def must_not_be_all(target: WorkloadTarget, survey: WorkloadSurvey) -> None:
@@ -117,12 +114,11 @@ def _remedy(pod: PodSeen, deployment: str) -> str:
     return remedies.get(pod.trouble, "")
 
 
-def _plan(target: WorkloadTarget, primary: str, candidate: str, steps: tuple[str, ...]) -> Plan:
-    plan = Plan(
-        cluster=target.name, mode=Mode.PLANNED, primary=primary, candidate=candidate, steps=steps,
-        loss="none: these pods keep nothing of their own", digest="",
-    )  # fmt: skip
-    return plan.model_copy(update={"digest": digest(plan)})
+def _plan(target: WorkloadTarget, survey: WorkloadSurvey, pods: tuple[str, ...], steps: tuple[str, ...]) -> PodPlan:
+    return PodPlan(
+        cluster=target.name, mode=Mode.PLANNED, pods=pods, wanted=survey.wanted, steps=steps,
+        loss="none: these pods keep nothing of their own",
+    ).sealed()  # fmt: skip
 
 
 def _and_service(target: WorkloadTarget) -> str:

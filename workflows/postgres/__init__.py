@@ -1,1 +1,1 @@
-"""Procedures of a PostgreSQL cluster, one file a registered workflow."""
+"""Procedures of a PostgreSQL cluster, one file a registered workflow; ``specs`` says what others need to know."""

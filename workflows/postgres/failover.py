@@ -23,71 +23,63 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.run.models.plan import Plan
-from activities.run.models.report import Outcome
-from estate.postgres import PostgresTarget
+from activities.postgres.models.plan import PostgresPlan
+from estate.base import ApprovalPolicy
 from gate.record import Mode
 from workflows.postgres import steps
+from workflows.postgres.models import FailoverRequest
 from workflows.postgres.planning.forced import make_forced_plan, must_be_gone
 from workflows.postgres.planning.planned import make_plan
-from workflows.postgres.recovery import approved, settled, switch_of
+from workflows.postgres.procedure import PostgresProcedure
 from workflows.postgres.transfer.staged import Switchover
-from workflows.run import outcome
 from workflows.run.automatic import found_by_watch, must_not_be_held
-from workflows.run.inputs import parse
-from workflows.run.models import FailoverRequest, Run
+from workflows.run.models import Run
+from workflows.run.outcome import Summary
 from workflows.run.phases import Phase
-from workflows.run.preconditions import admitted
-from workflows.run.state import Journal
-from workflows.run.voting import Decidable
 
 
 @workflow.defn(name="postgres-failover")
-class PostgresFailover(Decidable):
-    """One switch of one cluster; its workflow ID is the cluster's lock."""
+class PostgresFailover(PostgresProcedure[FailoverRequest]):
+    """One transfer of one cluster."""
+
+    asks = FailoverRequest
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """Set every attribute here: a handler may run before ``run`` does."""
-        self._request, self._bad_input = parse(FailoverRequest, args)
-        self._journal = Journal(self._request)
+        self.prepare(args)
 
     @workflow.run
-    async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
-        """Switch over, or put everything back and say why."""
-        return await outcome.conclude(self._journal, self._story())
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
+        """Move the writes, or put everything back and say why."""
+        return await self.conclude()
 
-    async def _story(self) -> None:
-        request = admitted(self._journal, self._request, self._bad_input)
-        target = self._journal.target = await steps.resolve(request.cluster)
-        if request.attest:
-            self._journal.attest(request.by, target)
-        if request.run is Run.PLAN:
-            await self._preview(request, target)
-            return
-        if await settled(self._journal, target):
-            return
-        policies = target.cluster.approvals
-        policy = policies.forced if request.mode is Mode.FORCED else policies.planned
-        plan = await approved(self._journal, policy, target, lambda: self._plan(request, target))
-        await Switchover(self._journal, switch_of(target, plan)).carry_out()
-        self._journal.close(Outcome.COMPLETED, f"{plan.candidate} leads {target.name}")
-
-    async def _plan(self, request: FailoverRequest, target: PostgresTarget) -> Plan:
-        journal = self._journal
-        journal.enter(Phase.SURVEYING)
+    async def make_plan(self) -> PostgresPlan:
+        """Survey the cluster and choose who leads next; a forced plan also says whether the primary is gone."""
+        state, target, request = self.state, self.target, self.request
+        state.enter(Phase.SURVEYING)
         forced = request.mode is Mode.FORCED
         found = found_by_watch()
         gone = (found.member,) if found else ()
-        journal.survey = await steps.survey(target, hurried=forced, before=journal.survey, gone=gone)
-        must_not_be_held(journal.survey.record)
+        survey = await steps.survey(target, hurried=forced, before=state.details.survey, gone=gone)
+        state.details.survey = survey
+        must_not_be_held(survey.record)
         make = make_forced_plan if forced else make_plan
-        journal.plan = plan = make(request, target, journal.survey)
+        state.plan = plan = make(request, target, survey)
         if request.run is not Run.PLAN:
-            must_be_gone(plan, target, attested_by=journal.attested_by)
+            must_be_gone(plan, target, attested_by=state.attested_by)
         return plan
 
-    async def _preview(self, request: FailoverRequest, target: PostgresTarget) -> None:
-        plan = await self._plan(request, target)
-        self._journal.facts["preview"] = await steps.preview(switch_of(target, plan))
-        self._journal.close(Outcome.PLANNED_ONLY, f"{plan.candidate} would lead {target.name}; nothing was changed")
+    def policy(self) -> ApprovalPolicy:
+        """Return who must approve."""
+        policies = self.target.cluster.approvals
+        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
+
+    def would(self, plan: PostgresPlan) -> str:
+        """Return what a dry run has found."""
+        return f"{plan.candidate} would lead {self.target.name}; nothing was changed"
+
+    async def execute(self, plan: PostgresPlan) -> str:
+        """Claim, stop the old primary, promote, route, and do what follows."""
+        await Switchover(self.state, steps.switch_of(self.target, plan)).carry_out()
+        return f"{plan.candidate} leads {self.target.name}"

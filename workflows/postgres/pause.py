@@ -17,13 +17,12 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.postgres.models.upkeep import Paused, PauseNote
 from activities.postgres.pause import PauseActivities
 from activities.run.errors import Refusal, refuse
-from gate.loop.pause import words_of
-from workflows.postgres import steps
+from workflows.postgres.models import PauseRequest, lock_id, pause_id
+from workflows.postgres.steps import resolve
 from workflows.run.inputs import parse, taken
-from workflows.run.models import PauseRequest, lock_id, pause_id
 from workflows.run.outcome import cause_of, was_cancelled
-from workflows.run.postures import MUTATE
 from workflows.run.state import TARGET
+from workflows.run.steps import step
 
 
 @workflow.defn(name="postgres-pause")
@@ -57,10 +56,9 @@ class PostgresPause:
         return request
 
     async def _write(self, request: PauseRequest) -> Paused:
-        target = await steps.resolve(request.cluster)
+        target = await resolve(request.cluster)
         note = PauseNote(target=target)
         if request.lasts is not None:
             until = (workflow.now() + request.lasts).strftime("%Y-%m-%dT%H:%M:%SZ")
             note = PauseNote(target=target, until=until, by=request.by, because=request.reason)
-        words = words_of(note.until, note.by, note.because) if note.until else "no longer paused"
-        return await workflow.execute_activity_method(PauseActivities.pause, note, summary=words[:200], **MUTATE)
+        return await step(PauseActivities.pause, note)

@@ -17,51 +17,49 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.report import Outcome
 from gate.record import Record
 from workflows.postgres import steps
+from workflows.postgres.models import RejoinRequest
 from workflows.postgres.planning.planned import usable_record
-from workflows.run import outcome
-from workflows.run.inputs import parse
-from workflows.run.models import RejoinRequest, Run, Status
+from workflows.postgres.procedure import PostgresProcedure
+from workflows.run.models import Run
+from workflows.run.outcome import Summary
 from workflows.run.phases import Phase
 from workflows.run.preconditions import admitted
-from workflows.run.state import Journal
 
 
 @workflow.defn(name="postgres-rejoin")
-class PostgresRejoin:
-    """One rejoin; holds the cluster's lock, so that no switch begins meanwhile."""
+class PostgresRejoin(PostgresProcedure[RejoinRequest]):
+    """One rejoin; holds the cluster's lock, so that no transfer begins meanwhile. Nobody is asked: nothing is moved."""
+
+    asks = RejoinRequest
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """Set every attribute here: a handler may run before ``run`` does."""
-        self._request, self._bad_input = parse(RejoinRequest, args)
-        self._journal = Journal(self._request)
+        self.prepare(args)
 
     @workflow.run
-    async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
         """Rejoin, or say why not."""
-        return await outcome.conclude(self._journal, self._story())
+        return await self.conclude()
 
-    @workflow.query(description="Phase and what is awaited.")
-    def status(self) -> Status:
-        """Return the run as it stands."""
-        return self._journal.status
-
-    async def _story(self) -> None:
-        journal, request = self._journal, admitted(self._journal, self._request, self._bad_input)
-        target = journal.target = await steps.resolve(request.cluster)
-        journal.enter(Phase.SURVEYING)
-        journal.survey = survey = await steps.survey(target)
+    async def story(self) -> None:
+        """Ask each member's gate, and wait for it."""
+        state, request = self.state, admitted(self.state, self._read, self._fault)
+        self.request = request
+        target = state.target = await self.resolve()
+        state.enter(Phase.SURVEYING)
+        state.details.survey = survey = await steps.survey(target)
         record = usable_record(survey, target)
         members = _to_rejoin(request, survey, record)
         if request.run is Run.PLAN:
-            journal.close(Outcome.PLANNED_ONLY, f"would rejoin: {', '.join(members) or 'nobody'}; nothing was changed")
+            state.close(Outcome.PLANNED_ONLY, f"would rejoin: {', '.join(members) or 'nobody'}; nothing was changed")
             return
-        journal.enter(Phase.REJOINING, ", ".join(members))
+        state.enter(Phase.REJOINING, ", ".join(members))
         for member in members:
-            journal.leaves = f"{member} was asked to follow {record.leader}, and its gate goes on with that by itself"
+            state.leaves = f"{member} was asked to follow {record.leader}, and its gate goes on with that by itself"
             await steps.rejoin(target, record, member)
-            journal.facts["redundancy"] = await steps.follows(target, record, member)
-        journal.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
+            state.details.redundancy = await steps.follows(target, record, member)
+        state.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")
 
 
 def _to_rejoin(request: RejoinRequest, survey: Survey, record: Record) -> tuple[str, ...]:

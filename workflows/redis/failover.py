@@ -25,17 +25,32 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.redis.models import Moved, RedisSwitch, RedisVerified
+from activities.redis.election import RedisElectActivities
+from activities.redis.measure import RedisMeasureActivities
+from activities.redis.models import (
+    AgreeRequest,
+    ElectRequest,
+    Moved,
+    RedisDetails,
+    RedisLook,
+    RedisMeasureRequest,
+    RedisPlan,
+    RedisSwitch,
+    RedisVerified,
+)
+from activities.redis.post_promotion import RedisAftermathActivities
+from activities.redis.survey import RedisLookActivities
+from activities.redis.transfer import RedisSwitchActivities
 from activities.run.errors import Refusal, refuse
+from activities.run.inventory import EstateActivities
+from activities.run.models.inventory import ResolveRequest
 from activities.run.models.measure import Measurement
-from activities.run.models.plan import Plan
-from activities.run.models.report import Outcome
 from activities.run.models.todo import LeftToDo, Todo, todo
+from activities.run.postures import FORWARD
+from estate.base import ApprovalPolicy
 from estate.redis import RedisTarget
 from gate.record import Mode
-from workflows.postgres.recovery import approved
-from workflows.postgres.steps import me
-from workflows.redis import steps
+from workflows.redis.models import RedisFailoverRequest
 from workflows.redis.planning import (
     address_of,
     eligible_of,
@@ -44,15 +59,15 @@ from workflows.redis.planning import (
     must_not_have_moved,
     must_not_live,
 )
-from workflows.run import outcome
-from workflows.run.inputs import parse
-from workflows.run.measuring import measurement_of
-from workflows.run.models import RedisFailoverRequest, Run
+from workflows.run.attestation import attested
+from workflows.run.measuring import Measuring
+from workflows.run.models import Run
+from workflows.run.outcome import Summary, is_answer
 from workflows.run.phases import Phase
-from workflows.run.preconditions import admitted
-from workflows.run.state import Journal
+from workflows.run.procedure import Procedure
+from workflows.run.saga import compensated
+from workflows.run.steps import me, step
 from workflows.run.uncancellable import uncancellable
-from workflows.run.voting import Decidable
 
 _BASELINE = timedelta(milliseconds=250)
 """The measuring writer needs acknowledgements before the outage to measure it; nothing is held back meanwhile."""
@@ -64,178 +79,165 @@ begins 4 to 5 s after the first (twice ``failover-timeout``, and up to one more)
 
 
 @workflow.defn(name="redis-failover")
-class RedisFailover(Decidable):
+class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, RedisDetails]):
     """One failover of one deployment; its workflow ID is the deployment's lock."""
+
+    asks, details = RedisFailoverRequest, RedisDetails
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """Set every attribute here: a handler may run before ``run`` does."""
-        self._request, self._bad_input = parse(RedisFailoverRequest, args)
-        self._journal = Journal(self._request)
-        self._writer: workflow.ActivityHandle[Measurement] | None = None
+        self.prepare(args)
         self._old = ""
+        self._measuring = Measuring(self.state, self._around)
 
     @workflow.run
-    async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
         """Replace the master, or let everything be and say why."""
-        return await outcome.conclude(self._journal, self._story())
+        return await self.conclude()
 
-    async def _story(self) -> None:
-        request, journal = admitted(self._journal, self._request, self._bad_input), self._journal
-        target = await steps.resolve(request.master)
-        journal.target = target
-        if request.attest:
-            journal.attest(request.by, target)
-        if request.run is Run.PLAN:
-            await self._plan(request, target)
-            journal.close(Outcome.PLANNED_ONLY, "nothing was changed")
-            return
-        journal.facts["strays"] = await steps.settle(target)
-        policies = target.deployment.approvals
-        policy = policies.forced if request.mode is Mode.FORCED else policies.planned
-        plan = await approved(journal, policy, target, lambda: self._plan(request, target))
-        switch = RedisSwitch(
-            target=target, plan=plan, old=self._old, eligible=eligible_of(plan), run=me(),
-            config_epoch=journal.facts["redis"].config_epoch,
-        )  # fmt: skip
-        try:
-            moved = await (self._force(switch) if plan.mode is Mode.FORCED else self._hand_over(switch))
-            await uncancellable(self._follow_up(switch, moved))
-        except (asyncio.CancelledError, FailureError):
-            await uncancellable(self._stop_writer())
-            raise
-        journal.close(Outcome.COMPLETED, f"{journal.facts['moved'].leader} is the master of {target.name}")
+    async def resolve(self) -> RedisTarget:
+        """Look the deployment up in the estate."""
+        return await step(EstateActivities.resolve_redis, ResolveRequest(cluster=self.request.master))
 
-    async def _plan(self, request: RedisFailoverRequest, target: RedisTarget) -> Plan:
-        journal = self._journal
-        journal.enter(Phase.SURVEYING)
-        survey = await steps.survey(target)
-        journal.facts["redis"] = survey
-        must_not_have_moved(target, survey, request.member)
-        plan = make_redis_plan(target, survey, request.mode)
-        journal.plan = plan
+    async def recover(self) -> bool:
+        """Wait for a failover that is under way, and let servers that wrongly take themselves for the master follow it."""
+        self.state.details.strays = await step(RedisAftermathActivities.settle, RedisLook(target=self.target))
+        return False
+
+    async def make_plan(self) -> RedisPlan:
+        """Ask every server and every Sentinel, and choose whom they may promote."""
+        state, request = self.state, self.request
+        state.enter(Phase.SURVEYING)
+        survey = state.details.survey = await step(RedisLookActivities.survey, RedisLook(target=self.target))
+        must_not_have_moved(self.target, survey, request.member)
+        plan = make_redis_plan(self.target, survey, request.mode)
+        state.plan = plan
         self._old = address_of(plan, survey)
         must_be_meant(plan, survey, request.member)
         if plan.mode is Mode.FORCED and request.run is not Run.PLAN:
-            must_not_live(plan, survey, given_up=request.member if journal.attested_by else None)
-        journal.show()
+            must_not_live(plan, survey, given_up=request.member if state.attested_by else None)
+        state.show()
         return plan
+
+    def policy(self) -> ApprovalPolicy:
+        """Return who must approve."""
+        policies = self.target.deployment.approvals
+        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
+
+    async def execute(self, plan: RedisPlan) -> str:
+        """Have another server lead, and see that all agree."""
+        survey = self.state.details.survey
+        switch = RedisSwitch(
+            target=self.target, plan=plan, old=self._old, eligible=eligible_of(plan), run=me(),
+            config_epoch=survey.config_epoch if survey else 0,
+        )  # fmt: skip
+        async with self._measuring:
+            moved = await (self._force(switch) if plan.mode is Mode.FORCED else self._hand_over(switch))
+            leader = await uncancellable(self._follow_up(switch, moved))
+        return f"{leader} is the master of {self.target.name}"
 
     async def _hand_over(self, switch: RedisSwitch) -> Moved:
         """Hold writers back and let a Sentinel promote; undo, or find out that another server leads already."""
-        journal = self._journal
-        self._writer = steps.measure(switch.target)
+        state = self.state
+        self._measuring.begin(RedisMeasureActivities.measure, RedisMeasureRequest(target=switch.target, run=me()))
         try:
-            journal.enter(Phase.CLAIMING, "a baseline of the measurement")
+            state.enter(Phase.CLAIMING, "a baseline of the measurement")
             await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
-            journal.would_undo = (f"let writes go on at {switch.plan.primary}",)
-            journal.enter(Phase.FENCING)
-            journal.facts["quiesced"] = await steps.quiesce(switch)
-            journal.enter(Phase.PROMOTING)
-            return await uncancellable(steps.move(switch))
+            state.would_undo = (f"let writes go on at {switch.plan.primary}",)
+            state.enter(Phase.FENCING)
+            state.details.quiesced = await step(RedisSwitchActivities.quiesce, switch)
+            state.enter(Phase.PROMOTING)
+            return await uncancellable(step(RedisSwitchActivities.switch, switch))
         except (asyncio.CancelledError, FailureError) as error:
             return await uncancellable(self._go_back(switch, error))
 
     async def _go_back(self, switch: RedisSwitch, error: BaseException) -> Moved:
         """Let writers go on and raise ``error``; or go on forward, when another server is master already."""
-        journal = self._journal
-        journal.phase = Phase.UNDOING
-        try:
-            resumed = await steps.resume(switch)
-        except FailureError as failure:
-            message = f"see who is master of {switch.target.name} (failover plan redis-failover)"
-            journal.left_to_do = (todo(Todo.AGREE, message, switch.target.name),)
-            words = f"{outcome.cause_of(error)[1]}; the undo failed: {outcome.cause_of(failure)[1]}"
-            raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
+        state, name = self.state, self.target.name
+        state.phase = Phase.UNDOING
+        left = todo(Todo.AGREE, f"see who is master of {name} (failover plan redis-failover)", name)
+        resumed = await compensated(state, error, step(RedisSwitchActivities.resume, switch), left)
         if not resumed.gave_back:
-            return await steps.move(switch, insist=True)
-        journal.would_undo = ()
-        if "quiesced" in journal.facts or not outcome.is_answer(error):
-            journal.facts["undone"] = (resumed.message,)
+            return await step(RedisSwitchActivities.switch, switch, posture=FORWARD)
+        state.would_undo = ()
+        if state.details.quiesced is not None or not is_answer(error):
+            state.undone = (resumed.message,)
         raise error
 
     async def _force(self, switch: RedisSwitch) -> Moved:
-        journal, plan = self._journal, switch.plan
-        journal.leaves = "Sentinel may still elect a new master by itself"
-        if plan.attestation and not journal.attested_by:
-            await self._wait_for_a_word(plan)
-        journal.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
-        by_word, limits = bool(journal.attested_by), switch.target.deployment.thresholds
+        state, plan = self.state, switch.plan
+        state.leaves = "Sentinel may still elect a new master by itself"
+        if plan.attestation and not state.attested_by:
+            await self._wait_for_attestation(plan)
+        state.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
+        by_word, limits = bool(state.attested_by), switch.target.deployment.thresholds
         within = min(limits.elected_within, _LEFT_ALONE) if by_word else limits.elected_within
-        return await steps.elected(switch, within, by_word=by_word, given_up=self._given_up(plan))
+        request = ElectRequest(switch=switch, insist_after=within, by_word=by_word, given_up=self._given_up(plan))
+        return await step(RedisElectActivities.elected, request)
 
-    def _given_up(self, plan: Plan) -> str:
+    def _given_up(self, plan: RedisPlan) -> str:
         """Return the server that a person has given up by name: in the request, or by a word on the plan."""
-        request = self._request
-        if request is not None and request.attest:
-            return request.member or ""
-        return plan.primary if self._journal.attested_by else ""
+        if self.request.attest:
+            return self.request.member or ""
+        return plan.primary if self.state.attested_by else ""
 
-    async def _wait_for_a_word(self, plan: Plan) -> None:
-        journal = self._journal
-        journal.enter(Phase.PROVING, plan.attestation)
-        try:
-            await workflow.wait_condition(
-                lambda: bool(journal.attested_by), timeout=_WORD_WITHIN, timeout_summary="wait for a person's word"
-            )
-        except TimeoutError:
+    async def _wait_for_attestation(self, plan: RedisPlan) -> None:
+        self.state.enter(Phase.PROVING, plan.attestation)
+        if not await attested(self.state, _WORD_WITHIN):
             words = f"nobody has said within {_WORD_WITHIN} that {plan.primary} is to be given up: {plan.attestation}"
-            raise refuse(Refusal.NO_PROOF, words) from None
+            raise refuse(Refusal.NO_PROOF, words)
 
-    async def _follow_up(self, switch: RedisSwitch, moved: Moved) -> None:
-        """Prove the new master by a write, then wait for all others; what is missing in the end is left to do."""
-        journal = self._journal
-        journal.forward_only, journal.would_undo, journal.leaves = True, (), ""
-        journal.facts["moved"] = moved
-        plan = switch.plan.model_copy(update={"candidate": moved.leader})
-        by_word = plan.mode is Mode.FORCED and bool(journal.attested_by)
-        journal.plan, switch = plan, switch.model_copy(update={"plan": plan, "by_word": by_word})
-        journal.left_to_do = (_left_to_verify(moved.leader), _left_to_agree(moved.leader))
-        journal.enter(Phase.VERIFYING)
-        verified = journal.facts["redis_verified"] = await steps.verify(switch)
+    async def _follow_up(self, switch: RedisSwitch, moved: Moved) -> str:
+        """Prove the new master by a write, then wait for all others; return who leads."""
+        state, mode = self.state, switch.plan.mode
+        state.forward_only, state.would_undo, state.leaves = True, (), ""
+        state.details.moved = moved
+        switch = self._leads(switch, moved.leader)
+        switch = switch.model_copy(update={"by_word": mode is Mode.FORCED and bool(state.attested_by)})
+        state.left_to_do = (_left_to_verify(moved.leader), _left_to_agree(moved.leader))
+        state.enter(Phase.VERIFYING)
+        verified = state.details.verified = await step(RedisAftermathActivities.verify, switch)
         if verified.leader != moved.leader:
             switch = self._leads_now(switch, moved, verified)
             if verified.address == switch.old:
                 await self._end_as_undone(moved, verified.leader)
-        journal.left_to_do = (_left_to_agree(verified.leader),)
-        await self._stop_writer()
-        journal.enter(Phase.REJOINING, "service is restored")
-        forced = plan.mode is Mode.FORCED
-        agreed = await steps.agree(switch, _ALL_WITHIN, only_living=forced)
-        journal.facts["agreed"], journal.left_to_do = agreed, ()
+        state.left_to_do = (_left_to_agree(verified.leader),)
+        await self._measuring.end()
+        state.enter(Phase.REJOINING, "service is restored")
+        request = AgreeRequest(switch=switch, within=_ALL_WITHIN, only_living=mode is Mode.FORCED)
+        agreed = state.details.agreed = await step(RedisAftermathActivities.agree, request)
+        what = f"is to follow, or to name, {verified.leader}"
+        state.left_to_do = tuple(todo(Todo.AGREE, f"{name}: {what}", name) for name in agreed.missing)
         if agreed.missing:
-            journal.left_to_do = tuple(
-                todo(Todo.AGREE, f"{name}: is to follow, or to name, {verified.leader}", name) for name in agreed.missing
-            )
             raise refuse(Refusal.STRANDED, "service is restored, but not everybody agrees")
+        return verified.leader
+
+    def _leads(self, switch: RedisSwitch, leader: str) -> RedisSwitch:
+        """Take note of who leads."""
+        plan = switch.plan.model_copy(update={"candidate": leader})
+        self.state.plan = plan
+        return switch.model_copy(update={"plan": plan})
 
     def _leads_now(self, switch: RedisSwitch, moved: Moved, verified: RedisVerified) -> RedisSwitch:
         """Take note that the Sentinels have elected another one since: theirs is the last word."""
-        journal, leader = self._journal, verified.leader
+        leader = verified.leader
         note = f"{moved.leader} led for a moment, then the Sentinels elected {leader}; {moved.note}".rstrip("; ")
-        moved = moved.model_copy(update={"leader": leader, "address": verified.address, "note": note})
-        plan = switch.plan.model_copy(update={"candidate": leader})
-        journal.facts["moved"], journal.plan = moved, plan
-        return switch.model_copy(update={"plan": plan})
+        update = {"leader": leader, "address": verified.address, "note": note}
+        self.state.details.moved = moved.model_copy(update=update)
+        return self._leads(switch, leader)
 
     async def _end_as_undone(self, moved: Moved, old: str) -> None:
         """Raise, since the Sentinels have elected the old master again."""
-        journal = self._journal
-        await self._stop_writer()
-        journal.forward_only, journal.left_to_do = False, ()
-        journal.facts["undone"] = (f"{old} is the master and takes writes",)
+        await self._measuring.end()
+        self.state.forward_only, self.state.left_to_do = False, ()
+        self.state.undone = (f"{old} is the master and takes writes",)
         words = f"{moved.leader} led for a moment, then the Sentinels elected {old} again"
         raise refuse(Refusal.CANDIDATE_FAILED, words)
 
-    async def _stop_writer(self) -> None:
-        """End the measurement and keep what it saw; a run does not fail for it."""
-        writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        measured = await measurement_of(writer)
-        quiesced, moved = self._journal.facts.get("quiesced"), self._journal.facts.get("moved")
-        around = measured.around(quiesced.paused_at, moved.moved_at) if quiesced and moved else measured
-        self._journal.facts["measurement"] = around
+    def _around(self, measured: Measurement) -> Measurement:
+        quiesced, moved = self.state.details.quiesced, self.state.details.moved
+        return measured.around(quiesced.paused_at, moved.moved_at) if quiesced and moved else measured
 
 
 def _left_to_agree(leader: str) -> LeftToDo:

@@ -8,13 +8,12 @@ Missing data means no: a majority of *all* Sentinels must name the master, or a 
 
 from __future__ import annotations
 
-from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
+from activities.redis.models import RedisPlan, RedisRole, RedisSurvey, SentinelFact, ServerFact
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Condition, Diagnosis
-from activities.run.models.plan import Candidate, Plan
+from activities.run.models.plan import Candidate
 from estate.redis import RedisTarget
 from gate.record import Mode
-from workflows.postgres.planning.planned import digest
 
 _FORCED_LOSS = (
     "unknown: replication is asynchronous; what the old master acknowledged and no replica had received is lost."
@@ -22,7 +21,7 @@ _FORCED_LOSS = (
 )
 
 
-def make_redis_plan(target: RedisTarget, survey: RedisSurvey, mode: Mode) -> Plan:
+def make_redis_plan(target: RedisTarget, survey: RedisSurvey, mode: Mode) -> RedisPlan:
     """Return the plan. Raises refusals as ApplicationError: one sentence with a name or a number."""
     if survey.fails_over and mode is Mode.PLANNED:
         busy = next(fact.name for fact in survey.sentinels if fact.fails_over)
@@ -30,7 +29,7 @@ def make_redis_plan(target: RedisTarget, survey: RedisSurvey, mode: Mode) -> Pla
     return _planned(target, survey) if mode is Mode.PLANNED else _forced(target, survey)
 
 
-def _planned(target: RedisTarget, survey: RedisSurvey) -> Plan:
+def _planned(target: RedisTarget, survey: RedisSurvey) -> RedisPlan:
     old = _named_master(survey)
     if not old.is_master:
         raise refuse(Refusal.NO_PRIMARY, f"{old.name}, whom the Sentinels name, is no master; wait for them, or look closer")
@@ -46,15 +45,13 @@ def _planned(target: RedisTarget, survey: RedisSurvey) -> Plan:
         "verify: a client that asks the Sentinels writes to the new master and reads it back",
         "agree: every Sentinel names the new master, every other server follows it",
     )
-    return _with_digest(
-        Plan(
+    return RedisPlan(
             cluster=target.name, mode=Mode.PLANNED, primary=old.name, candidate=_choice(chosen), candidates=candidates,
-            steps=steps, loss="none: writes are held back until the replicas have everything", digest="",
-        )
-    )  # fmt: skip
+            steps=steps, loss="none: writes are held back until the replicas have everything",
+    ).sealed()  # fmt: skip
 
 
-def _forced(target: RedisTarget, survey: RedisSurvey) -> Plan:
+def _forced(target: RedisTarget, survey: RedisSurvey) -> RedisPlan:
     address = survey.named or survey.newest_word
     if not address:
         words = "; ".join(f"{fact.name}: {fact.error or 'names nobody'}" for fact in survey.sentinels)
@@ -70,16 +67,14 @@ def _forced(target: RedisTarget, survey: RedisSurvey) -> Plan:
         "verify: a client that asks the Sentinels writes to the new master and reads it back",
         f"agree: every Sentinel that lives names the new master, the others follow it; {name} does when it comes back",
     )
-    return _with_digest(
-        Plan(
+    return RedisPlan(
             cluster=target.name, mode=Mode.FORCED, primary=name, candidate=_choice(chosen), candidates=candidates,
             steps=steps, diagnosis=diagnosis, lossless=False, loss=_FORCED_LOSS,
-            attestation=_attestation(old, name, survey), digest="",
-        )
-    )  # fmt: skip
+            attestation=_attestation(old, name, survey),
+    ).sealed()  # fmt: skip
 
 
-def eligible_of(plan: Plan) -> tuple[str, ...]:
+def eligible_of(plan: RedisPlan) -> tuple[str, ...]:
     """Return the servers of which Sentinel may choose one."""
     return tuple(one.name for one in plan.candidates if one.eligible)
 
@@ -95,7 +90,7 @@ def must_not_have_moved(target: RedisTarget, survey: RedisSurvey, member: str | 
         raise refuse(Refusal.MOVED_ALREADY, words)
 
 
-def must_be_meant(plan: Plan, survey: RedisSurvey, member: str | None) -> None:
+def must_be_meant(plan: RedisPlan, survey: RedisSurvey, member: str | None) -> None:
     """Refuse a run that names another server than the one that is given up, or may be."""
     if not member or member == plan.primary:
         return
@@ -105,7 +100,7 @@ def must_be_meant(plan: Plan, survey: RedisSurvey, member: str | None) -> None:
         raise refuse(Refusal.NO_PRIMARY, f"member: {member} is not the master, {plan.primary} is; it does not answer")
 
 
-def must_not_live(plan: Plan, survey: RedisSurvey, *, given_up: str | None) -> None:
+def must_not_live(plan: RedisPlan, survey: RedisSurvey, *, given_up: str | None) -> None:
     """Refuse a forced failover of a master that answers, unless a person has ``given_up`` that very one."""
     old = survey.server(plan.primary)
     if old is not None and old.is_master and given_up != old.name:
@@ -116,7 +111,7 @@ def must_not_live(plan: Plan, survey: RedisSurvey, *, given_up: str | None) -> N
         )
 
 
-def address_of(plan: Plan, survey: RedisSurvey) -> str:
+def address_of(plan: RedisPlan, survey: RedisSurvey) -> str:
     """Return the address of the master that is to be replaced."""
     old = survey.server(plan.primary)
     return old.address if old and old.address else survey.named or survey.newest_word
@@ -218,10 +213,6 @@ def _absent(survey: RedisSurvey, address: str) -> str:
     """Return the name of the server that is silent, if it is only one; else where the master was."""
     silent = [fact.name for fact in survey.servers if fact.role is None]
     return silent[0] if len(silent) == 1 else address
-
-
-def _with_digest(plan: Plan) -> Plan:
-    return plan.model_copy(update={"digest": digest(plan)})
 
 
 def _list(names: tuple[str, ...]) -> str:

@@ -6,14 +6,38 @@ has begun begins in its turn is held by a pause like itself; it asks people all 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import workflow
 
 from activities.run.errors import Refusal, refuse
+from activities.run.models.lease import Unrenewed
+from activities.run.models.wire import Wire
 from estate.base import Target
 from estate.watching import Policy
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Record
-from workflows.detection.models import BY_ITSELF, FOUND, Found, is_watch
+from workflows.run.models import ShortName
+
+FOUND = "found"
+"""Name of the memo that holds a ``Found``."""
+BY_ITSELF = "by-itself"
+"""Name of the memo, true, of a run that was begun by one that nobody has asked for."""
+WATCHES = "watch/"
+
+
+class Found(Wire):
+    """What a watch has found: memo of a run that it has begun, and ignored in any other."""
+
+    member: ShortName
+    since: datetime | None = None
+    """When the first of its witnesses began to see it so."""
+    unrenewed: Unrenewed | None = None
+
+
+def is_watch(workflow_id: str) -> bool:
+    """Whether ``workflow_id`` is a watch's."""
+    return workflow_id.removeprefix(WATCHES) != workflow_id
 
 
 def begun_by_watch() -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 
@@ -14,3 +15,9 @@ async def cancel_and_wait(step: asyncio.Task[Any]) -> None:
     step.cancel()
     with suppress(asyncio.CancelledError, FailureError):
         await step
+
+
+async def ended(step: asyncio.Task[Any]) -> None:
+    """Return once ``step`` has ended by a cancel, or before it. CancelledError: this run is cancelled meanwhile."""
+    step.cancel()
+    await workflow.wait({step})

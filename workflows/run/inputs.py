@@ -17,11 +17,13 @@ from activities.run.errors import Refusal, refuse
 from workflows.run.payloads import Unreadable
 
 M = TypeVar("M", bound=BaseModel)
+_LAST = ("run", "by", "reason")
+"""Fields that all procedures have: named after those that tell what this one is about."""
 
 
 def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationError | None]:
     """Return (request, None), or (None, the error to raise from ``run``). Never raises."""
-    keys = ", ".join(model.model_fields)
+    keys = ", ".join(sorted(model.model_fields, key=lambda name: name in _LAST))
     if len(args) != 1 or not isinstance(args[0], dict):
         return None, refuse(Refusal.BAD_INPUT, f"input: expected one JSON object with the keys {keys}; got {_what(args)}")
     try:

@@ -17,11 +17,12 @@ from temporalio.exceptions import (
 )
 
 from activities.run.errors import Refusal, refuse
-from activities.run.models.report import Outcome
+from activities.run.models.report import Outcome, RecordsRequest
 from activities.run.models.wire import Wire
-from workflows.postgres import steps
+from activities.run.records import RecordsActivities
 from workflows.run.models import Run
-from workflows.run.state import Journal
+from workflows.run.state import RunState
+from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 
 
@@ -62,16 +63,16 @@ def was_cancelled(error: BaseException) -> bool:
     return isinstance(behind, TimeoutError) and behind.cause is None and workflow.cancellation_reason() is not None
 
 
-async def conclude(journal: Journal, story: Coroutine[Any, Any, None]) -> Summary:
+async def conclude(state: RunState[Any], story: Coroutine[Any, Any, None]) -> Summary:
     """Await ``story``, write down how it ended, keep the report, and return or raise what the workflow ends with."""
     try:
         await story
     except (asyncio.CancelledError, FailureError) as error:
-        await uncancellable(_close_badly(journal, error))
-        raise _last_word(journal, error) from error
-    await uncancellable(_keep(journal))
+        await uncancellable(_close_badly(state, error))
+        raise _last_word(state, error) from error
+    await uncancellable(_keep(state))
     await workflow.wait_condition(workflow.all_handlers_finished)
-    return _summary(journal)
+    return _summary(state)
 
 
 _NOTHING_TOUCHED = {
@@ -97,64 +98,66 @@ def is_answer(error: BaseException) -> bool:
     return isinstance(behind, ApplicationError) and behind.non_retryable
 
 
-async def _close_badly(journal: Journal, error: BaseException) -> None:
+async def _close_badly(state: RunState[Any], error: BaseException) -> None:
     """Write down the outcome that is true, and keep the report."""
     kind, message = cause_of(error)
-    outcome = _outcome(journal, error, kind)
+    outcome = _outcome(state, error, kind)
     words = {
-        Outcome.REFUSED: f"{message}; {journal.leaves}" if journal.leaves else message,
-        Outcome.CANCELLED: f"cancelled; {journal.leaves}" if journal.leaves else "cancelled before anything had changed",
-        Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(journal.facts.get('undone', ()))}",
+        Outcome.REFUSED: f"{message}; {state.leaves}" if state.leaves else message,
+        Outcome.CANCELLED: f"cancelled; {state.leaves}" if state.leaves else "cancelled before anything had changed",
+        Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(state.undone)}",
     }
-    journal.close(outcome, words.get(outcome, message))
-    await _keep(journal, refusal="" if kind == "Cancelled" else kind)
+    state.close(outcome, words.get(outcome, message))
+    await _keep(state, refusal="" if kind == "Cancelled" else kind)
 
 
-def _outcome(journal: Journal, error: BaseException, kind: str) -> Outcome:
-    if journal.forward_only or kind == Refusal.STRANDED:
+def _outcome(state: RunState[Any], error: BaseException, kind: str) -> Outcome:
+    if state.forward_only or kind == Refusal.STRANDED:
         return Outcome.STRANDED
     if kind == Refusal.ROLLBACK_INCOMPLETE:
         return Outcome.ROLLBACK_INCOMPLETE
-    if journal.facts.get("undone"):
+    if state.undone:
         return Outcome.ROLLED_BACK
     return Outcome.CANCELLED if was_cancelled(error) else Outcome.REFUSED
 
 
-def _last_word(journal: Journal, error: BaseException) -> BaseException:
+def _last_word(state: RunState[Any], error: BaseException) -> BaseException:
     """Return what the workflow ends with: Canceled after a cancel that was honoured, else Failed with a sentence."""
     kind, _ = cause_of(error)
-    if was_cancelled(error) and journal.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
-        return asyncio.CancelledError(journal.explanation)
+    if was_cancelled(error) and state.outcome in {Outcome.CANCELLED, Outcome.ROLLED_BACK}:
+        return asyncio.CancelledError(state.explanation)
     names = {
         Outcome.ROLLED_BACK: Refusal.ROLLED_BACK,
         Outcome.STRANDED: Refusal.STRANDED,
         Outcome.ROLLBACK_INCOMPLETE: Refusal.ROLLBACK_INCOMPLETE,
     }
-    if journal.outcome in names:
-        left = f"; left to do: {'; '.join(str(one) for one in journal.left_to_do)}" if journal.left_to_do else ""
-        return refuse(names[journal.outcome], f"{journal.outcome.value}: {journal.explanation}{left}")
-    return ApplicationError(journal.explanation, type=kind, non_retryable=True)
+    if state.outcome in names:
+        left = f"; left to do: {'; '.join(str(one) for one in state.left_to_do)}" if state.left_to_do else ""
+        return refuse(names[state.outcome], f"{state.outcome.value}: {state.explanation}{left}")
+    return ApplicationError(state.explanation, type=kind, non_retryable=True)
 
 
-async def _keep(journal: Journal, refusal: str = "") -> None:
+async def _keep(state: RunState[Any], refusal: str = "") -> None:
     """Keep the report; a run does not fail for its paperwork."""
-    touch_nothing = journal.request is None or journal.request.run is Run.PLAN
+    touch_nothing = state.request is None or state.request.run is Run.PLAN
     try:
-        kept = await steps.keep(journal.target, journal.report(refusal), touch_nothing=touch_nothing)
+        records = None if state.target is None or touch_nothing else state.target.records
+        report = state.report(refusal).model_dump(mode="json")
+        kept = await step(RecordsActivities.keep, RecordsRequest(records=records, report=report))
     except FailureError as error:
         workflow.logger.error("The report was not kept", exc_info=error)
         return
-    journal.kept = kept.paths
+    state.kept = kept.paths
 
 
-def _summary(journal: Journal) -> Summary:
+def _summary(state: RunState[Any]) -> Summary:
     """Return the result of a run that ended well."""
-    measurement = journal.facts.get("measurement")
+    measurement = state.measurement
     return Summary(
-        outcome=journal.outcome or Outcome.COMPLETED,
-        explanation=journal.explanation,
-        leader=journal.leads,
+        outcome=state.outcome or Outcome.COMPLETED,
+        explanation=state.explanation,
+        leader=state.leads,
         outage_seconds=measurement.outage_seconds if measurement else None,
         lost=measurement.lost if measurement else None,
-        records=journal.kept,
+        records=state.kept,
     )

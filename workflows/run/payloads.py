@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
 from temporalio.converter import DataConverter
 
 
@@ -25,8 +26,26 @@ class Unreadable:
     """What it is instead, to be read behind *got*."""
 
 
+class _TolerantJson(PydanticJSONPlainPayloadConverter):
+    """Reads what another version has written: fields that this one does not know are passed over."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ANN401 - SDK's signature
+        """Return the value."""
+        return _adapter(type_hint or Any).validate_json(payload.data, extra="ignore")
+
+
+@cache
+def _adapter(type_hint: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any type
+    return TypeAdapter(type_hint)
+
+
 class ForgivingPayloadConverter(PydanticPayloadConverter):
     """Encodes as pydantic's does; decodes anything that comes without a type to a value or to ``Unreadable``."""
+
+    def __init__(self) -> None:
+        """Put tolerant JSON in the place of pydantic's."""
+        super().__init__()
+        self.converters = {**self.converters, b"json/plain": _TolerantJson()}
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Return one value per payload."""

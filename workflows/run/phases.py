@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from typing import Self
 
@@ -92,54 +93,26 @@ class ReportPhase(StrEnum):
     UNDO = "undo"
 
 
-REPORT_PHASE_OF_STEP = {
-    "estate.resolve": ReportPhase.DECIDE,
-    "postgres.settle": ReportPhase.DECIDE,
-    "postgres.survey": ReportPhase.DECIDE,
-    "kubernetes.preview": ReportPhase.DECIDE,
-    "postgres.claim": ReportPhase.CLAIM,
-    "postgres.adopt": ReportPhase.CLAIM,
-    "postgres.first_record": ReportPhase.CLAIM,
-    "postgres.checkpoint": ReportPhase.CLAIM,
-    "kubernetes.await_quiet": ReportPhase.CLAIM,
-    "postgres.fence": ReportPhase.FENCE,
-    "postgres.prove": ReportPhase.FENCE,
-    "postgres.promote": ReportPhase.PROMOTE,
-    "postgres.revert": ReportPhase.PROMOTE,
-    "postgres.route": ReportPhase.ROUTE,
-    "postgres.verify": ReportPhase.VERIFY,
-    "postgres.evict": ReportPhase.RECONNECT,
-    "kubernetes.reconnect": ReportPhase.RECONNECT,
-    "postgres.first_write": ReportPhase.RECONNECT,
-    "postgres.await_redundancy": ReportPhase.REDUNDANCY,
-    "postgres.give_back": ReportPhase.UNDO,
-    "estate.resolve_redis": ReportPhase.DECIDE,
-    "redis.survey": ReportPhase.DECIDE,
-    "redis.settle": ReportPhase.DECIDE,
-    "redis.quiesce": ReportPhase.FENCE,
-    "redis.switch": ReportPhase.PROMOTE,
-    "redis.elected": ReportPhase.PROMOTE,
-    "redis.verify": ReportPhase.VERIFY,
-    "redis.agree": ReportPhase.REDUNDANCY,
-    "redis.resume": ReportPhase.UNDO,
-    "estate.resolve_workload": ReportPhase.DECIDE,
-    "pods.survey": ReportPhase.DECIDE,
-    "pods.strike": ReportPhase.STRIKE,
-    "pods.replace": ReportPhase.REPLACE,
-    "pods.mended": ReportPhase.MEND,
-    "node.resolve": ReportPhase.DECIDE,
-    "node.survey": ReportPhase.DECIDE,
-    "node.cordon": ReportPhase.CORDON,
-    "node.drain": ReportPhase.EVICT,
-    "node.settled": ReportPhase.SETTLE,
-    "node.uncordon": ReportPhase.CORDON,
-    "node.replace": ReportPhase.REPLACE,
-    "node.give_up": ReportPhase.FENCE,
-    "node.returned": ReportPhase.REDUNDANCY,
-    "node.stopped": ReportPhase.FENCE,
-    "child postgres-failover": ReportPhase.MOVE,
-    "child redis-failover": ReportPhase.MOVE,
-}
-"""Registered activity name → row; "child TYPE" for a run that this one waits for. Approval has no step: it lasts as long as
-the phase. Steps that are in no row: those that run beside the phases or after them (measuring, keeping the report, waiting
-for what others move), and single short ones (a rejoin, the last word to the record)."""
+class Part(StrEnum):
+    """What a step is to the measured outage."""
+
+    STOPS = "stops writes"
+    MOVES = "moves leadership"
+    PROVES = "proves that writes flow again"
+    CONFIRMS = "confirms that the old leader is stopped"
+    UNDOES = "gives writes back"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where a step is shown, and what its answer tells of a run that has no report (yet)."""
+
+    row: ReportPhase | None = None
+    """``None``: it runs beside the phases or after them, or is short and single."""
+    fills: str = ""
+    """Field of the procedure's details."""
+    part: Part | None = None
+    measures: bool = False
+    """Its answer is the ``Measurement``."""
+    resolves: bool = False
+    """Its answer is the target."""

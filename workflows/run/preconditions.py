@@ -6,21 +6,20 @@ starts them. A run that is refused here has changed nothing and still has its la
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.run.errors import Refusal, refuse
-from gate.record import Mode
 from workflows.run.inputs import taken
-from workflows.run.models import FailoverRequest, NodeFailoverRequest, RedisFailoverRequest, Request, Run, is_plan, plan_id
-from workflows.run.state import Journal
+from workflows.run.models import Request, Run, is_plan, plan_id
+from workflows.run.state import RunState
 
 R = TypeVar("R", bound=Request)
 
 
-def admitted(journal: Journal, request: R | None, fault: ApplicationError | None, *, drills: bool = False) -> R:
+def admitted(state: RunState[Any], request: R | None, fault: ApplicationError | None, *, drills: bool = False) -> R:
     """Return the request that ``workflows.run.inputs.parse`` has read, if such a run may go on.
 
     ``drills``: it can be a drill.
@@ -29,19 +28,14 @@ def admitted(journal: Journal, request: R | None, fault: ApplicationError | None
         ApplicationError: ``BadInput``, ``NotAvailable`` or ``WrongWorkflowId``, naming what is right; nothing was changed.
 
     """
-    journal.label()
+    state.label()
     request = taken(request, fault)
     if request.run is Run.DRILL and not drills:
         raise refuse(Refusal.NOT_AVAILABLE, "run: drill is not available; use plan or real")
-    if isinstance(request, FailoverRequest | RedisFailoverRequest | NodeFailoverRequest):
-        _check_word(request)
+    if (wrong := request.fault) is not None:
+        raise refuse(Refusal.BAD_INPUT, wrong)
     _must_hold_lock(request.lock, request.run)
     return request
-
-
-def _check_word(request: FailoverRequest | RedisFailoverRequest | NodeFailoverRequest) -> None:
-    if request.attest and not (request.mode is Mode.FORCED and request.by.strip()):
-        raise refuse(Refusal.BAD_INPUT, "attest: only with mode forced and by: a word needs a name")
 
 
 def _must_hold_lock(lock: str, run: Run) -> None:

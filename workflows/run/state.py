@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Generic, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.postgres.models.survey import Survey
 from activities.run.errors import Refusal, refuse
+from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
-from activities.run.models.report import Outcome, RunReport
+from activities.run.models.report import Details, Outcome, RunReport
 from activities.run.models.todo import LeftToDo, Todo
 from estate.base import Target
 from workflows.run.approval import ApprovalGate
-from workflows.run.models import (
-    AdoptRequest,
-    FailoverRequest,
-    NodeFailoverRequest,
-    PodFailoverRequest,
-    RedisFailoverRequest,
-    Request,
-    RollbackRequest,
-    Status,
-)
+from workflows.run.models import Request, Status
 from workflows.run.phases import Phase, Trait
+
+D = TypeVar("D", bound=Details)
 
 TARGET = SearchAttributeKey.for_keyword("FailoverTarget")
 MODE = SearchAttributeKey.for_keyword("FailoverMode")
@@ -38,17 +32,22 @@ SEARCH_ATTRIBUTES = (TARGET, MODE, RUN, PHASE, OUTCOME)
 """Must exist in the namespace; the worker creates them when it starts."""
 
 
+def _nothing() -> tuple[str, ...]:
+    return ()
+
+
 @dataclass
-class Journal:
+class RunState(Generic[D]):
     """The only place that a phase, a fact or an outcome is written to."""
 
     request: Request | None
+    details: D
+    """What only this procedure knows."""
     phase: Phase = Phase.SURVEYING
     started_at: datetime = field(default_factory=workflow.now)
     target: Target | None = None
-    survey: Survey | None = None
     plan: Plan | None = None
-    gate: ApprovalGate | None = None
+    approvals: ApprovalGate | None = None
     outcome: Outcome | None = None
     explanation: str = ""
     remark: str = ""
@@ -66,8 +65,11 @@ class Journal:
     insisted_by: str = ""
     """Who has said that what disruption budgets protect is to be deleted all the same."""
     kept: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Further fields of ``RunReport``, by name."""
+    measurement: Measurement | None = None
+    undone: tuple[str, ...] = ()
+    preview: str = ""
+    hints: Callable[[], tuple[str, ...]] = _nothing
+    """What else the UI shows: how people let a run go on that is held up."""
 
     def enter(self, phase: Phase, explanation: str = "") -> None:
         """Go on to ``phase`` and show it.
@@ -111,42 +113,30 @@ class Journal:
 
     @property
     def mode(self) -> str:
-        """Mode as asked; ``rejoin`` or ``adopt`` for those, empty where there are none, ``unknown`` for unread input."""
-        if isinstance(self.request, AdoptRequest):
-            return "adopt"
-        if isinstance(self.request, FailoverRequest | RollbackRequest | RedisFailoverRequest | NodeFailoverRequest):
-            return self.request.mode.value
-        if isinstance(self.request, PodFailoverRequest):
-            return ""
-        return "rejoin" if self.request else "unknown"
+        """Mode as asked; what the run is called where there is none, ``unknown`` for unread input."""
+        return self.request.called if self.request else "unknown"
 
     def show(self) -> None:
         """Render the current details for the Temporal UI."""
-        workflow.set_current_details(self.details())
+        workflow.set_current_details(self.text())
 
-    def details(self) -> str:
+    def text(self) -> str:
         """Return the run as Markdown: phase, plan, approvals, what would be undone, what is left."""
         lines = [f"**{self.phase.value}** {self.said}".strip()]
         if self.request:
             lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
         if self.plan:
-            lines.append(f"plan `{self.plan.digest}`: {self.plan.primary or 'nobody'} → {self.plan.candidate}")
+            lines.append(f"plan `{self.plan.digest}`: {self.plan.headline}")
             lines.append("\n".join(f"{number}. {step}" for number, step in enumerate(self.plan.steps, 1)))
         lines += self._approval_lines()
+        if self.plan:
+            lines += self.plan.remarks
         if self.plan and self.plan.diagnosis:
             lines += [self.plan.diagnosis.reason, f"loss: {self.plan.loss}"]
             lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
-        if self.plan and self.plan.give_up:
-            lines += [f"loss: {self.plan.loss}", f"kept aside: {self.plan.give_up.kept}"]
         if self.attested_by:
-            lines.append(f"{self.attested_by} says that {self.plan.primary if self.plan else 'it'} is stopped")
-        if self.insisted_by:
-            lines.append(f"{self.insisted_by} insists: what disruption budgets protect is deleted all the same")
-        elif self.phase is Phase.BLOCKED and self.request:
-            lines.append(
-                f"goes on as soon as the budget allows; or `failover insist {self.request.cluster} --by NAME`, or the update"
-                f' `insist` with `{{"by": "NAME", "node": "{self.request.cluster}"}}`'
-            )
+            lines.append(f"{self.attested_by} says that {self.plan.suspect if self.plan else 'it'} is stopped")
+        lines += self.hints()
         if member := self.waits_for_attestation:
             lines.append(
                 f"waits for proof that {member} is stopped: `failover attest {self.plan.cluster if self.plan else ''}"
@@ -157,14 +147,14 @@ class Journal:
         return "\n\n".join(lines)
 
     def _approval_lines(self) -> list[str]:
-        if self.gate is None or self.gate.needed == 0:
+        if self.approvals is None or self.approvals.needed == 0:
             return []
         lines = [
             f"{'approved' if vote.approve else 'rejected'} by {vote.by} as {vote.role} (unverified) {vote.note}".strip()
-            for vote in self.gate.votes
+            for vote in self.approvals.votes
         ]
         if self.phase is Phase.AWAITING_APPROVAL and self.plan:
-            status = self.gate.status
+            status = self.approvals.status
             until = f"{status.expires_at:%H:%M:%S} UTC" if status.expires_at else "?"
             lines.append(
                 f"waits for {status.needed} of {', '.join(status.roles)} until {until}:"
@@ -180,7 +170,7 @@ class Journal:
         objective = self.target.objective if self.target else None
         return Status(
             phase=self.phase,
-            cluster=request.cluster if request else "",
+            cluster=request.target if request else "",
             mode=self.mode,
             run=request.run.value if request else "",
             by=request.by if request else "",
@@ -188,7 +178,7 @@ class Journal:
             started_at=self.started_at,
             rto_seconds=objective.rto.total_seconds() if objective else None,
             plan=self.plan,
-            approval=self.gate.status if self.gate and self.gate.needed else None,
+            approval=self.approvals.status if self.approvals and self.approvals.needed else None,
             would_undo=self.would_undo,
             outcome=self.outcome,
             explanation=self.said,
@@ -214,7 +204,7 @@ class Journal:
         """The member that somebody must say is stopped; empty when nobody must."""
         if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:
             return ""
-        return self.plan.primary if self.target.takes_words else ""
+        return self.plan.suspect if self.target.takes_words else ""
 
     def done(self, kind: Todo, subject: str = "") -> None:
         """Take what is done off what is left to do; of one ``subject`` or of all."""
@@ -240,7 +230,7 @@ class Journal:
             outcome=self.outcome or Outcome.REFUSED,
             reason=self.said,
             refusal=refusal,
-            cluster=request.cluster if request else "",
+            cluster=request.target if request else "",
             mode=self.mode,
             run=request.run.value if request else "",
             by=request.by if request else "",
@@ -250,10 +240,12 @@ class Journal:
             objective_rto_seconds=objective.rto.total_seconds() if objective else None,
             objective_rpo_seconds=objective.rpo.total_seconds() if objective else None,
             plan=self.plan,
-            survey=self.survey,
-            votes=tuple(self.gate.votes) if self.gate else (),
+            votes=tuple(self.approvals.votes) if self.approvals else (),
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,
+            measurement=self.measurement,
+            undone=self.undone,
+            preview=self.preview,
             left_to_do=self.left_to_do,
-            **self.facts,
+            details=self.details,
         )

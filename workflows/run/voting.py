@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 
 from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Plan
+from estate.base import ApprovalPolicy, Target
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
-from workflows.run.automatic import begun_by_watch
+from workflows.run.automatic import begun_by_watch, goes_by_itself
 from workflows.run.inputs import said
 from workflows.run.models import Attestation, Decision, Status
-from workflows.run.state import Journal
+from workflows.run.phases import Phase
+from workflows.run.state import RunState
+
+P = TypeVar("P", bound=Plan)
 
 
 class Decidable:
     """Base of workflows that show a plan and may wait for people."""
 
-    _journal: Journal
+    state: RunState[Any]
 
     @workflow.query(description="Phase, plan, approvals, and what an undo would do.")
     def status(self) -> Status:
         """Return the run as it stands."""
-        return self._journal.status
+        return self.state.status
 
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
     def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Record a vote (``Decision``) and return the status after it."""
         self._count(said(Decision, args))
-        return self._journal.status
+        return self.state.status
 
     @decide.validator
     def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
@@ -48,13 +54,13 @@ class Decidable:
     def withdraw(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """End the wait for approvals; what has been decided goes on."""
         if begun_by_watch():
-            self._journal.withdrawn = str(args[0])[:300] if args else "no reason given"
+            self.state.withdrawn = str(args[0])[:300] if args else "no reason given"
 
     @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
     def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Take the word (``Attestation``) and return the status after it."""
         self._take_word(said(Attestation, args))
-        return self._journal.status
+        return self.state.status
 
     @attest.validator
     def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
@@ -78,45 +84,45 @@ class Decidable:
         self._check_vote(decision)
         self._votes().record(decision, workflow.now())
         if self._carries_word(decision):
-            self._journal.attested_by = decision.by
-        self._journal.show()
+            self.state.attested_by = decision.by
+        self.state.show()
 
     def _check_vote(self, decision: Decision) -> None:
         """Raise ValueError when the vote, or the word that comes with it, does not count."""
         self._votes().check(decision, workflow.now())
-        target = self._journal.target
+        target = self.state.target
         if target and self._carries_word(decision) and (complaint := target.why_no_word(decision.by)):
             raise ValueError(complaint)
 
     def _carries_word(self, decision: Decision) -> bool:
-        plan = self._journal.plan
+        plan = self.state.plan
         return bool(decision.attest and decision.approve and plan and plan.mode is Mode.FORCED)
 
     def _check_word(self, word: Attestation) -> None:
         """Raise ValueError when ``word`` does not count."""
-        plan, target = self._journal.plan, self._journal.target
-        if plan is None or target is None or plan.mode is not Mode.FORCED or self._journal.forward_only:
+        plan, target = self.state.plan, self.state.target
+        if plan is None or target is None or plan.mode is not Mode.FORCED or self.state.forward_only:
             message = "nothing waits for a word: only a forced failover before its promotion does"
             raise ValueError(message)
-        if word.member != plan.primary:
-            message = f"member: {word.member} is not the old primary of this failover; that is {plan.primary}"
+        if word.member != plan.suspect:
+            message = f"member: {word.member} is not the old primary of this failover; that is {plan.suspect}"
             raise ValueError(message)
         if complaint := target.why_no_word(word.by):
             raise ValueError(complaint)
 
     def _take_word(self, word: Attestation) -> None:
         self._check_word(word)
-        self._journal.attested_by = word.by
-        self._journal.show()
+        self.state.attested_by = word.by
+        self.state.show()
 
     def _votes(self) -> ApprovalGate:
-        if self._journal.gate is None:
+        if self.state.approvals is None:
             message = "there is no plan to decide on yet; ask for the status first"
             raise ValueError(message)
-        return self._journal.gate
+        return self.state.approvals
 
 
-async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta) -> None:
+async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timedelta) -> None:
     """Return once enough people have approved.
 
     Raises:
@@ -125,7 +131,7 @@ async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta
     """
     try:
         await workflow.wait_condition(
-            lambda: gate.approved or gate.rejection is not None or bool(journal.withdrawn),
+            lambda: gate.approved or gate.rejection is not None or bool(state.withdrawn),
             timeout=window,
             timeout_summary="approval window",
         )
@@ -134,10 +140,47 @@ async def wait_for_votes(journal: Journal, gate: ApprovalGate, window: timedelta
             Refusal.APPROVAL_EXPIRED,
             f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
         ) from None
-    if journal.withdrawn and not gate.approved:
-        raise refuse(Refusal.WITHDRAWN, f"its watch has withdrawn it: {journal.withdrawn}; nothing was changed")
+    if state.withdrawn and not gate.approved:
+        raise refuse(Refusal.WITHDRAWN, f"its watch has withdrawn it: {state.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
         raise refuse(
             Refusal.APPROVAL_REJECTED,
             f"{no.by} ({no.role}) rejected the plan: {no.note or 'no reason given'}; nothing was changed",
         )
+
+
+async def approved(
+    state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: P, make: Callable[[], Awaitable[P]]
+) -> P:
+    """Wait for people as ``policy`` says, then make the plan again: hours may have passed."""
+    if not await people_agreed(state, policy, target, plan):
+        return plan
+    again = await make()
+    if again.digest != plan.digest:
+        raise refuse(
+            Refusal.PLAN_CHANGED,
+            f"plan {plan.digest} ({plan.headline}) was approved, but the target has changed since:"
+            f" now it would be {again.digest or 'no plan'} ({again.headline or again.heading()}); nothing was changed",
+        )
+    return again
+
+
+async def people_agreed(state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: Plan) -> bool:
+    """Return once enough people have approved ``plan``; whether anybody had to.
+
+    Raises:
+        ApplicationError: ``BadInput`` when nobody is named who asks and the policy must know; as ``wait_for_votes``.
+
+    """
+    if goes_by_itself(target):
+        return False
+    by = state.request.by.strip() if state.request else ""
+    if policy.needed and policy.requester_required and not by:
+        raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
+    votes = state.approvals = ApprovalGate(policy, target.people, by)
+    if votes.needed == 0:
+        return False
+    window = votes.open(plan, workflow.now())
+    state.enter(Phase.AWAITING_APPROVAL)
+    await wait_for_votes(state, votes, window)
+    return True

@@ -14,7 +14,7 @@ from kubernetes import client
 
 from activities.clients.kubernetes.core import MANAGER, MERGE, TIMEOUT, KubernetesClient
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
-from activities.postgres.models.survey import Unrenewed
+from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from gate.record import ANNOTATION_PREFIX, Record, read_record, record_patch
 

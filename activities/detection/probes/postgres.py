@@ -15,9 +15,9 @@ from datetime import timedelta
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.detection.models import Condition, Finding, Look
-from activities.postgres.models.survey import Unrenewed
 from activities.postgres.systems import Systems
 from activities.run.models.diagnosis import Silence
+from activities.run.models.lease import Unrenewed
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus, Role, ServerState
 from gate.record import MalformedRecordError, Record

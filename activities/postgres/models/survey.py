@@ -28,17 +28,6 @@ class PodFact(Wire):
     """What the kubelet said last of its first container: ``running``, ``waiting: REASON``, ``ended: REASON``."""
 
 
-class Unrenewed(Wire):
-    """The record's Lease, and how long it has certainly stood unchanged: so long has the API server vouched for nobody."""
-
-    version: str
-    """Its ``resourceVersion``."""
-    epoch: int
-    """Of the record that its leader had read when it renewed it."""
-    seconds: float = 0.0
-    """By the clock of whoever saw it; what lies between its word and the next look is not counted."""
-
-
 class SqlFact(Wire):
     """What a member answers to the operator's SQL, by its own address: the second witness beside its gate."""
 
@@ -91,12 +80,6 @@ class Survey(Wire):
         """Return the node that the member's pod was on; empty when that is not known."""
         fact = self.member(name)
         return (fact.pod.node or "") if fact and fact.pod else ""
-
-
-class ResolveRequest(Wire):
-    """Which cluster to look up in the estate."""
-
-    cluster: str
 
 
 _LESS = 0.2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from activities.postgres.models.survey import Unrenewed
-from activities.run.models.plan import Plan
+from activities.postgres.models.plan import PostgresPlan
+from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import Fenced
@@ -31,7 +31,7 @@ class ClaimRequest(Wire):
     """Write the intent into the leader record."""
 
     target: PostgresTarget
-    plan: Plan
+    plan: PostgresPlan
     run: RunId
 
 
@@ -39,7 +39,7 @@ class Switch(Wire):
     """A claimed switch: what every later step is told."""
 
     target: PostgresTarget
-    plan: Plan
+    plan: PostgresPlan
     epoch: int
     run: RunId
 

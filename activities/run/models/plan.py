@@ -1,11 +1,16 @@
-"""What a run is going to do, and what it may cost."""
+"""What a run is going to do: what every procedure's plan has in common, and the digest that an approval is bound to."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any, ClassVar, Self
+
 from activities.run.models.diagnosis import Diagnosis
 from activities.run.models.wire import Wire
-from estate.postgres import Application
 from gate.record import Mode
+
+_DIGEST_LENGTH = 8
 
 
 class Candidate(Wire):
@@ -19,63 +24,64 @@ class Candidate(Wire):
     lag_seconds: float | None = None
 
 
-class Loss(Wire):
-    """What has been written since a promotion, and is lost when that promotion is given up.
-
-    An upper bound: WAL that carries no write counts too, and so does a transaction that was rolled back.
-    """
-
-    bytes: int
-    transactions: int
-
-
-class GiveUp(Wire):
-    """Discard: what is given up, from where on, and how much of it may be."""
-
-    timeline: int
-    """The new primary's, which is given up."""
-    history: tuple[tuple[int, str], ...]
-    """Its earlier timelines and where each was left, oldest first."""
-    promoted_xid: int
-    """Transactions from this one on were begun after the promotion."""
-    so_far: Loss
-    """As surveyed; counted again once nobody can write any more."""
-    at_most: Loss
-    """As asked for, and approved: more ends in an undo."""
-    kept: str
-    """Where the given-up data is kept."""
-
-    @property
-    def fork_lsn(self) -> str:
-        """Where the given-up timeline began."""
-        return self.history[-1][1]
-
-
 class Plan(Wire):
-    """What would be done, and the decisions that an approval is bound to."""
+    """What would be done. Each procedure's own plan has more fields."""
+
+    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate")
+    """Fields that an approver agrees to, never drifting numbers (LSN, lag). One that is added changes the digest of plans
+    that wait for approval at that moment."""
 
     cluster: str
+    """Name of the target."""
     mode: Mode
-    primary: str
-    candidate: str
-    epoch: int = 0
-    """PostgreSQL: epoch of the record that the plan was made from; the claim takes the next one."""
-    timeline: int = 0
-    system_identifier: str = ""
-    sync: str = ""
-    candidates: tuple[Candidate, ...] = ()
-    applications: tuple[Application, ...] = ()
+    primary: str = ""
+    """Who leads now; empty where nobody does, or nothing is led."""
+    candidate: str = ""
+    """Who would lead."""
     steps: tuple[str, ...] = ()
     """What will happen, one sentence a step, in order."""
     diagnosis: Diagnosis | None = None
-    """Forced: what has become of the old primary."""
+    """Forced: what has become of the old leader."""
     lossless: bool = True
-    """Everything that was acknowledged is provably on the candidate."""
+    """Everything that was acknowledged is provably kept."""
     loss: str = ""
     """Why, or how much may be lost."""
     attestation: str = ""
-    """What ends the wait for an old primary that does not answer, or must be said of one that does; empty: nothing."""
-    give_up: GiveUp | None = None
-    """Discard: what is given up."""
-    digest: str
-    """Short hash of the decisions above, never of drifting numbers (LSN, lag)."""
+    """What ends the wait for an old leader that does not answer, or must be said of one that does; empty: nothing."""
+    headline: str = ""
+    """What changes, in a few words."""
+    remarks: tuple[str, ...] = ()
+    """What else an approver must know."""
+    digest: str = ""
+    """Short hash of the decisions."""
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what an approver agrees to."""
+        return self.model_dump(mode="json", include=set(self.decided_by))
+
+    @property
+    def suspect(self) -> str:
+        """What an attestation is about: the old leader, or the node."""
+        return self.primary
+
+    def sealed(self) -> Self:
+        """Return the plan with its digest, and with what readers who know only this class show."""
+        told = {"headline": self.heading(), "remarks": self.about()}
+        return self.model_copy(update={"digest": digest_of(self.decisions()), **told})
+
+    def heading(self) -> str:
+        """Return what changes, in a few words."""
+        return f"{self.primary or 'nobody'} → {self.candidate}"
+
+    def about(self) -> tuple[str, ...]:
+        """Return what else an approver must know."""
+        return ()
+
+
+NOTHING_OF_POSTGRES: dict[str, Any] = {"timeline": 0, "system_identifier": "", "sync": "", "applications": []}
+"""In the digests of Redis and pod plans since their first version: a vote that is given, or recorded, must still fit."""
+
+
+def digest_of(decisions: dict[str, Any]) -> str:
+    """Return the short hash of decisions."""
+    return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]

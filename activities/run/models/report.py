@@ -1,22 +1,17 @@
-"""How a run ended and what it leaves behind."""
+"""How a run ended and what it leaves behind: what all procedures have in common, and a place for each one's own."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from activities.nodes.machine_models import NodeProof
-from activities.nodes.models import Drained, NodeSettled, NodeSurvey, PodsReplaced
-from activities.pods.models import Mended, Replaced, Struck, WorkloadSurvey
-from activities.postgres.models.post_promotion import Evicted, Reconnected, Redundancy, Verified
-from activities.postgres.models.survey import Survey
-from activities.postgres.models.transfer import Proof, Quiet, Routed, Settlement
-from activities.redis.models import Agreed, Moved, Quiesced, RedisSurvey, RedisVerified
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializeAsAny
+
 from activities.run.models.measure import Measurement
-from activities.run.models.plan import Loss, Plan
+from activities.run.models.plan import Plan
 from activities.run.models.todo import LeftToDo
 from activities.run.models.wire import Wire
-from gate.api import Adopted, Fenced, Promoted
 
 
 class Outcome(StrEnum):
@@ -49,65 +44,62 @@ class Vote(Wire):
     """``False``: self-asserted, nothing proved who sent it."""
 
 
-class Known(Wire):
-    """The parts of a ``RunReport`` that may be known before, or without, its end."""
+class Details(BaseModel):
+    """What a run has found out and done: each procedure's own fields, filled in while it goes on."""
 
-    plan: Plan | None = None
-    survey: Survey | None = None
-    settlement: Settlement | None = None
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class RecoveryDetails(Details):
+    """Of a procedure that is judged by how long it took until all was healthy again."""
+
+    recovery_seconds: float | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all was healthy in the end."""
+        return False
+
+
+D = TypeVar("D", bound=Details)
+
+
+class Known(Wire):
+    """What may be known of a run before, or without, its end."""
+
+    plan: SerializeAsAny[Plan] | None = None
     votes: tuple[Vote, ...] = ()
     attested_by: str = ""
-    epoch: int | None = None
-    fenced: Fenced | None = None
-    loss: Loss | None = None
-    """Discard: what has been given up, or would have been when the caps forbade it; counted after the last write."""
-    proof: Proof | None = None
-    promoted: Promoted | None = None
-    routed: Routed | None = None
-    adopted: Adopted | None = None
-    verified: Verified | None = None
-    redis: RedisSurvey | None = None
-    """Redis: the deployment as surveyed."""
-    quiesced: Quiesced | None = None
-    moved: Moved | None = None
-    redis_verified: RedisVerified | None = None
-    agreed: Agreed | None = None
-    strays: tuple[str, ...] = ()
-    """Redis: servers that took themselves for the master before the run, and follow it now."""
-    workload: WorkloadSurvey | None = None
-    """Pods: the workload as surveyed."""
-    struck: Struck | None = None
-    replaced: Replaced | None = None
-    mended: Mended | None = None
-    recovery_seconds: float | None = None
-    """Pods: from the break (a drill: from the strike) until all were ready again and the Service answered.
-    Nodes: from the cordon until all was ready elsewhere."""
-    node: NodeSurvey | None = None
-    """Nodes: as surveyed."""
-    moved_first: tuple[str, ...] = ()
-    """Nodes: ``postgres-failover orders``, as far as it was done."""
-    drained: Drained | None = None
-    node_settled: NodeSettled | None = None
     insisted_by: str = ""
-    pods_replaced: PodsReplaced | None = None
-    """Nodes, forced: all that was removed."""
-    node_proof: NodeProof | None = None
-    """Nodes, forced: why the node counts as stopped."""
-    evicted: Evicted | None = None
-    reconnected: tuple[Reconnected, ...] = ()
-    redundancy: Redundancy | None = None
+    """Who has overridden what held the run up."""
     measurement: Measurement | None = None
+    """What a client saw."""
     undone: tuple[str, ...] = ()
     left_to_do: tuple[LeftToDo, ...] = ()
     preview: str = ""
     """Plan runs: what the API server says would change (server-side dry run)."""
+    details: SerializeAsAny[Details] | None = None
+    """What only this procedure knows."""
+
+    def of(self, kind: type[D]) -> D:
+        """Return the details of that kind; empty ones where there are none. TypeError: they are another procedure's."""
+        if self.details is not None and not isinstance(self.details, kind):
+            message = f"{type(self.details).__name__} are no {kind.__name__}"
+            raise TypeError(message)
+        return self.details if isinstance(self.details, kind) else kind()
 
 
-class RunReport(Known):
-    """Everything that a run knows at its end, however it ended. The last step's input, so that history keeps it."""
+class Ran(Wire):
+    """Which run it was."""
 
     workflow_id: str
     run_id: str
+    started_at: datetime
+
+
+class RunReport(Known, Ran):
+    """Everything that a run knows at its end, however it ended. The last step's input, so that history keeps it."""
+
     workflow: str
     outcome: Outcome
     reason: str
@@ -119,18 +111,17 @@ class RunReport(Known):
     run: str
     by: str = ""
     asked_because: str = ""
-    started_at: datetime
     finished_at: datetime
     objective_rto_seconds: float | None = None
     objective_rpo_seconds: float | None = None
-    quiet: Quiet | None = None
 
 
 class RecordsRequest(Wire):
     """Keep a report outside Temporal."""
 
     records: str | None
-    report: RunReport
+    report: dict[str, JsonValue]
+    """A ``RunReport``; who keeps it need not know its procedure."""
 
 
 class RecordsKept(Wire):

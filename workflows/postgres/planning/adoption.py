@@ -7,19 +7,18 @@ on a later timeline, a standby with a later checkpoint.
 
 from __future__ import annotations
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import Survey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Plan
 from activities.run.models.wire import workflow_of
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus, ServerState
 from gate.postgres.lsn import parse_lsn
 from gate.record import NO_SYNC, Mode, Record
-from workflows.postgres.planning.planned import digest
-from workflows.run.models import AdoptRequest, lock_id
+from workflows.postgres.models import AdoptRequest, lock_id
 
 
-def make_adoption_plan(request: AdoptRequest, target: PostgresTarget, survey: Survey) -> Plan:
+def make_adoption_plan(request: AdoptRequest, target: PostgresTarget, survey: Survey) -> PostgresPlan:
     """Return the plan: ``candidate`` is who will lead, ``primary`` is empty, since nobody does.
 
     Raises:
@@ -35,7 +34,7 @@ def make_adoption_plan(request: AdoptRequest, target: PostgresTarget, survey: Su
     seen = _all_waiting(survey)
     leader = _primary(request, seen)
     _nothing_speaks_against(leader, seen)
-    plan = Plan(
+    return PostgresPlan(
         cluster=target.name,
         mode=Mode.PLANNED,
         primary="",
@@ -45,12 +44,10 @@ def make_adoption_plan(request: AdoptRequest, target: PostgresTarget, survey: Su
         system_identifier=leader.system_identifier or "",
         sync=NO_SYNC,
         steps=_steps(leader, seen, target),
-        digest="",
-    )
-    return plan.model_copy(update={"digest": digest(plan)})
+    ).sealed()
 
 
-def finishing_plan(request: AdoptRequest, target: PostgresTarget, record: Record) -> Plan | None:
+def finishing_plan(request: AdoptRequest, target: PostgresTarget, record: Record) -> PostgresPlan | None:
     """Return what an earlier adoption of this cluster has left to finish; ``None`` when the record is no such one's.
 
     Nobody has led before its leader, and a run under this cluster's lock has written it.
@@ -58,7 +55,7 @@ def finishing_plan(request: AdoptRequest, target: PostgresTarget, record: Record
     ours = workflow_of(record.run) == lock_id(target.name) and not record.previous and record.intent is None
     if not ours or request.leader not in {None, record.leader}:
         return None
-    return Plan(
+    return PostgresPlan(
         cluster=target.name,
         mode=Mode.PLANNED,
         primary="",
@@ -67,7 +64,6 @@ def finishing_plan(request: AdoptRequest, target: PostgresTarget, record: Record
         timeline=0,
         system_identifier=record.system_identifier,
         sync=record.sync,
-        digest="",
     )
 
 

@@ -8,20 +8,21 @@ a figure that is unknown refuses. The caps are decisions, and part of what is ap
 
 from __future__ import annotations
 
+from activities.postgres.models.plan import GiveUp, Loss, PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Candidate, GiveUp, Loss, Plan
+from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, Reconnect
 from gate.api import Fenced, GateStatus, ServerState
 from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
-from workflows.postgres.planning.planned import digest, has_room, leader_of, must_be_of_the_cluster, usable_record
-from workflows.run.models import RollbackRequest
+from workflows.postgres.models import RollbackRequest
+from workflows.postgres.planning.planned import has_room, leader_of, must_be_of_the_cluster, usable_record
 
 _SPARE_BYTES = 64 * 1024 * 1024
 
 
-def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: Survey) -> Plan:
+def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: Survey) -> PostgresPlan:
     """Return the plan for giving up what was written since the last promotion.
 
     Raises:
@@ -34,7 +35,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
     given_up = _give_up(request, leader)
     must_be_within(given_up, given_up.so_far)
     _must_have_room(leader, old, target)
-    plan = Plan(
+    return PostgresPlan(
         cluster=target.name,
         mode=Mode.DISCARD,
         primary=record.leader,
@@ -49,9 +50,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
         lossless=False,
         loss=f"so far {loss_words(given_up.so_far)}; allowed are {_figures(given_up.at_most)}",
         give_up=given_up,
-        digest="",
-    )
-    return plan.model_copy(update={"digest": digest(plan)})
+    ).sealed()
 
 
 def previous_member(record: Record, target: PostgresTarget) -> str:

@@ -12,25 +12,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from activities.postgres.diagnosis import diagnose
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import LIVING, Diagnosis
-from activities.run.models.plan import Candidate, Plan
+from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
 from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
+from workflows.postgres.models import FailoverRequest
 from workflows.postgres.planning.planned import (
     Limitation,
     as_candidate,
     claims_to_lead,
-    digest,
     fit,
     has_room,
     no_standby,
     usable_record,
 )
-from workflows.run.models import FailoverRequest
 
 _NO_WORD = "mode planned moves it without loss; the estate takes nobody's word that it is to be stopped"
 
@@ -41,7 +41,7 @@ class _Loss:
     words: str
 
 
-def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> Plan:
+def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> PostgresPlan:
     """Return the plan for a forced failover.
 
     Raises:
@@ -57,7 +57,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     chosen = _most_advanced(fit(request.to, record, candidates, limits), candidates, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status, target)
-    plan = Plan(
+    return PostgresPlan(
         cluster=target.name,
         mode=Mode.FORCED,
         primary=record.leader,
@@ -73,12 +73,10 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         lossless=loss.none,
         loss=loss.words,
         attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
-        digest="",
-    )
-    return plan.model_copy(update={"digest": digest(plan)})
+    ).sealed()
 
 
-def must_be_gone(plan: Plan, target: PostgresTarget, *, attested_by: str) -> None:
+def must_be_gone(plan: PostgresPlan, target: PostgresTarget, *, attested_by: str) -> None:
     """Return if the old primary may be taken for dead, or a person has said that it is to be stopped.
 
     Raises:

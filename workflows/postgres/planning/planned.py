@@ -6,22 +6,16 @@ in it. The plan's digest covers decisions only; an LSN that moved on between two
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
 
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.plan import Candidate, Plan
+from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, Reconnect
 from gate.api import SYNCHRONOUS, GateStatus, Role, ServerState
 from gate.record import Mode, Record
-from workflows.run.models import FailoverRequest
-
-_DIGEST_LENGTH = 8
-_DECISIONS = {"cluster", "mode", "primary", "candidate", "timeline", "system_identifier", "sync", "applications"}
-"""A field that is added here changes the digest of plans that wait for approval at that moment."""
+from workflows.postgres.models import FailoverRequest
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Limitation:
     reason: str
 
 
-def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> Plan:
+def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> PostgresPlan:
     """Return the plan for a planned switch: to the first fit standby in the order of the estate.
 
     The order decides, not who has received most at this moment: all that are fit get everything, and the choice must not
@@ -48,7 +42,7 @@ def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) 
     limits = {fact.name: limitation(fact, leader, record, target) for fact in standbys}
     candidates = tuple(as_candidate(fact, limits[fact.name], "streams synchronously and is caught up") for fact in standbys)
     chosen = fit(request.to, record, candidates, limits)[0]
-    plan = Plan(
+    return PostgresPlan(
         cluster=target.name,
         mode=Mode.PLANNED,
         primary=record.leader,
@@ -60,24 +54,7 @@ def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) 
         candidates=candidates,
         applications=target.cluster.applications,
         steps=_steps(record, chosen.name, target),
-        digest="",
-    )
-    return plan.model_copy(update={"digest": digest(plan)})
-
-
-def digest(plan: Plan) -> str:
-    """Return the short hash of what an approver agrees to."""
-    decisions = plan.model_dump(mode="json", include=_DECISIONS)
-    if not plan.lossless:
-        decisions["lossless"] = False
-    if plan.give_up is not None:
-        decisions["give_up"] = plan.give_up.model_dump(mode="json", exclude={"so_far", "kept"})
-    return digest_of(decisions)
-
-
-def digest_of(decisions: dict[str, Any]) -> str:
-    """Return the short hash of decisions."""
-    return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
+    ).sealed()
 
 
 def usable_record(survey: Survey, target: PostgresTarget) -> Record:

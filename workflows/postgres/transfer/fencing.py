@@ -7,17 +7,23 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.postgres.models.transfer import Proof, Switch
+from activities.postgres.fencing import ProveActivities
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.run.errors import Refusal, refuse
 from estate.postgres import ProofKind
-from workflows.postgres import steps
+from workflows.run.attestation import attested
 from workflows.run.automatic import found_by_watch
 from workflows.run.cancelling import cancel_and_wait
-from workflows.run.models import node_lock_id
-from workflows.run.state import Journal
+from workflows.run.models import lock_of
+from workflows.run.state import RunState
+from workflows.run.steps import begin
+
+_NODE = "node"
+"""Subject of the run that a lost node has: it may have the machine ended."""
 
 
-async def proof_of(journal: Journal, switch: Switch) -> Proof:
+async def proof_of(state: RunState[PostgresDetails], switch: Switch) -> Proof:
     """Return the proof; a person's word that comes meanwhile is taken up at once.
 
     Raises:
@@ -26,30 +32,28 @@ async def proof_of(journal: Journal, switch: Switch) -> Proof:
     """
     forced, old = switch.target.cluster.forced, switch.plan.primary
     deadline = workflow.now() + forced.proof_within
-    found, node = found_by_watch(), journal.survey.node_of(old) if journal.survey else ""
+    found, node = found_by_watch(), state.details.survey.node_of(old) if state.details.survey else ""
     if node and ProofKind.MACHINE in forced.proof:
         await _say_what_is_needed(node)
         if workflow.cancellation_reason() is not None:  # the signal does not hear of it
             raise asyncio.CancelledError
     while True:
-        by = journal.attested_by
-        proving = steps.prove(switch, by, found.unrenewed if found else None, node)
+        by = state.attested_by
+        request = ProveRequest(switch=switch, attested_by=by, unrenewed=found.unrenewed if found else None, node=node)
+        proving = begin(ProveActivities.prove, request)
         try:
-            await workflow.wait_condition(
-                lambda by=by, proving=proving: proving.done() or journal.attested_by != by,  # type: ignore[misc]
-                timeout=max((deadline - workflow.now()).total_seconds(), 0.0),
-                timeout_summary="wait for proof",
-            )
-        except TimeoutError:
+            left = deadline - workflow.now()
+            in_time = await attested(state, left, before=by, or_when=proving.done, summary="wait for proof")
+        except asyncio.CancelledError:
+            await cancel_and_wait(proving)
+            raise
+        if not in_time:
             await cancel_and_wait(proving)
             raise refuse(
                 Refusal.NO_PROOF,
                 f"nobody has proved within {forced.proof_within} that {old} is stopped;"
                 f" accepted is {', '.join(forced.proof)}{_remedy(switch)}",
-            ) from None
-        except asyncio.CancelledError:
-            await cancel_and_wait(proving)
-            raise
+            )
         if proving.done():
             return await proving
         await cancel_and_wait(proving)
@@ -63,7 +67,7 @@ def _remedy(switch: Switch) -> str:
 
 async def _say_what_is_needed(node: str) -> None:
     """Tell the run that gives the node up, if there is one: it may have the machine ended."""
-    run = workflow.get_external_workflow_handle(node_lock_id(node))
+    run = workflow.get_external_workflow_handle(lock_of(_NODE, node))
     try:
         await run.signal("proof_needed")
     except FailureError:

@@ -7,24 +7,37 @@ be, side by side, and what does not succeed stays in ``left_to_do``: the run the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.postgres.models.post_promotion import Reconnected, Redundancy, Verified
+from activities.postgres.claim import ClaimActivities
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.post_promotion import (
+    FinishRequest,
+    FirstWriteRequest,
+    Reconnected,
+    ReconnectRequest,
+    Redundancy,
+    Verified,
+)
 from activities.postgres.models.transfer import Switch
+from activities.postgres.post_promotion import AftermathActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.todo import LeftToDo, Todo, todo
+from activities.run.postures import CHANGE_SOON, INSIST
 from estate.postgres import Application
 from gate.record import Mode
 from workflows.postgres import steps
+from workflows.run.measuring import Measuring
 from workflows.run.outcome import cause_of, was_cancelled
 from workflows.run.phases import Phase
-from workflows.run.state import Journal
+from workflows.run.state import RunState
+from workflows.run.steps import me, step
 
 _WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 
@@ -32,34 +45,35 @@ _WATCHED_AFTER_CANCEL = timedelta(seconds=10)
 class Aftermath:
     """Of one switch, whose route has moved."""
 
-    def __init__(self, journal: Journal, switch: Switch, stop_writer: Callable[[], Awaitable[None]]) -> None:
-        """Write what happens into ``journal``; ``stop_writer`` ends the measurement when applications are back."""
-        self._journal, self._switch, self._stop_writer = journal, switch, stop_writer
+    def __init__(self, state: RunState[PostgresDetails], switch: Switch, measuring: Measuring) -> None:
+        """Write what happens into ``state``; ``measuring`` ends when applications are back."""
+        self._state, self._switch, self._measuring = state, switch, measuring
 
     async def carry_out(self) -> None:
         """Do all of it, and raise STRANDED if something is left to do."""
-        journal, switch = self._journal, self._switch
-        journal.forward_only = True
-        journal.left_to_do = journal.left_to_do or all_that_follows(switch.plan)[1:]
-        journal.enter(Phase.VERIFYING)
-        journal.facts["verified"] = verified = await self._verify()
-        journal.done(Todo.VERIFY)
-        journal.enter(Phase.RECONNECTING, "service is restored")
-        routed = journal.facts.get("routed")
+        state, switch = self._state, self._switch
+        state.forward_only = True
+        state.left_to_do = state.left_to_do or all_that_follows(switch.plan)[1:]
+        state.enter(Phase.VERIFYING)
+        state.details.verified = verified = await self._verify()
+        state.done(Todo.VERIFY)
+        state.enter(Phase.RECONNECTING, "service is restored")
+        routed = state.details.routed
         since = routed.routed_at if routed else verified.verified_at
         rejoining = asyncio.create_task(steps.await_redundancy(switch, since))
         await self._reconnect(since, must_restart=await self._evict())
-        await self._stop_writer()
-        journal.enter(Phase.REJOINING, "service is restored")
+        await self._measuring.end()
+        state.enter(Phase.REJOINING, "service is restored")
         await self._await_redundancy(rejoining)
-        await steps.finish(switch)
-        journal.done(Todo.FINISH)
-        if journal.left_to_do:
+        await step(ClaimActivities.finish, FinishRequest(switch=switch))
+        state.done(Todo.FINISH)
+        if state.left_to_do:
             raise refuse(Refusal.STRANDED, "service is restored, but not all is done")
 
     async def _verify(self) -> Verified:
         try:
-            return await steps.verify(self._switch)
+            patience = INSIST if self._switch.run == me() else CHANGE_SOON  # an earlier run's leader may have died since
+            return await step(AftermathActivities.verify, self._switch, posture=patience)
         except FailureError as error:
             new = self._switch.plan.candidate
             words = f"no write reaches {new}: {cause_of(error)[1]}; if it is gone, start again with mode forced"
@@ -72,7 +86,7 @@ class Aftermath:
         given the time that the estate allows, and the run ends well without it.
         """
         plan, within = self._switch.plan, self._switch.target.cluster.forced.redundancy_within
-        may_be_dead = plan.mode is Mode.FORCED or self._switch.run != steps.me()
+        may_be_dead = plan.mode is Mode.FORCED or self._switch.run != me()
         longest = within if may_be_dead else None
         await _until(lambda: watch.done() or _is_cancelled(), longest, f"{plan.primary} comes back")
         if _is_cancelled():
@@ -82,30 +96,30 @@ class Aftermath:
         if gives_up:
             watch.cancel()
         try:
-            self._journal.facts["redundancy"] = await watch
+            self._state.details.redundancy = await watch
         except (asyncio.CancelledError, FailureError) as error:
             if not (gives_up or was_cancelled(error)):
                 raise
             if not may_be_dead:
                 return
-            self._journal.facts["redundancy"] = _absent(plan, within)
-        self._journal.done(Todo.REDUNDANCY)
+            self._state.details.redundancy = _absent(plan, within)
+        self._state.done(Todo.REDUNDANCY)
 
     async def _evict(self) -> bool:
         """See that no session is left on the old primary; return whether applications must be restarted for that."""
-        journal = self._journal
+        state = self._state
         try:
-            evicted = await steps.evict(self._switch)
+            evicted = await step(AftermathActivities.evict, self._switch)
         except FailureError as error:
             old = self._switch.plan.primary
-            journal.done(Todo.EVICT)
-            journal.left_to_do += (todo(Todo.EVICT, f"sessions on {old}: {cause_of(error)[1]}", old),)
+            state.done(Todo.EVICT)
+            state.left_to_do += (todo(Todo.EVICT, f"sessions on {old}: {cause_of(error)[1]}", old),)
             return True
-        proof = journal.facts.get("proof")
-        fenced = journal.facts.get("fenced") or (proof.fenced if proof else None)
+        proof = state.details.proof
+        fenced = state.details.fenced or (proof.fenced if proof else None)
         ended = fenced.sessions_ended if fenced else evicted.ended
-        journal.facts["evicted"] = evicted.model_copy(update={"ended": ended})
-        journal.done(Todo.EVICT)
+        state.details.evicted = evicted.model_copy(update={"ended": ended})
+        state.done(Todo.EVICT)
         return evicted.remaining is None
 
     async def _reconnect(self, since: datetime, *, must_restart: bool) -> None:
@@ -123,15 +137,21 @@ class Aftermath:
                 raise answer
             else:
                 done.append(answer)
-        self._journal.facts["reconnected"] = tuple(done)
-        self._journal.done(Todo.RECONNECT)
-        self._journal.left_to_do += tuple(failed)
+        self._state.details.reconnected = tuple(done)
+        self._state.done(Todo.RECONNECT)
+        self._state.left_to_do += tuple(failed)
 
     async def _bring_over(self, application: Application, since: datetime, *, must_restart: bool) -> Reconnected:
         """Restart one application where that is due, and learn when it wrote again."""
-        writing = asyncio.create_task(steps.first_write(self._switch, application, since))
+        writing = asyncio.create_task(
+            step(
+                AftermathActivities.first_write,
+                FirstWriteRequest(switch=self._switch, deployment=application.deployment, since=since),
+            )
+        )
         try:
-            answer = await steps.reconnect(self._switch, application, since, must_restart=must_restart)
+            request = ReconnectRequest(switch=self._switch, application=application, since=since, must_restart=must_restart)
+            answer = await step(AftermathActivities.reconnect, request)
             wrote = await writing
         finally:
             writing.cancel()

@@ -20,20 +20,36 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.postgres.models.transfer import GaveBack, Settled, Switch
+from activities.postgres.claim import ClaimActivities
+from activities.postgres.measure import MeasureActivities
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.transfer import (
+    ClaimRequest,
+    GaveBack,
+    GiveBackRequest,
+    PromoteRequest,
+    RouteRequest,
+    Settled,
+    SettleRequest,
+    Switch,
+)
+from activities.postgres.transfer import SwitchActivities
+from activities.postgres.undo import UndoActivities
 from activities.run.errors import Refusal, refuse
-from activities.run.models.measure import Measurement
+from activities.run.models.measure import Measurement, MeasureRequest
 from activities.run.models.todo import Todo, todo
+from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import Fenced
 from gate.record import Mode
-from workflows.postgres import steps
 from workflows.postgres.planning.discard import counted_loss, loss_words, must_be_within
 from workflows.postgres.transfer.fencing import proof_of
 from workflows.postgres.transfer.post_promotion import Aftermath, all_that_follows
-from workflows.run.measuring import measurement_of
+from workflows.run.measuring import Measuring
 from workflows.run.outcome import cause_of, is_answer, touched_nothing, was_cancelled
 from workflows.run.phases import Phase
-from workflows.run.state import Journal
+from workflows.run.saga import compensated
+from workflows.run.state import RunState
+from workflows.run.steps import me, step
 from workflows.run.uncancellable import uncancellable
 
 _BASELINE = timedelta(milliseconds=250)
@@ -43,91 +59,90 @@ _BASELINE = timedelta(milliseconds=250)
 class Switchover:
     """One switch, from the claim to redundancy."""
 
-    def __init__(self, journal: Journal, switch: Switch) -> None:
-        """Carry out ``switch`` and write what happens into ``journal``."""
-        self._journal = journal
+    def __init__(self, state: RunState[PostgresDetails], switch: Switch) -> None:
+        """Carry out ``switch`` and write what happens into ``state``."""
+        self._state = state
         self._switch = switch
-        self._writer: workflow.ActivityHandle[Measurement] | None = None
+        self._measuring = Measuring(state, self._around)
 
     async def carry_out(self) -> None:
         """Do all of it, or give the writes back and raise."""
-        try:
+        async with self._measuring:
             await self._checkpoint()
             epoch = await self._take_over()
-            self._journal.forward_only = True
+            self._state.forward_only = True
             await uncancellable(self._move_route(epoch))
             await uncancellable(self.aftermath())
-        except (asyncio.CancelledError, FailureError):  # no finally: a run that a worker forgets must do nothing more
-            await uncancellable(self._stop_writer())
-            raise
-        await uncancellable(self._stop_writer())
 
     async def _take_over(self) -> int:
         """Return the epoch at which the candidate leads."""
-        plan, journal = self._switch.plan, self._journal
+        plan, state = self._switch.plan, self._state
         try:
             end_lsn = await {Mode.FORCED: self._prove, Mode.DISCARD: self._count}.get(plan.mode, self._fence)()
         except (asyncio.CancelledError, FailureError) as error:
             return await uncancellable(self._go_back(error, promote_sent=False))
-        journal.left_to_do = all_that_follows(self._switch.plan)
+        state.left_to_do = all_that_follows(self._switch.plan)
         try:
             discards = plan.mode is Mode.DISCARD
-            proof = journal.facts.get("proof")
+            proof = state.details.proof
             wanted_lsn = proof.wanted_lsn if proof else None
-            taking_over = steps.revert(self._switch) if discards else steps.promote(self._switch, end_lsn, wanted_lsn)
-            promoted = await uncancellable(taking_over)
+            if discards:
+                promoted = await uncancellable(step(SwitchActivities.revert, self._switch))
+            else:
+                request = PromoteRequest(switch=self._switch, end_lsn=end_lsn, wanted_lsn=wanted_lsn)
+                promoted = await uncancellable(step(SwitchActivities.promote, request))
         except FailureError as error:
-            journal.enter(Phase.STRANDED, f"{plan.candidate} did not confirm its promotion: {cause_of(error)[1]}")
+            state.enter(Phase.STRANDED, f"{plan.candidate} did not confirm its promotion: {cause_of(error)[1]}")
             return await uncancellable(self._go_back(error, promote_sent=True))
-        journal.facts["promoted"] = promoted
+        state.details.promoted = promoted
         return promoted.epoch
 
     async def _checkpoint(self) -> None:
         if self._switch.plan.mode is not Mode.FORCED:
-            self._journal.enter(Phase.CLAIMING, "checkpoint first")
-            await steps.checkpoint(self._switch)
+            self._state.enter(Phase.CLAIMING, "checkpoint first")
+            await step(SwitchActivities.checkpoint, self._switch)
 
     async def _claim(self) -> None:
-        journal, plan = self._journal, self._switch.plan
-        journal.would_undo = (f"give writes back to {plan.primary} at epoch {self._switch.epoch + 1}",)
-        journal.enter(Phase.CLAIMING)
+        state, plan = self._state, self._switch.plan
+        state.would_undo = (f"give writes back to {plan.primary} at epoch {self._switch.epoch + 1}",)
+        state.enter(Phase.CLAIMING)
         if plan.mode is not Mode.DISCARD:  # its rows would be given up, and count against the caps
-            self._writer = steps.measure(self._switch.target)
-        self._switch = await steps.claim(self._switch.target, plan)
-        journal.facts["epoch"] = self._switch.epoch
+            self._measuring.begin(MeasureActivities.measure, MeasureRequest(target=self._switch.target, run=me()))
+        self._switch = await step(ClaimActivities.claim, ClaimRequest(target=self._switch.target, plan=plan, run=me()))
+        state.details.epoch = self._switch.epoch
 
     async def _prove(self) -> str | None:
         """Claim, and wait for proof; return what the candidate must have received."""
-        journal, old = self._journal, self._switch.plan.primary
+        state, old = self._state, self._switch.plan.primary
         await self._claim()
-        journal.enter(Phase.PROVING, f"is {old} stopped?")
-        proof = await proof_of(journal, self._switch)
-        journal.facts["proof"] = proof
+        state.enter(Phase.PROVING, f"is {old} stopped?")
+        proof = await proof_of(state, self._switch)
+        state.details.proof = proof
         if proof.fenced is not None:
-            journal.facts["fenced"] = proof.fenced
-        journal.enter(Phase.PROMOTING, proof.words)
+            state.details.fenced = proof.fenced
+        state.enter(Phase.PROMOTING, proof.words)
         return proof.at_least_lsn
 
     async def _fence(self) -> str:
         """Claim and fence; return the end of the old primary's WAL."""
         fenced = await self._stop_it()
-        self._journal.enter(Phase.PROMOTING)
+        self._state.enter(Phase.PROMOTING)
         return fenced.end_lsn
 
     async def _count(self) -> None:
         """Claim and fence; go on only if what is given up, now that nobody can add to it, is within the caps."""
-        journal, given_up = self._journal, self._switch.plan.give_up
+        state, given_up = self._state, self._switch.plan.give_up
         fenced = await self._stop_it()
-        journal.facts["loss"] = loss = counted_loss(given_up, fenced)
+        state.details.loss = loss = counted_loss(given_up, fenced)
         must_be_within(given_up, loss)
-        journal.enter(Phase.PROMOTING, loss_words(loss))
+        state.enter(Phase.PROMOTING, loss_words(loss))
 
     async def _stop_it(self) -> Fenced:
         await self._claim()
         await self._pause()
-        self._journal.enter(Phase.FENCING)
-        fenced = await steps.fence(self._switch)
-        self._journal.facts["fenced"] = fenced
+        self._state.enter(Phase.FENCING)
+        fenced = await step(SwitchActivities.fence, self._switch)
+        self._state.details.fenced = fenced
         return fenced
 
     async def _pause(self) -> None:
@@ -135,7 +150,7 @@ class Switchover:
         baseline = asyncio.create_task(workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline"))
         try:
             if self._switch.target.cluster.thresholds.quiet:
-                self._journal.facts["quiet"] = await steps.await_quiet(self._switch)
+                self._state.details.quiet = await step(SwitchActivities.await_quiet, self._switch)
         except FailureError as error:
             if was_cancelled(error):
                 raise
@@ -144,67 +159,59 @@ class Switchover:
 
     async def _go_back(self, error: BaseException, *, promote_sent: bool) -> int:
         """Undo; raise ``error`` when undone, or return the epoch at which the candidate leads after all."""
-        journal, switch = self._journal, self._switch
+        state, switch = self._state, self._switch
         if not promote_sent:
-            journal.enter(Phase.UNDOING, cause_of(error)[1])
+            state.enter(Phase.UNDOING, cause_of(error)[1])
         # After a reset the claim belongs to an earlier run, whose promote may still be on its way.
         never_sent = not promote_sent and switch.run.run_id == workflow.info().run_id
-        unknown = "epoch" not in journal.facts and not is_answer(error)
-        try:
-            result = await steps.give_back(switch, never_sent=never_sent, claim_may_come=unknown)
-        except FailureError as failure:
-            kind = Refusal.STRANDED if promote_sent else Refusal.ROLLBACK_INCOMPLETE
-            old = switch.plan.primary
-            message = f"give writes back to {old} (start the same run again)"
-            journal.left_to_do = (todo(Todo.RESTORE_PRIMARY, message, old),)
-            raise refuse(kind, f"{cause_of(error)[1]}; the undo failed: {cause_of(failure)[1]}") from error
+        unknown = state.details.epoch is None and not is_answer(error)
+        request = GiveBackRequest(switch=switch, never_sent=never_sent, claim_may_come=unknown)
+        undo = step(UndoActivities.give_back, request, posture=COMPENSATE if never_sent else FORWARD)
+        old = switch.plan.primary
+        left = todo(Todo.RESTORE_PRIMARY, f"give writes back to {old} (start the same run again)", old)
+        kind = Refusal.STRANDED if promote_sent else Refusal.ROLLBACK_INCOMPLETE
+        result = await compensated(state, error, undo, left, kind)
         if result.outcome is GaveBack.CANDIDATE_LEADS:
-            journal.left_to_do = all_that_follows(self._switch.plan)
+            state.left_to_do = all_that_follows(self._switch.plan)
             return result.epoch
-        journal.left_to_do = ()
+        state.left_to_do = ()
         if result.outcome is GaveBack.TAKEN_OVER:
             return await self._settle_earlier_run(error)
         if result.outcome is GaveBack.GIVEN_BACK and result.epoch > switch.epoch:
-            journal.facts["undone"] = (result.message,)
+            state.undone = (result.message,)
         raise error
 
     async def _settle_earlier_run(self, error: BaseException) -> int:
         """Settle what an earlier run under this lock left after we had looked: this run was reset to before its claim."""
-        journal = self._journal
+        state = self._state
         try:
-            settlement = await steps.settle(self._switch.target)
+            settlement = await step(UndoActivities.settle, SettleRequest(target=self._switch.target, run=me()))
         except FailureError as failure:
             if touched_nothing(failure):
                 raise error from None
             words = f"{cause_of(error)[1]}; what an earlier run left is not settled: {cause_of(failure)[1]}; start it again"
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from failure
         if settlement.settled is not Settled.NOTHING:
-            journal.facts["settlement"] = settlement
+            state.details.settlement = settlement
         if settlement.settled is Settled.UNDONE:
-            journal.facts["undone"] = (settlement.message,)
+            state.undone = (settlement.message,)
         if settlement.switch is None:
             raise error
         self._switch = settlement.switch
-        journal.left_to_do = all_that_follows(self._switch.plan)
+        state.left_to_do = all_that_follows(self._switch.plan)
         return self._switch.epoch
 
     async def _move_route(self, epoch: int) -> None:
-        journal = self._journal
-        journal.would_undo = ()
-        journal.enter(Phase.ROUTING)
-        journal.facts["routed"] = await steps.route(self._switch, epoch)
-        journal.done(Todo.ROUTE)
+        state = self._state
+        state.would_undo = ()
+        state.enter(Phase.ROUTING)
+        state.details.routed = await step(ClaimActivities.route, RouteRequest(switch=self._switch, epoch=epoch))
+        state.done(Todo.ROUTE)
 
     async def aftermath(self) -> None:
         """Do what follows the change of route; what does not succeed stays in ``left_to_do``."""
-        await Aftermath(self._journal, self._switch, self._stop_writer).carry_out()
+        await Aftermath(self._state, self._switch, self._measuring).carry_out()
 
-    async def _stop_writer(self) -> None:
-        """End the measurement and keep what it saw; a run does not fail for it."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            self._journal.facts["measurement"] = self._of_the_switch(await measurement_of(writer))
-
-    def _of_the_switch(self, measured: Measurement) -> Measurement:
-        fenced, routed = self._journal.facts.get("fenced"), self._journal.facts.get("routed")
+    def _around(self, measured: Measurement) -> Measurement:
+        fenced, routed = self._state.details.fenced, self._state.details.routed
         return measured.around(fenced.stopped_at, routed.routed_at) if fenced and routed else measured

@@ -1,0 +1,73 @@
+"""What a PostgreSQL procedure is going to do, and what it may cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities.run.models.plan import Candidate, Plan
+from activities.run.models.wire import Wire
+from estate.postgres import Application
+
+
+class Loss(Wire):
+    """What has been written since a promotion, and is lost when that promotion is given up.
+
+    An upper bound: WAL that carries no write counts too, and so does a transaction that was rolled back.
+    """
+
+    bytes: int
+    transactions: int
+
+
+class GiveUp(Wire):
+    """Discard: what is given up, from where on, and how much of it may be."""
+
+    timeline: int
+    """The new primary's, which is given up."""
+    history: tuple[tuple[int, str], ...]
+    """Its earlier timelines and where each was left, oldest first."""
+    promoted_xid: int
+    """Transactions from this one on were begun after the promotion."""
+    so_far: Loss
+    """As surveyed; counted again once nobody can write any more."""
+    at_most: Loss
+    """As asked for, and approved: more ends in an undo."""
+    kept: str
+    """Where the given-up data is kept."""
+
+    @property
+    def fork_lsn(self) -> str:
+        """Where the given-up timeline began."""
+        return self.history[-1][1]
+
+
+class PostgresPlan(Plan):
+    """Which member leads next, and from which record the plan was made."""
+
+    decided_by = (*Plan.decided_by, "timeline", "system_identifier", "sync", "applications")
+
+    epoch: int = 0
+    """Epoch of the record that the plan was made from; the claim takes the next one."""
+    timeline: int = 0
+    system_identifier: str = ""
+    sync: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    applications: tuple[Application, ...] = ()
+    give_up: GiveUp | None = None
+    """Discard: what is given up."""
+
+    def about(self) -> tuple[str, ...]:
+        """Return what else an approver must know."""
+        lines = [f"timeline {self.timeline}, epoch {self.epoch} → {self.epoch + 1}, synchronous standby: {self.sync}"]
+        if self.give_up is not None:
+            lines += [f"loss: {self.loss}", f"the given-up data is kept in {self.give_up.kept}"]
+        return tuple(lines) if self.timeline else ()
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what an approver agrees to; a loss only where there may be one."""
+        decisions = super().decisions()
+        if not self.lossless:
+            decisions["lossless"] = False
+        if self.give_up is not None:
+            decisions["give_up"] = self.give_up.model_dump(mode="json", exclude={"so_far", "kept"})
+        return decisions

@@ -1,0 +1,12 @@
+"""Looking a target up."""
+
+from __future__ import annotations
+
+from activities.run.models.wire import Wire
+
+
+class ResolveRequest(Wire):
+    """Which target to look up in the estate."""
+
+    cluster: str
+    """Name of the target, whatever it is."""

@@ -1,0 +1,105 @@
+"""What each procedure's report shows of its own: one entry for each kind of details, and a plain one for any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import RenderableType
+
+from activities.nodes.run_models import NodeDetails
+from activities.pods.models import PodDetails
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.plan import PostgresPlan
+from activities.redis.models import RedisDetails, RedisPlan
+from activities.run.models.report import Details, Known
+from starters.history.model import Facts
+from starters.render.nodes import node_lines, node_tables
+from starters.render.pods import evidence_lines, pod_lines, pod_tables
+from starters.render.postgres import candidates_table, postgres_lines, postgres_tables
+from starters.render.redis import redis_lines, redis_tables
+
+
+def _no_tables(_: Known) -> list[RenderableType]:
+    return []
+
+
+@dataclass(frozen=True)
+class Own:
+    """How one procedure's part of a report is shown."""
+
+    lines: Callable[[Known], list[str]]
+    """What was done and measured, one sentence a line."""
+    tables: Callable[[Known], list[RenderableType]] = _no_tables
+    """What was surveyed."""
+    candidates: Callable[[Known], list[RenderableType]] = _no_tables
+    seen: Callable[[Known], list[str]] = lambda _: []
+    """What was seen, for formats without these tables."""
+    counts: tuple[str, str] = ("writes acknowledged", "")
+    """What the measuring client counts, and how its errors are named."""
+    gaps: bool = False
+    """Its longest gap is told, since no outage of writes is."""
+
+
+def own(facts: Facts) -> Own:
+    """Return how this run's own part is shown."""
+    return _OWN.get(type(facts.known.details), _PLAIN)
+
+
+def _plain_lines(known: Known) -> list[str]:
+    told = known.details.model_dump(mode="json", exclude_none=True) if known.details else {}
+    return [f"{name.replace('_', ' ')}: {_short(value)}" for name, value in told.items() if value not in ("", [], {})]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _postgres_candidates(known: Known) -> list[RenderableType]:
+    plan = known.plan
+    return [candidates_table(plan.candidates, plan.candidate)] if isinstance(plan, PostgresPlan) and plan.candidates else []
+
+
+def _redis_candidates(known: Known) -> list[RenderableType]:
+    plan = known.plan
+    return (
+        [candidates_table(plan.candidates, plan.candidate, "-")] if isinstance(plan, RedisPlan) and plan.candidates else []
+    )
+
+
+def _of_redis(known: Known) -> list[RenderableType]:
+    survey = known.of(RedisDetails).survey
+    return redis_tables(survey) if survey else []
+
+
+def _of_pods(known: Known) -> list[RenderableType]:
+    survey = known.of(PodDetails).survey
+    return pod_tables(survey) if survey else []
+
+
+def _of_nodes(known: Known) -> list[RenderableType]:
+    survey = known.of(NodeDetails).survey
+    return node_tables(survey) if survey else []
+
+
+def _seen_of_pods(known: Known) -> list[str]:
+    survey = known.of(PodDetails).survey
+    return evidence_lines(survey) if survey else []
+
+
+_PLAIN = Own(_plain_lines)
+_OWN: dict[type[Details | None], Own] = {
+    type(None): Own(lambda _: []),
+    PostgresDetails: Own(
+        postgres_lines,
+        lambda known: postgres_tables(known.of(PostgresDetails)),
+        _postgres_candidates,
+        counts=("writes acknowledged", " by SQLSTATE"),
+    ),
+    RedisDetails: Own(lambda known: redis_lines(known.of(RedisDetails)), _of_redis, _redis_candidates),
+    PodDetails: Own(
+        lambda known: pod_lines(known.of(PodDetails)), _of_pods, seen=_seen_of_pods, counts=("answers", ""), gaps=True
+    ),
+    NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
+}

@@ -1,0 +1,45 @@
+"""What others need to know of the node procedure."""
+
+from __future__ import annotations
+
+from activities.nodes.run_models import NodeDetails, NodePlan
+from estate.base import ApprovalPolicy
+from estate.nodes import NodeTarget
+from workflows.nodes.failover import NodeFailover
+from workflows.nodes.models import NodeFailoverRequest
+from workflows.run.phases import ReportPhase, Shown
+from workflows.run.procedure import ProcedureSpec
+
+
+def _policy(target: NodeTarget, mode: str, _: str) -> ApprovalPolicy:
+    approvals = target.settings.approvals
+    return approvals.forced if mode == "forced" else approvals.planned
+
+
+SPECS = (
+    ProcedureSpec(
+        runs=NodeFailover,
+        request=NodeFailoverRequest,
+        target=NodeTarget,
+        plan=NodePlan,
+        details=NodeDetails,
+        policy=_policy,
+        example="node-2",
+        steps={
+            "node.resolve": Shown(ReportPhase.DECIDE, resolves=True),
+            "node.survey": Shown(ReportPhase.DECIDE, "survey"),
+            "node.cordon": Shown(ReportPhase.CORDON),
+            "node.drain": Shown(ReportPhase.EVICT, "drained"),
+            "node.settled": Shown(ReportPhase.SETTLE, "settled"),
+            "node.uncordon": Shown(ReportPhase.CORDON),
+            "node.replace": Shown(ReportPhase.REPLACE),
+            "node.give_up": Shown(ReportPhase.FENCE),
+            "node.returned": Shown(ReportPhase.REDUNDANCY),
+            "node.stopped": Shown(ReportPhase.FENCE, "proof"),
+            "child postgres-failover": Shown(ReportPhase.MOVE),
+            "child redis-failover": Shown(ReportPhase.MOVE),
+        },
+        rows=(ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
+        recovery="from the cordon to everything ready elsewhere",
+    ),
+)

@@ -1,0 +1,40 @@
+"""What others need to know of the pod procedure."""
+
+from __future__ import annotations
+
+from activities.pods.models import PodDetails, PodPlan
+from estate.base import ApprovalPolicy
+from estate.workloads import WorkloadTarget
+from workflows.pods.failover import PodFailover
+from workflows.pods.models import PodFailoverRequest
+from workflows.run.phases import ReportPhase, Shown
+from workflows.run.procedure import ProcedureSpec
+
+
+def _policy(target: WorkloadTarget, _: str, run: str) -> ApprovalPolicy:
+    approvals = target.workload.approvals
+    return approvals.drill if run == "drill" else approvals.failover
+
+
+SPECS = (
+    ProcedureSpec(
+        runs=PodFailover,
+        request=PodFailoverRequest,
+        target=WorkloadTarget,
+        plan=PodPlan,
+        details=PodDetails,
+        policy=_policy,
+        drills=True,
+        example="api",
+        steps={
+            "estate.resolve_workload": Shown(ReportPhase.DECIDE, resolves=True),
+            "pods.survey": Shown(ReportPhase.DECIDE, "survey"),
+            "pods.strike": Shown(ReportPhase.STRIKE, "struck"),
+            "pods.replace": Shown(ReportPhase.REPLACE, "replaced"),
+            "pods.mended": Shown(ReportPhase.MEND, "mended"),
+            "pods.measure": Shown(measures=True),
+        },
+        rows=(ReportPhase.DECIDE, ReportPhase.MEND),
+        recovery="from the break to ready and answering",
+    ),
+)

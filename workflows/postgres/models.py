@@ -1,0 +1,126 @@
+"""What people send to PostgreSQL procedures."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import ByteSize, Field
+
+from workflows.run.durations import Duration
+from workflows.run.models import FailoverMode, Input, Person, Reason, Request, ShortName, lock_of
+
+SUBJECT = "postgres"
+LONGEST_PAUSE = timedelta(days=7)
+"""A pause that is forgotten leaves a cluster without redundancy."""
+
+
+class _OfCluster(Request):
+    """What concerns one PostgreSQL cluster."""
+
+    subject = SUBJECT
+    names = "cluster"
+
+    cluster: ShortName
+
+
+class FailoverRequest(_OfCluster):
+    """Input of ``postgres-failover``."""
+
+    modes = ("planned", "forced")
+    instead: ClassVar = {"member": "use --to to say who is to lead"}
+
+    mode: FailoverMode
+    to: ShortName | None = None
+    """Member that is to lead; ``None`` chooses the best standby."""
+    attest: bool = False
+    """Forced: ``by`` says that the old primary is stopped, or is to be stopped at any price."""
+
+
+class RollbackMode(StrEnum):
+    """What becomes of the writes made since the promotion."""
+
+    LOSSLESS = "lossless"
+    """Kept: the member that led before catches up first."""
+    DISCARD = "discard"
+    """Given up, within the caps: the member that led before leads again as it is."""
+
+
+class RollbackRequest(_OfCluster):
+    """Input of ``postgres-rollback``."""
+
+    modes = ("lossless", "discard")
+    instead: ClassVar = dict.fromkeys(("member", "to"), "leave it out: writes go back to who led before")
+
+    mode: RollbackMode = RollbackMode.LOSSLESS
+    max_bytes: ByteSize | None = Field(default=None, ge=0)
+    """Discard: WAL written since the promotion that may be given up, for example ``1MiB``."""
+    max_transactions: int | None = Field(default=None, ge=0)
+    """Discard: transactions begun since the promotion that may be given up."""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole."""
+        caps = (self.max_bytes, self.max_transactions)
+        if self.mode is RollbackMode.DISCARD and None in caps:
+            return "max_bytes, max_transactions: mode discard needs both; how much may be lost?"
+        if self.mode is not RollbackMode.DISCARD and caps != (None, None):
+            return "max_bytes, max_transactions: only for mode discard; lossless loses nothing"
+        return super().fault
+
+
+class RejoinRequest(_OfCluster):
+    """Input of ``postgres-rejoin``."""
+
+    kind = "rejoin"
+    instead: ClassVar = {"to": "use --member to say whom to bring back"}
+
+    member: ShortName | None = None
+    """Member to bring back; ``None`` means every member that does not follow the leader."""
+
+
+class AdoptRequest(_OfCluster):
+    """Input of ``postgres-adopt``."""
+
+    kind = "adopt"
+    options: ClassVar = {"to": "leader"}
+    instead: ClassVar = {"member": "use --to to say who was the primary"}
+
+    leader: ShortName | None = None
+    """Member that was the primary; ``None`` takes the one whose directory is no standby's."""
+
+
+class PauseRequest(Input):
+    """Input of ``postgres-pause``."""
+
+    cluster: ShortName
+
+    lasts: Duration | None = None
+    """How long from now on: ``2h``, ``1d``, ``PT90M``."""
+    off: bool = False
+    """End the pause."""
+    by: Person = ""
+    reason: Reason = ""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
+        if self.off:
+            return None if self.lasts is None else "lasts: a pause is ended by off: give one of the two"
+        if self.lasts is None:
+            return 'lasts: missing; give it, for example {"lasts": "2h"}, or {"off": true} to end the pause'
+        if not timedelta(0) < self.lasts <= LONGEST_PAUSE:
+            return f"lasts: {self.lasts} is no pause; more than nothing, and at most {LONGEST_PAUSE.days} days"
+        missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
+        return f"{missing[0]}: missing; whoever finds the pause must know who asked and why" if missing else None
+
+
+def lock_id(cluster: str) -> str:
+    """Return the workflow ID of a run that changes ``cluster``."""
+    return lock_of(SUBJECT, cluster)
+
+
+def pause_id(cluster: str) -> str:
+    """Return the workflow ID of a change of ``cluster``'s pause. It is no lock on anything else."""
+    return f"pause/{lock_id(cluster)}"

@@ -1,0 +1,35 @@
+"""What the procedures of a PostgreSQL cluster share: where the cluster is looked up, recovered and previewed."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.plan import PostgresPlan
+from activities.postgres.preview import PreviewActivities
+from estate.postgres import PostgresTarget
+from workflows.postgres.recovery import recovered
+from workflows.postgres.steps import resolve, switch_of
+from workflows.run.models import Request
+from workflows.run.procedure import Procedure
+from workflows.run.steps import step
+
+R = TypeVar("R", bound=Request)
+
+
+class PostgresProcedure(Procedure[R, PostgresTarget, PostgresPlan, PostgresDetails], Generic[R]):
+    """One run on one cluster; its workflow ID is the cluster's lock."""
+
+    details = PostgresDetails
+
+    async def resolve(self) -> PostgresTarget:
+        """Look the cluster up in the estate."""
+        return await resolve(self.request.target)
+
+    async def recover(self) -> bool:
+        """Finish or undo what an interrupted run left in the leader record."""
+        return await recovered(self.state, self.target)
+
+    async def preview(self, plan: PostgresPlan) -> str:
+        """Ask the API server what would change."""
+        return await step(PreviewActivities.preview, switch_of(self.target, plan))

@@ -1,0 +1,77 @@
+"""What others need to know of the PostgreSQL procedures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from activities.postgres.models.details import PostgresDetails
+from activities.postgres.models.plan import PostgresPlan
+from estate.base import ApprovalPolicy
+from estate.postgres import PostgresTarget
+from workflows.postgres.adopt import PostgresAdopt
+from workflows.postgres.failover import PostgresFailover
+from workflows.postgres.rejoin import PostgresRejoin
+from workflows.postgres.rollback import PostgresRollback
+from workflows.run.phases import Part, ReportPhase, Shown
+from workflows.run.procedure import ProcedureSpec
+
+_STEPS = {
+    "estate.resolve": Shown(ReportPhase.DECIDE, resolves=True),
+    "postgres.settle": Shown(ReportPhase.DECIDE, "settlement"),
+    "postgres.survey": Shown(ReportPhase.DECIDE, "survey"),
+    "kubernetes.preview": Shown(ReportPhase.DECIDE),
+    "postgres.claim": Shown(ReportPhase.CLAIM),
+    "postgres.adopt": Shown(ReportPhase.CLAIM, "adopted"),
+    "postgres.first_record": Shown(ReportPhase.CLAIM),
+    "postgres.checkpoint": Shown(ReportPhase.CLAIM),
+    "kubernetes.await_quiet": Shown(ReportPhase.CLAIM),
+    "postgres.fence": Shown(ReportPhase.FENCE, "fenced", Part.STOPS),
+    "postgres.prove": Shown(ReportPhase.FENCE, "proof", Part.CONFIRMS),
+    "postgres.promote": Shown(ReportPhase.PROMOTE, "promoted", Part.MOVES),
+    "postgres.revert": Shown(ReportPhase.PROMOTE, "promoted", Part.MOVES),
+    "postgres.route": Shown(ReportPhase.ROUTE, "routed"),
+    "postgres.verify": Shown(ReportPhase.VERIFY, "verified", Part.PROVES),
+    "postgres.evict": Shown(ReportPhase.RECONNECT, "evicted"),
+    "kubernetes.reconnect": Shown(ReportPhase.RECONNECT, "reconnected"),
+    "postgres.first_write": Shown(ReportPhase.RECONNECT),
+    "postgres.await_redundancy": Shown(ReportPhase.REDUNDANCY, "redundancy"),
+    "postgres.give_back": Shown(ReportPhase.UNDO, part=Part.UNDOES),
+    "postgres.measure": Shown(measures=True),
+}
+_ROWS = (
+    ReportPhase.DECIDE,
+    ReportPhase.CLAIM,
+    ReportPhase.FENCE,
+    ReportPhase.PROMOTE,
+    ReportPhase.ROUTE,
+    ReportPhase.VERIFY,
+    ReportPhase.RECONNECT,
+    ReportPhase.REDUNDANCY,
+)
+
+
+def _policy(target: PostgresTarget, mode: str, _: str) -> ApprovalPolicy:
+    approvals = target.cluster.approvals
+    return approvals.forced if mode == "forced" else approvals.planned
+
+
+def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request
+    return ProcedureSpec(
+        runs=runs,
+        request=runs.asks,
+        target=PostgresTarget,
+        plan=PostgresPlan,
+        details=PostgresDetails,
+        policy=_policy,
+        steps=_STEPS,
+        rows=_ROWS,
+    )
+
+
+SPECS = (
+    _spec(PostgresFailover),
+    replace(_spec(PostgresRejoin), policy=lambda *_: None, rows=()),
+    replace(_spec(PostgresRollback), policy=lambda target, *_: target.cluster.approvals.rollback),
+    replace(_spec(PostgresAdopt), policy=lambda target, *_: target.cluster.approvals.adopt),
+)

@@ -1,0 +1,136 @@
+"""The skeleton of every procedure: read, look up, plan, approve, execute, conclude. A subject fills in what is its own.
+
+    admitted -> resolve -> [dry run: plan, preview] -> recover -> plan -> approve -> plan again -> execute -> conclude
+
+A procedure is a ``ProcedureSpec`` (what others need to know of it) and a class derived from ``Procedure``. Temporal wants
+``__init__`` and ``run`` in the registered class itself; they are two lines each.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from temporalio import workflow
+
+from activities.run.models.plan import Plan
+from activities.run.models.report import Details, Outcome
+from estate.base import ApprovalPolicy, Target
+from workflows.run import outcome
+from workflows.run.inputs import parse
+from workflows.run.models import Request, Run
+from workflows.run.phases import ReportPhase, Shown
+from workflows.run.preconditions import admitted
+from workflows.run.state import RunState
+from workflows.run.voting import Decidable, approved
+
+R = TypeVar("R", bound=Request)
+T = TypeVar("T", bound=Target)
+P = TypeVar("P", bound=Plan)
+D = TypeVar("D", bound=Details)
+
+
+@dataclass(frozen=True)
+class ProcedureSpec:
+    """All that others need to know of a procedure. ``workflows.catalog`` lists them; nothing else does."""
+
+    runs: type[Any]
+    """Its registered class; a ``Procedure``."""
+    request: type[Request]
+    target: type[Target]
+    plan: type[Plan]
+    details: type[Details]
+    policy: Callable[[Any, str, str], ApprovalPolicy | None]
+    """From target, mode and run to who must approve; ``None``: nobody is ever asked."""
+    steps: Mapping[str, Shown] = field(default_factory=dict)
+    """Registered activity name → where it is shown, and which of ``details`` its answer fills in."""
+    rows: tuple[ReportPhase, ...] = ()
+    """Rows that its live progress shows before they are reached."""
+    recovery: str = ""
+    """What ``details.recovery_seconds`` counts: such a procedure is judged by it, and not by an outage of writes."""
+    drills: bool = False
+    example: str = "orders"
+    """A name that a target may have, for refusals."""
+
+    @property
+    def name(self) -> str:
+        """Registered name of the workflow."""
+        definition = workflow._Definition.must_from_class(self.runs)  # noqa: SLF001 - the SDK shows it nowhere else
+        return str(definition.name)
+
+
+class Procedure(Decidable, Generic[R, T, P, D]):
+    """One run of a procedure."""
+
+    asks: ClassVar[type[Request]]
+    details: ClassVar[type[Details]]
+    drills: ClassVar[bool] = False
+
+    request: R
+    target: T
+    state: RunState[D]
+
+    def prepare(self, args: tuple[Any, ...]) -> None:
+        """Set every attribute: a handler may run before ``run`` does."""
+        read, self._fault = parse(self.asks, args)
+        self._read: Any = read
+        self.state = RunState(read, self.details())  # type: ignore[arg-type]  # the class says which details are its own
+
+    async def conclude(self) -> outcome.Summary:
+        """Do all of it, and return or raise what the workflow ends with."""
+        return await outcome.conclude(self.state, self.story())
+
+    async def story(self) -> None:
+        """Do all of it."""
+        request = self.request = admitted(self.state, self._read, self._fault, drills=self.drills)
+        target = self.target = await self.resolve()
+        self.state.target = target
+        if request.attests:
+            self.state.attest(request.by, target)
+        if request.run is Run.PLAN:
+            plan = await self.make_plan()
+            self.state.preview = await self.preview(plan)
+            self.state.close(Outcome.PLANNED_ONLY, self.would(plan))
+            return
+        if await self.recover():
+            return
+        plan = await self.agreed()
+        self.state.close(Outcome.COMPLETED, await self.execute(plan))
+
+    @abstractmethod
+    async def resolve(self) -> T:
+        """Look the target up in the estate."""
+
+    @abstractmethod
+    async def make_plan(self) -> P:
+        """Survey, decide and keep the plan in ``state``. ApplicationError: the refusal that applies."""
+
+    @abstractmethod
+    def policy(self) -> ApprovalPolicy:
+        """Return who must approve."""
+
+    @abstractmethod
+    async def execute(self, plan: P) -> str:
+        """Carry the plan out, undo what failed before the point of no return; return how it ended, in one sentence."""
+
+    async def preview(self, plan: P) -> str:  # noqa: ARG002 - for those that can
+        """Return what the target itself says would change, as a diff."""
+        return ""
+
+    def would(self, plan: P) -> str:  # noqa: ARG002 - for those that say more
+        """Return what a dry run has found, in one sentence."""
+        return "nothing was changed"
+
+    async def recover(self) -> bool:
+        """Finish or undo what an interrupted run left; return whether that was all there is to do."""
+        return False
+
+    async def agreed(self) -> P:
+        """Return the plan that people have agreed to."""
+        return await self.agreed_to(await self.make_plan())
+
+    async def agreed_to(self, plan: P) -> P:
+        """Return ``plan``, made again if people had to decide. ApplicationError: they did not agree, or it has changed."""
+        return await approved(self.state, self.policy(), self.target, plan, self.make_plan)
