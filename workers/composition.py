@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.clients.azure.machines import AzureMachines
-from activities.clients.cluster_ports import Machines
+from activities.clients.bundle import Clients
 from activities.clients.gate import GateClient
 from activities.clients.http_power import HttpMachines
 from activities.clients.kubernetes.addresses import Addresses
@@ -32,27 +32,7 @@ from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.nodes.doctor import MachineLook
-from activities.nodes.machine_fencing import MachineWords, NodeMachines
-from activities.nodes.machine_steps import MachineActivities
-from activities.nodes.steps import NodeActivities
-from activities.nodes.survey import NodeLookActivities
-from activities.pods.steps import PodActivities
-from activities.postgres.adopt import AdoptActivities
-from activities.postgres.claim import ClaimActivities
-from activities.postgres.fencing import ProveActivities
-from activities.postgres.measure import MeasureActivities
-from activities.postgres.pause import PauseActivities
-from activities.postgres.post_promotion import AftermathActivities
-from activities.postgres.preview import PreviewActivities
-from activities.postgres.survey import SurveyActivities
 from activities.postgres.systems import Systems
-from activities.postgres.transfer import SwitchActivities
-from activities.postgres.undo import UndoActivities
-from activities.redis.election import RedisElectActivities
-from activities.redis.measure import RedisMeasureActivities
-from activities.redis.post_promotion import RedisAftermathActivities
-from activities.redis.survey import RedisLookActivities
-from activities.redis.transfer import RedisSwitchActivities
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities
@@ -62,7 +42,7 @@ from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 from workers.settings import WorkerSettings
-from workflows.catalog import RUNNER, workflows
+from workflows.catalog import PROCEDURES, RUNNER, workflows
 
 _STICKY = timedelta(seconds=0.3)
 _BEAT = timedelta(seconds=0.2)
@@ -72,35 +52,16 @@ _WITNESS_BEAT = timedelta(seconds=1.5)
 def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
-    addresses = Addresses(kubernetes)
-    systems = _systems(kubernetes, addresses)
-    redis, nodes = RedisClient(addresses), NodesClient(kubernetes)
-    machines: dict[MachineKind, Machines] = {MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()}
-    groups = (
+    clients = _clients(kubernetes, settings)
+    machines = MachineLook(clients.nodes, clients.machines)
+    owners = [
         EstateActivities(settings.estate),
-        SurveyActivities(systems),
-        PreviewActivities(systems),
-        ClaimActivities(systems),
-        PauseActivities(systems),
-        AdoptActivities(systems),
-        SwitchActivities(systems),
-        ProveActivities(systems, NodeMachines(settings.estate, nodes, MachineWords(nodes, machines))),
-        UndoActivities(systems),
-        AftermathActivities(systems),
-        MeasureActivities(systems),
-        RedisLookActivities(redis),
-        RedisSwitchActivities(redis),
-        RedisElectActivities(redis),
-        RedisAftermathActivities(redis),
-        RedisMeasureActivities(redis),
-        PodActivities(WorkloadsClient(kubernetes, addresses)),
-        NodeLookActivities(settings.estate, nodes, systems.leader_records, redis),
-        NodeActivities(nodes),
-        MachineActivities(nodes, machines),
         WatchActivities(settings.estate),
         RecordsActivities(),
-        DoctorActivities(settings.estate, systems, redis, kubernetes, MachineLook(nodes, machines)),
-    )
+        DoctorActivities(settings.estate, clients.systems, clients.redis, kubernetes, machines),
+        *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
+    ]
+    groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -115,12 +76,20 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     )
 
 
-def _systems(kubernetes: KubernetesClient, addresses: Addresses) -> Systems:
-    return Systems(
-        kubernetes=kubernetes,
-        leader_records=LeaderRecordClient(kubernetes),
-        gates=GateClient(addresses),
-        postgres=PostgresClient(addresses),
+def _clients(kubernetes: KubernetesClient, settings: WorkerSettings) -> Clients:
+    addresses = Addresses(kubernetes)
+    return Clients(
+        estate=settings.estate,
+        systems=Systems(
+            kubernetes=kubernetes,
+            leader_records=LeaderRecordClient(kubernetes),
+            gates=GateClient(addresses),
+            postgres=PostgresClient(addresses),
+        ),
+        redis=RedisClient(addresses),
+        nodes=NodesClient(kubernetes),
+        workloads=WorkloadsClient(kubernetes, addresses),
+        machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
     )
 
 
@@ -129,21 +98,18 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
 
     Its steps last for minutes, and who waits for them must know within seconds that it has died: it beats less often.
     """
-    kubernetes = KubernetesClient()
-    addresses = Addresses(kubernetes)
-    systems = _systems(kubernetes, addresses)
-    redis, nodes, workloads = RedisClient(addresses), NodesClient(kubernetes), WorkloadsClient(kubernetes, addresses)
+    clients = _clients(KubernetesClient(), settings)
 
     def eye_of(target: WatchedTarget) -> Eye:
         match target:
             case PostgresTarget():
-                return PostgresEye(systems, target)
+                return PostgresEye(clients.systems, target)
             case RedisTarget():
-                return RedisEye(redis, target)
+                return RedisEye(clients.redis, target)
             case WorkloadTarget():
-                return PodEye(workloads, target)
+                return PodEye(clients.workloads, target)
             case NodePoolTarget():
-                return NodeEye(nodes, target)
+                return NodeEye(clients.nodes, target)
 
     return Worker(
         client,

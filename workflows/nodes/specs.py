@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from activities.clients.bundle import Clients
+from activities.nodes.machine_steps import MachineActivities
 from activities.nodes.run_models import NodeDetails, NodePlan
+from activities.nodes.steps import NodeActivities
+from activities.nodes.survey import NodeLookActivities
 from estate.base import ApprovalPolicy
 from estate.nodes import NodeTarget
 from workflows.nodes.failover import NodeFailover
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.run.phases import ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec
+
+
+def _owners(clients: Clients) -> tuple[object, ...]:
+    nodes = clients.nodes
+    return (
+        NodeLookActivities(clients.estate, nodes, clients.systems.leader_records, clients.redis),
+        NodeActivities(nodes),
+        MachineActivities(nodes, clients.machines),
+    )
 
 
 def _policy(target: NodeTarget, mode: str, _: str) -> ApprovalPolicy:
@@ -24,6 +37,7 @@ SPECS = (
         plan=NodePlan,
         details=NodeDetails,
         policy=_policy,
+        serves=_owners,
         example="node-2",
         steps={
             "node.resolve": Shown(ReportPhase.DECIDE, resolves=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.pods.models import PodDetails, PodPlan
+from activities.pods.steps import PodActivities
 from estate.base import ApprovalPolicy
 from estate.workloads import WorkloadTarget
 from workflows.pods.failover import PodFailover
@@ -24,6 +25,7 @@ SPECS = (
         plan=PodPlan,
         details=PodDetails,
         policy=_policy,
+        serves=lambda clients: (PodActivities(clients.workloads),),
         drills=True,
         example="api",
         steps={

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from activities.clients.bundle import Clients
+from activities.nodes.machine_fencing import MachineWords, NodeMachines
+from activities.postgres.adopt import AdoptActivities
+from activities.postgres.claim import ClaimActivities
+from activities.postgres.fencing import ProveActivities
+from activities.postgres.measure import MeasureActivities
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
+from activities.postgres.pause import PauseActivities
+from activities.postgres.post_promotion import AftermathActivities
+from activities.postgres.preview import PreviewActivities
+from activities.postgres.survey import SurveyActivities
+from activities.postgres.transfer import SwitchActivities
+from activities.postgres.undo import UndoActivities
 from estate.base import ApprovalPolicy
 from estate.postgres import PostgresTarget
 from workflows.postgres.adopt import PostgresAdopt
@@ -51,6 +63,22 @@ _ROWS = (
 )
 
 
+def _owners(clients: Clients) -> tuple[object, ...]:
+    systems, nodes, machines = clients.systems, clients.nodes, clients.machines
+    return (
+        SurveyActivities(systems),
+        PreviewActivities(systems),
+        ClaimActivities(systems),
+        PauseActivities(systems),
+        AdoptActivities(systems),
+        SwitchActivities(systems),
+        ProveActivities(systems, NodeMachines(clients.estate, nodes, MachineWords(nodes, machines))),
+        UndoActivities(systems),
+        AftermathActivities(systems),
+        MeasureActivities(systems),
+    )
+
+
 def _policy(target: PostgresTarget, mode: str, _: str) -> ApprovalPolicy:
     approvals = target.cluster.approvals
     return approvals.forced if mode == "forced" else approvals.planned
@@ -64,6 +92,7 @@ def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request
         plan=PostgresPlan,
         details=PostgresDetails,
         policy=_policy,
+        serves=_owners,
         steps=_STEPS,
         rows=_ROWS,
     )

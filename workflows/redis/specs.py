@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from activities.clients.bundle import Clients
+from activities.redis.election import RedisElectActivities
+from activities.redis.measure import RedisMeasureActivities
 from activities.redis.models import RedisDetails, RedisPlan
+from activities.redis.post_promotion import RedisAftermathActivities
+from activities.redis.survey import RedisLookActivities
+from activities.redis.transfer import RedisSwitchActivities
 from estate.base import ApprovalPolicy
 from estate.redis import RedisTarget
 from workflows.redis.failover import RedisFailover
 from workflows.redis.models import RedisFailoverRequest
 from workflows.run.phases import Part, ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec
+
+
+def _owners(clients: Clients) -> tuple[object, ...]:
+    redis = clients.redis
+    return (
+        RedisLookActivities(redis),
+        RedisSwitchActivities(redis),
+        RedisElectActivities(redis),
+        RedisAftermathActivities(redis),
+        RedisMeasureActivities(redis),
+    )
 
 
 def _policy(target: RedisTarget, mode: str, _: str) -> ApprovalPolicy:
@@ -24,6 +41,7 @@ SPECS = (
         plan=RedisPlan,
         details=RedisDetails,
         policy=_policy,
+        serves=_owners,
         example="mymaster",
         steps={
             "estate.resolve_redis": Shown(ReportPhase.DECIDE, resolves=True),

@@ -9,12 +9,13 @@ A procedure is a ``ProcedureSpec`` (what others need to know of it) and a class 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from temporalio import workflow
 
+from activities.clients.bundle import Clients
 from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
 from estate.base import ApprovalPolicy, Target
@@ -44,6 +45,8 @@ class ProcedureSpec:
     details: type[Details]
     policy: Callable[[Any, str, str], ApprovalPolicy | None]
     """From target, mode and run to who must approve; ``None``: nobody is ever asked."""
+    serves: Callable[[Clients], Sequence[object]]
+    """From the worker's clients to the objects whose methods are the procedure's steps; procedures may share them."""
     steps: Mapping[str, Shown] = field(default_factory=dict)
     """Registered activity name → where it is shown, and which of ``details`` its answer fills in."""
     rows: tuple[ReportPhase, ...] = ()

@@ -1,0 +1,23 @@
+"""Everything that steps reach: the worker makes it once, each procedure's spec takes what its steps need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.clients.cluster_ports import Machines, Nodes, Workloads
+from activities.clients.ports import RedisServers
+from activities.postgres.systems import Systems
+from estate.nodes import MachineKind
+
+
+@dataclass(frozen=True)
+class Clients:
+    """One client a system."""
+
+    estate: Path
+    systems: Systems
+    redis: RedisServers
+    nodes: Nodes
+    workloads: Workloads
+    machines: dict[MachineKind, Machines]
