@@ -16,6 +16,7 @@ from activities.postgres.gate_errors import refused
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
+from activities.run.polling import NotYetError, until
 from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
 from gate.record import Mode
 
@@ -88,24 +89,19 @@ class SwitchActivities:
             ApplicationError: ``CandidateFailed`` when it does not say so in time.
 
         """
-        name, why, discards = switch.plan.candidate, "", switch.plan.mode is Mode.DISCARD
+        name, within, discards = switch.plan.candidate, _CANDIDATE_ANSWERS_WITHIN, switch.plan.mode is Mode.DISCARD
+
+        async def stands() -> GateStatus:
+            status = await self._systems.gates.status(switch.target, name, timeout=within)
+            if not (status.untouched if discards else _stands_by(status)):
+                raise NotYetError(f"its gate {status.doing}")
+            return status
+
         try:
-            async with asyncio.timeout(_CANDIDATE_ANSWERS_WITHIN.total_seconds()):
-                while True:
-                    status, why = await self._ask(switch, name)
-                    if status and (status.untouched if discards else _stands_by(status)):
-                        return
-                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
-        except TimeoutError:
+            await until(stands, every=_ASK_AGAIN_SECONDS, within=within.total_seconds(), bears=(UnreachableError,))
+        except TimeoutError as why:
             what = "is held as it was" if discards else "runs as a standby"
             raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer {what}: {why}") from None
-
-    async def _ask(self, switch: Switch, name: str) -> tuple[GateStatus | None, str]:
-        try:
-            status = await self._systems.gates.status(switch.target, name, timeout=_CANDIDATE_ANSWERS_WITHIN)
-        except UnreachableError as error:
-            return None, str(error)
-        return status, f"its gate {status.doing}"
 
     @activity.defn(name="postgres.promote")
     async def promote(self, request: PromoteRequest) -> Promoted:

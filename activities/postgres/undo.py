@@ -30,6 +30,7 @@ from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
+from activities.run.polling import until
 from gate.api import ProblemKind, Sealed
 from gate.record import Mode, Record
 
@@ -173,14 +174,14 @@ class UndoActivities:
     async def _until_followed(self, left: Switch) -> None:
         """Give the standby a moment to connect again, so that what is surveyed next is no passing state."""
         primary, candidate = left.plan.primary, left.plan.candidate
+
+        async def follows() -> bool | None:
+            leader = await self._systems.gates.status(left.target, primary)
+            streams = any(row.member == candidate and row.state == "streaming" for row in leader.followers)
+            return (streams and (await self._systems.gates.status(left.target, candidate)).upstream == primary) or None
+
         with contextlib.suppress(TimeoutError, UnreachableError, GateRefusedError):
-            async with asyncio.timeout(_FOLLOWED_WITHIN_SECONDS):
-                while True:
-                    leader = await self._systems.gates.status(left.target, primary)
-                    streams = any(row.member == candidate and row.state == "streaming" for row in leader.followers)
-                    if streams and (await self._systems.gates.status(left.target, candidate)).upstream == primary:
-                        return
-                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await until(follows, every=_ASK_AGAIN_SECONDS, within=_FOLLOWED_WITHIN_SECONDS)
 
 
 def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:
