@@ -15,7 +15,9 @@ from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, N
 from activities.postgres.models.survey import ResolveRequest
 from activities.redis.survey import survey_of
 from activities.run.errors import Refusal, refuse
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from activities.run.inventory import load
+from activities.run.polling import until
+from estate.loader import resolve_redis, resolve_target
 from estate.model import Estate
 from estate.nodes import NodePool, NodeTarget
 from gate.record import MalformedRecordError, Mode
@@ -46,10 +48,7 @@ class NodeLookActivities:
                 pool has its labels.
 
         """
-        try:
-            estate = load_estate(self._path)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        estate = load(self._path)
         known: list[str] = []
         for name, pool in sorted(estate.node_pools.items()):
             nodes = await granted(self._nodes.nodes(estate.regions[pool.region]))
@@ -122,11 +121,11 @@ class NodeLookActivities:
     @activity.defn(name="node.moved")
     async def moved(self, request: MovedRequest) -> datetime:
         """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
-        while True:
-            carries, unknown = await self._carries(request.target, request.pods)
-            if not carries and not unknown:
-                return datetime.now(UTC)
-            await asyncio.sleep(_LOOK_SECONDS)
+
+        async def free_since() -> datetime | None:
+            return None if any(await self._carries(request.target, request.pods)) else datetime.now(UTC)
+
+        return await until(free_since, every=_LOOK_SECONDS)
 
 
 def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> NodeTarget:
