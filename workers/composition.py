@@ -31,6 +31,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
+from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.nodes.machine_fencing import MachineWords, NodeMachines
 from activities.nodes.machine_steps import MachineActivities
@@ -99,7 +100,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         MachineActivities(nodes, machines),
         WatchActivities(settings.estate),
         RecordsActivities(),
-        DoctorActivities(settings.estate, systems, redis, kubernetes, MachineLook(nodes, machines)),
+        DoctorActivities(settings.estate, SubjectLook(systems, redis, kubernetes, MachineLook(nodes, machines))),
     )
     return Worker(
         client,
