@@ -14,6 +14,7 @@ from activities.clients.ports import ForbiddenError, MissingError, UnreachableEr
 from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
 from activities.postgres.models.survey import ResolveRequest
 from activities.redis.survey import survey_of
+from activities.run import granting
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import load
 from activities.run.polling import until
@@ -144,13 +145,5 @@ def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> N
 
 
 async def granted(question: Awaitable[T]) -> T:
-    """Return the answer; what we may not do is refused for good, silence is tried again.
-
-    Raises:
-        ApplicationError: ``Unreachable``, with what the worker's ClusterRole lacks.
-
-    """
-    try:
-        return await question
-    except ForbiddenError as error:
-        raise refuse(Refusal.UNREACHABLE, f"{error}; see node-access.yaml in the shipped base") from error
+    """Return the answer, as ``activities.run.granting``: what we may not do, the worker's ClusterRole lacks."""
+    return await granting.granted(question, "see node-access.yaml in the shipped base")

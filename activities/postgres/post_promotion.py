@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.postgres.claim import current_record
-from activities.postgres.gate_errors import refused
+from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.post_promotion import (
     Evicted,
     FirstWrite,
@@ -181,10 +181,7 @@ class AftermathActivities:
         Raises:
             ApplicationError: ``Superseded`` when the gate has seen a later epoch.
         """
-        try:
-            await self._systems.gates.rejoin(request.target, request.member, request.epoch, str(request.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        await obeyed(self._systems.gates.rejoin(request.target, request.member, request.epoch, str(request.run)))
 
     @activity.defn(name="postgres.await_redundancy")
     async def await_redundancy(self, request: FollowRequest) -> Redundancy:

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.clients.ports import GateRefusedError, UnreachableError
-from activities.postgres.gate_errors import refused
+from activities.clients.ports import UnreachableError
+from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
@@ -41,10 +41,8 @@ class SwitchActivities:
             ApplicationError: ``NoPrimary``, ``Superseded``.
 
         """
-        try:
-            return await self._systems.gates.checkpoint(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        primary, run = switch.plan.primary, str(switch.run)
+        return await obeyed(self._systems.gates.checkpoint(switch.target, primary, switch.epoch, run))
 
     @activity.defn(name="kubernetes.await_quiet")
     async def await_quiet(self, switch: Switch) -> Quiet:
@@ -75,10 +73,8 @@ class SwitchActivities:
 
         """
         await self._candidate_stands(switch)
-        try:
-            fenced = await self._systems.gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        primary, run = switch.plan.primary, str(switch.run)
+        fenced = await obeyed(self._systems.gates.fence(switch.target, primary, switch.epoch, run))
         await self._candidate_stands(switch)
         return fenced
 
@@ -112,18 +108,16 @@ class SwitchActivities:
 
         """
         switch = request.switch
-        try:
-            return await self._systems.gates.promote(
-                switch.target,
-                switch.plan.candidate,
-                switch.epoch,
-                str(switch.run),
-                system_identifier=switch.plan.system_identifier,
-                at_least_lsn=request.end_lsn,
-                wanted_lsn=request.wanted_lsn,
-            )
-        except GateRefusedError as error:
-            raise refused(error) from error
+        promotion = self._systems.gates.promote(
+            switch.target,
+            switch.plan.candidate,
+            switch.epoch,
+            str(switch.run),
+            system_identifier=switch.plan.system_identifier,
+            at_least_lsn=request.end_lsn,
+            wanted_lsn=request.wanted_lsn,
+        )
+        return await obeyed(promotion)
 
     @activity.defn(name="postgres.revert")
     async def revert(self, switch: Switch) -> Promoted:
@@ -143,10 +137,7 @@ class SwitchActivities:
             timeline=given_up.timeline,
             history=given_up.history,
         )
-        try:
-            return await self._systems.gates.revert(switch.target, plan.candidate, command)
-        except GateRefusedError as error:
-            raise refused(error) from error
+        return await obeyed(self._systems.gates.revert(switch.target, plan.candidate, command))
 
 
 def _stands_by(status: GateStatus) -> bool:

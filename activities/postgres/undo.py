@@ -14,9 +14,9 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.clients.ports import ForbiddenError, GateRefusedError, UnreachableError
+from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
-from activities.postgres.gate_errors import refused
+from activities.postgres.gate_errors import obeyed, refused
 from activities.postgres.models.transfer import (
     GaveBack,
     GiveBackRequest,
@@ -28,6 +28,7 @@ from activities.postgres.models.transfer import (
 )
 from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.models.plan import Plan
 from activities.run.models.wire import RunId
 from activities.run.polling import until
@@ -79,9 +80,7 @@ class UndoActivities:
         deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
         while True:
             try:
-                return await self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run))
-            except GateRefusedError as error:
-                raise refused(error) from error
+                return await obeyed(self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run)))
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)
@@ -137,7 +136,7 @@ class UndoActivities:
                 when we may not read the record.
 
         """
-        record = await self._readable_record(request)
+        record = await granted(current_record(self._systems, request.target))
         owner = record.intent.run if record.intent else record.unfinished
         if not owner:
             return Settlement(settled=Settled.NOTHING)
@@ -152,12 +151,6 @@ class UndoActivities:
         if record.intent is None:
             return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"{owner} had moved the route")
         return await self._settle_intent(left)
-
-    async def _readable_record(self, request: SettleRequest) -> Record:
-        try:
-            return await current_record(self._systems, request.target)
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
 
     async def _settle_intent(self, left: Switch) -> Settlement:
         result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))
