@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from temporalio import activity
@@ -37,19 +38,18 @@ async def survey_of(
 ) -> RedisSurvey:
     """Return the deployment as it is now; ``address_within``: more patience for learning where a pod is."""
     within, where = (patience + address_within).total_seconds(), target.deployment
-    servers = [_fact(ServerFact, name, redis.server(target, name, within=patience), within) for name in where.servers]
-    sentinels = [
-        _fact(SentinelFact, name, redis.sentinel(target, name, within=patience), within) for name in where.sentinels
-    ]
+    server, sentinel = partial(redis.server, target, within=patience), partial(redis.sentinel, target, within=patience)
+    servers = [_fact(ServerFact, server, name, within) for name in where.servers]
+    sentinels = [_fact(SentinelFact, sentinel, name, within) for name in where.sentinels]
     seen, heard = await asyncio.gather(asyncio.gather(*servers), asyncio.gather(*sentinels))
     return RedisSurvey(at=datetime.now(UTC), servers=tuple(seen), sentinels=tuple(heard))
 
 
-async def _fact(kind: type[F], name: str, question: Awaitable[F], within: float) -> F:
+async def _fact(kind: type[F], ask: Callable[[str], Awaitable[F]], name: str, within: float) -> F:
     """Return the answer; who does not give one is known by name, and by how it is silent."""
     try:
         async with asyncio.timeout(within):
-            return await question
+            return await ask(name)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
         silence = error.silence if isinstance(error, UnreachableError) else Silence.UNKNOWN
         return kind(name=name, error=str(error) or "no answer", silence=silence)
