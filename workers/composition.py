@@ -31,6 +31,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
+from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.postgres.systems import Systems
 from activities.run.doctor import DoctorActivities
@@ -58,7 +59,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         EstateActivities(settings.estate),
         WatchActivities(settings.estate),
         RecordsActivities(),
-        DoctorActivities(settings.estate, clients.systems, clients.redis, kubernetes, machines),
+        DoctorActivities(settings.estate, SubjectLook(clients.systems, clients.redis, kubernetes, machines)),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

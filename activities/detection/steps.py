@@ -21,8 +21,9 @@ from activities.detection.models import (
 )
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.inventory import listed, load
 from activities.run.postures import READ
-from estate.loader import EstateError, load_estate, resolve_pool, resolve_redis, resolve_target, resolve_workload
+from estate.loader import resolve_pool, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 
 _RESOLVERS: dict[Kind, Callable[[Estate, str], WatchedTarget]] = {
@@ -50,11 +51,7 @@ class WatchActivities:
 
         """
         estate = self._estate()
-        try:
-            target = _RESOLVERS[request.kind](estate, request.name)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_INPUT, str(error)) from error
-        return Watched(target=target, witnesses=estate.witnesses)
+        return Watched(target=listed(estate, _RESOLVERS[request.kind], request.name), witnesses=estate.witnesses)
 
     @step("watch.list", READ, lambda _: "what the estate lists")
     async def list(self, request: ListRequest) -> TargetList:
@@ -80,10 +77,7 @@ class WatchActivities:
 
     def _estate(self) -> Estate:
         """Return the estate, which must say who looks."""
-        try:
-            estate = load_estate(self._path)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        estate = load(self._path)
         if not estate.witnesses:
             words = "witnesses: missing; name who looks, for example [failover-witness-0, failover-witness-1, …]"
             raise refuse(Refusal.BAD_ESTATE, f"estate {self._path}: {words}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.postgres.doctor import fault, ok, warning
+from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding
 from estate.base import Region
 from estate.nodes import MachineKind, NodePool, NodeTarget

@@ -18,15 +18,15 @@ from activities.clients.ports import ForbiddenError, MissingError, UnreachableEr
 from activities.nodes.machine_models import MachineState, scale_set_machine
 from activities.nodes.models import NodeWitness
 from activities.run.errors import Refusal, refuse
+from activities.run.inventory import load
 from estate.base import Region
-from estate.loader import EstateError, load_estate
 from estate.nodes import MachineKind, NodeTarget
 
 if TYPE_CHECKING:
     from activities.clients.cluster_ports import Machines, Nodes
 
 LOOK_SECONDS = 1.0
-_NO_WORD = (UnreachableError, ForbiddenError, MissingError, EstateError, ApplicationError)
+_NO_WORD = (UnreachableError, ForbiddenError, MissingError, ApplicationError)
 
 
 class MachineWords:
@@ -105,7 +105,7 @@ class NodeMachines:
         node = next((one for one in await self._nodes.nodes(region) if one.name == name), None)
         if node is None:
             return None
-        estate = load_estate(self._estate)
+        estate = load(self._estate)
         for key, pool in sorted(estate.node_pools.items()):
             if estate.regions[pool.region] == region and pool.has(node.labels):
                 target = NodeTarget(name=name, region=region, pool=key, settings=pool)

@@ -32,6 +32,7 @@ from activities.nodes.survey import granted
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.polling import until
 from activities.run.postures import CHANGE, COMPENSATE, ENDLESS, FORWARD
 from estate.nodes import NodeTarget
 
@@ -157,13 +158,10 @@ class NodeActivities:
     @step("node.settled", FORWARD, lambda request: f"everything of {request.target.name} is ready elsewhere")
     async def settled(self, request: SettledRequest) -> NodeSettled:
         """Return once the controllers of the pods have as many ready pods as they want, or when time is up."""
-        while True:
-            try:
-                unready: tuple[str, ...] | None = await self._nodes.unready(request.target.region, request.pods)
-            except UnreachableError:
-                unready = None
-            if unready == ():
-                return NodeSettled(whole=True, at=datetime.now(UTC))
-            if unready and datetime.now(UTC) >= request.until:
-                return NodeSettled(whole=False, at=datetime.now(UTC), unready=unready)
-            await asyncio.sleep(_LOOK_SECONDS)
+
+        async def so_far() -> NodeSettled | None:
+            unready, now = await self._nodes.unready(request.target.region, request.pods), datetime.now(UTC)
+            waits = unready and now < request.until
+            return None if waits else NodeSettled(whole=not unready, at=now, unready=unready)
+
+        return await until(so_far, every=_LOOK_SECONDS, bears=(UnreachableError,))

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
 from activities.redis.survey import survey_of
+from activities.run import granting
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.inventory import load
 from activities.run.models.inventory import ResolveRequest
+from activities.run.polling import until
 from activities.run.postures import READ, WAIT
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.loader import resolve_redis, resolve_target
 from estate.model import Estate
 from estate.nodes import NodePool, NodeTarget
 from gate.record import MalformedRecordError, Mode
@@ -46,10 +49,7 @@ class NodeLookActivities:
                 pool has its labels.
 
         """
-        try:
-            estate = load_estate(self._path)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        estate = load(self._path)
         known: list[str] = []
         for name, pool in sorted(estate.node_pools.items()):
             nodes = await granted(self._nodes.nodes(estate.regions[pool.region]))
@@ -122,11 +122,11 @@ class NodeLookActivities:
     @step("node.moved", WAIT, lambda request: f"nothing leads from {request.target.name} any more")
     async def moved(self, request: MovedRequest) -> datetime:
         """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
-        while True:
-            carries, unknown = await self._carries(request.target, request.pods)
-            if not carries and not unknown:
-                return datetime.now(UTC)
-            await asyncio.sleep(_LOOK_SECONDS)
+
+        async def free_since() -> datetime | None:
+            return None if any(await self._carries(request.target, request.pods)) else datetime.now(UTC)
+
+        return await until(free_since, every=_LOOK_SECONDS)
 
 
 def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> NodeTarget:
@@ -145,13 +145,5 @@ def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> N
 
 
 async def granted(question: Awaitable[T]) -> T:
-    """Return the answer; what we may not do is refused for good, silence is tried again.
-
-    Raises:
-        ApplicationError: ``Unreachable``, with what the worker's ClusterRole lacks.
-
-    """
-    try:
-        return await question
-    except ForbiddenError as error:
-        raise refuse(Refusal.UNREACHABLE, f"{error}; see node-access.yaml in the shipped base") from error
+    """Return the answer, as ``activities.run.granting``: what we may not do, the worker's ClusterRole lacks."""
+    return await granting.granted(question, "see node-access.yaml in the shipped base")

@@ -28,6 +28,7 @@ from activities.pods.models import (
 from activities.postgres.measure import measured
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.models.measure import Measurement
 from activities.run.postures import CHANGE, FORWARD, READ, WAIT
 from estate.workloads import WorkloadTarget
@@ -65,11 +66,9 @@ class PodActivities:
 
     async def _pods(self, target: WorkloadTarget) -> tuple[int, tuple[PodSeen, ...]]:
         try:
-            return await self._workloads.pods(target)
+            return await granted(self._workloads.pods(target))
         except MissingError as error:
             raise refuse(Refusal.BAD_ESTATE, f"deployment: {error}; correct the estate") from error
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
 
     async def _answer(self, target: WorkloadTarget) -> str:
         try:

@@ -7,9 +7,9 @@ between the write and the answer, the next attempt finds its own record.
 
 from __future__ import annotations
 
-from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError
+from activities.clients.ports import ForbiddenError, MissingError
 from activities.postgres.claim import try_write
-from activities.postgres.gate_errors import refused
+from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.upkeep import AdoptStep, FirstRecord
 from activities.postgres.systems import Systems
 from activities.run.declare import step
@@ -35,12 +35,8 @@ class AdoptActivities:
                 ``CandidateFailed``: another system, another version, no such database.
 
         """
-        try:
-            return await self._systems.gates.adopt(
-                step.target, step.leader, step.epoch, str(step.run), system_identifier=step.system_identifier
-            )
-        except GateRefusedError as error:
-            raise refused(error) from error
+        run, system = str(step.run), step.system_identifier
+        return await obeyed(self._systems.gates.adopt(step.target, step.leader, step.epoch, run, system_identifier=system))
 
     @step("postgres.first_record", CHANGE, lambda request: f"first record: {request.leader}, epoch {request.epoch}")
     async def first_record(self, step: AdoptStep) -> FirstRecord:

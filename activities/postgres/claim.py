@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from activities.clients.ports import ConflictError, ForbiddenError, MissingError
+from activities.clients.ports import ConflictError, MissingError
 from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
 from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.models.wire import workflow_of
 from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget
 from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
 _BREATH_SECONDS = 0.02
+NOTHING_CHANGED = "see the worker's Role; nothing was changed"
 
 
 async def current_record(systems: Systems, target: PostgresTarget) -> Record:
@@ -31,16 +33,20 @@ async def current_record(systems: Systems, target: PostgresTarget) -> Record:
         ApplicationError: ``NoRecord``, ``RecordDisagrees`` when the annotations cannot be read.
 
     """
-    service = target.cluster.write_service
+    record = await found_record(systems, target)
+    if record is None:
+        raise refuse(Refusal.NO_RECORD, f"Service {target.cluster.write_service} has no leader record")
+    return record
+
+
+async def found_record(systems: Systems, target: PostgresTarget) -> Record | None:
+    """Return the record, if there is one. ApplicationError: as ``current_record``; ``NoRecord`` without the Service."""
     try:
-        record = await systems.leader_records.read(target.region, service)
+        return await systems.leader_records.read(target.region, target.cluster.write_service)
     except MissingError as error:
         raise refuse(Refusal.NO_RECORD, str(error)) from error
     except MalformedRecordError as error:
         raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
-    if record is None:
-        raise refuse(Refusal.NO_RECORD, f"Service {service} has no leader record")
-    return record
 
 
 async def try_write(systems: Systems, target: PostgresTarget, record: Record) -> None:
@@ -114,10 +120,7 @@ class ClaimActivities:
             _must_be_as_planned(record, request)
             intent = Intent(candidate=plan.candidate, mode=plan.mode, run=str(run))
             wanted = record.model_copy(update={"epoch": switch.epoch, "intent": intent, "run": str(run)})
-            try:
-                await try_write(self._systems, request.target, wanted)
-            except ForbiddenError as error:
-                raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
+            await granted(try_write(self._systems, request.target, wanted), NOTHING_CHANGED)
 
     @step("postgres.route", FORWARD, lambda request: f"route writes to {request.switch.plan.candidate}")
     async def route(self, request: RouteRequest) -> Routed:

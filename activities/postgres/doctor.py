@@ -1,30 +1,16 @@
-"""From a survey to doctor's findings, each one line with its remedy. Pure; ``activities.run.doctor`` does the looking."""
+"""From a survey to doctor's findings, each one line with its remedy. Pure; ``activities.doctor`` does the looking."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from activities.postgres.models.survey import MemberFact, Survey
-from activities.run.models.doctor import Finding, Severity
+from activities.run.findings import fault, ok, warning
+from activities.run.models.doctor import Finding
 from estate.postgres import Durability, PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
 from gate.loop.pause import is_paused, pause_words
 from gate.record import NO_SYNC, Record
-
-
-def ok(subject: str, message: str) -> Finding:
-    """Return a finding that needs nothing."""
-    return Finding(severity=Severity.OK, subject=subject, message=message)
-
-
-def warning(subject: str, message: str, remedy: str) -> Finding:
-    """Return a finding that does not stop a switch."""
-    return Finding(severity=Severity.WARNING, subject=subject, message=message, remedy=remedy)
-
-
-def fault(subject: str, message: str, remedy: str) -> Finding:
-    """Return a finding that stops a switch or makes it unsafe."""
-    return Finding(severity=Severity.FAULT, subject=subject, message=message, remedy=remedy)
 
 
 def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:

@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import activity
 
@@ -40,6 +42,7 @@ from estate.postgres import ProofKind
 from gate.api import Fenced, ProblemKind
 from gate.postgres.lsn import parse_lsn
 
+T = TypeVar("T")
 _MARGIN = timedelta(seconds=0.25)
 """The watchdog looks every 50 ms and kills; this is five times that."""
 _LAST_CHANCE_SECONDS = 0.4
@@ -191,18 +194,8 @@ class _Search:
         return status.receive_lsn
 
     async def _ask_its_gate(self) -> Fenced | None:
-        """Return its gate's answer; ``None`` when there is none."""
-        switch = self._switch
-        try:
-            return await self._systems.gates.fence(
-                switch.target, switch.plan.primary, switch.epoch, str(switch.run), clean=False
-            )
-        except UnreachableError:
-            return None
-        except GateRefusedError as error:
-            if error.problem.kind is ProblemKind.STALE_EPOCH:
-                raise refused(error) from error
-            return None
+        switch, gates = self._switch, self._systems.gates
+        return await _answer(gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run), clean=False))
 
     async def _unvouched_before(self) -> float:
         """Return for how many seconds before the claim the API server has certainly vouched for nobody."""
@@ -230,12 +223,18 @@ class _Search:
 
     async def _tell(self, name: str) -> None:
         switch = self._switch
-        try:
-            sealed = await self._systems.gates.seal(switch.target, name, switch.epoch, str(switch.run))
-        except UnreachableError:
-            return
-        except GateRefusedError as error:
-            if error.problem.kind is ProblemKind.STALE_EPOCH:
-                raise refused(error) from error
-            return
-        self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)
+        sealed = await _answer(self._systems.gates.seal(switch.target, name, switch.epoch, str(switch.run)))
+        if sealed is not None:
+            self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)
+
+
+async def _answer(command: Awaitable[T]) -> T | None:
+    """Return a gate's answer; ``None`` for silence and for a *no* that does not end the search."""
+    try:
+        return await command
+    except UnreachableError:
+        return None
+    except GateRefusedError as error:
+        if error.problem.kind is ProblemKind.STALE_EPOCH:
+            raise refused(error) from error
+        return None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import GateRefusedError
 from activities.run.errors import Refusal, refuse
 from gate.api import ProblemKind
 
+A = TypeVar("A")
 _REFUSALS = {
     ProblemKind.STALE_EPOCH: Refusal.SUPERSEDED,
     ProblemKind.NOT_PRIMARY: Refusal.NO_PRIMARY,
@@ -29,3 +33,11 @@ def refused(error: GateRefusedError) -> ApplicationError:
     """
     kind = _REFUSALS.get(error.problem.kind)
     return refuse(kind, str(error)) if kind else ApplicationError(str(error), type=error.problem.kind.value)
+
+
+async def obeyed(command: Awaitable[A]) -> A:
+    """Return the gate's answer; its *no* is raised as what it means to a run."""
+    try:
+        return await command
+    except GateRefusedError as error:
+        raise refused(error) from error

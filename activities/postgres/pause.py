@@ -7,12 +7,12 @@ by that name whether somebody has taken over.
 
 from __future__ import annotations
 
-from activities.clients.ports import ForbiddenError
-from activities.postgres.claim import current_record, try_write
+from activities.postgres.claim import NOTHING_CHANGED, current_record, try_write
 from activities.postgres.models.upkeep import Paused, PauseNote
 from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.postures import CHANGE
 from gate.loop.pause import words_of
 from gate.record import Record
@@ -39,15 +39,12 @@ class PauseActivities:
 
         """
         wanted = {"paused_until": note.until, "paused_by": note.by, "paused_because": note.because}
-        try:
-            while True:
-                record = await current_record(self._systems, note.target)
-                if wanted.items() <= record.model_dump().items():
-                    return Paused(cluster=note.target.name, until=note.until, by=note.by, because=note.because)
-                _must_agree(record, note)
-                await try_write(self._systems, note.target, record.model_copy(update=wanted))
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role; nothing was changed") from error
+        while True:
+            record = await granted(current_record(self._systems, note.target), NOTHING_CHANGED)
+            if wanted.items() <= record.model_dump().items():
+                return Paused(cluster=note.target.name, until=note.until, by=note.by, because=note.because)
+            _must_agree(record, note)
+            await granted(try_write(self._systems, note.target, record.model_copy(update=wanted)), NOTHING_CHANGED)
 
 
 def _must_agree(record: Record, note: PauseNote) -> None:

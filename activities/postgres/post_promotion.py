@@ -6,9 +6,9 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.postgres.claim import current_record
-from activities.postgres.gate_errors import refused
+from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.post_promotion import (
     Evicted,
     FirstWrite,
@@ -181,10 +181,7 @@ class AftermathActivities:
         Raises:
             ApplicationError: ``Superseded`` when the gate has seen a later epoch.
         """
-        try:
-            await self._systems.gates.rejoin(request.target, request.member, request.epoch, str(request.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        await obeyed(self._systems.gates.rejoin(request.target, request.member, request.epoch, str(request.run)))
 
     @step("postgres.await_redundancy", FORWARD, lambda request: f"{request.member} follows {request.leader}")
     async def await_redundancy(self, request: FollowRequest) -> Redundancy:

@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.postgres.claim import found_record
 from activities.postgres.models.survey import MemberFact, PodFact, Survey, SurveyRequest
 from activities.postgres.systems import Systems
 from activities.run.declare import step
-from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
-from estate.postgres import PostgresTarget
-from gate.record import MalformedRecordError, Record
+from gate.record import Record
 
 T = TypeVar("T")
 _LOG_LINES = 100
@@ -45,7 +45,7 @@ class SurveyActivities:
 
         """
         target = request.target
-        record = await self._record(target)
+        record = await granted(found_record(self._systems, target))
         names = target.cluster.members
         (pods, pods_error, _), log_tail, seen = await asyncio.gather(
             _attempt(self._systems.kubernetes.pods(target.region, names), request.patience),
@@ -72,17 +72,6 @@ class SurveyActivities:
         logs = self._systems.kubernetes.logs(request.target.region, record.leader, _LOG_LINES)
         tail, error, _ = await _attempt(logs, request.patience_with(record.leader))
         return tail or f"log not available: {error}"
-
-    async def _record(self, target: PostgresTarget) -> Record | None:
-        service = target.cluster.write_service
-        try:
-            return await self._systems.leader_records.read(target.region, service)
-        except MissingError as error:
-            raise refuse(Refusal.NO_RECORD, str(error)) from error
-        except MalformedRecordError as error:
-            raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
 
     async def _member(self, request: SurveyRequest, name: str) -> MemberFact:
         target, patience = request.target, request.patience_with(name)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from activities.clients.ports import GateRefusedError, UnreachableError
-from activities.postgres.gate_errors import refused
+from activities.clients.ports import UnreachableError
+from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.polling import NotYetError, until
 from activities.run.postures import CHANGE, CHANGE_SOON, CHANGE_UNHURRIED
 from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
 from gate.record import Mode
@@ -40,10 +41,8 @@ class SwitchActivities:
             ApplicationError: ``NoPrimary``, ``Superseded``.
 
         """
-        try:
-            return await self._systems.gates.checkpoint(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        primary, run = switch.plan.primary, str(switch.run)
+        return await obeyed(self._systems.gates.checkpoint(switch.target, primary, switch.epoch, run))
 
     @step("kubernetes.await_quiet", CHANGE_SOON, lambda _: "wait until no endpoint changes")
     async def await_quiet(self, switch: Switch) -> Quiet:
@@ -74,10 +73,8 @@ class SwitchActivities:
 
         """
         await self._candidate_stands(switch)
-        try:
-            fenced = await self._systems.gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run))
-        except GateRefusedError as error:
-            raise refused(error) from error
+        primary, run = switch.plan.primary, str(switch.run)
+        fenced = await obeyed(self._systems.gates.fence(switch.target, primary, switch.epoch, run))
         await self._candidate_stands(switch)
         return fenced
 
@@ -88,24 +85,19 @@ class SwitchActivities:
             ApplicationError: ``CandidateFailed`` when it does not say so in time.
 
         """
-        name, why, discards = switch.plan.candidate, "", switch.plan.mode is Mode.DISCARD
+        name, within, discards = switch.plan.candidate, _CANDIDATE_ANSWERS_WITHIN, switch.plan.mode is Mode.DISCARD
+
+        async def stands() -> GateStatus:
+            status = await self._systems.gates.status(switch.target, name, timeout=within)
+            if not (status.untouched if discards else _stands_by(status)):
+                raise NotYetError(f"its gate {status.doing}")
+            return status
+
         try:
-            async with asyncio.timeout(_CANDIDATE_ANSWERS_WITHIN.total_seconds()):
-                while True:
-                    status, why = await self._ask(switch, name)
-                    if status and (status.untouched if discards else _stands_by(status)):
-                        return
-                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
-        except TimeoutError:
+            await until(stands, every=_ASK_AGAIN_SECONDS, within=within.total_seconds(), bears=(UnreachableError,))
+        except TimeoutError as why:
             what = "is held as it was" if discards else "runs as a standby"
             raise refuse(Refusal.CANDIDATE_FAILED, f"{name} no longer {what}: {why}") from None
-
-    async def _ask(self, switch: Switch, name: str) -> tuple[GateStatus | None, str]:
-        try:
-            status = await self._systems.gates.status(switch.target, name, timeout=_CANDIDATE_ANSWERS_WITHIN)
-        except UnreachableError as error:
-            return None, str(error)
-        return status, f"its gate {status.doing}"
 
     @step("postgres.promote", CHANGE_SOON, lambda request: f"promote {request.switch.plan.candidate}")
     async def promote(self, request: PromoteRequest) -> Promoted:
@@ -116,18 +108,16 @@ class SwitchActivities:
 
         """
         switch = request.switch
-        try:
-            return await self._systems.gates.promote(
-                switch.target,
-                switch.plan.candidate,
-                switch.epoch,
-                str(switch.run),
-                system_identifier=switch.plan.system_identifier,
-                at_least_lsn=request.end_lsn,
-                wanted_lsn=request.wanted_lsn,
-            )
-        except GateRefusedError as error:
-            raise refused(error) from error
+        promotion = self._systems.gates.promote(
+            switch.target,
+            switch.plan.candidate,
+            switch.epoch,
+            str(switch.run),
+            system_identifier=switch.plan.system_identifier,
+            at_least_lsn=request.end_lsn,
+            wanted_lsn=request.wanted_lsn,
+        )
+        return await obeyed(promotion)
 
     @step("postgres.revert", CHANGE, lambda switch: f"bring {switch.plan.candidate} back as it is")
     async def revert(self, switch: Switch) -> Promoted:
@@ -147,10 +137,7 @@ class SwitchActivities:
             timeline=given_up.timeline,
             history=given_up.history,
         )
-        try:
-            return await self._systems.gates.revert(switch.target, plan.candidate, command)
-        except GateRefusedError as error:
-            raise refused(error) from error
+        return await obeyed(self._systems.gates.revert(switch.target, plan.candidate, command))
 
 
 def _stands_by(status: GateStatus) -> bool:

@@ -14,9 +14,9 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.clients.ports import ForbiddenError, GateRefusedError, UnreachableError
+from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
-from activities.postgres.gate_errors import refused
+from activities.postgres.gate_errors import obeyed, refused
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import (
     GaveBack,
@@ -30,7 +30,9 @@ from activities.postgres.models.transfer import (
 from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.granting import granted
 from activities.run.models.wire import RunId
+from activities.run.polling import until
 from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import ProblemKind, Sealed
 from gate.record import Mode, Record
@@ -80,9 +82,7 @@ class UndoActivities:
         deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
         while True:
             try:
-                return await self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run))
-            except GateRefusedError as error:
-                raise refused(error) from error
+                return await obeyed(self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run)))
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)
@@ -138,7 +138,7 @@ class UndoActivities:
                 when we may not read the record.
 
         """
-        record = await self._readable_record(request)
+        record = await granted(current_record(self._systems, request.target))
         owner = record.intent.run if record.intent else record.unfinished
         if not owner:
             return Settlement(settled=Settled.NOTHING)
@@ -153,12 +153,6 @@ class UndoActivities:
         if record.intent is None:
             return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"{owner} had moved the route")
         return await self._settle_intent(left)
-
-    async def _readable_record(self, request: SettleRequest) -> Record:
-        try:
-            return await current_record(self._systems, request.target)
-        except ForbiddenError as error:
-            raise refuse(Refusal.UNREACHABLE, f"{error}; see the worker's Role") from error
 
     async def _settle_intent(self, left: Switch) -> Settlement:
         result = await self.give_back(GiveBackRequest(switch=left, never_sent=False))
@@ -175,14 +169,14 @@ class UndoActivities:
     async def _until_followed(self, left: Switch) -> None:
         """Give the standby a moment to connect again, so that what is surveyed next is no passing state."""
         primary, candidate = left.plan.primary, left.plan.candidate
+
+        async def follows() -> bool | None:
+            leader = await self._systems.gates.status(left.target, primary)
+            streams = any(row.member == candidate and row.state == "streaming" for row in leader.followers)
+            return (streams and (await self._systems.gates.status(left.target, candidate)).upstream == primary) or None
+
         with contextlib.suppress(TimeoutError, UnreachableError, GateRefusedError):
-            async with asyncio.timeout(_FOLLOWED_WITHIN_SECONDS):
-                while True:
-                    leader = await self._systems.gates.status(left.target, primary)
-                    streams = any(row.member == candidate and row.state == "streaming" for row in leader.followers)
-                    if streams and (await self._systems.gates.status(left.target, candidate)).upstream == primary:
-                        return
-                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await until(follows, every=_ASK_AGAIN_SECONDS, within=_FOLLOWED_WITHIN_SECONDS)
 
 
 def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:

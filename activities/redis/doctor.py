@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from activities.postgres.doctor import fault, ok, warning
 from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
+from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding
 from estate.redis import RedisTarget
 

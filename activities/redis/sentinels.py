@@ -15,6 +15,7 @@ from activities.redis.models import RedisSurvey, RedisSwitch, SentinelFact, Serv
 from activities.redis.survey import survey_of
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Silence
+from activities.run.polling import until
 
 _LOOK = timedelta(seconds=0.5)
 _QUICK_LOOK = timedelta(seconds=0.3)
@@ -74,19 +75,15 @@ class Asking:
 
     async def until_promoted(self, switch: RedisSwitch) -> ServerFact:
         """Return the new master. ApplicationError: ``CandidateFailed``, there is none in time."""
+
+        async def came() -> ServerFact | None:
+            return new_master(await survey_of(self._redis, switch.target, _LOOK), switch)
+
         try:
-            async with asyncio.timeout(_PROMOTED_WITHIN_SECONDS):
-                return await self._master_that_came(switch)
+            return await until(came, every=_POLL_SECONDS, within=_PROMOTED_WITHIN_SECONDS)
         except TimeoutError as error:
             words = f"nobody became master within {_PROMOTED_WITHIN_SECONDS:g} s"
             raise refuse(Refusal.CANDIDATE_FAILED, words) from error
-
-    async def _master_that_came(self, switch: RedisSwitch) -> ServerFact:
-        while True:
-            survey = await survey_of(self._redis, switch.target, _LOOK)
-            if (new := new_master(survey, switch)) is not None:
-                return new
-            await asyncio.sleep(_POLL_SECONDS)
 
 
 def new_master(survey: RedisSurvey, switch: RedisSwitch) -> ServerFact | None:

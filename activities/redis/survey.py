@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError
 from activities.redis.models import RedisLook, RedisSurvey, SentinelFact, ServerFact
@@ -12,6 +15,7 @@ from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
 from estate.redis import RedisTarget
 
+F = TypeVar("F", ServerFact, SentinelFact)
 _ADDRESS = timedelta(seconds=5)
 """To learn from the API server where a pod is, at most: the first look of a worker that has just started takes seconds."""
 
@@ -33,29 +37,19 @@ async def survey_of(
     redis: RedisServers, target: RedisTarget, patience: timedelta, *, address_within: timedelta = _ADDRESS
 ) -> RedisSurvey:
     """Return the deployment as it is now; ``address_within``: more patience for learning where a pod is."""
-    within = (patience + address_within).total_seconds()
-    servers, sentinels = await asyncio.gather(
-        asyncio.gather(*(_server(redis, target, name, patience, within) for name in target.deployment.servers)),
-        asyncio.gather(*(_sentinel(redis, target, name, patience, within) for name in target.deployment.sentinels)),
-    )
-    return RedisSurvey(at=datetime.now(UTC), servers=tuple(servers), sentinels=tuple(sentinels))
+    within, where = (patience + address_within).total_seconds(), target.deployment
+    server, sentinel = partial(redis.server, target, within=patience), partial(redis.sentinel, target, within=patience)
+    servers = [_fact(ServerFact, server, name, within) for name in where.servers]
+    sentinels = [_fact(SentinelFact, sentinel, name, within) for name in where.sentinels]
+    seen, heard = await asyncio.gather(asyncio.gather(*servers), asyncio.gather(*sentinels))
+    return RedisSurvey(at=datetime.now(UTC), servers=tuple(seen), sentinels=tuple(heard))
 
 
-async def _server(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta, within: float) -> ServerFact:
+async def _fact(kind: type[F], ask: Callable[[str], Awaitable[F]], name: str, within: float) -> F:
+    """Return the answer; who does not give one is known by name, and by how it is silent."""
     try:
         async with asyncio.timeout(within):
-            return await redis.server(target, name, within=patience)
+            return await ask(name)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
-        return ServerFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))
-
-
-async def _sentinel(redis: RedisServers, target: RedisTarget, name: str, patience: timedelta, within: float) -> SentinelFact:
-    try:
-        async with asyncio.timeout(within):
-            return await redis.sentinel(target, name, within=patience)
-    except (UnreachableError, RedisAnswerError, TimeoutError) as error:
-        return SentinelFact(name=name, error=str(error) or "no answer", silence=_silence_of(error))
-
-
-def _silence_of(error: Exception) -> Silence:
-    return error.silence if isinstance(error, UnreachableError) else Silence.UNKNOWN
+        silence = error.silence if isinstance(error, UnreachableError) else Silence.UNKNOWN
+        return kind(name=name, error=str(error) or "no answer", silence=silence)

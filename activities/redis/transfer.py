@@ -21,6 +21,7 @@ from activities.redis.sentinels import Asking, new_master, old_master
 from activities.redis.survey import survey_of
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.polling import until
 from activities.run.postures import CHANGE_SOON, COMPENSATE
 
 _LOOK = timedelta(seconds=0.5)
@@ -50,11 +51,8 @@ class RedisSwitchActivities:
         began, paused_at = asyncio.get_running_loop().time(), datetime.now(UTC)
         await self._redis.pause(target, old, limits.pause)
         try:
-            async with asyncio.timeout(limits.caught_up_within.total_seconds()):
-                offset = await self._common_offset(switch)
-                while offset is None:
-                    await asyncio.sleep(_POLL_SECONDS)
-                    offset = await self._common_offset(switch)
+            within = limits.caught_up_within.total_seconds()
+            offset = await until(lambda: self._common_offset(switch), every=_POLL_SECONDS, within=within)
         except (TimeoutError, UnreachableError) as error:
             await self._let_writers_go_on(switch)
             words = str(error) or f"the replicas did not receive the rest within {limits.caught_up_within}"

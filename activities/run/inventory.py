@@ -16,7 +16,23 @@ from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 
-T = TypeVar("T", PostgresTarget, RedisTarget, WorkloadTarget)
+T = TypeVar("T")
+
+
+def load(path: Path) -> Estate:
+    """Return the estate in ``path``. ApplicationError: ``BadEstate``, the file cannot be used."""
+    try:
+        return load_estate(path)
+    except EstateError as error:
+        raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+
+
+def listed(estate: Estate, resolve: Callable[[Estate, str], T], name: str) -> T:
+    """Return what ``resolve`` finds in the estate. ApplicationError: ``BadInput``, it lists no such ``name``."""
+    try:
+        return resolve(estate, name)
+    except EstateError as error:
+        raise refuse(Refusal.BAD_INPUT, str(error)) from error
 
 
 class EstateActivities:
@@ -34,24 +50,14 @@ class EstateActivities:
             ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
 
         """
-        return self._resolved(resolve_target, request.cluster)
+        return listed(load(self._path), resolve_target, request.cluster)
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
-        return self._resolved(resolve_redis, request.cluster)
+        return listed(load(self._path), resolve_redis, request.cluster)
 
     @step("estate.resolve_workload", READ, lambda request: f"look up {request.cluster}")
     async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
         """Return one workload, as ``estate.resolve``."""
-        return self._resolved(resolve_workload, request.cluster)
-
-    def _resolved(self, resolve: Callable[[Estate, str], T], name: str) -> T:
-        try:
-            estate = load_estate(self._path)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
-        try:
-            return resolve(estate, name)
-        except EstateError as error:
-            raise refuse(Refusal.BAD_INPUT, str(error)) from error
+        return listed(load(self._path), resolve_workload, request.cluster)

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from activities.run.doctor import DoctorActivities
-from tests.fakes.clients import systems_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.postgres.bench import Bench, Handle
@@ -144,7 +143,7 @@ async def _pause_refused(bench: Bench) -> Handle:
 
 
 async def _doctor_refused(bench: Bench) -> Handle:
-    doctor = DoctorActivities(bench.estate, systems_of(bench.world), *cast("Any", [None] * 3))
+    doctor = DoctorActivities(bench.estate, cast("Any", None))
     return await examined(bench, doctor.examine, cluster="unknown")
 
 

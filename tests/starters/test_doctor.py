@@ -15,8 +15,6 @@ from temporalio.worker import Worker
 
 from activities.run.doctor import DoctorActivities
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Severity
-from tests.fakes.clients import systems_of
-from tests.fakes.world import World
 from tests.postgres.bench import write_estate
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
@@ -62,7 +60,7 @@ async def test_warnings_alone_do_not_fail(temporal: Client) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 async def test_an_unknown_cluster_is_bad_input(temporal: Client, tmp_path: Path, form: str) -> None:
     write_estate(tmp_path / "estate.yaml", "orders")
-    real = DoctorActivities(tmp_path / "estate.yaml", systems_of(World()), *cast("Any", [None] * 3))
+    real = DoctorActivities(tmp_path / "estate.yaml", cast("Any", None))
     async with examined(temporal, real.examine) as failover:
         ran = await failover("doctor", "unknown", "--output", form)
 

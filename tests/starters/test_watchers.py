@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.run.pollers import of_witnesses
+from activities.detection.doctor import of_witnesses
 from tests.detection.bench import GONE, WELL, WITNESSES, WatchBench, watching
 from tests.postgres.gone import Gone, take_away
 from tests.starters.command import Command

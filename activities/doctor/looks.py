@@ -1,0 +1,154 @@
+"""Doctor's look at what the estate lists: clusters, masters, workloads, witnesses and nodes, and what we may do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.clients.secrets import read_secret
+from activities.detection.doctor import of_witnesses
+from activities.nodes.doctor import MachineLook
+from activities.postgres.doctor import of_survey
+from activities.postgres.models.survey import SurveyRequest
+from activities.postgres.survey import SurveyActivities
+from activities.postgres.systems import Systems
+from activities.redis.doctor import of_redis
+from activities.redis.survey import survey_of
+from activities.run.findings import fault, ok, warning
+from activities.run.models.doctor import Finding
+from estate.base import Region, Target
+from estate.loader import resolve_redis, resolve_target, resolve_workload
+from estate.model import Estate
+from estate.postgres import PostgresTarget, ProofKind
+from estate.redis import RedisTarget
+from estate.workloads import WorkloadTarget
+
+if TYPE_CHECKING:
+    from activities.clients.ports import Permissions, RedisServers
+
+T = TypeVar("T")
+Right = tuple[str, str, str, str]
+"""Verb, resource, name (empty: any) and API group."""
+_PATIENCE = timedelta(seconds=2)
+_NO = (UnreachableError, ForbiddenError, MissingError)
+
+
+class SubjectLook:
+    """Looks through every client that there is."""
+
+    def __init__(self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook) -> None:
+        """Look at clusters through ``systems``, at masters through ``redis``."""
+        self._systems, self._redis = systems, redis
+        self._permissions, self._machines = permissions, machines
+
+    async def at(self, estate: Estate, name: str | None) -> list[Finding]:
+        """Return a finding per thing looked at: of what is called ``name``, or of everything. Never raises for them."""
+        findings: list[Finding] = []
+        for target in _called(name, estate, estate.postgres, resolve_target):
+            findings += await self._cluster(target)
+        for master in _called(name, estate, estate.redis, resolve_redis):
+            findings += await self._redis_master(master)
+        for workload in _called(name, estate, estate.workloads, resolve_workload):
+            findings += await self._workload(workload)
+        if name is None:
+            findings += await of_witnesses(activity.client(), activity.info().task_queue, estate.witnesses)
+            for region in sorted({pool.region for pool in estate.node_pools.values()}):
+                findings += await self._pools_of(estate.regions[region])
+            for key, pool in sorted(estate.node_pools.items()):
+                findings += await self._machines.of_pool(key, pool, estate.regions[pool.region])
+        return findings
+
+    async def _cluster(self, target: PostgresTarget) -> list[Finding]:
+        cluster = target.cluster
+        missing = [self._secret(reference) for reference in (cluster.gate.token, cluster.login.password)]
+        if any(missing):
+            return [finding for finding in missing if finding]
+        findings = [ok(target.name, "every secret can be read")]
+        try:
+            findings += of_survey(target, await SurveyActivities(self._systems).survey(SurveyRequest(target=target)))
+        except (ApplicationError, UnreachableError) as error:
+            remedy = "see the worker's network and service account"
+            findings.append(fault(target.name, f"cannot be surveyed: {error}", remedy))
+        findings.append(await self._selector(target))
+        findings += [await self._application(target, one.deployment) for one in cluster.applications]
+        return findings + await self._may_all(target.region, _rights_for(target))
+
+    async def _redis_master(self, target: RedisTarget) -> list[Finding]:
+        deployment = target.deployment
+        if deployment.password and (missing := self._secret(deployment.password)):
+            return [missing]
+        findings = of_redis(target, await survey_of(self._redis, target, _PATIENCE))
+        pods = [("get", "pods", name, "") for name in (*deployment.servers, *deployment.sentinels)]
+        return [*findings, *await self._may_all(target.region, pods)]
+
+    async def _workload(self, target: WorkloadTarget) -> list[Finding]:
+        workload = target.workload
+        wanted = [("get", "deployments", workload.deployment, "apps"), ("list", "pods", "", ""), ("delete", "pods", "", "")]
+        wanted += [("get", "pods/log", "", ""), ("list", "events", "", "")]
+        wanted += [("get", "services", workload.service, "")] if workload.service else []
+        return [await self._application(target, workload.deployment), *await self._may_all(target.region, wanted)]
+
+    async def _pools_of(self, region: Region) -> list[Finding]:
+        wanted = [(verb, "nodes", "", "") for verb in ("get", "list", "patch")]
+        wanted += [("list", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods/eviction", "", "")]
+        return await self._may_all(region, wanted)
+
+    def _secret(self, reference: str) -> Finding | None:
+        try:
+            read_secret(reference)
+        except ApplicationError as error:
+            return fault("secrets", error.message, "mount or set it for the worker")
+        return None
+
+    async def _selector(self, target: PostgresTarget) -> Finding:
+        subject = f"Service {target.cluster.write_service}"
+        try:
+            managers = await self._permissions.selector_managers(target.region, target.cluster.write_service)
+        except _NO as error:
+            return fault(subject, str(error), "see the estate's write_service and the worker's Role")
+        if others := [name for name in managers if name != "failover"]:
+            remedy = "take spec.selector out of what it applies, or it will move writes back"
+            return fault(subject, f"its selector is also owned by {', '.join(others)}", remedy)
+        return ok(subject, "nobody else owns its selector")
+
+    async def _application(self, target: Target, deployment: str) -> Finding:
+        subject = f"Deployment {deployment}"
+        try:
+            ready, wanted, _ = await self._systems.kubernetes.deployment_progress(target.region, deployment)
+        except _NO as error:
+            return fault(subject, str(error), "see that Deployment in the estate, and the worker's Role")
+        if ready < wanted:
+            return warning(subject, f"{ready} of {wanted} pods ready", f"kubectl describe deployment {deployment}")
+        return ok(subject, f"{ready} of {wanted} pods ready")
+
+    async def _may_all(self, region: Region, wanted: list[Right]) -> list[Finding]:
+        """Return a finding per missing permission, or one that says that all are there."""
+        refused = []
+        for verb, resource, name, group in wanted:
+            try:
+                if not await self._permissions.may(region, verb, resource, name, group):
+                    what = f"may not {verb} {resource} {name}".rstrip()
+                    refused.append(fault("permissions", what, "bind the worker's service account to the shipped Role"))
+            except _NO as error:
+                return [fault("permissions", str(error), "see the region's context in the estate")]
+        return refused or [ok("permissions", f"all {len(wanted)} that a switch needs are granted")]
+
+
+def _called(name: str | None, estate: Estate, section: Iterable[str], resolve: Callable[[Estate, str], T]) -> list[T]:
+    return [resolve(estate, one) for one in sorted(section) if name in {None, one}]
+
+
+def _rights_for(target: PostgresTarget) -> list[Right]:
+    cluster = target.cluster
+    wanted = [("get", "services", cluster.write_service, ""), ("patch", "services", cluster.write_service, "")]
+    wanted += [("get", kind, name, "") for kind in ("pods", "pods/log") for name in cluster.members]
+    if ProofKind.ISOLATION in cluster.forced.proof:
+        wanted += [(verb, "leases", cluster.write_service, "coordination.k8s.io") for verb in ("get", "patch")]
+    wanted += [("list", "pods", "", ""), ("list", "endpointslices", "", "discovery.k8s.io")]
+    deployments = [one.deployment for one in cluster.applications]
+    return [*wanted, *((verb, "deployments", name, "apps") for name in deployments for verb in ("get", "patch"))]
