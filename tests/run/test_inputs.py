@@ -22,7 +22,7 @@ def test_the_shortest_request_is_a_plan() -> None:
     assert request == FailoverRequest(cluster="orders", mode=Mode.PLANNED, run=Run.PLAN)
 
 
-KEYS = "cluster, mode, run, by, reason, to, attest"
+KEYS = "cluster, mode, to, attest, run, by, reason"
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,24 @@ from activities.run.errors import Refusal, refuse
 from workflows.run.payloads import Unreadable
 
 M = TypeVar("M", bound=BaseModel)
-_LAST = ("run", "by", "reason")
-"""Fields that all procedures have: named after those that tell what this one is about."""
+_COMMON = ("run", "by", "reason")
 
 
 def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationError | None]:
     """Return (request, None), or (None, the error to raise from ``run``). Never raises."""
-    keys = ", ".join(sorted(model.model_fields, key=lambda name: name in _LAST))
+    keys = ", ".join(_keys(model))
     if len(args) != 1 or not isinstance(args[0], dict):
         return None, refuse(Refusal.BAD_INPUT, f"input: expected one JSON object with the keys {keys}; got {_what(args)}")
     try:
         return model.model_validate_json(json.dumps(args[0])), None
     except ValidationError as error:
         return None, refuse(Refusal.BAD_INPUT, "; ".join(_sentence(fault, keys) for fault in error.errors()))
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    """Return the fields, those that all procedures have after those that tell what this one is about."""
+    fields = list(model.model_fields)
+    return sorted(fields, key=_COMMON.__contains__) if set(_COMMON) <= set(fields) else fields
 
 
 def taken(request: M | None, fault: ApplicationError | None) -> M:
