@@ -11,7 +11,7 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/checkpoint``     ``Command`` → ``GateStatus``: CHECKPOINT, so that the stop that follows is short
 ``POST /v1/fence``          ``FenceCommand`` → ``Fenced``: the server is stopped and stays stopped
 ``POST /v1/unfence``        ``Command`` → ``GateStatus``: the fence is lifted; answers when the server serves again
-``POST /v1/seal``           ``Command`` → ``Sealed``: promise to ignore everything below this epoch; was I promoted?
+``POST /v1/seal``           ``Command`` → ``Sealed``: revoke, ignore everything below this epoch; was I promoted?
 ``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
 ``POST /v1/revert``         ``RevertCommand`` → ``Promoted``: a former primary leads again, as it is, on an unused timeline
 ``POST /v1/adopt``          ``AdoptCommand`` → ``Adopted``: roles are made in a directory that has run without a gate

@@ -1,4 +1,4 @@
-"""Commands that end a server's leadership or give it back: checkpoint, fence, unfence, seal."""
+"""Commands that end a server's leadership or give it back: checkpoint, fence, unfence, revoke."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Fencing(Handler):
             await asyncio.sleep(0.02)
         return gate.status()
 
-    async def seal(self, command: Command) -> Sealed:
+    async def revoke(self, command: Command) -> Sealed:
         """Promise to ignore everything below the epoch; say whether a promotion may have taken effect."""
         gate = self._gate
         async with gate.lock:

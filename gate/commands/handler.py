@@ -1,6 +1,6 @@
 """What commands of ``gate.api`` share: refuse an old epoch, keep a new one, read the record.
 
-Only those that need the record read it: fence and seal work without the API server.
+Only those that need the record read it: fence and revoke work without the API server.
 
 Each command is durable before it acts and repeats safely at its epoch. Those that belong together share a class:
 ``gate.commands.fence``, ``gate.commands.promote``, ``gate.commands.revert``, ``gate.commands.join``.
@@ -45,7 +45,7 @@ class Handler:
         self._gate.store.write(epoch=command.epoch)
 
     async def _record(self) -> Record:
-        """Return the record; what it says counts as a look, so that a standby which is promoted now has leave at once.
+        """Return the record; what it says counts as a look, so that a standby which is promoted now has a lease at once.
 
         Not for the leader itself, which must have renewed the Lease.
         """
@@ -55,7 +55,7 @@ class Handler:
             raise self._refuse(ProblemKind.RECORD_FORBIDS, "there is no leader record")
         member = self._gate.settings.member
         if record.leader != member and names(record, member):
-            self._gate.leave.renew(asked)
+            self._gate.lease.renew(asked)
         return record
 
     async def _read_record(self) -> Record | None:

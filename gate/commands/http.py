@@ -43,7 +43,7 @@ def application(gate: Gate) -> web.Application:
     app.router.add_post("/v1/checkpoint", _command(Command, fencing.checkpoint))
     app.router.add_post("/v1/fence", _command(FenceCommand, fencing.fence))
     app.router.add_post("/v1/unfence", _command(Command, fencing.unfence))
-    app.router.add_post("/v1/seal", _command(Command, fencing.seal))
+    app.router.add_post("/v1/seal", _command(Command, fencing.revoke))
     app.router.add_post("/v1/promote", _command(PromoteCommand, leading.promote))
     app.router.add_post("/v1/revert", _command(RevertCommand, leading.revert))
     app.router.add_post("/v1/adopt", _command(AdoptCommand, joining.adopt))
@@ -60,7 +60,7 @@ async def _readiness(gate: Gate) -> web.Response:
 
 
 async def _status(gate: Gate, request: web.Request) -> BaseModel:
-    gate.outlook.note_question(request.headers.get(MEMBER_HEADER, ""))
+    gate.observer.note_question(request.headers.get(MEMBER_HEADER, ""))
     return gate.status()
 
 

@@ -29,7 +29,7 @@ class Promoting(Handler):
             gate.log("promote", run=command.run)
             if gate.server.state is ServerState.STOPPED:
                 return self._promoted_before(command)
-            gate.duties.open()
+            gate.housekeeping.open()
             return await self._promote(command)
 
     async def _xid(self) -> int | None:

@@ -38,7 +38,7 @@ class Reverting(Promoting):
             return self._promoted_before(command)
         async with gate.lock:
             self._accept(command)
-            gate.duties.open()
+            gate.housekeeping.open()
             return await self._promote(command)
 
     async def _may_revert(self, command: RevertCommand) -> ControlData:

@@ -1,9 +1,9 @@
 """The gate of one member: its parts, and what they share.
 
 ``gate.loop.loop`` decides and acts, ``gate.commands.http`` lets commands in between. One lock serialises decisions and the
-commands that change who leads, for as long as those take; the leave is renewed beside it (``gate.loop.observation``).
-Outside it run a checkpoint, which changes nothing, whatever copies or rewinds a directory (``gate.loop.work``), and the word
-that one is to rejoin.
+commands that change who leads, for as long as those take; the leadership lease is renewed beside it
+(``gate.loop.observation``). Outside it run a checkpoint, which changes nothing, whatever copies or rewinds a directory
+(``gate.loop.work``), and the command ``rejoin``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 
 from gate.api import GateStatus
 from gate.lease.kube import ApiServer
-from gate.lease.lease import Leave
+from gate.lease.lease import Lease
 from gate.lease.peers import Peers
 from gate.lease.renewal import Renewal
-from gate.lease.supervisor import Watchdog
+from gate.lease.supervisor import Supervisor
 from gate.loop import revert
-from gate.loop.housekeeping import Duties
-from gate.loop.observation import Outlook
+from gate.loop.housekeeping import Housekeeping
+from gate.loop.observation import Observer
 from gate.loop.sampler import Sampler
 from gate.loop.state import Store
-from gate.loop.status import Portrait
+from gate.loop.status import Status
 from gate.loop.work import Work
 from gate.postgres.configuration import write_configuration
 from gate.postgres.controldata import ControlData, ProgramError, read_control
@@ -47,8 +47,8 @@ class Gate:
         """
         self.settings = settings
         self.store = Store(settings.own)
-        self.leave = Leave.make()
-        self.server = Server(settings, self.leave)
+        self.lease = Lease.make()
+        self.server = Server(settings, self.lease)
         self.api = ApiServer(settings)
         self.peers = Peers(settings, self.api)
         self.sampler = Sampler(settings, self.server, lambda: self.following)
@@ -62,18 +62,18 @@ class Gate:
         self.record: Record | None = None
         self.control: ControlData | None = None
         self.work = Work(self)
-        self.outlook = Outlook(self.api, self.peers, self._log_silence)
-        self.watchdog = Watchdog(self.leave, settings.isolation_timeout, settings.data, self._hear_watcher)
+        self.observer = Observer(self.api, self.peers, self._log_silence)
+        self.supervisor = Supervisor(self.lease, settings.isolation_timeout, settings.data, self._hear_watchdog)
         self.renewal = Renewal(self)
-        self.duties = Duties(self)
-        self.portrait = Portrait(self)
+        self.housekeeping = Housekeeping(self)
+        self.status_view = Status(self)
 
     def log(self, message: str, **more: object) -> None:
         """Write one line for ``kubectl logs``."""
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "gate": self.settings.member, "what": message}
         print(json.dumps({**line, "epoch": self.store.state.epoch, **more}), file=sys.stdout, flush=True)  # noqa: T201
 
-    def _hear_watcher(self, message: str) -> None:
+    def _hear_watchdog(self, message: str) -> None:
         self.log(message)
         self.kick.set()
 
@@ -129,15 +129,15 @@ class Gate:
         self.following = leader
         if self.settings.durability == "strict" and not sync:  # a standby that is promoted must not begin without
             sync = self.settings.peers
-        self.duties.synchronous.begin(sync)
-        self.duties.closed = bool(leader) and self.duties.is_to_be_closed
+        self.housekeeping.synchronous.begin(sync)
+        self.housekeeping.closed = bool(leader) and self.housekeeping.is_to_be_closed
         self.upstream_address = self.peers.known(leader)
         return write_configuration(
             self.settings,
             leader=leader,
             sync=sync,
             address=self.upstream_address,
-            closed=self.duties.closed,
+            closed=self.housekeeping.closed,
             reverts=not leader and revert.is_pending(self.settings.data, self.store.state),
         )
 
@@ -149,16 +149,16 @@ class Gate:
     @property
     def ready(self) -> bool:
         """Whether the pod counts as ready."""
-        return self.portrait.ready
+        return self.status_view.ready
 
     def status(self) -> GateStatus:
         """Return everything that this gate knows."""
-        return self.portrait.draw()
+        return self.status_view.draw()
 
     async def shut_down(self) -> None:
         """Stop the server cleanly: the pod is going away."""
         self.log("asked to end: stops the server")
-        self.watchdog.end()
+        self.supervisor.end()
         if not await self.server.stop(within=50):
             await self.server.stop(within=5, quick=True)
         for end in (self.api.close, self.peers.close):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gate.api import Role
 from gate.lease.kube import SILENT
-from gate.loop.replication_recovery import Stuck
+from gate.loop.replication_recovery import ReplicationRecovery
 from gate.postgres.synchronous import Synchronous
 from gate.record import Record
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from gate.loop.core import Gate
 
 
-class Duties:
+class Housekeeping:
     """Done again and again while a member is settled."""
 
     def __init__(self, gate: Gate) -> None:
         """Do them for ``gate``."""
         self._gate = gate
         self.synchronous = Synchronous(gate)
-        self.stuck = Stuck(gate)
+        self.recovery = ReplicationRecovery(gate)
         self._told: tuple[Role, str, int] | None = None
         self._closed_until = 0.0
         self.closed = False
@@ -69,7 +69,7 @@ class Duties:
         gate = self._gate
         if gate.following == record.leader and gate.peers.known(record.leader) != gate.upstream_address:
             await gate.follow(record.leader)  # its pod was made anew
-        await self.stuck.tend(record)
+        await self.recovery.tend(record)
         if gate.sampler.facts.get("upstream") == record.leader:
             gate.store.write(rejoin_behind="")
 

@@ -20,7 +20,7 @@ from gate.loop.decide import Action, Decision, Local, Outside, decide, heeded
 from gate.postgres import bootstrap
 from gate.postgres.controldata import ProgramError
 from gate.postgres.sql import NOT_ANSWERING
-from gate.postgres.stale_locks import clear_leftover
+from gate.postgres.stale_locks import clear_stale_locks
 from gate.record import Record
 
 _BUSY_POLL_SECONDS = 0.1
@@ -40,16 +40,16 @@ class Loop:
     async def run(self) -> None:
         """Decide and act until cancelled."""
         gate = self._gate
-        await clear_leftover(gate.settings)
+        await clear_stale_locks(gate.settings)
         await gate.refresh_control()
         work = (
-            gate.watchdog.run,
+            gate.supervisor.run,
             gate.sampler.run,
-            gate.portrait.measure,
-            lambda: gate.outlook.hear(gate.renewal.by_showing_itself),
+            gate.status_view.measure,
+            lambda: gate.observer.hear(gate.renewal.by_showing_itself),
         )
         background = [asyncio.create_task(self._for_ever(one)) for one in work]
-        await gate.watchdog.watches.wait()
+        await gate.supervisor.watches.wait()
         try:
             while True:
                 try:
@@ -61,7 +61,7 @@ class Loop:
                     self._log_fault(error)
                 await self._pause()
         finally:
-            gate.watchdog.end()
+            gate.supervisor.end()
             for task in background:
                 task.cancel()
 
@@ -99,7 +99,7 @@ class Loop:
 
     async def _step(self) -> None:
         gate, asked = self._gate, now()
-        outside = await gate.outlook.look(ask_peers=gate.server.state is ServerState.STOPPED)
+        outside = await gate.observer.look(ask_peers=gate.server.state is ServerState.STOPPED)
         gate.renewal.by_a_look(asked, outside)
         record = outside.record if outside.api_answers else None
         if record is not None:
@@ -116,17 +116,17 @@ class Loop:
         if works and gate.work.rests:
             return
         if not works:
-            complaint = gate.duties.stuck.complaint if decision.action is Action.KEEP else ""
+            complaint = gate.housekeeping.recovery.complaint if decision.action is Action.KEEP else ""
             gate.say(complaint or decision.reason)
         await self._act(decision, outside)
         if record is not None and decision.action is Action.KEEP:
-            await gate.duties.tend(record)
+            await gate.housekeeping.tend(record)
 
     def _heed(self, record: Record) -> None:
         """Take over what the leader record says of epochs, fences and doors."""
         gate, member = self._gate, self._gate.settings.member
         if gate.record is not None and gate.record.leader == member != record.leader:
-            gate.duties.close_for_a_while()
+            gate.housekeeping.close_for_a_while()
         gate.record = record
         if changes := heeded(gate.store.state, member, record):
             gate.store.write(**changes)

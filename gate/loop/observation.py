@@ -49,7 +49,7 @@ def must_show_itself(outside: Outside, member: str) -> bool:
     return outside.api_answers and outside.record is not None and outside.record.leader == member
 
 
-class Outlook:
+class Observer:
     """Looks at API server and peers."""
 
     def __init__(self, api: ApiServer, peers: Peers, log: Callable[[str, str], None]) -> None:
@@ -74,7 +74,7 @@ class Outlook:
     async def hear(self, seen: Callable[[float, Outside], Awaitable[None]]) -> None:
         """Look again and again, for ever, and tell ``seen`` when was asked and what was seen.
 
-        Beside the gate's own looks, which wait while a command is carried out: leave must not run out meanwhile. And who
+        Beside the gate's own looks, which wait while a command is carried out: the lease must not run out meanwhile. And who
         hears whom is evidence when one of them is gone.
         """
         while True:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gate.loop.work import Work
 
 
-class Stuck:
+class ReplicationRecovery:
     """Watches one standby."""
 
     def __init__(self, gate: Gate) -> None:

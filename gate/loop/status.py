@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MEASURE_EVERY_SECONDS = 10
 
 
-class Portrait:
+class Status:
     """Keeps the figures that take long to get, and draws the rest."""
 
     def __init__(self, gate: Gate) -> None:
@@ -48,7 +48,7 @@ class Portrait:
             leads=runs and role is Role.PRIMARY,
             stands_by=runs and role is Role.STANDBY,
             streams=runs and gate.sampler.facts.get("upstream") is not None,
-            closed=gate.duties.closed,
+            closed=gate.housekeeping.closed,
         )
 
     def draw(self) -> GateStatus:
@@ -76,8 +76,8 @@ class Portrait:
             checkpoint_lsn=control.checkpoint_lsn if control else None,
             silent_seconds=gate.server.silent_seconds,
             frozen=gate.server.frozen,
-            heard=gate.outlook.heard,
-            asked=gate.outlook.asked,
+            heard=gate.observer.heard,
+            asked=gate.observer.asked,
             sessions_ended=None if not stopped and gate.sampler.role is Role.PRIMARY else gate.sampler.sessions,
             isolation_seconds=gate.settings.isolation_timeout,
             **self._of_the_disk(),

@@ -1,7 +1,7 @@
 """Work for which the server is stopped: rewinding its directory, or copying another member's.
 
 It may take hours, so it runs outside the lock that serialises decisions and commands. Nothing is decided until it is done; a
-command that needs the server is refused meanwhile, a seal is still answered.
+command that needs the server is refused meanwhile, ``revoke`` is still answered.
 """
 
 from __future__ import annotations
