@@ -11,8 +11,8 @@ from __future__ import annotations
 from gate.api import Command, Problem, ProblemKind
 from gate.lease.kube import SILENT
 from gate.lease.lease import now
+from gate.lease.vouching import names
 from gate.loop.core import Gate
-from gate.loop.observation import names
 from gate.record import Record
 
 

@@ -72,7 +72,7 @@ class ApiServer:
         """Let the Lease say what the record says, and that its leader has just been here; with compare-and-swap.
 
         Whoever sees it unchanged for ``isolation_timeout`` knows that the API server has vouched for nobody meanwhile
-        (``gate.loop.observation``). ``leaseDurationSeconds`` says that it is kept so; a Lease without it is only a mirror.
+        (``gate.lease.renewal``). ``leaseDurationSeconds`` says that it is kept so; a Lease without it is only a mirror.
 
         Raises:
             ConflictError: it is another's by now: a later epoch has been written, or somebody wrote in between.

@@ -64,7 +64,7 @@ class Gate:
         self.work = Work(self)
         self.observer = Observer(self.api, self.peers, self._log_silence)
         self.supervisor = Supervisor(self.lease, settings.isolation_timeout, settings.data, self._hear_watchdog)
-        self.renewal = Renewal(self)
+        self.renewal = Renewal(settings.member, self.lease, lambda: self.store.state.epoch, self.api.renew, self.log)
         self.housekeeping = Housekeeping(self)
         self.status_view = Status(self)
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from gate.api import GateStatus, Role, ServerState
+from gate.lease.vouching import Outside
 from gate.loop.pause import pause_words
 from gate.loop.state import State
 from gate.record import Mode, Record
@@ -64,20 +65,6 @@ class Local:
     """A ``revert`` was accepted, and its new timeline has not been begun."""
     half_rewound: bool = False
     """A rewind of PGDATA was begun and did not come to its end: it is no database now."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """What the others say. ``record`` counts only if ``api_answers``."""
-
-    api_answers: bool
-    record: Record | None
-    mirror: bool
-    """A Lease mirrors a record, whether or not the record is still there."""
-    peers: dict[str, GateStatus | None]
-    """Member → status, ``None`` when it does not answer."""
-    paused: bool = False
-    """The record carries a pause that is not over."""
 
 
 def fence_stands(state: State, member: str, record: Record | None) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 from gate.api import Role, ServerState
 from gate.lease.kube import SILENT, ConflictError
 from gate.lease.lease import now
+from gate.lease.vouching import Outside
 from gate.loop import rejoin, revert
 from gate.loop.core import Gate
-from gate.loop.decide import Action, Decision, Local, Outside, decide, heeded
+from gate.loop.decide import Action, Decision, Local, decide, heeded
 from gate.postgres import bootstrap
 from gate.postgres.controldata import ProgramError
 from gate.postgres.sql import NOT_ANSWERING

@@ -12,8 +12,9 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from gate.api import GateStatus, Role
+from gate.lease.vouching import Outside
 from gate.loop import rejoin
-from gate.loop.decide import Action, Decision, Outside
+from gate.loop.decide import Action, Decision
 from gate.record import Record
 
 if TYPE_CHECKING:
