@@ -23,7 +23,7 @@ from psycopg import sql
 from gate.api import Adopted, ProblemKind
 from gate.postgres.bootstrap import NO_SUPERUSER, product_grants, product_roles, serving_privately
 from gate.postgres.configuration import OPERATOR_USER, write_configuration
-from gate.postgres.controldata import ControlData, read_control, run_program
+from gate.postgres.controldata import ControlData, is_standbys, read_control, run_program
 from gate.settings import Settings
 
 _RIGHTS_SINCE = 15
@@ -52,11 +52,6 @@ class NotAdoptableError(Exception):
         self.kind = kind
 
 
-def is_standbys(settings: Settings) -> bool:
-    """Whether the directory is a standby's, or one that is being recovered."""
-    return any((settings.data / name).exists() for name in ("standby.signal", "recovery.signal"))
-
-
 async def must_be_adoptable(settings: Settings, system_identifier: str) -> ControlData:
     """Return the control data of a primary's directory that this gate can serve.
 
@@ -65,7 +60,7 @@ async def must_be_adoptable(settings: Settings, system_identifier: str) -> Contr
     """
     if not (settings.data / "PG_VERSION").exists():
         raise NotAdoptableError(ProblemKind.NOT_PRIMARY, f"{settings.data} holds no database")
-    if is_standbys(settings):
+    if is_standbys(settings.data):
         raise NotAdoptableError(ProblemKind.NOT_PRIMARY, f"{settings.data} is a standby's: it has standby.signal")
     made_by = (settings.data / "PG_VERSION").read_text(encoding="utf-8").strip()
     ours = await run_program(str(settings.programs / "postgres"), "--version")

@@ -14,7 +14,7 @@ from gate.lease.vouching import Outside
 from gate.record import Intent, Mode, Record
 from tests.postgres.samples import A, B, record, status
 
-CLAIMED = {"intent": Intent(candidate=B, mode=Mode.FORCED, run="test/1")}
+CLAIMED = Intent(candidate=B, mode=Mode.FORCED, run="test/1")
 
 
 class Renewing:
@@ -75,5 +75,5 @@ async def test_a_leader_that_cannot_show_itself_needs_a_peer(failure: Exception)
 
 async def test_a_leader_that_was_passed_over_by_force_shows_nothing() -> None:
     one = Renewing()
-    assert not await one.renews(_seen(leader=A, **CLAIMED), shows=True)
+    assert not await one.renews(_seen(leader=A, intent=CLAIMED), shows=True)
     assert one.shown == []
