@@ -47,7 +47,6 @@ class NotAdoptableError(Exception):
     """A directory cannot be prepared; the sentence says why."""
 
     def __init__(self, kind: ProblemKind, message: str) -> None:
-        """Keep the kind beside the sentence."""
         super().__init__(message)
         self.kind = kind
 
@@ -91,13 +90,9 @@ async def prepare(settings: Settings, epoch: int) -> Adopted:
         notes = await _fill(settings, made)
     control = await read_control(settings.programs, settings.data)
     return Adopted(
-        epoch=epoch,
-        system_identifier=control.system_identifier,
-        timeline=control.timeline,
-        control_state=control.state,
-        made=tuple(made),
-        notes=tuple(notes),
-    )
+        epoch=epoch, system_identifier=control.system_identifier, timeline=control.timeline, control_state=control.state,
+        made=tuple(made), notes=tuple(notes),
+    )  # fmt: skip
 
 
 async def _fill(settings: Settings, made: list[str]) -> list[str]:

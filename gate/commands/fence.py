@@ -54,19 +54,13 @@ class Fencing(Handler):
         clean = control.state == CLEAN_PRIMARY
         if command.clean and not clean:
             raise self._refuse(ProblemKind.UNCLEAN_STOP, f"the server is stopped but not cleanly: {control.state}")
-        end = (
-            await end_of_wal(context.settings.programs, context.settings.data, control) if clean else control.checkpoint_lsn
-        )
+        settings, end = context.settings, control.checkpoint_lsn
+        if clean:
+            end = await end_of_wal(settings.programs, settings.data, control)
         return Fenced(
-            epoch=command.epoch,
-            clean=clean,
-            timeline=control.timeline,
-            checkpoint_lsn=control.checkpoint_lsn,
-            end_lsn=end,
-            sessions_ended=context.sampler.sessions or 0,
-            stopped_at=datetime.now(UTC),
-            next_xid=control.next_xid,
-        )
+            epoch=command.epoch, clean=clean, timeline=control.timeline, checkpoint_lsn=control.checkpoint_lsn, end_lsn=end,
+            sessions_ended=context.sampler.sessions or 0, stopped_at=datetime.now(UTC), next_xid=control.next_xid,
+        )  # fmt: skip
 
     async def unfence(self, command: Command) -> GateStatus:
         """Lift the fence; answer once the server serves again."""

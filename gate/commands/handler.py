@@ -60,7 +60,6 @@ class RefusedError(Exception):
     """A command was refused."""
 
     def __init__(self, problem: Problem) -> None:
-        """Carry what is answered."""
         super().__init__(problem.message)
         self.problem = problem
 
@@ -69,7 +68,6 @@ class Handler:
     """Base of what carries commands out."""
 
     def __init__(self, context: Context) -> None:
-        """Act on the member of ``context``."""
         self._context = context
 
     def _refuse(self, kind: ProblemKind, message: str) -> RefusedError:

@@ -44,13 +44,8 @@ class Promoting(Handler):
         control = self._context.control.last
         if control is None or (self._context.settings.data / "standby.signal").exists():
             raise self._refuse(ProblemKind.NOT_SERVING, "the promotion was accepted, but the server is down in recovery")
-        return Promoted(
-            epoch=command.epoch,
-            timeline=control.timeline,
-            lsn=control.checkpoint_lsn,
-            promoted_at=datetime.now(UTC),
-            requests_sent=0,
-        )
+        lsn, at = control.checkpoint_lsn, datetime.now(UTC)
+        return Promoted(epoch=command.epoch, timeline=control.timeline, lsn=lsn, promoted_at=at, requests_sent=0)
 
     async def _may_promote(self, command: PromoteCommand) -> None:
         context, facts = self._context, self._context.sampler.facts

@@ -22,7 +22,6 @@ class Lease:
     """Two numbers, each read and written at once: no lock, so that neither side ever waits for the other."""
 
     def __init__(self, descriptor: int) -> None:
-        """Map the memory behind ``descriptor``."""
         self.descriptor = descriptor
         self._view = memoryview(mmap.mmap(descriptor, mmap.PAGESIZE)).cast("d")
 

@@ -22,9 +22,9 @@ from gate.lease.peers import Peers
 from gate.lease.renewal import Renewal
 from gate.lease.supervisor import Supervisor
 from gate.loop import revert
+from gate.loop.decide import Sample
 from gate.loop.observation import Observer
 from gate.loop.replication_recovery import ReplicationRecovery
-from gate.loop.sample import Sample
 from gate.loop.sampler import Sampler
 from gate.loop.serving import Serving
 from gate.loop.state import Store

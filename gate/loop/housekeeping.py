@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from gate.api import Role
-from gate.loop.sample import Sample
+from gate.loop.decide import Sample
 from gate.record import Record
 
-Label = tuple[Role, str, int]
-"""The pod's role, and the leader and epoch at which it was labelled so."""
+Label = tuple[Role | None, str, int]
+"""The pod's role, and the leader and epoch at which it was labelled so: it is written once per change."""
 
 
 class Effect(StrEnum):
@@ -38,13 +38,8 @@ def due(sample: Sample, record: Record, labelled: Label | None) -> Iterator[Effe
         yield from _of_a_standby(sample, record)
     elif facts.role is Role.PRIMARY:
         yield Effect.SYNCHRONISE
-    if facts.role is not None and label(facts.role, record) != labelled:
+    if facts.role is not None and (facts.role, record.leader, record.epoch) != labelled:
         yield Effect.LABEL
-
-
-def label(role: Role, record: Record) -> Label:
-    """Return what the label is to say of a pod in ``role``: it is written once per change."""
-    return role, record.leader, record.epoch
 
 
 def _of_a_standby(sample: Sample, record: Record) -> Iterator[Effect]:

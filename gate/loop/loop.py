@@ -17,10 +17,9 @@ from gate.lease.lease import now
 from gate.lease.vouching import Outside
 from gate.loop import housekeeping, rejoin
 from gate.loop.core import Gate
-from gate.loop.decide import Action, Decision, decide, heeded
+from gate.loop.decide import Action, Decision, Sample, decide, heeded
 from gate.loop.housekeeping import Effect
 from gate.loop.replication_recovery import Recovery
-from gate.loop.sample import Sample
 from gate.postgres import bootstrap
 from gate.postgres.controldata import ProgramError
 from gate.postgres.sql import NOT_ANSWERING, next_xid
@@ -40,7 +39,6 @@ class Loop:
     """Of one gate."""
 
     def __init__(self, gate: Gate) -> None:
-        """Decide and act for ``gate``."""
         self._gate = gate
         self._labelled: housekeeping.Label | None = None
 
@@ -118,7 +116,7 @@ class Loop:
         decision = decide(sample, outside)
         if gate.server.rests and decision.action in _STARTS:
             decision = Decision(
-                Action.WAIT, "the server ended right after its start (see above); pauses before the next attempt"
+                Action.WAIT, "the server ended right after its start (see above); pauses before the next one"
             )
         works = decision.action in {Action.REJOIN, Action.BASE_BACKUP}
         if works and gate.work.rests:
@@ -218,4 +216,4 @@ class Loop:
         except SILENT as error:
             self._gate.log("label not written", why=str(error))
             return
-        self._labelled = housekeeping.label(role, record)
+        self._labelled = role, record.leader, record.epoch

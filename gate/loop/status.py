@@ -9,8 +9,8 @@ from typing import Any
 
 from gate.api import GateStatus, Role, ServerFacts, ServerState
 from gate.loop import rejoin
+from gate.loop.decide import Sample
 from gate.loop.readiness import Readiness
-from gate.loop.sample import Sample
 from gate.postgres.controldata import ControlData, ControlFile, is_standbys
 from gate.postgres.wal import oldest_wal
 from gate.settings import Settings
@@ -22,17 +22,16 @@ class Status:
     """Keeps the figures that take long to get, and puts them together with a sample."""
 
     def __init__(self, settings: Settings, control: ControlFile) -> None:
-        """Measure the directory of ``settings``; ``control`` says how large its WAL segments are."""
         self._settings, self._control = settings, control
         self._readiness = Readiness()
-        self._sizes = (0, 0)
+        self._sizes: tuple[int, ...] = (0, 0)
         self._oldest_wal: str | None = None
 
     async def measure(self) -> None:
         """Add up sizes again and again, for ever."""
-        settings = self._settings
+        settings, folders = self._settings, (self._settings.data, rejoin.kept_folder(self._settings))
         while True:
-            self._sizes = await asyncio.to_thread(lambda: (rejoin.folder_bytes(settings.data), rejoin.kept_bytes(settings)))
+            self._sizes = await asyncio.to_thread(lambda: tuple(rejoin.folder_bytes(folder) for folder in folders))
             if (control := self._control.last) is not None:
                 self._oldest_wal = await asyncio.to_thread(oldest_wal, settings.data, control.segment_bytes)
             await asyncio.sleep(_MEASURE_EVERY_SECONDS)
@@ -64,14 +63,11 @@ class Status:
 
     def _of_the_disk(self, sample: Sample, *, stopped: bool) -> dict[str, Any]:
         return {
-            "empty": sample.empty,
-            "standby_directory": None if sample.empty else is_standbys(self._settings.data),
+            "empty": sample.empty, "standby_directory": None if sample.empty else is_standbys(self._settings.data),
             "untouched": stopped and not (sample.empty or sample.standby_signal or sample.half_rewound),
-            "disk_free_bytes": shutil.disk_usage(self._settings.directory).free,
-            "data_bytes": self._sizes[0],
-            "kept_aside_bytes": self._sizes[1],
-            "oldest_wal": self._oldest_wal,
-        }
+            "disk_free_bytes": shutil.disk_usage(self._settings.directory).free, "data_bytes": self._sizes[0],
+            "kept_aside_bytes": self._sizes[1], "oldest_wal": self._oldest_wal,
+        }  # fmt: skip
 
 
 def _of_the_control_file(control: ControlData | None, *, stopped: bool) -> dict[str, Any]:

@@ -71,7 +71,6 @@ class ControlFile:
     """The control file of this member's directory, as it was read last."""
 
     def __init__(self, settings: Settings) -> None:
-        """Know nothing of it yet."""
         self._settings = settings
         self.last: ControlData | None = None
 

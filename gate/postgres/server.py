@@ -55,11 +55,7 @@ class Server:
         self._stopping, self.serves, self.answered_at = False, False, None
         await clear_stale_locks(self._settings)
         self._process = await asyncio.create_subprocess_exec(
-            str(self._settings.programs / "postgres"),
-            "-D",
-            str(self._settings.data),
-            "-c",
-            f"config_file={configuration}",
+            str(self._settings.programs / "postgres"), "-D", str(self._settings.data), "-c", f"config_file={configuration}"
         )
         self._started_at = time.monotonic()
         self._lease.postmaster = self._process.pid
@@ -97,7 +93,8 @@ class Server:
         """Stop fast if it does so ``within`` seconds; otherwise kill it. Returns when it is down."""
         process = self._process
         if process is not None and not (self.serves and not self.frozen and await self.stop(within=within)):
-            self.kill()
+            if self.pid is not None:
+                kill_all(self.pid)
             await process.wait()
 
     @property
@@ -111,11 +108,6 @@ class Server:
     def frozen(self) -> bool:
         """Whether somebody has stopped the postmaster with SIGSTOP, or the watchdog holds it."""
         return self.pid is not None and is_stopped(self.pid)
-
-    def kill(self) -> None:
-        """Kill every process, held or not. What was acknowledged is on disk."""
-        if self.pid is not None:
-            kill_all(self.pid)
 
     @property
     def pid(self) -> int | None:

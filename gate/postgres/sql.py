@@ -19,7 +19,6 @@ class Session:
     """One warm connection; made anew when it broke."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect lazily."""
         self._settings = settings
         self._connection: psycopg.AsyncConnection[Row] | None = None
 

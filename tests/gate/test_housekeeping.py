@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gate.api import Role, ServerFacts
-from gate.loop.housekeeping import Effect, due, label
+from gate.loop.housekeeping import Effect, due
 from gate.record import Intent, Mode
 from tests.gate.parts import sample
 from tests.postgres.samples import A, B, C, record
@@ -18,8 +18,7 @@ CLAIMED = Intent(candidate=C, mode=Mode.PLANNED, run="test/1")
 
 def _due(facts: ServerFacts, leader: str, **changes: Any) -> list[Effect]:
     seen = record(leader=leader)
-    labelled = label(facts.role, seen) if facts.role else None
-    return list(due(sample(facts, **changes), seen, labelled))
+    return list(due(sample(facts, **changes), seen, (facts.role, leader, seen.epoch)))
 
 
 def test_a_leader_tends_synchronous_replication_and_a_standby_its_recovery() -> None:
@@ -50,6 +49,6 @@ def test_while_a_claim_stands_only_the_door_is_opened() -> None:
 def test_the_pod_is_labelled_once_per_role_leader_and_epoch() -> None:
     seen = record(leader=A)
     assert Effect.LABEL in due(sample(PRIMARY), seen, None)
-    assert Effect.LABEL not in due(sample(PRIMARY), seen, label(Role.PRIMARY, seen))
-    assert Effect.LABEL in due(sample(PRIMARY), record(leader=A, epoch=6), label(Role.PRIMARY, seen))
+    assert Effect.LABEL not in due(sample(PRIMARY), seen, (Role.PRIMARY, A, 5))
+    assert Effect.LABEL in due(sample(PRIMARY), record(leader=A, epoch=6), (Role.PRIMARY, A, 5))
     assert Effect.LABEL not in due(sample(ServerFacts()), seen, None)
