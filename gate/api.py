@@ -11,7 +11,7 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/checkpoint``     ``Command`` → ``GateStatus``: CHECKPOINT, so that the stop that follows is short
 ``POST /v1/fence``          ``FenceCommand`` → ``Fenced``: the server is stopped and stays stopped
 ``POST /v1/unfence``        ``Command`` → ``GateStatus``: the fence is lifted; answers when the server serves again
-``POST /v1/seal``           ``Command`` → ``Sealed``: promise to ignore everything below this epoch; was I promoted?
+``POST /v1/seal``           ``Command`` → ``Sealed``: revoke, ignore everything below this epoch; was I promoted?
 ``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
 ``POST /v1/revert``         ``RevertCommand`` → ``Promoted``: a former primary leads again, as it is, on an unused timeline
 ``POST /v1/adopt``          ``AdoptCommand`` → ``Adopted``: roles are made in a directory that has run without a gate
@@ -96,40 +96,18 @@ class Follower(_Wire):
     replay_lsn: str | None = None
 
 
-class GateStatus(_Wire):
-    """Everything that the gate knows, as of ``at``. Unknown is ``None``, never zero."""
+class ServerFacts(_Wire):
+    """What a server that runs says of itself. Unknown is ``None``, never zero."""
 
-    member: str
-    at: datetime
-    epoch: int
-    fenced_at_epoch: int | None = None
-    promoted_at_epoch: int | None = None
-    """Epoch of the promotion that this server carried out; kept until another member leads."""
-    promoted_xid: int | None = None
-    """Next transaction ID when that promotion was accepted; transactions from this one on were begun since."""
     next_xid: int | None = None
     """Primary: next transaction ID now; a stopped server's as of its last checkpoint."""
-    untouched: bool = False
-    """The server is stopped and its directory is as it was when it last led: not rewound, and it has followed nobody."""
-    server: ServerState
     role: Role | None = None
-    doing: str
-    """One sentence for people: ``runs as primary``, ``waits: the record names postgresql-standby-0``."""
-    ready: bool
     system_identifier: str | None = None
     timeline: int | None = None
-    control_state: str | None = None
-    """``pg_controldata``'s cluster state, e.g. ``shut down``; the proof that a stop was clean."""
-    checkpoint_lsn: str | None = None
-    """Latest checkpoint's location (start of its record)."""
     fork_lsn: str | None = None
     """Where the current timeline left its parent; ``None`` on timeline 1."""
     history: tuple[tuple[int, str], ...] = ()
     """Earlier timelines of this server and the LSN at which each was left, oldest first."""
-    empty: bool = False
-    """The directory holds no database: nothing has ever been set up here, or the disk was lost."""
-    standby_directory: bool | None = None
-    """The directory is a standby's; ``None`` when it is empty, or when an older gate answers."""
     current_lsn: str | None = None
     """Primary: end of WAL."""
     receive_lsn: str | None = None
@@ -148,12 +126,41 @@ class GateStatus(_Wire):
     """Standby: received but not replayed, plus ``upstream_lsn`` minus received."""
     lag_seconds: float | None = None
     """Standby: age of the oldest write not yet replayed, as it stood at ``upstream_at``; 0 when caught up."""
-    oldest_wal: str | None = None
-    """Where the oldest WAL that this server still has begins, as of the last 10 seconds."""
     followers: tuple[Follower, ...] = ()
     synchronous_standby_names: str | None = None
     weak_commit_settings: tuple[str, ...] = ()
     """Role or database settings of ``synchronous_commit`` that are ``local`` or ``off``: ``role app: off``."""
+    sessions: int | None = None
+    """Client backends other than the gate's own."""
+
+
+class GateStatus(ServerFacts):
+    """Everything that the gate knows, as of ``at``. Unknown is ``None``, never zero."""
+
+    member: str
+    at: datetime
+    epoch: int
+    fenced_at_epoch: int | None = None
+    promoted_at_epoch: int | None = None
+    """Epoch of the promotion that this server carried out; kept until another member leads."""
+    promoted_xid: int | None = None
+    """Next transaction ID when that promotion was accepted; transactions from this one on were begun since."""
+    untouched: bool = False
+    """The server is stopped and its directory is as it was when it last led: not rewound, and it has followed nobody."""
+    server: ServerState
+    doing: str
+    """One sentence for people: ``runs as primary``, ``waits: the record names postgresql-standby-0``."""
+    ready: bool
+    control_state: str | None = None
+    """``pg_controldata``'s cluster state, e.g. ``shut down``; the proof that a stop was clean."""
+    checkpoint_lsn: str | None = None
+    """Latest checkpoint's location (start of its record)."""
+    empty: bool = False
+    """The directory holds no database: nothing has ever been set up here, or the disk was lost."""
+    standby_directory: bool | None = None
+    """The directory is a standby's; ``None`` when it is empty, or when an older gate answers."""
+    oldest_wal: str | None = None
+    """Where the oldest WAL that this server still has begins, as of the last 10 seconds."""
     silent_seconds: float | None = None
     """Seconds since a server that runs answered its gate last; ``None`` when it is down."""
     frozen: bool = False
@@ -165,8 +172,6 @@ class GateStatus(_Wire):
     have vouched for it. Empty when an older gate answers."""
     isolation_seconds: float | None = None
     """After this long without anybody who vouches for it, a primary is killed by its own gate."""
-    sessions: int | None = None
-    """Client backends other than the gate's own."""
     sessions_ended: int | None = None
     """Not the primary any more: sessions that it had when it was last seen to run as one; ``None``: not by this gate."""
     disk_free_bytes: int | None = None

@@ -23,7 +23,7 @@ from psycopg import sql
 from gate.api import Adopted, ProblemKind
 from gate.postgres.bootstrap import NO_SUPERUSER, product_grants, product_roles, serving_privately
 from gate.postgres.configuration import OPERATOR_USER, write_configuration
-from gate.postgres.controldata import ControlData, read_control, run_program
+from gate.postgres.controldata import ControlData, is_standbys, read_control, run_program
 from gate.settings import Settings
 
 _RIGHTS_SINCE = 15
@@ -47,14 +47,8 @@ class NotAdoptableError(Exception):
     """A directory cannot be prepared; the sentence says why."""
 
     def __init__(self, kind: ProblemKind, message: str) -> None:
-        """Keep the kind beside the sentence."""
         super().__init__(message)
         self.kind = kind
-
-
-def is_standbys(settings: Settings) -> bool:
-    """Whether the directory is a standby's, or one that is being recovered."""
-    return any((settings.data / name).exists() for name in ("standby.signal", "recovery.signal"))
 
 
 async def must_be_adoptable(settings: Settings, system_identifier: str) -> ControlData:
@@ -65,7 +59,7 @@ async def must_be_adoptable(settings: Settings, system_identifier: str) -> Contr
     """
     if not (settings.data / "PG_VERSION").exists():
         raise NotAdoptableError(ProblemKind.NOT_PRIMARY, f"{settings.data} holds no database")
-    if is_standbys(settings):
+    if is_standbys(settings.data):
         raise NotAdoptableError(ProblemKind.NOT_PRIMARY, f"{settings.data} is a standby's: it has standby.signal")
     made_by = (settings.data / "PG_VERSION").read_text(encoding="utf-8").strip()
     ours = await run_program(str(settings.programs / "postgres"), "--version")
@@ -96,13 +90,9 @@ async def prepare(settings: Settings, epoch: int) -> Adopted:
         notes = await _fill(settings, made)
     control = await read_control(settings.programs, settings.data)
     return Adopted(
-        epoch=epoch,
-        system_identifier=control.system_identifier,
-        timeline=control.timeline,
-        control_state=control.state,
-        made=tuple(made),
-        notes=tuple(notes),
-    )
+        epoch=epoch, system_identifier=control.system_identifier, timeline=control.timeline, control_state=control.state,
+        made=tuple(made), notes=tuple(notes),
+    )  # fmt: skip
 
 
 async def _fill(settings: Settings, made: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Commands that end a server's leadership or give it back: checkpoint, fence, unfence, seal."""
+"""Commands that end a server's leadership or give it back: checkpoint, fence, unfence, revoke."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from gate.api import Command, FenceCommand, Fenced, GateStatus, ProblemKind, Role, Sealed, ServerState
 from gate.commands.handler import Handler
 from gate.loop import revert
-from gate.postgres.controldata import CLEAN_PRIMARY, end_of_wal, newest_timeline, read_control
-from gate.postgres.sql import NOT_ANSWERING
+from gate.postgres.controldata import CLEAN_PRIMARY, end_of_wal, newest_timeline
+from gate.postgres.sql import NOT_ANSWERING, checkpoint
 
 _SERVE_WITHIN_SECONDS = 90.0
 _AT_ANY_PRICE_SECONDS = 2.0
@@ -20,93 +20,89 @@ class Fencing(Handler):
 
     async def checkpoint(self, command: Command) -> GateStatus:
         """CHECKPOINT, outside the lock: it may take long and changes no role."""
-        if command.epoch < self._gate.store.state.epoch:
+        if command.epoch < self._context.store.state.epoch:
             self._accept(command)
-        if self._gate.sampler.role is not Role.PRIMARY:
-            raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {self._gate.doing}")
+        if self._context.sampler.facts.role is not Role.PRIMARY:
+            raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {self._context.doing}")
         try:
-            await self._gate.checkpoint()
+            await checkpoint(self._context.settings)
         except NOT_ANSWERING as error:
             raise self._refuse(ProblemKind.NOT_SERVING, f"the server did not checkpoint: {error}") from error
-        return self._gate.status()
+        return self._context.status()
 
     async def fence(self, command: FenceCommand) -> Fenced:
         """Stop the server and keep it stopped."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
-            standing = gate.store.state.fenced_at is not None
-            if command.clean and not standing and gate.sampler.role is not Role.PRIMARY:
-                raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {gate.doing}")
-            gate.store.write(fenced_at=command.epoch)
-            gate.log("fence", run=command.run)
+            standing = context.store.state.fenced_at is not None
+            if command.clean and not standing and context.sampler.facts.role is not Role.PRIMARY:
+                raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {context.doing}")
+            context.store.write(fenced_at=command.epoch)
+            context.log("fence", run=command.run)
             if not command.clean:
-                await gate.server.stop_now(within=_AT_ANY_PRICE_SECONDS)
-            elif not await gate.server.stop(within=command.timeout_seconds):
+                await context.server.stop_now(within=_AT_ANY_PRICE_SECONDS)
+            elif not await context.server.stop(within=command.timeout_seconds):
                 raise self._refuse(
                     ProblemKind.NOT_SERVING, f"the server is still stopping after {command.timeout_seconds:g} s"
                 )
             return await self._fenced(command)
 
     async def _fenced(self, command: FenceCommand) -> Fenced:
-        gate = self._gate
-        control = gate.control = await read_control(gate.settings.programs, gate.settings.data)
+        context = self._context
+        control = await context.control.read()
         clean = control.state == CLEAN_PRIMARY
         if command.clean and not clean:
             raise self._refuse(ProblemKind.UNCLEAN_STOP, f"the server is stopped but not cleanly: {control.state}")
-        end = await end_of_wal(gate.settings.programs, gate.settings.data, control) if clean else control.checkpoint_lsn
+        settings, end = context.settings, control.checkpoint_lsn
+        if clean:
+            end = await end_of_wal(settings.programs, settings.data, control)
         return Fenced(
-            epoch=command.epoch,
-            clean=clean,
-            timeline=control.timeline,
-            checkpoint_lsn=control.checkpoint_lsn,
-            end_lsn=end,
-            sessions_ended=gate.sampler.sessions or 0,
-            stopped_at=datetime.now(UTC),
-            next_xid=control.next_xid,
-        )
+            epoch=command.epoch, clean=clean, timeline=control.timeline, checkpoint_lsn=control.checkpoint_lsn, end_lsn=end,
+            sessions_ended=context.sampler.sessions or 0, stopped_at=datetime.now(UTC), next_xid=control.next_xid,
+        )  # fmt: skip
 
     async def unfence(self, command: Command) -> GateStatus:
         """Lift the fence; answer once the server serves again."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
             record = await self._record()
-            if record.leader != gate.settings.member or record.intent is not None:
+            if record.leader != context.settings.member or record.intent is not None:
                 raise self._refuse(
                     ProblemKind.RECORD_FORBIDS, f"the record names {record.leader}, intent {record.intent}: stays fenced"
                 )
-            gate.store.write(fenced_at=None)
-            gate.log("unfence", run=command.run)
-        gate.kick.set()
+            context.store.write(fenced_at=None)
+            context.log("unfence", run=command.run)
+        context.kick.set()
         deadline = asyncio.get_running_loop().time() + _SERVE_WITHIN_SECONDS
-        while gate.server.state is not ServerState.RUNNING or gate.sampler.role is not Role.PRIMARY:
+        while context.server.state is not ServerState.RUNNING or context.sampler.facts.role is not Role.PRIMARY:
             if asyncio.get_running_loop().time() > deadline:
-                raise self._refuse(ProblemKind.NOT_SERVING, f"does not serve yet: {gate.doing}")
+                raise self._refuse(ProblemKind.NOT_SERVING, f"does not serve yet: {context.doing}")
             await asyncio.sleep(0.02)
-        return gate.status()
+        return context.status()
 
-    async def seal(self, command: Command) -> Sealed:
+    async def revoke(self, command: Command) -> Sealed:
         """Promise to ignore everything below the epoch; say whether a promotion may have taken effect."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
-            accepted = gate.store.state.promoted_at
+            accepted = context.store.state.promoted_at
             if accepted is not None and await self._never_happened():
-                revert.forget(gate.settings.data, gate.store.state)
-                gate.store.write(promoted_at=None, promoted_xid=None, reverting=None)
+                revert.forget(context.settings.data, context.store.state)
+                context.store.write(promoted_at=None, promoted_xid=None, reverting=None)
                 accepted = None
-            gate.log("seal", run=command.run, promoted=accepted is not None)
-            return Sealed(epoch=command.epoch, promoted=accepted is not None, status=gate.status())
+            context.log("seal", run=command.run, promoted=accepted is not None)
+            return Sealed(epoch=command.epoch, promoted=accepted is not None, status=context.status())
 
     async def _never_happened(self) -> bool:
         """Whether an accepted promotion provably did nothing: the server is down and still a standby on its timeline."""
-        gate = self._gate
-        if gate.server.state is not ServerState.STOPPED:
+        context = self._context
+        if context.server.state is not ServerState.STOPPED:
             return False
-        data = gate.settings.data
-        control = gate.control = await read_control(gate.settings.programs, data)
-        if gate.store.state.reverting is not None:
-            return revert.is_pending(data, gate.store.state)
+        data = context.settings.data
+        control = await context.control.read()
+        if context.store.state.reverting is not None:
+            return revert.is_pending(data, context.store.state)
         standby = (data / "standby.signal").exists() and control.state != "in production"
         return standby and newest_timeline(data) <= control.timeline

@@ -1,6 +1,6 @@
 """What commands of ``gate.api`` share: refuse an old epoch, keep a new one, read the record.
 
-Only those that need the record read it: fence and seal work without the API server.
+Only those that need the record read it: fence and revoke work without the API server.
 
 Each command is durable before it acts and repeats safely at its epoch. Those that belong together share a class:
 ``gate.commands.fence``, ``gate.commands.promote``, ``gate.commands.revert``, ``gate.commands.join``.
@@ -8,19 +8,58 @@ Each command is durable before it acts and repeats safely at its epoch. Those th
 
 from __future__ import annotations
 
-from gate.api import Command, Problem, ProblemKind
-from gate.lease.kube import SILENT
-from gate.lease.lease import now
-from gate.loop.core import Gate
-from gate.loop.observation import names
+import asyncio
+from typing import Protocol
+
+from gate.api import Command, GateStatus, Problem, ProblemKind
+from gate.lease.kube import SILENT, ApiServer
+from gate.lease.lease import Lease, now
+from gate.lease.peers import Peers
+from gate.lease.vouching import names
+from gate.loop.sampler import Sampler
+from gate.loop.serving import Serving
+from gate.loop.state import Store
+from gate.loop.work import Work
+from gate.postgres.catchup import CatchUp
+from gate.postgres.controldata import ControlFile
+from gate.postgres.server import Server
+from gate.postgres.sql import Session
 from gate.record import Record
+from gate.settings import Settings
+
+
+class Context(Protocol):
+    """What commands may use of the member that they act on, and nothing else."""
+
+    settings: Settings
+    store: Store
+    lock: asyncio.Lock
+    """Serialises decisions and the commands that change who leads."""
+    kick: asyncio.Event
+    """Lets the loop look at once."""
+    lease: Lease
+    server: Server
+    session: Session
+    sampler: Sampler
+    control: ControlFile
+    catch_up: CatchUp
+    api: ApiServer
+    peers: Peers
+    serving: Serving
+    work: Work
+    doing: str
+
+    def log(self, message: str, **more: object) -> None:
+        """Write one line for ``kubectl logs``."""
+
+    def status(self) -> GateStatus:
+        """Return everything that the gate knows."""
 
 
 class RefusedError(Exception):
     """A command was refused."""
 
     def __init__(self, problem: Problem) -> None:
-        """Carry what is answered."""
         super().__init__(problem.message)
         self.problem = problem
 
@@ -28,24 +67,23 @@ class RefusedError(Exception):
 class Handler:
     """Base of what carries commands out."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Act on ``gate``."""
-        self._gate = gate
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def _refuse(self, kind: ProblemKind, message: str) -> RefusedError:
-        return RefusedError(Problem(kind=kind, message=message, epoch=self._gate.store.state.epoch))
+        return RefusedError(Problem(kind=kind, message=message, epoch=self._context.store.state.epoch))
 
     def _accept(self, command: Command) -> None:
         """Refuse an epoch below the highest seen; keep the new highest on disk."""
-        seen = self._gate.store.state.epoch
+        seen = self._context.store.state.epoch
         if command.epoch < seen:
             raise self._refuse(
                 ProblemKind.STALE_EPOCH, f"epoch {command.epoch} of {command.run} is stale, {seen} has been seen here"
             )
-        self._gate.store.write(epoch=command.epoch)
+        self._context.store.write(epoch=command.epoch)
 
     async def _record(self) -> Record:
-        """Return the record; what it says counts as a look, so that a standby which is promoted now has leave at once.
+        """Return the record; what it says counts as a look, so that a standby which is promoted now has a lease at once.
 
         Not for the leader itself, which must have renewed the Lease.
         """
@@ -53,13 +91,13 @@ class Handler:
         record = await self._read_record()
         if record is None:
             raise self._refuse(ProblemKind.RECORD_FORBIDS, "there is no leader record")
-        member = self._gate.settings.member
+        member = self._context.settings.member
         if record.leader != member and names(record, member):
-            self._gate.leave.renew(asked)
+            self._context.lease.renew(asked)
         return record
 
     async def _read_record(self) -> Record | None:
         try:
-            return await self._gate.api.record()
+            return await self._context.api.record()
         except SILENT as error:
             raise self._refuse(ProblemKind.API_UNREACHABLE, f"the API server does not answer: {error}") from error

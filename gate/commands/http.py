@@ -10,17 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, ValidationError
 
-from gate.api import (
-    MEMBER_HEADER,
-    AdoptCommand,
-    Command,
-    FenceCommand,
-    Problem,
-    ProblemKind,
-    PromoteCommand,
-    RevertCommand,
-    Role,
-)
+from gate import api
 from gate.commands.fence import Fencing
 from gate.commands.handler import RefusedError
 from gate.commands.join import Joining
@@ -28,7 +18,7 @@ from gate.commands.revert import Reverting
 from gate.loop.core import Gate
 from gate.postgres.controldata import ProgramError
 
-_STATUS = {ProblemKind.NOT_SERVING: 503, ProblemKind.API_UNREACHABLE: 503}
+_STATUS = {api.ProblemKind.NOT_SERVING: 503, api.ProblemKind.API_UNREACHABLE: 503}
 _CONFLICT = 409
 
 
@@ -40,14 +30,14 @@ def application(gate: Gate) -> web.Application:
     app.router.add_get("/readyz", lambda _: _readiness(gate))
     app.router.add_get("/metrics", lambda _: _metrics(gate))
     app.router.add_get("/v1/status", lambda request: _answer(_status(gate, request)))
-    app.router.add_post("/v1/checkpoint", _command(Command, fencing.checkpoint))
-    app.router.add_post("/v1/fence", _command(FenceCommand, fencing.fence))
-    app.router.add_post("/v1/unfence", _command(Command, fencing.unfence))
-    app.router.add_post("/v1/seal", _command(Command, fencing.seal))
-    app.router.add_post("/v1/promote", _command(PromoteCommand, leading.promote))
-    app.router.add_post("/v1/revert", _command(RevertCommand, leading.revert))
-    app.router.add_post("/v1/adopt", _command(AdoptCommand, joining.adopt))
-    app.router.add_post("/v1/rejoin", _command(Command, joining.rejoin))
+    app.router.add_post("/v1/checkpoint", _command(api.Command, fencing.checkpoint))
+    app.router.add_post("/v1/fence", _command(api.FenceCommand, fencing.fence))
+    app.router.add_post("/v1/unfence", _command(api.Command, fencing.unfence))
+    app.router.add_post("/v1/seal", _command(api.Command, fencing.revoke))
+    app.router.add_post("/v1/promote", _command(api.PromoteCommand, leading.promote))
+    app.router.add_post("/v1/revert", _command(api.RevertCommand, leading.revert))
+    app.router.add_post("/v1/adopt", _command(api.AdoptCommand, joining.adopt))
+    app.router.add_post("/v1/rejoin", _command(api.Command, joining.rejoin))
     return app
 
 
@@ -60,7 +50,7 @@ async def _readiness(gate: Gate) -> web.Response:
 
 
 async def _status(gate: Gate, request: web.Request) -> BaseModel:
-    gate.outlook.note_question(request.headers.get(MEMBER_HEADER, ""))
+    gate.observer.note_question(request.headers.get(api.MEMBER_HEADER, ""))
     return gate.status()
 
 
@@ -72,7 +62,7 @@ def _json(body: BaseModel, status: int = 200) -> web.Response:
     return web.Response(status=status, text=body.model_dump_json(), content_type="application/json")
 
 
-C = TypeVar("C", bound=Command)
+C = TypeVar("C", bound=api.Command)
 
 
 def _command(model: type[C], run: Callable[[C], Awaitable[BaseModel]]) -> Callable[..., Awaitable[web.Response]]:
@@ -82,13 +72,13 @@ def _command(model: type[C], run: Callable[[C], Awaitable[BaseModel]]) -> Callab
         except ValidationError as error:
             fault = error.errors()[0]
             message = f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: {fault['msg']}"
-            return _json(Problem(kind=ProblemKind.BAD_REQUEST, message=message, epoch=0), 422)
+            return _json(api.Problem(kind=api.ProblemKind.BAD_REQUEST, message=message, epoch=0), 422)
         try:
             return _json(await run(command))
         except RefusedError as refused:
             return _json(refused.problem, _STATUS.get(refused.problem.kind, _CONFLICT))
         except ProgramError as error:
-            problem = Problem(kind=ProblemKind.NOT_SERVING, message=str(error), epoch=command.epoch)
+            problem = api.Problem(kind=api.ProblemKind.NOT_SERVING, message=str(error), epoch=command.epoch)
             return _json(problem, _STATUS[problem.kind])
 
     return handle
@@ -104,7 +94,7 @@ def _guard(gate: Gate) -> Callable[..., Awaitable[web.StreamResponse]]:
             given = request.headers.get("Authorization", "")
             if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                 message = "the bearer token is missing or wrong; compare the gate's token Secret with the estate's reference"
-                return _json(Problem(kind=ProblemKind.UNAUTHORIZED, message=message, epoch=0), 401)
+                return _json(api.Problem(kind=api.ProblemKind.UNAUTHORIZED, message=message, epoch=0), 401)
         return await handler(request)
 
     return guard
@@ -115,7 +105,7 @@ async def _metrics(gate: Gate) -> web.Response:
     figures = {
         "gate_epoch": status.epoch,
         "gate_fenced": int(status.fenced_at_epoch is not None),
-        "gate_leads": int(status.role is Role.PRIMARY),
+        "gate_leads": int(status.role is api.Role.PRIMARY),
         "gate_ready": int(status.ready),
         "gate_lag_bytes": status.lag_bytes if status.lag_bytes is not None else float("nan"),
         "gate_disk_free_bytes": status.disk_free_bytes or 0,

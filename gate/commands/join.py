@@ -13,14 +13,14 @@ class Joining(Handler):
 
     async def adopt(self, command: AdoptCommand) -> Adopted:
         """Prepare a directory that has run without a gate; the server stays stopped until the record names this member."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
             try:
-                control = await adopt.must_be_adoptable(gate.settings, command.system_identifier)
+                control = await adopt.must_be_adoptable(context.settings, command.system_identifier)
                 await self._may_be_adopted()
-                gate.log("adopt", run=command.run, was=control.state)
-                return await adopt.prepare(gate.settings, command.epoch)
+                context.log("adopt", run=command.run, was=control.state)
+                return await adopt.prepare(context.settings, command.epoch)
             except adopt.NotAdoptableError as error:
                 raise self._refuse(error.kind, str(error)) from error
             except NOT_ANSWERING as error:
@@ -28,11 +28,11 @@ class Joining(Handler):
 
     async def _may_be_adopted(self) -> None:
         """Return if nobody leads yet and nothing runs here."""
-        gate, record = self._gate, await self._read_record()
+        context, record = self._context, await self._read_record()
         if record is not None:
             raise self._refuse(ProblemKind.RECORD_FORBIDS, f"there is a leader record already, it names {record.leader}")
-        if gate.server.state is not ServerState.STOPPED:
-            raise self._refuse(ProblemKind.RECORD_FORBIDS, f"the server is {gate.server.state}: end its pod first")
+        if context.server.state is not ServerState.STOPPED:
+            raise self._refuse(ProblemKind.RECORD_FORBIDS, f"the server is {context.server.state}: end its pod first")
 
     async def rejoin(self, command: Command) -> GateStatus:
         """Look at the record now, and follow its leader even if automatic rejoin is paused; answers at once."""
@@ -40,7 +40,7 @@ class Joining(Handler):
         record = await self._record()
         if record.epoch > command.epoch:
             raise self._refuse(ProblemKind.STALE_EPOCH, f"epoch {command.epoch} is stale, the record is at {record.epoch}")
-        if record.leader != self._gate.settings.member:
-            self._gate.store.write(rejoin_behind=record.leader)
-        self._gate.kick.set()
-        return self._gate.status()
+        if record.leader != self._context.settings.member:
+            self._context.store.write(rejoin_behind=record.leader)
+        self._context.kick.set()
+        return self._context.status()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from gate.api import Command, ProblemKind, PromoteCommand, Promoted, Role, ServerState
 from gate.commands.handler import Handler
-from gate.postgres.catchup import BehindError, catch_up, wait_while_it_comes
-from gate.postgres.sql import NOT_ANSWERING
+from gate.postgres.catchup import BehindError
+from gate.postgres.sql import NOT_ANSWERING, next_xid
 
 _PROMOTE_AGAIN_SECONDS = 0.05
 _LOOK_AGAIN_SECONDS = 0.005
@@ -20,53 +20,48 @@ class Promoting(Handler):
 
     async def promote(self, command: PromoteCommand) -> Promoted:
         """Leave recovery and lead."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
-            if gate.store.state.promoted_at != command.epoch:
+            if context.store.state.promoted_at != command.epoch:
                 await self._may_promote(command)
-                gate.store.write(promoted_at=command.epoch, promoted_xid=await self._xid(), reverting=None)
-            gate.log("promote", run=command.run)
-            if gate.server.state is ServerState.STOPPED:
+                context.store.write(promoted_at=command.epoch, promoted_xid=await self._xid(), reverting=None)
+            context.log("promote", run=command.run)
+            if context.server.state is ServerState.STOPPED:
                 return self._promoted_before(command)
-            gate.duties.open()
+            context.serving.open()
             return await self._promote(command)
 
     async def _xid(self) -> int | None:
         """Return the next transaction ID before the promotion; unknown must not hold the promotion up."""
         try:
-            return await self._gate.next_xid()
+            return await next_xid(self._context.session)
         except NOT_ANSWERING:
             return None
 
     def _promoted_before(self, command: Command) -> Promoted:
         """Answer for a server that was promoted at this epoch and has stopped since; the record will start it."""
-        control = self._gate.control
-        if control is None or (self._gate.settings.data / "standby.signal").exists():
+        control = self._context.control.last
+        if control is None or (self._context.settings.data / "standby.signal").exists():
             raise self._refuse(ProblemKind.NOT_SERVING, "the promotion was accepted, but the server is down in recovery")
-        return Promoted(
-            epoch=command.epoch,
-            timeline=control.timeline,
-            lsn=control.checkpoint_lsn,
-            promoted_at=datetime.now(UTC),
-            requests_sent=0,
-        )
+        lsn, at = control.checkpoint_lsn, datetime.now(UTC)
+        return Promoted(epoch=command.epoch, timeline=control.timeline, lsn=lsn, promoted_at=at, requests_sent=0)
 
     async def _may_promote(self, command: PromoteCommand) -> None:
-        gate, facts = self._gate, self._gate.sampler.facts
-        if gate.sampler.role is not Role.STANDBY or gate.server.state is not ServerState.RUNNING:
-            raise self._refuse(ProblemKind.NOT_STANDBY, f"does not run as a standby: {gate.doing}")
-        if facts.get("system_identifier") != command.system_identifier:
+        context, facts = self._context, self._context.sampler.facts
+        if context.sampler.facts.role is not Role.STANDBY or context.server.state is not ServerState.RUNNING:
+            raise self._refuse(ProblemKind.NOT_STANDBY, f"does not run as a standby: {context.doing}")
+        if facts.system_identifier != command.system_identifier:
             raise self._refuse(
-                ProblemKind.WRONG_SYSTEM, f"is system {facts.get('system_identifier')}, not {command.system_identifier}"
+                ProblemKind.WRONG_SYSTEM, f"is system {facts.system_identifier}, not {command.system_identifier}"
             )
         record = await self._record()
         intent = record.intent
-        if record.epoch != command.epoch or intent is None or intent.candidate != gate.settings.member:
+        if record.epoch != command.epoch or intent is None or intent.candidate != context.settings.member:
             raise self._refuse(
                 ProblemKind.RECORD_FORBIDS,
                 f"the record is at epoch {record.epoch} with intent {intent.candidate if intent else 'none'};"
-                f" epoch {command.epoch} may not promote {gate.settings.member}",
+                f" epoch {command.epoch} may not promote {context.settings.member}",
             )
         if command.at_least_lsn is not None:
             await self._must_have(command.at_least_lsn)
@@ -75,7 +70,7 @@ class Promoting(Handler):
 
     async def _must_have(self, wanted: str) -> None:
         try:
-            await catch_up(self._gate, wanted)
+            await self._context.catch_up.to(wanted)
         except BehindError as error:
             raise self._refuse(ProblemKind.LSN_NOT_REACHED, str(error)) from error
         except NOT_ANSWERING as error:
@@ -83,15 +78,15 @@ class Promoting(Handler):
 
     async def _should_have(self, wanted: str) -> None:
         try:
-            missing = await wait_while_it_comes(self._gate, wanted)
+            missing = await self._context.catch_up.while_it_comes(wanted)
         except NOT_ANSWERING as error:
             raise self._refuse(ProblemKind.NOT_SERVING, f"the server does not answer: {error}") from error
         if missing:
-            self._gate.log("leads without the end of the old primary's WAL", missing=missing)
+            self._context.log("leads without the end of the old primary's WAL", missing=missing)
 
     async def _promote(self, command: Command) -> Promoted:
         """Ask again every 50 ms: a request that meets the wait for the lost upstream would sleep up to five seconds."""
-        session, clock = self._gate.control_session, asyncio.get_running_loop()
+        session, clock = self._context.session, asyncio.get_running_loop()
         began, sent, next_send = clock.time(), 0, 0.0
         try:
             while (await session.row("select pg_is_in_recovery() as yes"))["yes"]:
@@ -107,6 +102,6 @@ class Promoting(Handler):
             )
         except NOT_ANSWERING as error:
             raise self._refuse(ProblemKind.NOT_SERVING, f"the server does not answer: {error}") from error
-        await self._gate.sampler.sample()
-        self._gate.kick.set()
+        await self._context.sampler.sample()
+        self._context.kick.set()
         return Promoted(epoch=command.epoch, promoted_at=datetime.now(UTC), requests_sent=sent, **row)

@@ -13,7 +13,7 @@ import asyncio
 from gate.api import GateStatus, ProblemKind, Promoted, RevertCommand, Role, ServerState
 from gate.commands.promote import Promoting
 from gate.loop import revert
-from gate.postgres.controldata import ControlData, newest_timeline, read_control
+from gate.postgres.controldata import ControlData, newest_timeline
 from gate.record import Mode
 
 _RUNS_WITHIN_SECONDS = 30.0
@@ -25,31 +25,30 @@ class Reverting(Promoting):
 
     async def revert(self, command: RevertCommand) -> Promoted:
         """Lead again on an unused timeline."""
-        gate = self._gate
-        async with gate.lock:
+        context = self._context
+        async with context.lock:
             self._accept(command)
-            if gate.store.state.promoted_at != command.epoch:
+            if context.store.state.promoted_at != command.epoch:
                 control = await self._may_revert(command)
-                revert.occupy(gate.settings.data, control.timeline, command.timeline, command.history)
-                gate.store.write(promoted_at=command.epoch, promoted_xid=control.next_xid, reverting=command.timeline)
-            gate.log("revert", run=command.run, given_up=command.timeline)
-        gate.kick.set()
+                revert.occupy(context.settings.data, control.timeline, command.timeline, command.history)
+                context.store.write(promoted_at=command.epoch, promoted_xid=control.next_xid, reverting=command.timeline)
+            context.log("revert", run=command.run, given_up=command.timeline)
+        context.kick.set()
         if not await self._until_it_runs():
             return self._promoted_before(command)
-        async with gate.lock:
+        async with context.lock:
             self._accept(command)
-            gate.duties.open()
+            context.serving.open()
             return await self._promote(command)
 
     async def _may_revert(self, command: RevertCommand) -> ControlData:
         """Return the control file of a directory that may lead again."""
-        gate = self._gate
-        if gate.server.state is not ServerState.STOPPED or gate.work.is_going_on or not revert.is_untouched(gate.settings):
-            raise self._refuse(
-                ProblemKind.NOT_UNTOUCHED,
-                f"{gate.settings.member} has been rewound, has followed another member or is in use: its gate {gate.doing}",
-            )
-        control = gate.control = await read_control(gate.settings.programs, gate.settings.data)
+        context = self._context
+        stopped = context.server.state is ServerState.STOPPED
+        if not stopped or context.work.is_going_on or not revert.is_untouched(context.settings):
+            what = "has been rewound, has followed another member or is in use"
+            raise self._refuse(ProblemKind.NOT_UNTOUCHED, f"{context.settings.member} {what}: its gate {context.doing}")
+        control = await context.control.read()
         if control.system_identifier != command.system_identifier:
             raise self._refuse(
                 ProblemKind.WRONG_SYSTEM, f"is system {control.system_identifier}, not {command.system_identifier}"
@@ -60,7 +59,7 @@ class Reverting(Promoting):
 
     def _must_be_its_parent(self, command: RevertCommand, control: ControlData) -> None:
         """Refuse a directory that is not on the timeline which the given-up one grew out of, or that knows of later ones."""
-        parent, newest = command.history[-1][0], newest_timeline(self._gate.settings.data)
+        parent, newest = command.history[-1][0], newest_timeline(self._context.settings.data)
         if control.timeline != parent or not parent < command.timeline or newest > command.timeline:
             raise self._refuse(
                 ProblemKind.NOT_UNTOUCHED,
@@ -69,7 +68,7 @@ class Reverting(Promoting):
 
     async def _must_be_claimed(self, command: RevertCommand) -> None:
         """Refuse unless the record says so, and its leader does not run."""
-        record, member = await self._record(), self._gate.settings.member
+        record, member = await self._record(), self._context.settings.member
         intent = record.intent
         claimed = intent is not None and intent.candidate == member and intent.mode is Mode.DISCARD
         if record.epoch != command.epoch or not claimed:
@@ -78,20 +77,20 @@ class Reverting(Promoting):
                 f"the record is at epoch {record.epoch} with intent {intent.candidate if intent else 'none'};"
                 f" epoch {command.epoch} may not bring {member} back",
             )
-        leader = await self._gate.peers.status(record.leader)
+        leader = await self._context.peers.status(record.leader)
         if leader is not None and _may_write(leader):
             raise self._refuse(ProblemKind.RECORD_FORBIDS, f"{record.leader} is {leader.server} and not fenced")
 
     async def _until_it_runs(self) -> bool:
         """Wait for the gate to start the server; ``False`` when it was promoted before and is down."""
-        gate = self._gate
+        context = self._context
         deadline = asyncio.get_running_loop().time() + _RUNS_WITHIN_SECONDS
-        while gate.server.state is not ServerState.RUNNING or gate.sampler.role is None:
-            stopped = gate.server.state is ServerState.STOPPED
-            if stopped and not revert.is_pending(gate.settings.data, gate.store.state):
+        while context.server.state is not ServerState.RUNNING or context.sampler.facts.role is None:
+            stopped = context.server.state is ServerState.STOPPED
+            if stopped and not revert.is_pending(context.settings.data, context.store.state):
                 return False
             if asyncio.get_running_loop().time() > deadline:
-                raise self._refuse(ProblemKind.NOT_SERVING, f"does not run yet: {gate.doing}")
+                raise self._refuse(ProblemKind.NOT_SERVING, f"does not run yet: {context.doing}")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         return True
 

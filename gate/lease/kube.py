@@ -24,7 +24,6 @@ class ApiServer:
     """Reads and writes the leader record, its Lease, and this pod's role label."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect on first use."""
         self._settings = settings
         self._http: aiohttp.ClientSession | None = None
         self._lease = (0, "")
@@ -60,19 +59,13 @@ class ApiServer:
 
     async def has_mirror(self) -> bool:
         """Whether a Lease mirrors a record."""
-        try:
-            await self._call("GET", f"{self._leases}/{self._settings.service}")
-        except aiohttp.ClientResponseError as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
-                return False
-            raise
-        return True
+        return await self._find(f"{self._leases}/{self._settings.service}") is not None
 
     async def renew(self, record: Record) -> None:
         """Let the Lease say what the record says, and that its leader has just been here; with compare-and-swap.
 
         Whoever sees it unchanged for ``isolation_timeout`` knows that the API server has vouched for nobody meanwhile
-        (``gate.loop.observation``). ``leaseDurationSeconds`` says that it is kept so; a Lease without it is only a mirror.
+        (``gate.lease.renewal``). ``leaseDurationSeconds`` says that it is kept so; a Lease without it is only a mirror.
 
         Raises:
             ConflictError: it is another's by now: a later epoch has been written, or somebody wrote in between.
@@ -97,12 +90,8 @@ class ApiServer:
 
     async def _free_lease(self, epoch: int) -> str:
         """Return the Lease's version if a record of ``epoch`` may renew it; empty when there is none yet."""
-        try:
-            lease = await self._call("GET", f"{self._leases}/{self._settings.service}")
-        except aiohttp.ClientResponseError as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
-                return ""
-            raise
+        if (lease := await self._find(f"{self._leases}/{self._settings.service}")) is None:
+            return ""
         if int((lease.get("spec") or {}).get("leaseTransitions") or 0) > epoch:
             raise ConflictError("the Lease has a later epoch")
         return str(lease["metadata"]["resourceVersion"])
@@ -113,13 +102,8 @@ class ApiServer:
         Raises:
             aiohttp.ClientError, TimeoutError: no answer, or we may not ask.
         """
-        try:
-            pod = await self._call("GET", f"{self._pods}/{member}")
-        except aiohttp.ClientResponseError as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
-                return None
-            raise
-        return (pod.get("status") or {}).get("podIP")
+        pod = await self._find(f"{self._pods}/{member}")
+        return None if pod is None else (pod.get("status") or {}).get("podIP")
 
     async def label(self, role: str) -> None:
         """Set label ``role`` on this pod."""
@@ -129,6 +113,15 @@ class ApiServer:
         """Let go of the connection."""
         if self._http is not None:
             await self._http.close()
+
+    async def _find(self, path: str) -> dict[str, Any] | None:
+        """Return what is at ``path``, ``None`` when there is nothing."""
+        try:
+            return await self._call("GET", path)
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:  # noqa: PLR2004 - HTTP: not found
+                return None
+            raise
 
     async def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token()}"}

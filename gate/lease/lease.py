@@ -1,4 +1,8 @@
-"""One page of memory that a gate and its watcher share: until when the server may write, and which process it is."""
+"""The leadership lease: one page of memory that a gate and its watchdog share.
+
+It says since when the server may write, and which process it is. The Kubernetes Lease is another thing
+(``gate.lease.kube``): it shows others that the leader renews this one.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,21 @@ def now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Leave:
+class Lease:
     """Two numbers, each read and written at once: no lock, so that neither side ever waits for the other."""
 
     def __init__(self, descriptor: int) -> None:
-        """Map the memory behind ``descriptor``."""
         self.descriptor = descriptor
         self._view = memoryview(mmap.mmap(descriptor, mmap.PAGESIZE)).cast("d")
 
     @classmethod
-    def make(cls) -> Leave:
+    def make(cls) -> Lease:
         """Return a fresh one, renewed now, of no server."""
-        descriptor = os.memfd_create("leave")
+        descriptor = os.memfd_create("lease")
         os.ftruncate(descriptor, mmap.PAGESIZE)
-        leave = cls(descriptor)
-        leave.renew(now())
-        return leave
+        lease = cls(descriptor)
+        lease.renew(now())
+        return lease
 
     @property
     def renewed_at(self) -> float:

@@ -22,7 +22,6 @@ class Peers:
     """Asks the peers' gates."""
 
     def __init__(self, settings: Settings, api: ApiServer) -> None:
-        """Connect on first use."""
         self._settings, self._api = settings, api
         self._known: dict[str, str] = {}
         self._http: aiohttp.ClientSession | None = None

@@ -1,45 +1,47 @@
-"""Renews the leave of this member's server when somebody vouches for it (``gate.loop.observation``).
+"""Renews the leadership lease of this member's server when somebody vouches for it (``gate.lease.vouching``).
 
-The API server's word counts for a leader only once it has renewed the record's Lease: whoever watches that Lease knows how
-long nobody has vouched. Where it cannot be renewed, a peer must vouch, as if the API server had not answered.
+The API server's answer counts for a leader only once it has renewed the record's Kubernetes Lease: whoever watches that one
+knows how long nobody has vouched. Where it cannot be renewed, a peer must vouch, as if the API server had not answered.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from gate.lease.kube import SILENT, ConflictError
-from gate.loop.decide import Outside
-from gate.loop.observation import must_show_itself, vouches
-
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
+from gate.lease.lease import Lease
+from gate.lease.vouching import Outside, must_show_itself, vouches
+from gate.record import Record
 
 
+@dataclass(frozen=True)
 class Renewal:
-    """Of one gate's leave."""
+    """Of ``member``'s lease."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Renew the leave of ``gate``."""
-        self._gate = gate
+    member: str
+    lease: Lease
+    epoch: Callable[[], int]
+    """Returns the highest epoch that this gate has seen."""
+    show: Callable[[Record], Awaitable[None]]
+    """Renews the record's Kubernetes Lease."""
+    log: Callable[..., None]
 
     def by_a_look(self, asked: float, outside: Outside) -> None:
         """Renew it if what was seen vouches for this member, and nothing more is asked of it."""
-        if self._vouched(outside) and not must_show_itself(outside, self._gate.settings.member):
-            self._gate.leave.renew(asked)
+        if self._vouched(outside) and not must_show_itself(outside, self.member):
+            self.lease.renew(asked)
 
     async def by_showing_itself(self, asked: float, outside: Outside) -> None:
-        """As ``by_a_look``; a leader renews the Lease first."""
-        gate = self._gate
-        if self._vouched(outside) and must_show_itself(outside, gate.settings.member) and outside.record is not None:
+        """As ``by_a_look``; a leader renews the Kubernetes Lease first."""
+        if self._vouched(outside) and must_show_itself(outside, self.member) and outside.record is not None:
             try:
-                await gate.api.renew(outside.record)
+                await self.show(outside.record)
             except (ConflictError, *SILENT) as error:
-                gate.log("the Lease is not renewed", why=str(error))
+                self.log("the Lease is not renewed", why=str(error))
                 outside = replace(outside, api_answers=False)
         if self._vouched(outside):
-            gate.leave.renew(asked)
+            self.lease.renew(asked)
 
     def _vouched(self, outside: Outside) -> bool:
-        return vouches(outside, self._gate.settings.member, self._gate.store.state.epoch)
+        return vouches(outside, self.member, self.epoch())

@@ -6,13 +6,16 @@ peer leads on a later timeline. Peers alone justify following, never leading. Do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from gate.api import GateStatus, Role, ServerState
+from gate.api import GateStatus, Role, ServerFacts, ServerState
+from gate.lease.vouching import Outside
 from gate.loop.pause import pause_words
 from gate.loop.state import State
+from gate.postgres.controldata import ControlData
 from gate.record import Mode, Record
 
 
@@ -67,17 +70,27 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What the others say. ``record`` counts only if ``api_answers``."""
+class Sample(Local):
+    """One member as it stands, with what only its own parts ask for; taken once a turn, and whenever somebody asks."""
 
-    api_answers: bool
-    record: Record | None
-    mirror: bool
-    """A Lease mirrors a record, whether or not the record is still there."""
-    peers: dict[str, GateStatus | None]
-    """Member → status, ``None`` when it does not answer."""
-    paused: bool = False
-    """The record carries a pause that is not over."""
+    facts: ServerFacts = field(default_factory=ServerFacts)
+    """What the server said last; without a role when it does not answer."""
+    record: Record | None = None
+    """As it was read last."""
+    control: ControlData | None = None
+    doing: str = ""
+    closed: bool = False
+    """The server that runs turns applications away."""
+    may_open: bool = False
+    """It does so although their time is over."""
+    has_moved: bool = False
+    """The member that the server follows is at another address than the server was told."""
+    sessions: int | None = None
+    """Of the primary, when it last answered."""
+    silent_seconds: float | None = None
+    frozen: bool = False
+    heard: Mapping[str, float] = field(default_factory=dict)
+    asked: Mapping[str, float] = field(default_factory=dict)
 
 
 def fence_stands(state: State, member: str, record: Record | None) -> bool:

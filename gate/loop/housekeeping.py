@@ -1,86 +1,50 @@
-"""Small duties of a settled member: its door, synchronous replication, its upstream's address, its label.
+"""What is due while a member is settled, as a pure function of a sample.
 
-The door: a former primary turns applications away for a while after the route has left it (``closed_after_route``), so that
-no pool keeps a session on a server that takes no writes any more.
+That is its door (``gate.loop.serving``), synchronous replication, its upstream's address, its recovery, its label.
 """
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from enum import StrEnum
 
 from gate.api import Role
-from gate.lease.kube import SILENT
-from gate.loop.replication_recovery import Stuck
-from gate.postgres.synchronous import Synchronous
+from gate.loop.decide import Sample
 from gate.record import Record
 
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
+Label = tuple[Role | None, str, int]
+"""The pod's role, and the leader and epoch at which it was labelled so: it is written once per change."""
 
 
-class Duties:
-    """Done again and again while a member is settled."""
+class Effect(StrEnum):
+    """What the loop carries out, in this order."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Do them for ``gate``."""
-        self._gate = gate
-        self.synchronous = Synchronous(gate)
-        self.stuck = Stuck(gate)
-        self._told: tuple[Role, str, int] | None = None
-        self._closed_until = 0.0
-        self.closed = False
-        """Whether the server that runs turns applications away."""
+    OPEN = "open the door"
+    SYNCHRONISE = "tend synchronous replication"
+    FOLLOW = "follow the leader to its new address"
+    RECOVER = "tend replication recovery"
+    FORGET_REJOIN = "forget the rejoin that was asked for"
+    LABEL = "label the pod"
 
-    def close_for_a_while(self) -> None:
-        """Turn applications away from the next start on: the route has just left this member."""
-        self._closed_until = time.monotonic() + self._gate.settings.closed_after_route
 
-    @property
-    def is_to_be_closed(self) -> bool:
-        """Whether that time is not over."""
-        return time.monotonic() < self._closed_until
+def due(sample: Sample, record: Record, labelled: Label | None) -> Iterator[Effect]:
+    """Yield what is due under ``record``, which has just been read; ``labelled``: what the pod's label says."""
+    facts = sample.facts
+    if sample.may_open:
+        yield Effect.OPEN
+    if record.intent is not None:
+        return
+    if record.leader != sample.member:
+        yield from _of_a_standby(sample, record)
+    elif facts.role is Role.PRIMARY:
+        yield Effect.SYNCHRONISE
+    if facts.role is not None and (facts.role, record.leader, record.epoch) != labelled:
+        yield Effect.LABEL
 
-    def open(self) -> None:
-        """End that time. Safe to repeat."""
-        gate = self._gate
-        self._closed_until = 0.0
-        if self.closed:
-            gate.configure(leader=gate.following, sync=self.synchronous.names)
-            gate.server.reload()
-            gate.log("open to applications")
 
-    async def tend(self, record: Record) -> None:
-        """Do what is due."""
-        gate = self._gate
-        if not self.is_to_be_closed:
-            self.open()
-        if record.intent is not None:
-            return
-        if record.leader == gate.settings.member:
-            if gate.sampler.role is Role.PRIMARY:
-                await self.synchronous.tend(record)
-        else:
-            await self._stand_by(record)
-        if gate.sampler.role is not None:
-            await self._tell(record, gate.sampler.role)
-
-    async def _stand_by(self, record: Record) -> None:
-        gate = self._gate
-        if gate.following == record.leader and gate.peers.known(record.leader) != gate.upstream_address:
-            await gate.follow(record.leader)  # its pod was made anew
-        await self.stuck.tend(record)
-        if gate.sampler.facts.get("upstream") == record.leader:
-            gate.store.write(rejoin_behind="")
-
-    async def _tell(self, record: Record, role: Role) -> None:
-        """Label the pod with its role, once per change."""
-        told = (role, record.leader, record.epoch)
-        if told == self._told:
-            return
-        try:
-            await self._gate.api.label(role.value)
-        except SILENT as error:
-            self._gate.log("label not written", why=str(error))
-            return
-        self._told = told
+def _of_a_standby(sample: Sample, record: Record) -> Iterator[Effect]:
+    if sample.following == record.leader and sample.has_moved:
+        yield Effect.FOLLOW  # its pod was made anew
+    yield Effect.RECOVER
+    if sample.facts.upstream == record.leader:
+        yield Effect.FORGET_REJOIN

@@ -14,19 +14,24 @@ from typing import Any
 from gate.api import Role, ServerState
 from gate.lease.kube import SILENT, ConflictError
 from gate.lease.lease import now
-from gate.loop import rejoin, revert
+from gate.lease.vouching import Outside
+from gate.loop import housekeeping, rejoin
 from gate.loop.core import Gate
-from gate.loop.decide import Action, Decision, Local, Outside, decide, heeded
+from gate.loop.decide import Action, Decision, Sample, decide, heeded
+from gate.loop.housekeeping import Effect
+from gate.loop.replication_recovery import Recovery
 from gate.postgres import bootstrap
 from gate.postgres.controldata import ProgramError
-from gate.postgres.sql import NOT_ANSWERING
-from gate.postgres.stale_locks import clear_leftover
+from gate.postgres.sql import NOT_ANSWERING, next_xid
+from gate.postgres.stale_locks import clear_stale_locks
+from gate.postgres.synchronous import Change
 from gate.record import Record
 
 _BUSY_POLL_SECONDS = 0.1
 _LEADER_POLL_SECONDS = 0.15
 """A primary must hear of a claim soon: whoever takes a person's word that it is stopped waits little longer than this."""
 _STOPS_WITHIN_SECONDS = 3.0
+_STOPS_CLEANLY_WITHIN_SECONDS = 30.0
 _STARTS = {Action.START_LEADER, Action.START_STANDBY, Action.START_REVERTED}
 
 
@@ -34,22 +39,22 @@ class Loop:
     """Of one gate."""
 
     def __init__(self, gate: Gate) -> None:
-        """Decide and act for ``gate``."""
         self._gate = gate
+        self._labelled: housekeeping.Label | None = None
 
     async def run(self) -> None:
         """Decide and act until cancelled."""
         gate = self._gate
-        await clear_leftover(gate.settings)
-        await gate.refresh_control()
+        await clear_stale_locks(gate.settings)
+        await gate.control.refresh()
         work = (
-            gate.watchdog.run,
+            gate.supervisor.run,
             gate.sampler.run,
-            gate.portrait.measure,
-            lambda: gate.outlook.hear(gate.renewal.by_showing_itself),
+            gate.figures.measure,
+            lambda: gate.observer.hear(gate.renewal.by_showing_itself),
         )
         background = [asyncio.create_task(self._for_ever(one)) for one in work]
-        await gate.watchdog.watches.wait()
+        await gate.supervisor.watches.wait()
         try:
             while True:
                 try:
@@ -61,7 +66,7 @@ class Loop:
                     self._log_fault(error)
                 await self._pause()
         finally:
-            gate.watchdog.end()
+            gate.supervisor.end()
             for task in background:
                 task.cancel()
 
@@ -85,21 +90,21 @@ class Loop:
             waiter.cancel()
         if gate.server.ended.is_set():
             gate.server.ended.clear()
-            await gate.refresh_control()
+            await gate.control.refresh()
         gate.kick.clear()
 
     def _pause_seconds(self) -> float:
         gate, record = self._gate, self._gate.record
         settled = record is not None and record.intent is None and bool(record.sync_members)
-        alone = gate.sampler.role is Role.STANDBY and gate.sampler.facts.get("upstream") is None
+        alone = gate.sampler.facts.role is Role.STANDBY and gate.sampler.facts.upstream is None
         if not settled or gate.server.state is not ServerState.RUNNING or alone:
             return _BUSY_POLL_SECONDS
         longest = gate.settings.poll_seconds
-        return longest if gate.sampler.role is Role.STANDBY else min(longest, _LEADER_POLL_SECONDS)
+        return longest if gate.sampler.facts.role is Role.STANDBY else min(longest, _LEADER_POLL_SECONDS)
 
     async def _step(self) -> None:
         gate, asked = self._gate, now()
-        outside = await gate.outlook.look(ask_peers=gate.server.state is ServerState.STOPPED)
+        outside = await gate.observer.look(ask_peers=gate.server.state is ServerState.STOPPED)
         gate.renewal.by_a_look(asked, outside)
         record = outside.record if outside.api_answers else None
         if record is not None:
@@ -107,66 +112,52 @@ class Loop:
         if gate.work.is_going_on:
             return
         gate.work.collect()
-        decision = decide(self._local(), outside)
+        sample = gate.sample()
+        decision = decide(sample, outside)
         if gate.server.rests and decision.action in _STARTS:
             decision = Decision(
-                Action.WAIT, "the server ended right after its start (see above); pauses before the next attempt"
+                Action.WAIT, "the server ended right after its start (see above); pauses before the next one"
             )
         works = decision.action in {Action.REJOIN, Action.BASE_BACKUP}
         if works and gate.work.rests:
             return
         if not works:
-            complaint = gate.duties.stuck.complaint if decision.action is Action.KEEP else ""
-            gate.say(complaint or decision.reason)
+            obstacle = gate.recovery.obstacle if decision.action is Action.KEEP else ""
+            gate.say(obstacle or decision.reason)
         await self._act(decision, outside)
         if record is not None and decision.action is Action.KEEP:
-            await gate.duties.tend(record)
+            for effect in housekeeping.due(sample, record, self._labelled):
+                await self._carry_out(effect, sample, record)
 
     def _heed(self, record: Record) -> None:
         """Take over what the leader record says of epochs, fences and doors."""
         gate, member = self._gate, self._gate.settings.member
         if gate.record is not None and gate.record.leader == member != record.leader:
-            gate.duties.close_for_a_while()
+            gate.serving.close_for_a_while()
         gate.record = record
         if changes := heeded(gate.store.state, member, record):
             gate.store.write(**changes)
-
-    def _local(self) -> Local:
-        gate, control, data = self._gate, self._gate.control, self._gate.settings.data
-        return Local(
-            member=gate.settings.member,
-            members=gate.settings.members,
-            state=gate.store.state,
-            server=gate.server.state,
-            role=gate.sampler.role,
-            empty=not (data / "PG_VERSION").exists(),
-            standby_signal=(data / "standby.signal").exists(),
-            timeline=gate.sampler.facts.get("timeline") or (control.timeline if control else 0),
-            following=gate.following,
-            reverts=revert.is_pending(data, gate.store.state),
-            half_rewound=revert.half_rewound(gate.settings),
-        )
 
     async def _act(self, decision: Decision, outside: Outside) -> None:
         gate, record = self._gate, outside.record
         match decision.action:
             case Action.STOP:
-                await gate.server.stop(within=30)
+                await gate.server.stop(within=_STOPS_CLEANLY_WITHIN_SECONDS)
             case Action.STOP_NOW:
                 await gate.server.stop_now(within=_STOPS_WITHIN_SECONDS)
             case Action.START_LEADER | Action.START_REVERTED:
                 named = record is not None and record.leader == gate.settings.member
-                await gate.start(leader="", sync=record.sync_members if record and named else ())
+                await gate.serving.start(leader="", sync=record.sync_members if record and named else ())
             case Action.START_STANDBY:
                 await gate.peers.locate(decision.leader)
-                await gate.start(leader=decision.leader)
+                await gate.serving.start(leader=decision.leader)
             case Action.FOLLOW:
-                await gate.follow(decision.leader)
+                await gate.serving.follow(decision.leader)
             case Action.PROMOTE_SELF:
                 await self._promote_self()
             case Action.BOOTSTRAP:
                 gate.record = await bootstrap.bootstrap(gate.settings, gate.api)
-                await gate.refresh_control()
+                await gate.control.refresh()
             case Action.BASE_BACKUP | Action.REJOIN if record is not None:
                 await bootstrap.finish_bootstrap(gate.settings, record)
                 gate.work.begin(gate.work.become_standby(decision, outside, record))
@@ -176,6 +167,53 @@ class Loop:
     async def _promote_self(self) -> None:
         gate = self._gate
         await gate.sampler.sample()
-        if gate.sampler.role is Role.STANDBY:
-            gate.store.write(promoted_xid=await gate.next_xid())
-            await gate.control_session.row("select pg_promote(false)")
+        if gate.sampler.facts.role is Role.STANDBY:
+            gate.store.write(promoted_xid=await next_xid(gate.session))
+            await gate.session.row("select pg_promote(false)")
+
+    async def _carry_out(self, effect: Effect, sample: Sample, record: Record) -> None:
+        gate = self._gate
+        match effect:
+            case Effect.OPEN:
+                gate.serving.open()
+            case Effect.SYNCHRONISE:
+                if (change := await gate.synchronous.tend(record, sample.facts.followers)) is not None:
+                    await self._change(change, record)
+            case Effect.FOLLOW:
+                await gate.serving.follow(record.leader)
+            case Effect.RECOVER:
+                asked_for = gate.store.state.rejoin_behind == record.leader
+                if (recovery := await gate.recovery.tend(record, sample.facts, asked_for=asked_for)) is not None:
+                    await self._recover(recovery, record)
+            case Effect.FORGET_REJOIN:
+                gate.store.write(rejoin_behind="")
+            case Effect.LABEL if sample.facts.role is not None:
+                await self._label(sample.facts.role, record)
+
+    async def _change(self, change: Change, before: Record) -> None:
+        """Write the record first, and let the server follow only once it is written."""
+        gate = self._gate
+        if change.record is not None:
+            gate.record = await gate.api.write(change.record)
+            gate.store.write(epoch=max(change.record.epoch, gate.store.state.epoch))
+        if change.names is not None:
+            gate.serving.wait_for(change.names)
+        gate.synchronous.carried_out(change)
+        if change.record is not None:
+            gate.log(change.message, before=before.sync, sync=change.record.sync)
+
+    async def _recover(self, recovery: Recovery, record: Record) -> None:
+        gate, leader = self._gate, recovery.leader
+        gate.say(recovery.message)
+        if await gate.server.stop(within=_STOPS_CLEANLY_WITHIN_SECONDS):
+            gate.recovery.begun()
+            gate.work.begin(gate.work.rewind(leader, record.epoch) if recovery.rewinds else gate.work.copy_anew(leader))
+
+    async def _label(self, role: Role, record: Record) -> None:
+        """Label the pod with its role, once per change."""
+        try:
+            await self._gate.api.label(role.value)
+        except SILENT as error:
+            self._gate.log("label not written", why=str(error))
+            return
+        self._labelled = role, record.leader, record.epoch

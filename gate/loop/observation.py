@@ -1,13 +1,9 @@
-"""What a gate sees of the world, and who vouches for it.
+"""What a gate observes of API server and peers, and when its peers have observed it.
 
-The API server vouches for a member that the record names and that no forced claim has passed over. Without the API server
-a peer vouches, so that an outage of the API server alone stops no database: but only if no peer that answers knows of a
-later epoch than this member. One that was cut off meanwhile may not have heard of it. Whoever waits for this member's
-isolation has told the peers a later epoch first.
-
-Whoever has vouched for the leader can tell when: what the API server says to the leader counts only once the leader has
-renewed the record's Lease, and each gate keeps when a peer asked it last. So isolation is known to have begun when the Lease
-was last seen to change and the peers were last asked (``activities.postgres.fencing``), and not only when somebody claims.
+Whoever has vouched for the leader (``gate.lease.vouching``) can tell when: what the API server says to the leader counts
+only once the leader has renewed the record's Kubernetes Lease, and each gate keeps when a peer asked it last. So isolation
+is known to have begun when that Lease was last seen to change and the peers were last asked
+(``activities.postgres.fencing``), and not only when somebody claims.
 """
 
 from __future__ import annotations
@@ -21,35 +17,14 @@ from gate.api import GateStatus
 from gate.lease.kube import SILENT, ApiServer
 from gate.lease.lease import now
 from gate.lease.peers import Peers
-from gate.loop.decide import Outside
+from gate.lease.vouching import Outside
 from gate.loop.pause import is_paused
-from gate.record import MalformedRecordError, Mode, Record
+from gate.record import MalformedRecordError
 
 _HEAR_EVERY_SECONDS = 1.0
 
 
-def vouches(outside: Outside, member: str, epoch: int) -> bool:
-    """Whether what was seen allows ``member``, which knows of ``epoch``, to take writes for another while."""
-    if outside.api_answers:
-        return outside.record is None or names(outside.record, member)
-    answers = [status for status in outside.peers.values() if status is not None]
-    return bool(answers) and all(status.epoch <= epoch for status in answers)
-
-
-def names(record: Record, member: str) -> bool:
-    """Whether ``record`` lets ``member`` take writes: as the leader, or as whoever is to lead."""
-    intent = record.intent
-    if record.leader == member:
-        return intent is None or intent.candidate == member or intent.mode is not Mode.FORCED
-    return intent is not None and intent.candidate == member
-
-
-def must_show_itself(outside: Outside, member: str) -> bool:
-    """Whether the API server's word counts for ``member`` only once the Lease is renewed: it leads."""
-    return outside.api_answers and outside.record is not None and outside.record.leader == member
-
-
-class Outlook:
+class Observer:
     """Looks at API server and peers."""
 
     def __init__(self, api: ApiServer, peers: Peers, log: Callable[[str, str], None]) -> None:
@@ -74,7 +49,7 @@ class Outlook:
     async def hear(self, seen: Callable[[float, Outside], Awaitable[None]]) -> None:
         """Look again and again, for ever, and tell ``seen`` when was asked and what was seen.
 
-        Beside the gate's own looks, which wait while a command is carried out: leave must not run out meanwhile. And who
+        Beside the gate's own looks, which wait while a command is carried out: the lease must not run out meanwhile. And who
         hears whom is evidence when one of them is gone.
         """
         while True:

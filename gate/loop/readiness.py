@@ -19,7 +19,6 @@ class Readiness:
     """Remembers what was answered last."""
 
     def __init__(self) -> None:
-        """Start as not ready."""
         self._ready, self._held_since, self._streamed_at = False, 0.0, float("-inf")
 
     def judge(self, *, switching: bool, leads: bool, stands_by: bool, streams: bool, closed: bool) -> bool:

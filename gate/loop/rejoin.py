@@ -50,11 +50,6 @@ def kept_folder(settings: Settings) -> Path:
     return settings.own / "kept"
 
 
-def kept_bytes(settings: Settings) -> int:
-    """Return the bytes kept aside."""
-    return folder_bytes(kept_folder(settings))
-
-
 def folder_bytes(folder: Path) -> int:
     """Return the bytes in ``folder`` and below; files that vanish meanwhile count nothing."""
     total = 0
@@ -97,15 +92,12 @@ def _cannot_be_rewound(settings: Settings, control: ControlData, leader: GateSta
         return "a promotion was cut short"
     if is_given_up(control.timeline, leader):
         return f"timeline {control.timeline} is not {leader.member}'s"
-    if (newest := newest_wal_timeline(settings.data)) is not None and newest > control.timeline and _stood_by(settings):
+    stood_by, newest = (settings.data / _SIGNAL).exists(), newest_wal_timeline(settings.data)
+    if stood_by and newest is not None and newest > control.timeline:
         return f"it has WAL of timeline {newest}, and its last checkpoint was on {control.timeline}"
     if control.timeline == leader.timeline:
         return f"it was a primary on {leader.member}'s own timeline {leader.timeline}"
     return None
-
-
-def _stood_by(settings: Settings) -> bool:
-    return (settings.data / _SIGNAL).exists()
 
 
 def bytes_for_copy(leader: GateStatus) -> int:

@@ -13,83 +13,87 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
-from gate.api import GateStatus, Role
+from gate.api import GateStatus, Role, ServerFacts
 from gate.loop import rejoin
 from gate.loop.pause import is_paused, pause_words
 from gate.postgres.lsn import parse_lsn
 from gate.postgres.wal import newest_wal_timeline
 from gate.record import Record
-
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
-    from gate.loop.work import Work
+from gate.settings import Settings
 
 
-class Stuck:
+@dataclass(frozen=True)
+class Recovery:
+    """What a standby needs in order to follow ``leader`` again; its server is stopped for it."""
+
+    leader: GateStatus
+    rewinds: bool
+    """Its directory is rewound; otherwise it is copied anew."""
+    why: str
+
+    @property
+    def message(self) -> str:
+        """What is done, and why."""
+        return f"{self.why}; is {'rewound' if self.rewinds else 'copied anew'}"
+
+
+class ReplicationRecovery:
     """Watches one standby."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Start with no suspicion."""
-        self._gate = gate
+    def __init__(self, settings: Settings, ask: Callable[[str], Awaitable[GateStatus | None]]) -> None:
+        """Start with no suspicion; ``ask`` returns a member's status."""
+        self._settings, self._ask = settings, ask
         self._since: float | None = None
-        self.complaint = ""
-        """Why nothing is done about it, for as long as that is so."""
+        self.obstacle = ""
+        """Why nothing is done although something is due, for as long as that is so."""
 
-    async def tend(self, record: Record) -> None:
-        """Begin what is due; called again and again while this member stands by."""
-        facts = self._gate.sampler.facts
-        self.complaint = self.complaint if facts.get("upstream") is None else ""
-        if self._gate.sampler.role is not Role.STANDBY or facts.get("upstream") is not None:
+    async def tend(self, record: Record, facts: ServerFacts, *, asked_for: bool) -> Recovery | None:
+        """Return what is due; asked again and again while this member stands by.
+
+        ``asked_for``: a person has asked for this member's rejoin, so that a pause does not hold it.
+        """
+        self.obstacle = self.obstacle if facts.upstream is None else ""
+        if facts.role is not Role.STANDBY or facts.upstream is not None:
             self._since = None
-            return
+            return None
         now = time.monotonic()
         self._since = self._since or now
-        if now - self._since < self._gate.settings.starved_after:
-            return
-        leader = await self._gate.peers.status(record.leader)
-        received, timeline = facts.get("receive_lsn"), newest_wal_timeline(self._gate.settings.data)
-        if leader is None or leader.role is not Role.PRIMARY or leader.oldest_wal is None or None in (received, timeline):
-            return
-        await self._mend(leader, str(received), int(timeline or 0), record)
+        if now - self._since < self._settings.starved_after:
+            return None
+        leader = await self._ask(record.leader)
+        timeline = newest_wal_timeline(self._settings.data)
+        if leader is None or leader.role is not Role.PRIMARY or leader.oldest_wal is None:
+            return None
+        if facts.receive_lsn is None or timeline is None or (due := _due(leader, facts.receive_lsn, timeline)) is None:
+            return None
+        held = is_paused(record, datetime.now(UTC)) and not asked_for
+        paused = f"{due.why}; nothing is done about it by itself: {pause_words(record)}" if held else ""
+        self.obstacle = paused or ("" if due.rewinds else await self._lack_of_space(due))
+        return None if self.obstacle else due
 
-    async def _mend(self, leader: GateStatus, received: str, timeline: int, record: Record) -> None:
-        fork = rejoin.fork_of(timeline, leader)
-        if rejoin.is_given_up(timeline, leader):
-            await self._copy(
-                leader, f"STARVED: is on timeline {timeline}, which is not in {leader.member}'s history", record
-            )
-        elif fork is not None and parse_lsn(received) > parse_lsn(fork):
-            why = f"DIVERGED: has received {received} on timeline {timeline}, {leader.member} left it at {fork}"
-            await self._rewind(leader, why, record)
-        elif parse_lsn(received) < parse_lsn(leader.oldest_wal or received):
-            why = f"STARVED: has received {received}, {leader.member} has WAL from {leader.oldest_wal} on only"
-            await self._copy(leader, why, record)
+    async def _lack_of_space(self, due: Recovery) -> str:
+        await asyncio.to_thread(rejoin.empty_copy, self._settings)
+        free, needed = shutil.disk_usage(self._settings.directory).free, rejoin.bytes_for_copy(due.leader)
+        return f"{due.why}; a new copy needs {needed} bytes, {free} are free: enlarge the volume" if free < needed else ""
 
-    async def _rewind(self, leader: GateStatus, why: str, record: Record) -> None:
-        if self._may(why, record):
-            await self._stop_and(lambda work: work.rewind(leader, record.epoch), f"{why}; is rewound")
+    def begun(self) -> None:
+        """Start anew: the server is stopped and the work has begun."""
+        self._since = None
 
-    async def _copy(self, leader: GateStatus, why: str, record: Record) -> None:
-        if not self._may(why, record):
-            return
-        await asyncio.to_thread(rejoin.empty_copy, self._gate.settings)
-        free, needed = shutil.disk_usage(self._gate.settings.directory).free, rejoin.bytes_for_copy(leader)
-        if free < needed:
-            self.complaint = f"{why}; a new copy needs {needed} bytes, {free} are free: enlarge the volume"
-            return
-        await self._stop_and(lambda work: work.copy_anew(leader), f"{why}; is copied anew")
 
-    def _may(self, why: str, record: Record) -> bool:
-        held = is_paused(record, datetime.now(UTC)) and self._gate.store.state.rejoin_behind != record.leader
-        self.complaint = f"{why}; nothing is done about it by itself: {pause_words(record)}" if held else ""
-        return not held
-
-    async def _stop_and(self, begin: Callable[[Work], Coroutine[Any, Any, None]], words: str) -> None:
-        self._gate.say(words)
-        if await self._gate.server.stop(within=30):
-            self._since = None
-            self._gate.work.begin(begin(self._gate.work))
+def _due(leader: GateStatus, received: str, timeline: int) -> Recovery | None:
+    fork = rejoin.fork_of(timeline, leader)
+    if rejoin.is_given_up(timeline, leader):
+        why = f"STARVED: is on timeline {timeline}, which is not in {leader.member}'s history"
+        return Recovery(leader, rewinds=False, why=why)
+    if fork is not None and parse_lsn(received) > parse_lsn(fork):
+        why = f"DIVERGED: has received {received} on timeline {timeline}, {leader.member} left it at {fork}"
+        return Recovery(leader, rewinds=True, why=why)
+    if parse_lsn(received) < parse_lsn(leader.oldest_wal or received):
+        why = f"STARVED: has received {received}, {leader.member} has WAL from {leader.oldest_wal} on only"
+        return Recovery(leader, rewinds=False, why=why)
+    return None

@@ -12,10 +12,9 @@ file exists, the new timeline has not been begun: until then every start is one 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from gate.loop.state import State, sync_folder
+from gate.loop.state import State, sync_folder, write_durably
 from gate.postgres.controldata import IN_RECOVERY, ControlData, newest_timeline
 from gate.settings import Settings
 
@@ -46,15 +45,9 @@ def occupy(data: Path, own: int, given_up: int, history: tuple[tuple[int, str], 
     """Put a history file for every timeline behind ``own`` up to ``given_up`` where there is none, on disk at return."""
     for number in range(own + 1, given_up + 1):
         path = data / "pg_wal" / f"{number:08X}.history"
-        if path.exists():
-            continue
-        rows = [f"{parent}\t{lsn}\tgiven up\n" for parent, lsn in history if parent < number]
-        scratch = path.with_suffix(".new")
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write("".join(rows))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        if not path.exists():
+            rows = [f"{parent}\t{lsn}\tgiven up\n" for parent, lsn in history if parent < number]
+            write_durably(path, "".join(rows))
     sync_folder(data / "pg_wal")
 
 

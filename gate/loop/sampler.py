@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from gate.api import Follower, Role
+from gate.api import Role, ServerFacts
 from gate.postgres.controldata import read_history
 from gate.postgres.lsn import parse_lsn
 from gate.postgres.server import Server
@@ -64,10 +63,8 @@ class Sampler:
         """``upstream`` returns the member that the server is configured to follow."""
         self._settings, self._server, self._upstream = settings, server, upstream
         self._session = Session(settings)
-        self.facts: dict[str, Any] = {}
-        """Fields of ``GateStatus``."""
-        self.role: Role | None = None
-        self.at = datetime.now(UTC)
+        self.facts = ServerFacts()
+        """Without a role while the server does not answer."""
         self.sessions: int | None = None
         """Of the primary, when it last answered; not forgotten when it stops."""
         self._last_word: tuple[str, dict[str, Any]] = ("", {})
@@ -77,45 +74,48 @@ class Sampler:
         """Sample for ever."""
         while True:
             await self.sample()
-            await asyncio.sleep(PERIOD_SECONDS if self.role is not None else PERIOD_SECONDS / 4)
+            await asyncio.sleep(PERIOD_SECONDS if self.facts.role is not None else PERIOD_SECONDS / 4)
 
     async def sample(self) -> None:
         """Take one sample."""
         try:
             recovering = (await self._session.row("select pg_is_in_recovery() as yes"))["yes"]
-            facts = await (self._standby() if recovering else self._primary())
+            self.facts = await (self._standby() if recovering else self._primary())
         except NOT_ANSWERING:
-            self.role, self.facts, self._server.serves = None, {}, False
+            self.facts, self._server.serves = ServerFacts(), False
             return
-        self.role, self.facts, self.at = Role.STANDBY if recovering else Role.PRIMARY, facts, datetime.now(UTC)
         self._server.serves, self._server.answered_at = True, time.monotonic()
 
-    async def _primary(self) -> dict[str, Any]:
+    async def _primary(self) -> ServerFacts:
         facts = await self._session.row(_PRIMARY)
         self.sessions = facts["sessions"]
         rows = await self._session.rows(_FOLLOWERS)
         weak = await self._session.rows(_WEAK)
         history = read_history(self._settings.data, facts["timeline"])
-        return {
+        found = {
             **facts,
-            "followers": tuple(Follower(**row) for row in rows),
+            "role": Role.PRIMARY,
+            "followers": rows,
             "weak_commit_settings": tuple(row["weak"] for row in weak),
             "history": history,
             "fork_lsn": history[-1][1] if history else None,
         }
+        return ServerFacts.model_validate(found)
 
-    async def _standby(self) -> dict[str, Any]:
+    async def _standby(self) -> ServerFacts:
         row = self._with_last_word(await self._session.row(_STANDBY))
         streaming = row.pop("status") == "streaming"
         received_tli, control, at = row.pop("received_tli"), row.pop("control_timeline"), row.pop("at")
         heard = row.pop("heard_at")
-        return {
+        found = {
             **row,
+            "role": Role.STANDBY,
             "upstream_silent_seconds": (at - heard).total_seconds() if heard else None,
             "timeline": received_tli or control,
             "upstream": self._upstream() if streaming else None,
             **lag(row),
         }
+        return ServerFacts.model_validate(found)
 
     def _with_last_word(self, row: dict[str, Any]) -> dict[str, Any]:
         """Fill in what the upstream said last: PostgreSQL forgets it the moment that the upstream is gone."""

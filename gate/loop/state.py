@@ -50,14 +50,19 @@ class Store:
         wanted = self.state.model_copy(update=changes)
         if wanted == self.state:
             return
-        scratch = self._path.with_suffix(".new")
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(wanted.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self._path)
-        sync_folder(self._path.parent)
+        write_durably(self._path, wanted.model_dump_json())
         self.state = wanted
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Put ``text`` at ``path``: whole or not at all, and on disk at return."""
+    scratch = path.with_suffix(".new")
+    with scratch.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

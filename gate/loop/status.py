@@ -5,94 +5,75 @@ from __future__ import annotations
 import asyncio
 import shutil
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gate.api import GateStatus, Role, ServerState
-from gate.commands.adopt import is_standbys
-from gate.loop import rejoin, revert
+from gate.api import GateStatus, Role, ServerFacts, ServerState
+from gate.loop import rejoin
+from gate.loop.decide import Sample
 from gate.loop.readiness import Readiness
+from gate.postgres.controldata import ControlData, ControlFile, is_standbys
 from gate.postgres.wal import oldest_wal
-
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
+from gate.settings import Settings
 
 _MEASURE_EVERY_SECONDS = 10
 
 
-class Portrait:
-    """Keeps the figures that take long to get, and draws the rest."""
+class Status:
+    """Keeps the figures that take long to get, and puts them together with a sample."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Draw ``gate``."""
-        self._gate = gate
+    def __init__(self, settings: Settings, control: ControlFile) -> None:
+        self._settings, self._control = settings, control
         self._readiness = Readiness()
-        self._sizes = (0, 0)
+        self._sizes: tuple[int, ...] = (0, 0)
         self._oldest_wal: str | None = None
 
     async def measure(self) -> None:
         """Add up sizes again and again, for ever."""
-        settings = self._gate.settings
+        settings, folders = self._settings, (self._settings.data, rejoin.kept_folder(self._settings))
         while True:
-            self._sizes = await asyncio.to_thread(lambda: (rejoin.folder_bytes(settings.data), rejoin.kept_bytes(settings)))
-            if (control := self._gate.control) is not None:
+            self._sizes = await asyncio.to_thread(lambda: tuple(rejoin.folder_bytes(folder) for folder in folders))
+            if (control := self._control.last) is not None:
                 self._oldest_wal = await asyncio.to_thread(oldest_wal, settings.data, control.segment_bytes)
             await asyncio.sleep(_MEASURE_EVERY_SECONDS)
 
-    @property
-    def ready(self) -> bool:
+    def ready(self, sample: Sample) -> bool:
         """Whether the pod counts as ready."""
-        gate = self._gate
-        runs, role, record = gate.server.state is ServerState.RUNNING, gate.sampler.role, gate.record
+        runs, facts, record = sample.server is ServerState.RUNNING, sample.facts, sample.record
         return self._readiness.judge(
-            switching=gate.store.state.fenced_at is not None or (record is not None and record.intent is not None),
-            leads=runs and role is Role.PRIMARY,
-            stands_by=runs and role is Role.STANDBY,
-            streams=runs and gate.sampler.facts.get("upstream") is not None,
-            closed=gate.duties.closed,
+            switching=sample.state.fenced_at is not None or (record is not None and record.intent is not None),
+            leads=runs and facts.role is Role.PRIMARY,
+            stands_by=runs and facts.role is Role.STANDBY,
+            streams=runs and facts.upstream is not None,
+            closed=sample.closed,
         )
 
-    def draw(self) -> GateStatus:
+    def draw(self, sample: Sample) -> GateStatus:
         """Return everything that the gate knows."""
-        gate = self._gate
-        state, control, stopped = gate.store.state, gate.control, gate.server.state is ServerState.STOPPED
-        facts: dict[str, Any] = {
-            "system_identifier": control.system_identifier if control else None,
-            "timeline": control.timeline if control else None,
-            "next_xid": control.next_xid if control and stopped else None,
-            **({} if stopped else gate.sampler.facts),
-        }
+        state, stopped = sample.state, sample.server is ServerState.STOPPED
+        facts = ServerFacts() if stopped else sample.facts
         return GateStatus(
-            member=gate.settings.member,
-            at=datetime.now(UTC),
-            epoch=state.epoch,
-            fenced_at_epoch=state.fenced_at,
-            promoted_at_epoch=state.promoted_at,
-            promoted_xid=state.promoted_xid,
-            server=gate.server.state,
-            role=None if stopped else gate.sampler.role,
-            doing=gate.doing,
-            ready=self.ready,
-            control_state=control.state if control else None,
-            checkpoint_lsn=control.checkpoint_lsn if control else None,
-            silent_seconds=gate.server.silent_seconds,
-            frozen=gate.server.frozen,
-            heard=gate.outlook.heard,
-            asked=gate.outlook.asked,
-            sessions_ended=None if not stopped and gate.sampler.role is Role.PRIMARY else gate.sampler.sessions,
-            isolation_seconds=gate.settings.isolation_timeout,
-            **self._of_the_disk(),
-            **facts,
-        )
+            member=sample.member, at=datetime.now(UTC), epoch=state.epoch, fenced_at_epoch=state.fenced_at,
+            promoted_at_epoch=state.promoted_at, promoted_xid=state.promoted_xid, server=sample.server, doing=sample.doing,
+            ready=self.ready(sample), silent_seconds=sample.silent_seconds, frozen=sample.frozen,
+            heard=dict(sample.heard), asked=dict(sample.asked), isolation_seconds=self._settings.isolation_timeout,
+            sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
+            **self._of_the_disk(sample, stopped=stopped),
+            **(_of_the_control_file(sample.control, stopped=stopped) | facts.model_dump(exclude_unset=True)),
+        )  # fmt: skip
 
-    def _of_the_disk(self) -> dict[str, Any]:
-        gate, settings = self._gate, self._gate.settings
-        filled = (settings.data / "PG_VERSION").exists()
+    def _of_the_disk(self, sample: Sample, *, stopped: bool) -> dict[str, Any]:
         return {
-            "empty": not filled,
-            "standby_directory": is_standbys(settings) if filled else None,
-            "untouched": gate.server.state is ServerState.STOPPED and revert.is_untouched(settings),
-            "disk_free_bytes": shutil.disk_usage(settings.directory).free,
-            "data_bytes": self._sizes[0],
-            "kept_aside_bytes": self._sizes[1],
-            "oldest_wal": self._oldest_wal,
-        }
+            "empty": sample.empty, "standby_directory": None if sample.empty else is_standbys(self._settings.data),
+            "untouched": stopped and not (sample.empty or sample.standby_signal or sample.half_rewound),
+            "disk_free_bytes": shutil.disk_usage(self._settings.directory).free, "data_bytes": self._sizes[0],
+            "kept_aside_bytes": self._sizes[1], "oldest_wal": self._oldest_wal,
+        }  # fmt: skip
+
+
+def _of_the_control_file(control: ControlData | None, *, stopped: bool) -> dict[str, Any]:
+    if control is None:
+        return {}
+    return {
+        "system_identifier": control.system_identifier, "timeline": control.timeline, "control_state": control.state,
+        "checkpoint_lsn": control.checkpoint_lsn, **({"next_xid": control.next_xid} if stopped else {}),
+    }  # fmt: skip

@@ -51,13 +51,9 @@ async def bootstrap(settings: Settings, api: ApiServer) -> Record:
     await _make_roles(settings, scratch)
     control = await read_control(settings.programs, scratch)
     first = Record(
-        leader=settings.member,
-        epoch=1,
-        run=f"gate/{settings.member}",
-        sync=NO_SYNC,
-        system_identifier=control.system_identifier,
-        resource_version=version,
-    )
+        leader=settings.member, epoch=1, run=f"gate/{settings.member}", sync=NO_SYNC,
+        system_identifier=control.system_identifier, resource_version=version,
+    )  # fmt: skip
     record = await api.write(first)
     scratch.rename(settings.data)
     return record

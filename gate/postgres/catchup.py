@@ -8,13 +8,12 @@ primary does: for this once the candidate follows the standby that has it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from gate.api import GateStatus, Role
 from gate.postgres.lsn import parse_lsn
-
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
+from gate.postgres.sql import Session
 
 _LOOK_AGAIN_SECONDS = 0.005
 _ON_ITS_WAY_SECONDS = 0.2
@@ -28,56 +27,65 @@ class BehindError(Exception):
     """Nobody has sent it in time; the sentence says what is missing."""
 
 
-async def catch_up(gate: Gate, wanted: str) -> None:
-    """Return once WAL up to ``wanted`` has been received. Follows somebody else meanwhile if it must.
+@dataclass(frozen=True)
+class CatchUp:
+    """Of one standby."""
 
-    Raises:
-        BehindError: neither the leader nor another standby has sent it in time.
-        gate.sql.NOT_ANSWERING: the server does not answer.
-    """
-    clock = asyncio.get_running_loop().time
-    ask_at, deadline, helper = clock() + _ON_ITS_WAY_SECONDS, clock() + _WITHIN_SECONDS, ""
-    while parse_lsn(received := await _received(gate)) < parse_lsn(wanted):
-        if clock() > deadline:
-            raise BehindError(f"has received {received}, needs {wanted}" + (f", and {helper} has it" if helper else ""))
-        if not helper and clock() > ask_at:
-            helper, ask_at = await _helper(gate, wanted), clock() + _ASK_AGAIN_SECONDS
-            if helper:
-                deadline = clock() + _FROM_ANOTHER_WITHIN_SECONDS
-                gate.log("receives what it lacks from another standby", follows=helper, wanted=wanted, has=received)
-                await gate.follow(helper)
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    received: Callable[[], Awaitable[str]]
+    """Returns the LSN up to which it has WAL."""
+    timeline: Callable[[], int | None]
+    statuses: Callable[[], Awaitable[Mapping[str, GateStatus | None]]]
+    """Asks the peers' gates."""
+    follow: Callable[[str], Awaitable[None]]
+    """Lets the standby receive WAL from another member."""
+    log: Callable[..., None]
+
+    async def to(self, wanted: str) -> None:
+        """Return once WAL up to ``wanted`` has been received. Follows another standby meanwhile if it must.
+
+        Raises:
+            BehindError: neither the leader nor another standby has sent it in time.
+            gate.postgres.sql.NOT_ANSWERING: the server does not answer.
+        """
+        clock = asyncio.get_running_loop().time
+        ask_at, deadline, helper = clock() + _ON_ITS_WAY_SECONDS, clock() + _WITHIN_SECONDS, ""
+        while parse_lsn(received := await self.received()) < parse_lsn(wanted):
+            if clock() > deadline:
+                raise BehindError(f"has received {received}, needs {wanted}" + (f", and {helper} has it" if helper else ""))
+            if not helper and clock() > ask_at:
+                helper, ask_at = await self._helper(wanted), clock() + _ASK_AGAIN_SECONDS
+                if helper:
+                    deadline = clock() + _FROM_ANOTHER_WITHIN_SECONDS
+                    self.log("receives what it lacks from another standby", follows=helper, wanted=wanted, has=received)
+                    await self.follow(helper)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def while_it_comes(self, wanted: str) -> str:
+        """Wait for WAL up to ``wanted`` while more keeps coming; return what is missing in the end, empty when nothing is.
+
+        Raises:
+            gate.postgres.sql.NOT_ANSWERING: the server does not answer.
+        """
+        clock = asyncio.get_running_loop().time
+        received, came_at, deadline = "0/0", clock(), clock() + _WITHIN_SECONDS
+        while parse_lsn(now := await self.received()) < parse_lsn(wanted):
+            if now != received:
+                received, came_at = now, clock()
+            if clock() > min(came_at + _ON_ITS_WAY_SECONDS, deadline):
+                return f"{now} to {wanted}"
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        return ""
+
+    async def _helper(self, wanted: str) -> str:
+        """Return a standby on this server's timeline that has ``wanted``; empty when there is none."""
+        timeline, statuses = self.timeline(), (await self.statuses()).values()
+        return next((one.member for one in statuses if one is not None and _has(one, wanted, timeline)), "")
 
 
-async def wait_while_it_comes(gate: Gate, wanted: str) -> str:
-    """Wait for WAL up to ``wanted`` while more keeps coming; return what is missing in the end, empty when nothing is.
-
-    Raises:
-        gate.sql.NOT_ANSWERING: the server does not answer.
-    """
-    clock = asyncio.get_running_loop().time
-    received, came_at, deadline = "0/0", clock(), clock() + _WITHIN_SECONDS
-    while parse_lsn(now := await _received(gate)) < parse_lsn(wanted):
-        if now != received:
-            received, came_at = now, clock()
-        if clock() > min(came_at + _ON_ITS_WAY_SECONDS, deadline):
-            return f"{now} to {wanted}"
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-    return ""
-
-
-async def _received(gate: Gate) -> str:
-    row = await gate.control_session.row(
-        "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0')::text as lsn"
-    )
+async def received_lsn(session: Session) -> str:
+    """Return the LSN up to which the server has received or replayed WAL."""
+    row = await session.row("select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0')::text as lsn")
     return str(row["lsn"])
-
-
-async def _helper(gate: Gate, wanted: str) -> str:
-    """Return a standby on this server's timeline that has ``wanted``; empty when there is none."""
-    timeline = gate.sampler.facts.get("timeline")
-    statuses = (await gate.peers.statuses()).values()
-    return next((one.member for one in statuses if one is not None and _has(one, wanted, timeline)), "")
 
 
 def _has(status: GateStatus, wanted: str, timeline: int | None) -> bool:

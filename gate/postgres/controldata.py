@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from gate.postgres.lsn import format_lsn, parse_lsn
+from gate.settings import Settings
 
 _PAGE = 8192
 _PAGE_HEADER = 24
@@ -63,6 +65,29 @@ async def read_control(programs: Path, data: Path) -> ControlData:
         segment_bytes=int(fields["Bytes per WAL segment"]),
         next_xid=(int(turns) << 32) + int(xid),
     )
+
+
+class ControlFile:
+    """The control file of this member's directory, as it was read last."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.last: ControlData | None = None
+
+    async def read(self) -> ControlData:
+        """Read it again. Raises as ``read_control``."""
+        self.last = await read_control(self._settings.programs, self._settings.data)
+        return self.last
+
+    async def refresh(self) -> None:
+        """Read it again; what was known stays when it cannot be read."""
+        with contextlib.suppress(ProgramError, KeyError):
+            await self.read()
+
+
+def is_standbys(data: Path) -> bool:
+    """Whether ``data`` is a standby's, or is being recovered."""
+    return any((data / name).exists() for name in ("standby.signal", "recovery.signal"))
 
 
 async def end_of_wal(programs: Path, data: Path, control: ControlData) -> str:

@@ -1,4 +1,4 @@
-"""A postmaster and its children, as the processes that they are. Imports nothing of the gate: its watcher uses this too."""
+"""A postmaster and its children, as the processes that they are. Imports nothing of the gate: its watchdog uses this too."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from gate.api import ServerState
-from gate.lease.lease import Leave
+from gate.lease.lease import Lease
 from gate.postgres.processes import is_stopped, kill_all
-from gate.postgres.stale_locks import clear_leftover
+from gate.postgres.stale_locks import clear_stale_locks
 from gate.settings import Settings
 
 _AT_ONCE_SECONDS = 2.0
@@ -22,9 +22,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 class Server:
     """One postmaster at a time."""
 
-    def __init__(self, settings: Settings, leave: Leave) -> None:
-        """Start with nothing running; each start first clears what an earlier server left. ``leave`` learns who runs."""
-        self._settings, self._leave = settings, leave
+    def __init__(self, settings: Settings, lease: Lease) -> None:
+        """Start with nothing running; each start first clears what an earlier server left. ``lease`` learns who runs."""
+        self._settings, self._lease = settings, lease
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._started_at, self._ended_at, self._failures = 0.0, 0.0, 0
@@ -53,22 +53,18 @@ class Server:
     async def start(self, configuration: Path) -> None:
         """Start the postmaster; returns at once, ``serves`` says when it answers."""
         self._stopping, self.serves, self.answered_at = False, False, None
-        await clear_leftover(self._settings)
+        await clear_stale_locks(self._settings)
         self._process = await asyncio.create_subprocess_exec(
-            str(self._settings.programs / "postgres"),
-            "-D",
-            str(self._settings.data),
-            "-c",
-            f"config_file={configuration}",
+            str(self._settings.programs / "postgres"), "-D", str(self._settings.data), "-c", f"config_file={configuration}"
         )
         self._started_at = time.monotonic()
-        self._leave.postmaster = self._process.pid
+        self._lease.postmaster = self._process.pid
         asyncio.get_running_loop().create_task(self._watch(self._process))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()
-        if self._leave.postmaster == process.pid:
-            self._leave.postmaster = 0
+        if self._lease.postmaster == process.pid:
+            self._lease.postmaster = 0
         self._ended_at = time.monotonic()
         at_once = self._ended_at - self._started_at < _AT_ONCE_SECONDS
         self._failures = self._failures + 1 if at_once and process.returncode and not self.serves else 0
@@ -97,7 +93,8 @@ class Server:
         """Stop fast if it does so ``within`` seconds; otherwise kill it. Returns when it is down."""
         process = self._process
         if process is not None and not (self.serves and not self.frozen and await self.stop(within=within)):
-            self.kill()
+            if self.pid is not None:
+                kill_all(self.pid)
             await process.wait()
 
     @property
@@ -109,13 +106,8 @@ class Server:
 
     @property
     def frozen(self) -> bool:
-        """Whether somebody has stopped the postmaster with SIGSTOP, or the watcher holds it."""
+        """Whether somebody has stopped the postmaster with SIGSTOP, or the watchdog holds it."""
         return self.pid is not None and is_stopped(self.pid)
-
-    def kill(self) -> None:
-        """Kill every process, held or not. What was acknowledged is on disk."""
-        if self.pid is not None:
-            kill_all(self.pid)
 
     @property
     def pid(self) -> int | None:

@@ -19,7 +19,6 @@ class Session:
     """One warm connection; made anew when it broke."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect lazily."""
         self._settings = settings
         self._connection: psycopg.AsyncConnection[Row] | None = None
 
@@ -72,3 +71,17 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None and not connection.closed:
             connection.pgconn.finish()
+
+
+async def checkpoint(settings: Settings) -> None:
+    """CHECKPOINT, which may take minutes, on a connection of its own. Raises as ``Session.row``."""
+    session = Session(settings)
+    try:
+        await session.row("checkpoint", within=300)
+    finally:
+        await session.close()
+
+
+async def next_xid(session: Session) -> int:
+    """Return the running server's next transaction ID, in recovery as far as it has replayed."""
+    return int((await session.row("select pg_snapshot_xmax(pg_current_snapshot())::text as xid"))["xid"])

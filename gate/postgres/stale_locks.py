@@ -21,7 +21,7 @@ from gate.settings import Settings
 _STOP_WITHIN_SECONDS = 10.0
 
 
-async def clear_leftover(settings: Settings) -> None:
+async def clear_stale_locks(settings: Settings) -> None:
     """End what still works in the data directory, wait until it is gone, remove stale lock files. Safe to repeat."""
     deadline = time.monotonic() + _STOP_WITHIN_SECONDS
     postmaster = _postmaster(settings.data)

@@ -13,24 +13,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
 
-from gate.api import SYNCHRONOUS
-from gate.postgres.configuration import write_configuration
+from gate.api import SYNCHRONOUS, Follower
 from gate.postgres.lsn import parse_lsn
-from gate.postgres.sql import NOT_ANSWERING
+from gate.postgres.sql import NOT_ANSWERING, Session
 from gate.record import NO_SYNC, Record
+from gate.settings import Settings
 
-if TYPE_CHECKING:
-    from gate.loop.core import Gate
+
+@dataclass(frozen=True)
+class Change:
+    """What is to change next: the record first (compare-and-swap), the server only once that is written."""
+
+    record: Record | None = None
+    names: tuple[str, ...] | None = None
+    """Members that the server waits for from then on; ``None``: as before."""
+    message: str = ""
 
 
 class Synchronous:
-    """Keeps ``synchronous_standby_names`` and the record's ``sync`` in step."""
+    """Says how ``synchronous_standby_names`` and the record's ``sync`` are kept in step."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Start with whatever the configuration said."""
-        self._gate = gate
+    def __init__(
+        self,
+        settings: Settings,
+        checkpoint: Callable[[], Coroutine[Any, Any, None]],
+        up_to_date: Callable[[], Awaitable[set[str]]],
+    ) -> None:
+        """``up_to_date`` returns the synchronous standbys that have all WAL there is at this moment."""
+        self._settings, self._checkpoint_now, self._up_to_date = settings, checkpoint, up_to_date
         self.names: tuple[str, ...] = ()
         """Members that the running server waits for."""
         self._differs_since: float | None = None
@@ -38,112 +52,90 @@ class Synchronous:
         self._waits = False
         """Commits are known to wait."""
 
-    async def tend(self, record: Record) -> None:
-        """Do the next thing that is due; called again and again while this member leads undisputed."""
-        followers = {row.member: row for row in self._gate.sampler.facts.get("followers", ())}
-        streaming = tuple(
-            name for name in sorted(self._gate.settings.peers) if name in followers and followers[name].state == "streaming"
-        )
-        wanted = self._gate.settings.peers if self._strict else streaming
+    async def tend(self, record: Record, followers: tuple[Follower, ...]) -> Change | None:
+        """Return what is due; asked again and again while this member leads undisputed."""
+        states = {row.member: row.state for row in followers}
+        streaming = tuple(name for name in sorted(self._settings.peers) if states.get(name) == "streaming")
+        wanted = self._settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
-            await self._follow(record, wanted)
-        elif streaming or self._strict:
-            await self._tighten(record, wanted)
-        elif self.names and not self._strict:
-            self._set(())
+            return await self._follow(record, wanted, followers)
+        if streaming or self._strict:
+            return await self._tighten(record, wanted, followers)
+        return Change(names=()) if self.names else None
 
     def begin(self, names: tuple[str, ...]) -> None:
         """Start from ``names``, which a configuration that was just written lets commits wait for."""
         self.names, self._differs_since = names, None
         self._forget_wait(known=bool(names))
 
+    def carried_out(self, change: Change) -> None:
+        """Know that record and server are as ``change`` wanted them."""
+        if change.names is None:
+            return
+        if not change.names:
+            self._forget_wait(known=False)
+        self.names = change.names
+        if change.record is not None:
+            self._differs_since = None
+
     @property
     def _strict(self) -> bool:
-        return self._gate.settings.durability == "strict"
+        return self._settings.durability == "strict"
 
-    async def _follow(self, record: Record, wanted: tuple[str, ...]) -> None:
+    async def _follow(self, record: Record, wanted: tuple[str, ...], followers: tuple[Follower, ...]) -> Change | None:
         """Bring the record's list to ``wanted`` when it has differed for so long that it is no hiccup."""
         listed = record.sync_members
         if set(wanted) == set(listed):
             self._differs_since = None
-            if self.names != listed:
-                self._set(listed)
-        elif self._differs_for() < self._gate.settings.standby_timeout:
-            if not self.names:
-                self._set(listed)
-        elif not wanted:
-            await self._relax(record, ())
-        elif set(wanted) <= set(listed):
-            await self._tighten(record, wanted)
-        else:
-            await self._relax(record, tuple(sorted({*listed, *wanted})))
+            return Change(names=listed) if self.names != listed else None
+        if self._differs_for() < self._settings.standby_timeout:
+            return None if self.names else Change(names=listed)
+        if not wanted:
+            return self._relax(record, ())
+        if set(wanted) <= set(listed):
+            return await self._tighten(record, wanted, followers)
+        return self._relax(record, tuple(sorted({*listed, *wanted})))
 
     def _differs_for(self) -> float:
         now = time.monotonic()
         self._differs_since = self._differs_since or now
         return now - self._differs_since
 
-    async def _relax(self, record: Record, members: tuple[str, ...]) -> None:
+    def _relax(self, record: Record, members: tuple[str, ...]) -> Change:
         """Say in the record that a commit may wait for any of ``members``, or for nobody; only then let it."""
-        relaxed = record.model_copy(
-            update={
-                "sync": ",".join(members) or NO_SYNC,
-                "epoch": record.epoch + 1,
-                "run": f"gate/{self._gate.settings.member}",
-            }
-        )
-        self._gate.record = await self._gate.api.write(relaxed)
-        self._gate.store.write(epoch=relaxed.epoch)
-        self._set(members)
-        self._differs_since = None
-        words = "commits wait for one more" if members else "NOT REDUNDANT: commits no longer wait"
-        self._gate.log(words, before=record.sync, sync=relaxed.sync, epoch=relaxed.epoch)
+        sync, run = ",".join(members) or NO_SYNC, f"gate/{self._settings.member}"
+        relaxed = record.model_copy(update={"sync": sync, "epoch": record.epoch + 1, "run": run})
+        message = "commits wait for one more" if members else "NOT REDUNDANT: commits no longer wait"
+        return Change(relaxed, members, message)
 
-    async def _tighten(self, record: Record, members: tuple[str, ...]) -> None:
+    async def _tighten(self, record: Record, members: tuple[str, ...], followers: tuple[Follower, ...]) -> Change | None:
         """Wait for ``members`` from now on, and say so in the record once all of them have everything."""
         if self.names != members:
-            self._set(members)
-            return
-        if not self._do_commits_wait():
-            return
-        try:
-            here = (await self._gate.control_session.row("select pg_current_wal_flush_lsn()::text as lsn"))["lsn"]
-            rows = await self._gate.control_session.rows(
-                "select application_name as name, sync_state, flush_lsn::text as lsn from pg_stat_replication"
-            )
-        except NOT_ANSWERING:
-            return
-        reached = {
-            row["name"] for row in rows if row["sync_state"] in SYNCHRONOUS and row["lsn"]
-            and parse_lsn(row["lsn"]) >= parse_lsn(here)
-        }  # fmt: skip
-        if reached >= set(members) or (self._strict and reached):
-            wanted = record.model_copy(
-                update={"sync": ",".join(members), "run": record.run or f"gate/{self._gate.settings.member}"}
-            )
-            self._gate.record = await self._gate.api.write(wanted)
-            self._gate.log("redundant: commits wait", sync=wanted.sync)
+            return Change(names=members)
+        if not self._do_commits_wait(followers):
+            return None
+        reached = await self._up_to_date()
+        if not (reached >= set(members) or (self._strict and reached)):
+            return None
+        update = {"sync": ",".join(members), "run": record.run or f"gate/{self._settings.member}"}
+        return Change(record.model_copy(update=update), message="redundant: commits wait")
 
-    def _do_commits_wait(self) -> bool:
+    def _do_commits_wait(self, followers: tuple[Follower, ...]) -> bool:
         """Whether commits wait by now. Begins to find out when that is not known.
 
         Commits look at a flag in shared memory that only the checkpointer sets, once it has read the new configuration,
         which it does not do in the middle of a checkpoint. One that was asked for after the change and is over proves it.
+        That the server's processes were told is seen by the senders of WAL: they call the listed standbys synchronous.
         """
         if self._waits:
             return True
         if self._checkpoint is None:
-            if self._has_read_configuration():
-                self._checkpoint = asyncio.create_task(self._gate.checkpoint())
+            if any(row.member in self.names and row.sync_state in SYNCHRONOUS for row in followers):
+                self._checkpoint = asyncio.create_task(self._checkpoint_now())
             return False
         if self._checkpoint.done():
             self._waits, self._checkpoint = self._checkpoint.exception() is None, None
         return self._waits
-
-    def _has_read_configuration(self) -> bool:
-        """Whether the server's processes were told: the senders of WAL call the listed standbys synchronous."""
-        followers = self._gate.sampler.facts.get("followers", ())
-        return any(row.member in self.names and row.sync_state in SYNCHRONOUS for row in followers)
 
     def _forget_wait(self, *, known: bool) -> None:
         self._waits = known
@@ -151,9 +143,17 @@ class Synchronous:
             self._checkpoint.cancel()
             self._checkpoint = None
 
-    def _set(self, members: tuple[str, ...]) -> None:
-        if not members:
-            self._forget_wait(known=False)
-        self.names = members
-        write_configuration(self._gate.settings, leader="", sync=members)
-        self._gate.server.reload()
+
+async def up_to_date(session: Session) -> set[str]:
+    """Return the synchronous standbys that have flushed all WAL of this moment; nobody when the server does not answer."""
+    try:
+        here = (await session.row("select pg_current_wal_flush_lsn()::text as lsn"))["lsn"]
+        rows = await session.rows(
+            "select application_name as name, sync_state, flush_lsn::text as lsn from pg_stat_replication"
+        )
+    except NOT_ANSWERING:
+        return set()
+    return {
+        row["name"] for row in rows
+        if row["sync_state"] in SYNCHRONOUS and row["lsn"] and parse_lsn(row["lsn"]) >= parse_lsn(here)
+    }  # fmt: skip

@@ -19,8 +19,8 @@ from activities.clients.ports import ConflictError
 from activities.run.errors import Refusal, refuse
 from activities.run.models.lease import Unrenewed
 from gate.api import Role
-from gate.loop.decide import Action, Decision, Outside, decide, heeded
-from gate.loop.observation import must_show_itself, vouches
+from gate.lease.vouching import Outside, must_show_itself, vouches
+from gate.loop.decide import Action, Decision, decide, heeded
 from gate.loop.pause import is_paused
 from gate.loop.state import State
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch

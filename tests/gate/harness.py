@@ -138,13 +138,13 @@ class Cluster:
     def freeze(self, member: str, number: signal.Signals = signal.SIGSTOP, *, gate: bool = True) -> None:
         """Stop, or let go on, all processes of a member as the freezing of its container would: its first process first."""
         postmaster, first = self.postmaster(member), self.gates[member].pid
-        around = [first, self.watcher(member)] if gate else []
+        around = [first, self.watchdog(member)] if gate else []
         for pid in [*around, postmaster, *children_of(postmaster)]:
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):  # one that goes on may end another before its turn comes
                     os.kill(pid, number)
 
-    def watcher(self, member: str) -> int | None:
+    def watchdog(self, member: str) -> int | None:
         """Return the gate's child that is not the server."""
         return next((pid for pid in children_of(self.gates[member].pid) if pid != self.server_of(member)), None)
 

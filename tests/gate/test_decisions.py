@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.api import GateStatus, Role, ServerState
-from gate.loop.decide import Action, Decision, Local, Outside, decide, fence_stands
-from gate.loop.observation import vouches
+from gate.lease.vouching import Outside, vouches
+from gate.loop.decide import Action, Decision, Local, decide, fence_stands
 from gate.loop.state import State
 from gate.record import Intent, Mode, Record
 

@@ -87,7 +87,7 @@ async def test_a_standby_that_has_just_lost_its_primary_stays_ready(pair: Cluste
         await asyncio.sleep(0.1)
 
 
-async def test_a_cut_off_primary_is_dead_when_its_leave_has_run_out(pair: Cluster) -> None:
+async def test_a_cut_off_primary_is_dead_when_its_lease_has_run_out(pair: Cluster) -> None:
     await pair.isolated_soon(3)
     await pair.until_synchronous("pg-1")
     pair.api.silent = True
@@ -149,18 +149,18 @@ async def test_a_gate_that_is_stuck_beside_its_server_does_not_keep_it_alive(pai
     await pair.until_role("pg-0", Role.PRIMARY)
 
 
-async def test_a_watcher_that_dies_is_replaced(pair: Cluster) -> None:
+async def test_a_watchdog_that_dies_is_replaced(pair: Cluster) -> None:
     await pair.isolated_soon(3)
-    before, postmaster = pair.watcher("pg-0"), pair.postmaster("pg-0")
+    before, postmaster = pair.watchdog("pg-0"), pair.postmaster("pg-0")
     assert before is not None
     os.kill(before, signal.SIGKILL)
-    await pair.until(lambda: pair.said("pg-0", "THE WATCHER ENDED") and pair.watcher("pg-0") not in {None, before}, 5)
+    await pair.until(lambda: pair.said("pg-0", "THE WATCHDOG ENDED") and pair.watchdog("pg-0") not in {None, before}, 5)
     os.kill(pair.gates["pg-0"].pid, signal.SIGSTOP)
     await pair.until(lambda: start_time(postmaster) is None, 5)
     os.kill(pair.gates["pg-0"].pid, signal.SIGCONT)
 
 
-async def test_a_standby_that_is_promoted_has_leave_at_once(settled: Path) -> None:
+async def test_a_standby_that_is_promoted_has_a_lease_at_once(settled: Path) -> None:
     async with running_cluster(settled, ISOLATION_TIMEOUT="2", POLL_SECONDS="30") as pair:
         await pair.until_synchronous("pg-1")
         await asyncio.sleep(3)
@@ -171,7 +171,7 @@ async def test_a_standby_that_is_promoted_has_leave_at_once(settled: Path) -> No
         assert (await _answer(pair, "pg-1")).role is Role.PRIMARY
 
 
-async def test_a_standby_that_starts_again_is_not_taken_for_a_primary_whose_leave_has_run_out(settled: Path) -> None:
+async def test_a_standby_that_starts_again_is_not_taken_for_a_primary_whose_lease_has_run_out(settled: Path) -> None:
     async with running_cluster(settled, ISOLATION_TIMEOUT="1") as pair:
         await asyncio.sleep(2)
         for _ in range(3):

@@ -43,7 +43,7 @@ async def test_peers_say_when_a_leader_asked_them_last(pair: Cluster) -> None:
 
 
 async def test_a_lease_of_a_later_epoch_is_left_alone_and_its_reader_is_not_vouched_for(pair: Cluster) -> None:
-    """Somebody has seized it: without a peer the leader is killed when its leave has run out."""
+    """Somebody has seized it: without a peer the leader is killed when its lease has run out."""
     await pair.isolated_soon(3)
     await pair.until_synchronous("pg-1")
     seized = {"holderIdentity": "pg-1", "leaseTransitions": pair.record.epoch + 1}
