@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.architecture import registered
-from tests.architecture.flow.graph import Successions, is_landmark
+from tests.architecture.flow.graph import Graph, Successions, is_landmark
 from tests.architecture.flow.routines import graph_of
+from tests.architecture.flow.shape import shape_of
 from tests.replay.record import HISTORIES
 
 FOLDER = Path(__file__).parent / "fingerprints"
@@ -34,10 +35,14 @@ _ENDINGS = {
 
 
 @functools.cache
+def _graph_of(name: str) -> Graph:
+    [owner] = registered.workflows()[name]
+    return graph_of(owner)
+
+
 def source_of(name: str) -> Successions:
     """Return what may follow what in the source of the workflow ``name``."""
-    [owner] = registered.workflows()[name]
-    return graph_of(owner).successions()
+    return _graph_of(name).successions()
 
 
 def recorded_of(name: str) -> dict[str, list[str]]:
@@ -64,7 +69,8 @@ def _command_of(event: dict[str, Any]) -> str:
 def text_of(name: str) -> str:
     """Return the fingerprint of the workflow ``name``."""
     source, recorded = source_of(name), recorded_of(name)
-    return _HEAD.format(name=name) + "".join([*_source_lines(source), *_recorded_lines(source, recorded)])
+    shape = f"\nall its sequences together: {shape_of(_graph_of(name))}\n"
+    return _HEAD.format(name=name) + "".join([*_source_lines(source), shape, *_recorded_lines(source, recorded)])
 
 
 def _source_lines(source: Successions) -> Iterator[str]:
@@ -78,7 +84,7 @@ def _recorded_lines(source: Successions, recorded: dict[str, list[str]]) -> Iter
     walked = {one for commands in recorded.values() for one in commands}
     steps = {label for label in source if is_landmark(label) and label.startswith(("activity", "child", "signal"))}
     missing = sorted(one for one in steps - walked if "(named at run time)" not in one)
-    yield f"\nno history walks: {', '.join(missing) or 'nothing'}\n"
+    yield f"no history walks: {', '.join(missing) or 'nothing'}\n"
     for history, commands in recorded.items():
         counted = [(one.removeprefix("activity "), len([*same])) for one, same in groupby(commands)]
         yield f"{history}: {', '.join(f'{one} x{times}' if times > 1 else one for one, times in counted)}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 BEGINS, COMPLETES, FAILS, ANSWERED = "begins", "completes", "fails", "answered"
@@ -38,6 +39,25 @@ class Graph:
         """Whether something that was made after ``since`` leads to ``point``."""
         return any(point in then for before, then in self.after.items() if before > since)
 
+    def is_beginning(self, point: int) -> bool:
+        """Whether something begins here: the run, or the answer to what it is sent."""
+        return self.labels.get(point, "").startswith(_BEGINNINGS)
+
+    def commands_after(self, points: Iterable[int]) -> set[int]:
+        """Return the commands that may come next."""
+        found: set[int] = set()
+        seen: set[int] = set()
+        todo = [one for point in points for one in self.after[point]]
+        while todo:
+            if (point := todo.pop()) in seen:
+                continue
+            seen.add(point)
+            if point in self.labels:
+                found.add(point)
+            else:
+                todo += self.after[point]
+        return found
+
     def successions(self) -> Successions:
         """Return landmark → (the small command that came last since then, or nothing; what may come next).
 
@@ -51,7 +71,7 @@ class Graph:
 
     def _reached(self) -> set[int]:
         reached: set[int] = set()
-        todo = [point for point, label in self.labels.items() if label.startswith(_BEGINNINGS)]
+        todo = [point for point in self.labels if self.is_beginning(point)]
         while todo:
             if (point := todo.pop()) not in reached:
                 reached.add(point)
