@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 from importlib.metadata import distribution
@@ -21,6 +22,7 @@ def _name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower()
 
 
+@functools.cache
 def _imported() -> set[str]:
     found: set[str] = set()
     for path in (file for part in PRODUCT for file in (_ROOT / part).rglob("*.py")):
