@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 from collections.abc import Hashable
+from dataclasses import fields, is_dataclass
 from types import FunctionType
 from typing import Any
 
@@ -58,7 +60,11 @@ def command_by_name(call: ast.Call) -> str:
 
 
 def named_by(found: Any) -> str:
-    """Return the command that an activity stands for wherever it is named."""
+    """Return the command that an activity stands for wherever it is named, also inside a table's entry or a partial call."""
+    if isinstance(found, functools.partial):
+        return named_by(found.func)
+    if is_dataclass(found) and not isinstance(found, type):
+        return next((label for one in fields(found) if (label := named_by(getattr(found, one.name, None)))), "")
     definition = activity._Definition.from_callable(found) if isinstance(found, FunctionType) else None
     return f"activity {definition.name}" if definition else ""
 

@@ -121,9 +121,10 @@ class Follower(Statements):
     def _call(self, call: ast.Call, scope: Scope, at: int, exits: Exits) -> int:
         found = self._called(call, scope)
         routine = source_of(found)
-        receiver = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        if not isinstance(receiver, ast.Name | ast.Lambda):
-            at = self.expression(receiver, scope, at, exits)
+        if isinstance(call.func, ast.Attribute):
+            at = self.expression(call.func.value, scope, at, exits)
+        elif not isinstance(call.func, ast.Name | ast.Lambda):
+            at = self.expression(call.func, scope, at, exits)
         given: dict[str, Argument] = {}
         for name, value in arguments(call, found, routine):
             if name and is_for_later(value, scope):
@@ -135,7 +136,8 @@ class Follower(Statements):
             given = {}
         if routine is not None:
             return self.routine(routine, given, at, exits.failing)
-        if label := commands.command_of(found, call) or commands.command_by_name(call):
+        label = commands.command_of(found, call) or commands.command_by_name(call) or commands.named_by(found)
+        if label:
             return self._command(label, at, exits.failing)
         if found is UNKNOWN and isinstance(call.func, ast.Attribute):
             ways = [self.routine(one, {}, self._graph.point(at), exits.failing) for one in methods_called(call.func.attr)]
