@@ -17,6 +17,7 @@ from tests.architecture.registered import classes
 
 Body = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 UNKNOWN = object()
+_OURS = ("workflows.", "tests.architecture.samples.")
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _hints(owner: Any) -> dict[str, Any]:
 def routine_of(function: Any, owner: type | None = None) -> Routine | None:
     """Return the source of ``function``, if it is one of the workflows' own."""
     function = inspect.unwrap(function) if callable(function) else None
-    if not isinstance(function, types.FunctionType) or not f"{function.__module__}.".startswith("workflows."):
+    if not isinstance(function, types.FunctionType) or not f"{function.__module__}.".startswith(_OURS):
         return None
     body = _bodies(function.__module__).get((function.__code__.co_firstlineno, function.__name__))
     return Routine(body, function.__globals__, owner, hints=_hints(function)) if body else None

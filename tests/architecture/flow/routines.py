@@ -86,9 +86,15 @@ class Follower(Statements):
         for part in ast.iter_child_nodes(expression):
             if isinstance(part, ast.expr):
                 at = self.expression(part, scope, at, exits)
-        if isinstance(expression, ast.Await):
+        if isinstance(expression, ast.Await) and not self._is_followed(expression.value, scope):
             self._graph.join(at, exits.failing)
         return at
+
+    def _is_followed(self, awaited: ast.expr, scope: Scope) -> bool:
+        """Whether what is awaited fails only where something in it does."""
+        if isinstance(awaited, ast.Call):
+            return source_of(self._called(awaited, scope)) is not None
+        return isinstance(awaited, ast.Name) and isinstance(scope.resolve(awaited), Argument)
 
     def _either(self, expression: ast.IfExp, scope: Scope, at: int, exits: Exits) -> int:
         at = self.expression(expression.test, scope, at, exits)
