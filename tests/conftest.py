@@ -1,4 +1,4 @@
-"""What all tests share: one real Temporal server for the session."""
+"""What all tests share: one real Temporal server for the session, and which tests need more than that."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from activities.run import postures
+from deploy.lab.packages import ensure_packages
 from workflows.postgres import adopt
 from workflows.postgres.transfer import post_promotion
 from workflows.run.payloads import DATA_CONVERTER
@@ -27,6 +28,21 @@ _DYNAMIC_CONFIG = (
     'history.timerProcessorMaxTimeShift="10ms"',
     "frontend.WorkflowPauseEnabled=true",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real servers, by what it asks for, and what needs the lab, by its folder."""
+    for item in items:
+        if "_real_servers" in getattr(item, "fixturenames", ()):
+            item.add_marker("servers")
+        if "lab" in item.path.relative_to(Path(__file__).parent).parts[:-1]:
+            item.add_marker("lab")
+
+
+@pytest.fixture(scope="session")
+def _real_servers() -> None:
+    """Install PostgreSQL and Redis where they are missing. They are started as their own users, which takes root."""
+    ensure_packages(print)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -24,6 +24,7 @@ from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
+from activities.clients.systems import Systems
 from activities.detection.models import WatchedTarget, witness_queue
 from activities.detection.probes.nodes import NodeEye
 from activities.detection.probes.pods import PodEye
@@ -33,7 +34,6 @@ from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
-from activities.postgres.systems import Systems
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.ports import RedisServers
-from activities.postgres.systems import Systems
+from activities.clients.systems import Systems
 from estate.nodes import MachineKind
 
 

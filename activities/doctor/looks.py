@@ -11,12 +11,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.clients.secrets import read_secret
+from activities.clients.systems import Systems
 from activities.detection.doctor import of_witnesses
 from activities.nodes.doctor import MachineLook
 from activities.postgres.doctor import of_survey
 from activities.postgres.models.survey import SurveyRequest
 from activities.postgres.survey import SurveyActivities
-from activities.postgres.systems import Systems
 from activities.redis.doctor import of_redis
 from activities.redis.survey import survey_of
 from activities.run.findings import fault, ok, warning

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from activities.clients import granting
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
 from activities.redis.survey import survey_of
-from activities.run import granting
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import load
@@ -145,5 +145,5 @@ def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> N
 
 
 async def granted(question: Awaitable[T]) -> T:
-    """Return the answer, as ``activities.run.granting``: what we may not do, the worker's ClusterRole lacks."""
+    """Return the answer, as ``activities.clients.granting``: what we may not do, the worker's ClusterRole lacks."""
     return await granting.granted(question, "see node-access.yaml in the shipped base")

@@ -11,6 +11,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from activities.clients.cluster_ports import Workloads
+from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError, WriteFailedError
 from activities.pods.models import (
     AnswerRequest,
@@ -28,7 +29,6 @@ from activities.pods.models import (
 from activities.postgres.measure import measured
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.granting import granted
 from activities.run.models.measure import Measurement
 from activities.run.postures import CHANGE, FORWARD, READ, WAIT
 from estate.workloads import WorkloadTarget

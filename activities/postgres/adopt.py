@@ -8,10 +8,10 @@ between the write and the answer, the next attempt finds its own record.
 from __future__ import annotations
 
 from activities.clients.ports import ForbiddenError, MissingError
+from activities.clients.systems import Systems
 from activities.postgres.claim import try_write
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.upkeep import AdoptStep, FirstRecord
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, CHANGE_UNHURRIED

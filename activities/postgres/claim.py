@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from activities.clients.granting import granted
 from activities.clients.ports import ConflictError, MissingError
+from activities.clients.systems import Systems
 from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.granting import granted
 from activities.run.models.wire import workflow_of
 from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget

@@ -29,10 +29,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.systems import Systems
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.gate_errors import refused
 from activities.postgres.models.transfer import Proof, ProveRequest
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details

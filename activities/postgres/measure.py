@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from temporalio import activity
 
 from activities.clients.ports import Postgres, UnreachableError, WriteFailedError
-from activities.postgres.systems import Systems
+from activities.clients.systems import Systems
 from activities.run.declare import step
 from activities.run.heartbeat import keep_details
 from activities.run.models.measure import Measurement, MeasureRequest

@@ -7,12 +7,12 @@ by that name whether somebody has taken over.
 
 from __future__ import annotations
 
+from activities.clients.granting import granted
+from activities.clients.systems import Systems
 from activities.postgres.claim import NOTHING_CHANGED, current_record, try_write
 from activities.postgres.models.upkeep import Paused, PauseNote
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.granting import granted
 from activities.run.postures import CHANGE
 from gate.loop.pause import words_of
 from gate.record import Record

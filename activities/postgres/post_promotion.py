@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres.claim import current_record
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.post_promotion import (
@@ -20,7 +21,6 @@ from activities.postgres.models.post_promotion import (
     Verified,
 )
 from activities.postgres.models.transfer import Switch
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.postures import CHANGE, FORWARD, INSIST, READ, READ_LONG

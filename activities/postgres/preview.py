@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from activities.clients.ports import ForbiddenError, UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres.claim import current_record, routed_record
 from activities.postgres.models.transfer import Switch
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.postures import READ
 

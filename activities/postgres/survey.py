@@ -12,12 +12,12 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres.claim import found_record
 from activities.postgres.models.survey import MemberFact, PodFact, Survey, SurveyRequest
-from activities.postgres.systems import Systems
 from activities.run.declare import step
-from activities.run.granting import granted
 from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
 from gate.record import Record

@@ -10,9 +10,9 @@ import asyncio
 from datetime import timedelta
 
 from activities.clients.ports import UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.polling import NotYetError, until

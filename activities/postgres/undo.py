@@ -14,7 +14,9 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.clients.granting import granted
 from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
 from activities.postgres.gate_errors import obeyed, refused
 from activities.postgres.models.plan import PostgresPlan
@@ -27,10 +29,8 @@ from activities.postgres.models.transfer import (
     SettleRequest,
     Switch,
 )
-from activities.postgres.systems import Systems
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.granting import granted
 from activities.run.models.wire import RunId
 from activities.run.polling import until
 from activities.run.postures import COMPENSATE, FORWARD

@@ -1,8 +1,7 @@
-"""Real Redis and PostgreSQL for the clients' tests; the distribution's packages are installed where they are missing."""
+"""Real Redis and PostgreSQL for the clients' tests."""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import signal
 import tempfile
@@ -13,22 +12,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from deploy.lab import packages
 from tests.clients.postgres_pair import PostgresPair, running_pair, template
 from tests.clients.redis_cluster import RedisCluster, running_redis
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _servers() -> None:
-    packages.ensure_packages(print)
-    with packages._LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if shutil.which("redis-sentinel") is None or shutil.which("redis-server") is None:
-            packages._install(["redis-server", "redis-sentinel"])
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def redis(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RedisCluster]:
+async def redis(_real_servers: None, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RedisCluster]:
     """Start a master, ``redis-0``, two replicas and three Sentinels.
 
     Unless a test's parameter says otherwise the master takes writes with no replica at all: no server then makes up for
@@ -39,7 +28,7 @@ async def redis(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def made(_servers: None) -> AsyncIterator[Path]:
+async def made(_real_servers: None) -> AsyncIterator[Path]:
     """Make a pair's data once, where the postgres user can look; pytest's own folders belong to root alone."""
     folder = Path(tempfile.mkdtemp(prefix="clients-"))
     yield await template(folder)

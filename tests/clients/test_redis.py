@@ -162,6 +162,7 @@ async def test_a_write_that_was_cut_off_is_in_doubt_and_one_that_was_refused_is_
             await client.write("SADD", "counter", 1)
 
 
+@pytest.mark.usefixtures("_real_servers")
 async def test_a_master_without_replicas_is_asked_again_until_it_has_them(tmp_path: Path) -> None:
     async with running_redis(tmp_path, down_after=20_000, min_replicas=1) as redis, client_of(redis) as client:
         await client.write("SET", "key", 1)

@@ -19,7 +19,7 @@ from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.ports import ConflictError
 from activities.clients.postgres import PostgresClient
-from activities.postgres.systems import Systems
+from activities.clients.systems import Systems
 from estate.loader import load_estate, resolve_target
 from estate.postgres import PostgresTarget
 from gate.record import Record

@@ -6,10 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
+from activities.clients.systems import Systems
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.models.post_promotion import Verified
 from activities.postgres.models.survey import PodFact, SessionFact, SqlFact
-from activities.postgres.systems import Systems
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Silence
 from activities.run.models.lease import Unrenewed

@@ -1,4 +1,4 @@
-"""Real PostgreSQL for the gate's tests; installs the distribution's packages where they are missing."""
+"""Real PostgreSQL for the gate's tests."""
 
 from __future__ import annotations
 
@@ -9,25 +9,19 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from deploy.lab.packages import ensure_packages
 from tests.gate import template
 from tests.gate.harness import Cluster, running_cluster
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _postgresql() -> None:
-    ensure_packages(print)
-
-
 @pytest.fixture
-def folder(_postgresql: None) -> Iterator[Path]:
+def folder(_real_servers: None) -> Iterator[Path]:
     """Make an empty folder."""
     with template.new_folder() as path:
         yield path
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def made(_postgresql: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def made(_real_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Let gates set a cluster up, once for all processes of pytest-xdist."""
     own = tmp_path_factory.getbasetemp()
     return await template.made_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)

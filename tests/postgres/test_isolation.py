@@ -9,10 +9,10 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import UnreachableError
+from activities.clients.systems import Systems
 from activities.postgres import fencing
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Proof, ProveRequest, Switch
-from activities.postgres.systems import Systems
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId
 from gate.api import Sealed

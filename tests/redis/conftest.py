@@ -14,7 +14,7 @@ from tests.redis.cluster import Cluster, running
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def shared(_real_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Run servers and Sentinels; a dead master is noticed after two seconds."""
     with running(tmp_path_factory.mktemp("redis"), down_after=2000) as cluster:
         yield cluster

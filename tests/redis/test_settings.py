@@ -15,7 +15,7 @@ from tests.redis.cluster import SENTINELS, SERVERS, Cluster, running, until
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cluster(_real_servers: None, tmp_path: Path) -> Iterator[Cluster]:
     """Hand over a whole cluster with the settings as they are shipped."""
     with running(tmp_path) as whole:
         yield whole

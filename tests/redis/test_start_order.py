@@ -16,7 +16,7 @@ _DOWN_AFTER = 2000
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cluster(_real_servers: None, tmp_path: Path) -> Iterator[Cluster]:
     """Hand over a whole cluster with one row in it; Sentinel is quicker than it ships, to save time."""
     with running(tmp_path, down_after=_DOWN_AFTER) as whole:
         whole.write(whole.leader(), "row", "kept")

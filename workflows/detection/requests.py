@@ -7,46 +7,40 @@ from dataclasses import dataclass
 from activities.detection.models import Kind
 from gate.record import Mode
 from workflows.detection.quorum import Verdict
-from workflows.nodes.models import NodeFailoverRequest
-from workflows.pods.models import PodFailoverRequest, pods_lock_id
-from workflows.postgres.models import FailoverRequest, lock_id
-from workflows.redis.models import RedisFailoverRequest, redis_lock_id
-from workflows.run.models import Run
-
-_Input = FailoverRequest | RedisFailoverRequest | PodFailoverRequest | NodeFailoverRequest
+from workflows.run.models import Run, lock_of
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A workflow and its input."""
+    """A workflow, its input, and the ID under which it must run."""
 
     workflow: str
-    input: _Input
+    input: dict[str, object]
+    lock: str
 
-    @property
-    def lock(self) -> str:
-        """The ID under which it must run."""
-        return self.input.lock
+
+_FAILOVERS = {
+    Kind.POSTGRES: ("postgres-failover", "postgres", "cluster"),
+    Kind.REDIS: ("redis-failover", "redis", "master"),
+    Kind.PODS: ("pod-failover", "pods", "workload"),
+    Kind.NODES: ("node-failover", "node", "node"),
+}
+"""Procedure, what its target is, and the field that names it: a watch knows procedures by their registered names only."""
 
 
 def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
     """Return the failover for what ``verdict`` on ``target`` is about."""
-    asked = {"run": Run.REAL, "by": WATCH_OF[kind], "reason": verdict.words[:1000]}
-    match kind:
-        case Kind.POSTGRES:
-            return Begun("postgres-failover", FailoverRequest(cluster=target, mode=Mode.FORCED, **asked))
-        case Kind.REDIS:
-            return Begun("redis-failover", RedisFailoverRequest(master=target, mode=Mode.FORCED, **asked))
-        case Kind.PODS:
-            return Begun("pod-failover", PodFailoverRequest(workload=target, **asked))
-        case Kind.NODES:
-            return Begun("node-failover", NodeFailoverRequest(node=verdict.subject, mode=Mode.FORCED, **asked))
+    workflow, subject, names = _FAILOVERS[kind]
+    name = verdict.subject if kind is Kind.NODES else target
+    asked: dict[str, object] = {names: name, "run": Run.REAL.value, "by": WATCH_OF[kind], "reason": verdict.words[:1000]}
+    if kind is not Kind.PODS:
+        asked["mode"] = Mode.FORCED.value
+    return Begun(workflow, asked, lock_of(subject, name))
 
 
 def failover_lock(kind: Kind, target: str) -> str:
     """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
-    locks = {Kind.POSTGRES: lock_id, Kind.REDIS: redis_lock_id, Kind.PODS: pods_lock_id}
-    return locks[kind](target) if kind in locks else ""
+    return "" if kind is Kind.NODES else lock_of(_FAILOVERS[kind][1], target)
 
 
 WATCH_OF = {

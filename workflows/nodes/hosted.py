@@ -10,11 +10,9 @@ from activities.nodes.models import Carried
 from activities.run.errors import Refusal, refuse
 from estate.nodes import NodeTarget
 from workflows.nodes.models import NodeFailoverRequest
-from workflows.postgres.models import FailoverRequest
-from workflows.redis.models import RedisFailoverRequest
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
-from workflows.run.models import TASK_TIMEOUT, Run
+from workflows.run.models import TASK_TIMEOUT, Run, lock_of
 
 
 async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> str:
@@ -27,20 +25,20 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
         ChildWorkflowError: it was refused, undone or cancelled; says why.
 
     """
-    request = _request_to_move(carried, asked, target)
+    request, lock = _request_to_move(carried, asked, target), lock_of(_NAMED_BY[carried.workflow][0], carried.target)
     try:
         await workflow.execute_child_workflow(
             carried.workflow,
             request,
-            id=request.lock,
+            id=lock,
             task_timeout=TASK_TIMEOUT,
             parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
             cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             memo=handed_on(),
-            static_summary=f"real: {request.reason}"[:200],
+            static_summary=f"real: {request['reason']}"[:200],
         )
     except WorkflowAlreadyStartedError:
-        words = f"{request.lock} is held by another run: failover status {carried.target}; start again when it has ended"
+        words = f"{lock} is held by another run: failover status {carried.target}; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
     except ChildWorkflowError as error:
         if outcome.cause_of(error)[0] != Refusal.MOVED_ALREADY:
@@ -49,14 +47,19 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     return f"{carried.workflow} {carried.target}"
 
 
-def _request_to_move(
-    carried: Carried, asked: NodeFailoverRequest, target: NodeTarget
-) -> FailoverRequest | RedisFailoverRequest:
+_NAMED_BY = {"postgres-failover": ("postgres", "cluster"), "redis-failover": ("redis", "master")}
+"""Procedure of a leader → what its target is, and the field that names it: procedures know each other by name only."""
+
+
+def _request_to_move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> dict[str, object]:
     """Return the same request, as far as the procedure takes it: a database may take nobody's word."""
-    reason = f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000]
     words = {one.name: one.takes_words for one in target.postgres}
-    attest = asked.attest and words.get(carried.target, True)
-    more = {"mode": asked.mode, "run": Run.REAL, "by": asked.by, "reason": reason, "attest": attest}
-    if carried.workflow == "redis-failover":
-        return RedisFailoverRequest(master=carried.target, member=carried.pod, **more)
-    return FailoverRequest(cluster=carried.target, **more)
+    request: dict[str, object] = {
+        _NAMED_BY[carried.workflow][1]: carried.target,
+        "mode": asked.mode.value,
+        "run": Run.REAL.value,
+        "by": asked.by,
+        "reason": f"node-failover {asked.node}: {asked.reason or 'no reason given'}"[:1000],
+        "attest": asked.attest and words.get(carried.target, True),
+    }
+    return request | ({"member": carried.pod} if carried.workflow == "redis-failover" else {})

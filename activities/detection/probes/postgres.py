@@ -14,8 +14,8 @@ import time
 from datetime import timedelta
 
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
+from activities.clients.systems import Systems
 from activities.detection.models import Condition, Finding, Look
-from activities.postgres.systems import Systems
 from activities.run.models.diagnosis import Silence
 from activities.run.models.lease import Unrenewed
 from estate.postgres import PostgresTarget

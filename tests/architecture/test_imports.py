@@ -1,0 +1,48 @@
+"""Which third-party packages a part of the product may import: a driver that nobody knows yet belongs into a client too."""
+
+from __future__ import annotations
+
+import sys
+
+import grimp
+import pytest
+
+from tests.architecture.registered import PRODUCT
+
+ALLOWED = {
+    "estate": {"pydantic", "yaml"},
+    "gate": {"aiohttp", "prometheus_client", "psycopg", "pydantic", "pydantic_settings"},
+    "workflows": {"pydantic", "pydantic_core", "temporalio"},
+    "activities": {"pydantic", "temporalio"},
+    "workers": {"pydantic", "pydantic_settings", "temporalio"},
+    "starters": {"google", "jinja2", "markupsafe", "pydantic", "rich", "temporalio", "typer"},
+}
+_FREE = ("activities.clients.", "deploy.")
+"""Clients speak to systems; the lab is no part of the product."""
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PRODUCT, include_external_packages=True, cache_dir=None)
+
+
+def test_a_module_imports_only_what_its_part_may(graph: grimp.ImportGraph) -> None:
+    known = {*PRODUCT, *sys.stdlib_module_names}
+    found = [
+        f"{module} imports {imported}"
+        for module in graph.modules
+        if (part := module.split(".")[0]) in PRODUCT and not f"{module}.".startswith(_FREE)
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported.split(".")[0] not in known | ALLOWED[part]
+    ]
+    assert sorted(found) == [], "systems are spoken to in activities/clients; anything else is to be allowed above, once"
+
+
+def test_nothing_is_allowed_that_nobody_needs(graph: grimp.ImportGraph) -> None:
+    needed = {
+        (module.split(".")[0], imported.split(".")[0])
+        for module in graph.modules
+        if not f"{module}.".startswith(_FREE)
+        for imported in graph.find_modules_directly_imported_by(module)
+    }
+    assert [(part, one) for part, allowed in ALLOWED.items() for one in sorted(allowed) if (part, one) not in needed] == []
