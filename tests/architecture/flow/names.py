@@ -102,6 +102,8 @@ class Scope:
                 return Routine(part, self.routine.names, self.routine.owner, self)
             if isinstance(part, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in part.targets):
                 return self.resolve(part.value)
+            if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name) and part.optional_vars.id == name:
+                return self.resolve(part.context_expr)
         return UNKNOWN
 
 

@@ -17,7 +17,17 @@ from temporalio import workflow
 from tests.architecture.flow import commands
 from tests.architecture.flow.calls import arguments, is_for_later, source_of
 from tests.architecture.flow.graph import ANSWERED, BEGINS, COMPLETES, FAILS, Graph
-from tests.architecture.flow.names import UNKNOWN, Argument, Instance, Routine, Scope, kept_by, methods_called, routine_of
+from tests.architecture.flow.names import (
+    UNKNOWN,
+    Argument,
+    Instance,
+    Routine,
+    Scope,
+    attribute,
+    kept_by,
+    methods_called,
+    routine_of,
+)
 from tests.architecture.flow.statements import Exits, Statements
 
 _CONTINUES = "continues as new"
@@ -64,13 +74,18 @@ class Follower(Statements):
         else:
             end = self.block(body.body, scope, at, Exits(failing, returning))
         self._graph.join(end, returning)
-        for attribute, name in kept_by(routine):
+        for own, name in kept_by(routine):
             if name in given:
-                self._kept[routine.owner, attribute] = given[name]
+                self._kept[routine.owner, own] = given[name]
         for name in sorted(given.keys() - scope.used):  # kept for later, or called where that is not seen
             returning = self._mentioned(given[name], returning, failing)
         self._under_way.pop()
         return returning
+
+    def leaving(self, context: ast.expr, scope: Scope, at: int, failing: int) -> int:
+        """Follow what a context manager of the product does when it is left."""
+        found = attribute(scope.resolve(context), "__aexit__")
+        return self.routine(found, {}, at, failing) if isinstance(found, Routine) else at
 
     def expression(self, expression: ast.expr, scope: Scope, at: int, exits: Exits) -> int:
         """Follow what is called in ``expression``, in the order of evaluation."""

@@ -35,6 +35,10 @@ class Statements(ABC):
     def expression(self, expression: ast.expr, scope: Scope, at: int, exits: Exits) -> int:
         """Follow what is called in ``expression``."""
 
+    @abstractmethod
+    def leaving(self, context: ast.expr, scope: Scope, at: int, failing: int) -> int:
+        """Follow what a context manager does when it is left."""
+
     def block(self, statements: Sequence[ast.stmt], scope: Scope, at: int, exits: Exits) -> int:
         """Follow one statement after the other."""
         for statement in statements:
@@ -97,7 +101,14 @@ class Statements(ABC):
             if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("suppress"):
                 inside = replace(inside, failing=self._graph.point())
                 self._graph.join(inside.failing, after)
-        self._graph.join(self.block(statement.body, scope, at, inside), after)
+                continue
+            failed = self._graph.point()
+            self._graph.join(self.leaving(call, scope, failed, inside.failing), inside.failing)
+            inside = replace(inside, failing=failed)
+        at = self.block(statement.body, scope, at, inside)
+        for item in reversed(statement.items):
+            at = self.leaving(item.context_expr, scope, at, exits.failing)
+        self._graph.join(at, after)
         return after
 
     def _try(self, statement: ast.Try, scope: Scope, at: int, exits: Exits) -> int:
