@@ -1,25 +1,32 @@
-"""``doctor``: is everything fit for a switch? Asks a worker, since what no worker can reach, no procedure can."""
+"""``doctor``: is everything ready for a failover? Asks a worker, since what no worker can reach, no procedure can."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.client import Client
 
 from activities.run.models.doctor import DoctorReport, Finding, Severity
-from starters.client.answers import Answer, CommandError, Exit
+from starters.client.answers import Answer, Exit, Output, respond
+from starters.client.runs import Start, answer_to
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from starters.client.targets import cluster_name
+from starters.commands import arguments as arg
 from workers.connection import connect
-from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(seconds=75)
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "bold red"}
+
+
+def doctor_command(cluster: arg.OnlyCluster = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Look for what is wrong, or would stop a failover.
+
+    Changes nothing. Exits with 1 on a fault.
+    """
+    respond(output, doctor(cluster))
 
 
 async def doctor(cluster: str | None) -> Answer:
@@ -34,29 +41,9 @@ async def doctor(cluster: str | None) -> Answer:
 
 
 async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
-    handle = await client.start_workflow(
-        "doctor",
-        {"cluster": cluster} if cluster else {},
-        id=f"doctor/{uuid4().hex[:8]}",
-        task_queue=task_queue(),
-        execution_timeout=_AT_MOST,
-        task_timeout=TASK_TIMEOUT,
-        result_type=DoctorReport,
-    )
-    try:
-        async with asyncio.timeout(_AT_MOST.total_seconds() + 5):
-            return DoctorReport.model_validate(await handle.result()).findings
-    except WorkflowFailureError as error:
-        raise CommandError(*_complaint(error)) from error
-
-
-def _complaint(error: WorkflowFailureError) -> tuple[Exit, str]:
-    cause: BaseException | None = error.cause
-    while isinstance(cause, FailureError) and not isinstance(cause, ApplicationError) and cause.cause is not None:
-        cause = cause.cause
-    if isinstance(cause, ApplicationError):
-        return (Exit.USAGE if cause.type == "BadInput" else Exit.FAILED), cause.message
-    return Exit.FAILED, f"the examination did not end: {cause or error}; is the worker alive?"
+    request = {"cluster": cluster} if cluster else {}
+    start = Start("doctor", request, f"doctor/{uuid4().hex[:8]}", at_most=_AT_MOST)
+    return (await answer_to(client, start, DoctorReport, otherwise=Exit.FAILED)).findings
 
 
 def _no_worker() -> Finding:

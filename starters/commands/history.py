@@ -13,9 +13,10 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-from starters.client.answers import Answer, CommandError, Exit
+from starters.client.answers import Answer, CommandError, Exit, Output, respond
 from starters.client.requests import OURS
 from starters.client.targets import Place, find
+from starters.commands import arguments as arg
 from starters.history.parse import Chronicle, target_of
 from starters.render.words import duration, moment, who
 from workers.connection import connect
@@ -38,6 +39,17 @@ class PastRun(BaseModel):
     started_at: datetime
     seconds: float | None
     """``None`` while it is open."""
+
+
+def history_command(
+    target: arg.OnlyCluster = None,
+    *,
+    limit: arg.Limit = 20,
+    plans: arg.Plans = False,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """List runs, newest first: when, who, outcome, duration."""
+    respond(output, history(target, limit, plans=plans))
 
 
 async def history(target: str | None, limit: int, *, plans: bool) -> Answer:

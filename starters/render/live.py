@@ -15,8 +15,9 @@ from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
 from starters.history.parse import Chronicle, Step
 from starters.history.timing import KEEP, MEASURES, PhaseTime, timing_of
+from starters.render.waiting import notices
 from starters.render.words import duration, title, who
-from workflows.run.phases import Phase, ReportPhase
+from workflows.run.phases import ReportPhase
 
 _USUAL: tuple[ReportPhase, ...] = (
     ReportPhase.DECIDE,
@@ -92,7 +93,7 @@ class Lines:
 class InPlace:
     """A table that is redrawn while the run goes on."""
 
-    period = 0.1
+    period = 0.25
 
     def __init__(self) -> None:
         """Begin to draw at the first look."""
@@ -161,50 +162,6 @@ def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
     proofs = chronicle.steps_named("postgres.verify", "postgres.give_back", "redis.verify", "redis.resume")
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
     return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
-
-
-def notices(watched: Watched) -> list[str]:
-    """Return what a person should know or do now."""
-    lines = [watched.note] if watched.note else []
-    lines += [f"tried again: {trouble}" for trouble in watched.troubles]
-    if watched.chronicle.phase == Phase.PROVING:
-        return lines + proof_lines(watched)
-    if watched.chronicle.phase == Phase.BLOCKED:
-        return lines + blocked_lines(watched)
-    return lines + (approval_lines(watched) if watched.chronicle.phase == Phase.AWAITING_APPROVAL else [])
-
-
-def proof_lines(watched: Watched) -> list[str]:
-    """Return what a forced failover waits for, and the command that ends the wait."""
-    status = watched.status
-    if status is None or not status.waits_for_attestation:
-        return []
-    old = status.waits_for_attestation
-    return [f"waits for proof that {old} is stopped; if you know: failover attest {status.cluster} --member {old} --by NAME"]
-
-
-def blocked_lines(watched: Watched) -> list[str]:
-    """Return which disruption budget holds a drain up, and the ways on."""
-    status = watched.status
-    if status is None:
-        return []
-    ways = f"failover insist {status.cluster} --by NAME, or failover cancel {status.cluster}"
-    return [status.explanation, f"goes on as soon as the budget allows; or {ways}"]
-
-
-def approval_lines(watched: Watched) -> list[str]:
-    """Return what waits for whom, and the command that decides it."""
-    status = watched.status
-    if status is None or status.plan is None or status.approval is None:
-        return []
-    plan, approval = status.plan, status.approval
-    until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
-    yes = sum(vote.approve for vote in approval.votes)
-    waits = f"waits for {approval.needed} of {', '.join(approval.roles)}{until} ({yes} so far)"
-    return [
-        f"plan {plan.digest}: {plan.primary or 'nobody'} → {plan.candidate}",
-        f"{waits}: failover approve {plan.cluster} --by NAME --plan {plan.digest}",
-    ]
 
 
 def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:

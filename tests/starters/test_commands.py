@@ -145,7 +145,7 @@ async def test_a_held_lock_is_refused_with_its_holder(asking: Stage) -> None:
     ran = await asking.failover("start", "postgres-rejoin", asking.cluster)
 
     assert ran.code == 3
-    for part in ("held by postgres-failover", "by omar", "awaiting approval", f"failover watch {asking.cluster}"):
+    for part in ("held by postgres-failover", "by omar", "awaiting approval", f"failover follow {asking.cluster}"):
         assert part in ran.err
 
 

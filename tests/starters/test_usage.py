@@ -13,10 +13,13 @@ from tests.starters.command import Command
 _COMMANDS = (
     "plan",
     "start",
-    "watch",
+    "drill",
+    "follow",
     "status",
     "approve",
     "reject",
+    "attest",
+    "override-budget",
     "cancel",
     "pause",
     "adopt",
@@ -84,7 +87,7 @@ def test_bad_input_is_one_document_with_json() -> None:
     assert document["error"].startswith("procedure:")
 
 
-@pytest.mark.parametrize("args", [("plan",), ("watch", "--nonsense", "orders"), ("nonsense",), ("history", "--limit", "0")])
+@pytest.mark.parametrize("args", [("plan",), ("follow", "--nonsense", "orders"), ("nonsense",), ("history", "--limit", "0")])
 def test_unknown_options_and_missing_arguments_are_usage(args: tuple[str, ...]) -> None:
     assert run(*args).exit_code == 2
 
@@ -94,7 +97,7 @@ def test_every_command_has_help(command: str) -> None:
     ran = run(command, "--help")
 
     assert ran.exit_code == 0
-    assert command == "worker" or "3  refused; nothing was changed" in ran.stdout
+    assert "3 refused" in ran.stdout
 
 
 def test_help_lists_every_command_and_the_exit_codes() -> None:
@@ -109,7 +112,7 @@ def test_help_lists_every_command_and_the_exit_codes() -> None:
     [
         ("plan", "postgres-failover", "orders"),
         ("start", "postgres-failover", "orders"),
-        ("watch", "orders"),
+        ("follow", "orders"),
         ("status",),
         ("approve", "orders", "--by", "dana", "--plan", "ab"),
         ("cancel", "orders"),

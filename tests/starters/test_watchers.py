@@ -56,7 +56,7 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     await bench.until_cooling()
     status = await failover("status")
     assert "cool-down after postgresql-primary-0 until" in status.out
-    assert f"failover watchers acknowledge {own} --by NAME" in status.out
+    assert f"failover detection re-arm {own} --by NAME" in status.out
     report = await failover("report", bench.bench.cluster)
     assert "from when witnesses first saw it gone" in report.out
     for by, code, words in (("", 2, "by: missing"), ("nobody", 3, "by: nobody cannot acknowledge")):
@@ -71,8 +71,8 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     ("arguments", "code", "words"),
     [
         (("start", "unknown"), 2, "target: the estate does not list 'unknown'; it lists postgres/"),
-        (("stop", "unknown"), 2, "target: 'unknown' names no watch; there is "),
-        (("acknowledge", "unknown", "--by", "dana"), 2, "target: 'unknown' names no watch"),
+        (("stop", "unknown"), 2, "target: 'unknown' names no detection; there is "),
+        (("acknowledge", "unknown", "--by", "dana"), 2, "target: 'unknown' names no detection"),
         (("start", "x" * 300), 2, "target: "),
     ],
 )

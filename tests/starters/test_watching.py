@@ -33,7 +33,7 @@ async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
     left = await asking.failover.interrupt(process, lambda seen: "failover approve" in seen)
 
     assert left.code == 130
-    assert f"pick it up again: failover watch {asking.cluster}" in left.err
+    assert f"pick it up again: failover follow {asking.cluster}" in left.err
     assert (await asking.failover("status", asking.cluster)).code == 4
 
 
