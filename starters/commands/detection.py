@@ -12,7 +12,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
@@ -21,6 +20,7 @@ from starters.client.answers import Answer, CommandError, Exit, Output, confirme
 from starters.client.runs import Start, answer_to, must_be_served, send
 from starters.client.targets import Place
 from starters.commands import arguments as arg
+from starters.render.tables import Rows
 from workers.connection import connect
 from workflows.detection.models import WATCHES, Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
 from workflows.detection.requests import WATCH_OF
@@ -144,7 +144,7 @@ def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
     """Return what people read."""
     if not watches:
         return Text("no failure detection runs; start it: failover detection start", style="dim")
-    table = Table("watch", "policy", "how it stands", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("detection", "policy", "how it stands", indent=0)
     notes: list[Text] = []
     for name, one in watches.items():
         calm = one.cooling is None and not one.gone and not one.open

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
@@ -18,6 +17,7 @@ from starters.client.requests import OURS
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.history.parse import Chronicle, target_of
+from starters.render.tables import Rows
 from starters.render.words import duration, moment, who
 from workers.connection import connect
 from workflows.run.state import MODE, OUTCOME, PHASE, RUN
@@ -108,20 +108,9 @@ async def _asked(client: Client, place: Place) -> dict[str, Any]:
 
 
 def _table(runs: list[PastRun]) -> RenderableType:
-    table = Table(
-        "when", "what", "cluster", "mode", "by", "outcome", "took", "run", box=None, padding=(0, 1), header_style="dim"
-    )
+    table = Rows("when", "what", "target", "mode", "by", "outcome", "took", "run", key=-1, indent=0)
     for run in runs:
         kind = run.workflow if run.run == "real" else f"{run.run} of {run.workflow}"
         took = duration(run.seconds) if run.seconds is not None else "open"
-        table.add_row(
-            moment(run.started_at),
-            kind,
-            run.cluster,
-            run.mode,
-            who(run.by),
-            run.outcome,
-            took,
-            Text(run.run_id, overflow="fold"),
-        )
+        table.add_row(moment(run.started_at), kind, run.cluster, run.mode, who(run.by), run.outcome, took, run.run_id)
     return table

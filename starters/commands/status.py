@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
@@ -25,6 +24,7 @@ from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
 from starters.render import words
 from starters.render.live import clock
+from starters.render.tables import Rows
 from starters.render.terminal import people_lines, plan_lines, timeline_table
 from starters.render.waiting import notices, waiting_lines
 from workers.connection import connect
@@ -145,8 +145,8 @@ def _listed(runs: list[Watched]) -> list[RenderableType]:
     return parts
 
 
-def _table(runs: list[Facts]) -> Table:
-    table = Table("run", "what", "phase", "since", "asked by", box=None, padding=(0, 2), header_style="dim")
+def _table(runs: list[Facts]) -> Rows:
+    table = Rows("run", "what", "phase", "since", "asked by", indent=0)
     for run in runs:
         name = Place(run.workflow_id).name
         table.add_row(name, words.title(run), run.phase or "-", words.moment(run.started_at), words.who(run.asked.by))

@@ -6,8 +6,6 @@ from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from starters.client.answers import Output, console
@@ -15,6 +13,7 @@ from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
 from starters.history.parse import Chronicle, Step
 from starters.history.timing import KEEP, MEASURES, PhaseTime, timing_of
+from starters.render.tables import Rows
 from starters.render.waiting import notices
 from starters.render.words import duration, title, who
 from workflows.run.phases import ReportPhase
@@ -116,7 +115,7 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     facts = facts_of(chronicle, now)
     rows = {row.phase: row for row in timing_of(chronicle, now).phases}
     asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
-    table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("phase", "took", "")
     for phase in ReportPhase:
         if phase in rows or phase in _USUAL_OF.get(facts.workflow, _USUAL):
             table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
@@ -130,12 +129,12 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     )
 
 
-def _row(phase: ReportPhase, row: PhaseTime | None, doing: str) -> tuple[str, str, str]:
+def _row(phase: ReportPhase, row: PhaseTime | None, doing: str) -> tuple[Text, str, str]:
     if row is None:
-        return f"[dim]{phase.value}[/]", "", ""
+        return Text(phase.value, style="dim"), "", ""
     if row.running:
-        return f"[bold cyan]{phase.value}[/]", duration(row.seconds), escape(doing)
-    return f"[green]{phase.value}[/]", duration(row.seconds), "failed" if row.failed else "done"
+        return Text(phase.value, style="bold cyan"), duration(row.seconds), doing
+    return Text(phase.value, style="green"), duration(row.seconds), "failed" if row.failed else "done"
 
 
 def _now(chronicle: Chronicle, phase: ReportPhase) -> str:

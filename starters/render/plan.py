@@ -8,10 +8,11 @@ from rich.text import Text
 
 from starters.history.model import Facts
 from starters.render import words
+from starters.render.members import candidates_table, members_table
 from starters.render.nodes import node_tables
 from starters.render.pods import pod_tables
 from starters.render.redis import redis_tables
-from starters.render.terminal import candidates_table, members_table, plan_lines
+from starters.render.terminal import plan_lines
 
 
 def plan_view(facts: Facts, procedure: str) -> RenderableType:

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from activities.postgres.models.post_promotion import Reconnected
-from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.models.plan import Plan
 from starters.client.answers import Exit
 from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render import words
+from starters.render.members import candidates_table, members_table
 from starters.render.nodes import node_lines, node_tables
 from starters.render.pods import evidence_lines, pod_lines, pod_tables
 from starters.render.redis import redis_lines, redis_tables
+from starters.render.tables import Rows
 
 _COLOURS = {Exit.DONE: "green", Exit.WAITING: "yellow", Exit.REFUSED: "yellow", Exit.USAGE: "yellow"}
 
@@ -124,24 +124,6 @@ def _candidates(plan: Plan | None) -> list[RenderableType]:
     return [Text(), candidates_table(plan)] if plan and plan.candidates else []
 
 
-def candidates_table(plan: Plan) -> Table:
-    """Return who may be promoted and why."""
-    table = Table("candidate", "may lead", "because", "received", "lag", box=None, padding=(0, 2), header_style="dim")
-    for one in plan.candidates:
-        lag = "unknown" if one.lag_bytes is None else f"{one.lag_bytes} B"
-        late = "" if one.lag_seconds is None else f", {one.lag_seconds:.3f} s"
-        may = "yes" if one.eligible else "no"
-        chosen = " (chosen)" if one.name == plan.candidate else ""
-        table.add_row(
-            f"{one.name}{chosen}",
-            may,
-            escape(one.reason),
-            one.receive_lsn or ("unknown" if plan.timeline else "-"),
-            lag + late,
-        )
-    return table
-
-
 def _surveyed(facts: Facts) -> list[RenderableType]:
     known = facts.known
     if known.node is not None:
@@ -151,39 +133,14 @@ def _surveyed(facts: Facts) -> list[RenderableType]:
     return [members_table(known.survey)] if known.survey else redis_tables(known.redis) if known.redis else []
 
 
-def members_table(survey: Survey) -> Table:
-    """Return what gate, SQL and API server said of each member."""
-    table = Table("member", "gate", "SQL", "pod", box=None, padding=(0, 2), header_style="dim")
-    for fact in survey.members:
-        table.add_row(*(escape(cell) for cell in (fact.name, _gate(fact), _sql(fact), _pod(fact))))
-    return table
-
-
-def _gate(fact: MemberFact) -> str:
-    gate = fact.gate
-    return f"{gate.doing}; timeline {gate.timeline}, epoch {gate.epoch}" if gate else f"no answer: {fact.gate_error}"
-
-
-def _sql(fact: MemberFact) -> str:
-    if fact.sql is None:
-        return f"no answer: {fact.sql_error}"
-    return "standby (in recovery)" if fact.sql.in_recovery else "primary"
-
-
-def _pod(fact: MemberFact) -> str:
-    if fact.pod is None:
-        return fact.pod_error or "unknown"
-    return f"{fact.pod.phase}, {'ready' if fact.pod.ready else 'not ready'}, on {fact.pod.node or '?'}"
-
-
 def seen_lines(facts: Facts) -> list[str]:
     """Return what was seen of broken pods, for formats without these tables."""
     return evidence_lines(facts.known.workload) if facts.known.workload else []
 
 
-def timeline_table(facts: Facts) -> Table:
+def timeline_table(facts: Facts) -> Rows:
     """Return one row a phase: when it began after the start, how long it took, how it went."""
-    table = Table("phase", "from", "took", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("phase", "from", "took", "")
     for row in facts.timing.phases:
         began = (row.spans[0][0] - facts.started_at).total_seconds()
         state = "goes on" if row.running and facts.open else "failed" if row.failed else ""
