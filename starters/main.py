@@ -71,20 +71,19 @@ app = typer.Typer(
 
 \b
 At 3 in the morning:
-  failover doctor                                 what is wrong, and what to type
-  failover plan  postgres-failover orders         what would happen; changes nothing
-  failover start postgres-failover orders --by YOU --reason "why"
-  failover start postgres-failover orders --mode forced --by YOU --reason "why"
-                                                  the primary has failed
-  failover start redis-failover mymaster --by YOU promote a Redis replica
-  failover start pod-failover api --by YOU        replace broken pods
-  failover start node-failover node-2 --by YOU    drain a node, leaders first
-                                                  (--mode forced: a lost node)
-  failover plan  postgres-rollback orders         take a promotion back
-  failover status                                 what runs, what waits for whom
-  failover detection start                        detect failures from now on
-  failover follow orders                          show a run until it ends
-                                                  (leaving never stops it)
+  failover doctor                               what is wrong, what to type
+  failover status                               what runs, what waits for whom
+  failover plan postgres-failover orders        what would happen (a dry run)
+  failover start postgres-failover orders --by YOU --reason WHY
+    ... --mode forced                           the primary has failed
+  failover start redis-failover mymaster --by YOU   promote a Redis replica
+  failover start pod-failover api --by YOU      replace broken pods
+  failover start node-failover node-2 --by YOU  drain a node, leaders first
+    ... --mode forced                           the node is lost
+  failover plan postgres-rollback orders        take a promotion back
+  failover detection start                      detect failures from now on
+  failover follow orders                        show a run until it ends;
+                                                leaving never stops it
 
 The Temporal server is found by Temporal's own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.""",
 )
