@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
@@ -56,12 +57,13 @@ def _no_worker() -> Finding:
 
 
 def _view(findings: tuple[Finding, ...]) -> RenderableType:
-    lines: list[RenderableType] = []
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(min_width=7)
+    table.add_column(overflow="fold")
     for one in findings:
-        line = Text(f"{one.severity.value:8}", style=_COLOURS[one.severity])
-        lines.append(line.append(f"{one.subject}: {one.message}", style="default"))
+        table.add_row(Text(one.severity.value, style=_COLOURS[one.severity]), Text(f"{one.subject}: {one.message}"))
         if one.remedy and one.severity is not Severity.OK:
-            lines.append(Text(f"          → {one.remedy}"))
+            table.add_row("", Text(f"→ {one.remedy}"))
     counts = {kind: sum(one.severity is kind for one in findings) for kind in Severity}
     total = f"faults: {counts[Severity.FAULT]}, warnings: {counts[Severity.WARNING]}, fine: {counts[Severity.OK]}"
-    return Group(*lines, Text(total, style="bold"))
+    return Group(table, Text(total, style="bold"))

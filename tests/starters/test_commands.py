@@ -53,7 +53,7 @@ async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> 
 
 async def test_start_and_watch_answer_with_one_document(stage: Stage) -> None:
     started = await stage.failover("start", "postgres-failover", stage.cluster, "--watch", "--output", "json")
-    watched = await stage.failover("watch", stage.cluster, "-o", "json")
+    watched = await stage.failover("watch", stage.cluster, "-o", "json")  # its old name
 
     assert started.code == watched.code == started.document["exit_code"] == 0
     assert started.document["outcome"] == watched.document["outcome"] == "completed"
@@ -107,7 +107,7 @@ async def test_approval_is_asked_for_given_and_reported(asking: Stage) -> None:
         vote = await asking.failover("approve", asking.cluster, "--by", refused, "--plan", digest)
         assert (vote.code, word in vote.err) == (3, True), vote
     approved = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", digest, "--note", "go")
-    watched = await asking.failover("watch", asking.cluster)
+    watched = await asking.failover("follow", asking.cluster)
     report = await asking.failover("report", asking.cluster)
 
     assert (approved.code, watched.code, report.code) == (0, 0, 0)
@@ -121,8 +121,10 @@ async def test_approval_needs_the_digest_of_the_plan_that_waits(asking: Stage) -
     missing = await asking.failover("approve", asking.cluster, FAILOVER_BY="dana")
     wrong = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", "00000000")
 
+    digest = await asking.digest()
     assert missing.code == 2
-    assert await asking.digest() in missing.err
+    assert f"see the plan that waits with failover status {asking.cluster}" in missing.err
+    assert missing.err.splitlines()[-1] == f"failover approve {asking.cluster} --by dana --plan {digest}"
     assert wrong.code == 3
     assert "00000000 is not the plan that waits" in wrong.err
 
@@ -132,7 +134,7 @@ async def test_a_rejection_ends_the_run(asking: Stage) -> None:
     digest = await asking.digest()
 
     rejected = await asking.failover("reject", asking.cluster, "--by", "dana", "--plan", digest, "--note", "not today")
-    watched = await asking.failover("watch", asking.cluster)
+    watched = await asking.failover("follow", asking.cluster)
 
     assert rejected.code == 0
     assert watched.code == 3

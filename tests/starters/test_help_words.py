@@ -11,10 +11,10 @@ from tests.starters.test_usage import run
 
 _BANNED = (
     "estate", "watch", "watches", "watchers", "word", "words", "gone", "lives", "by itself", "mend", "mended", "whole",
-    "well", "insist", "insists", "give up", "given up", "gives up", "give back", "given back", "empty", "evacuation", "settle",
-    "settled", "settles", "acknowledge", "acknowledges", "seal", "strike", "lonely", "homeless", "stood still", "in the middle",
-    "at any price", "anew", "leave", "switch", "switchover", "portrait", "journal", "aftermath", "eye", "eyes", "sighting",
-    "verdict", "reaction", "stuck", "whoever", "somebody", "planned_only",
+    "well", "insist", "insists", "give up", "given up", "gives up", "give back", "given back", "empty", "evacuation",
+    "settle", "settled", "settles", "acknowledge", "acknowledges", "seal", "strike", "lonely", "homeless", "stood still",
+    "in the middle", "at any price", "anew", "leave", "switch", "switchover", "portrait", "journal", "aftermath", "eye",
+    "eyes", "sighting", "verdict", "reaction", "stuck", "whoever", "somebody", "planned_only",
 )  # fmt: skip
 """The glossary's right column, as far as it is about what people read."""
 _HELPS = [(), *((name,) for name in COMMANDS), ("detection",), *(("detection", name) for name in DETECTION)]

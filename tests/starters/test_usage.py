@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -63,6 +68,12 @@ def run(*args: str) -> Result:
         (("start", "postgres-failover", "Orders!"), ("target:", "estate")),
         (("start", "postgres-failover", "orders", "--reason", "x" * 1001), ("reason:", "shorten")),
         (("approve", "orders", "--plan", "ab"), ("by:", "--by NAME")),
+        (("follow", "orders", "--timeout", "soon"), ("timeout: 'soon'", "--timeout 90s")),
+        (("watch", "orders", "--timeout", "0s"), ("timeout: '0s'", "--timeout 90s")),
+        (("start", "postgres-failover", "orders", "--timeout", "9s", "--no-follow"), ("timeout:", "--no-follow")),
+        (("resume", "orders", "--by", "me", "--timeout", "x"), ("timeout: 'x'",)),
+        (("insist", "Node!", "--by", "me"), ("target: 'Node!'", "node-2")),
+        (("override-budget", "node-2"), ("by:", "--by NAME")),
         (("report",), ("run:", "--file")),
         (("report", "orders", "--file", "x.json"), ("run:", "--file")),
         (("report", "--file", "/nowhere/history.json"), ("file:", "cannot be read")),
@@ -98,6 +109,21 @@ def test_every_command_has_help(command: str) -> None:
 
     assert ran.exit_code == 0
     assert "3 refused" in ran.stdout
+
+
+def test_the_version_is_said() -> None:
+    assert run("--version").stdout == f"failover {version('failover')}\n"
+
+
+def test_a_shell_completes_commands_but_not_their_old_names() -> None:
+    asked = {"_FAILOVER_COMPLETE": "complete_bash", "COMP_CWORD": "1", "PATH": os.environ["PATH"]}
+    failover = Path(sys.executable).with_name("failover")
+    found = {
+        begun: subprocess.run([failover], capture_output=True, text=True, check=True, env={**asked, "COMP_WORDS": begun})
+        for begun in ("failover det", "failover wat")
+    }
+    assert [ran.stdout.split() for ran in found.values()] == [["detection"], []]
+    assert "--install-completion" in run("--help").stdout
 
 
 def test_help_lists_every_command_and_the_exit_codes() -> None:

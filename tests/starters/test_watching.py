@@ -1,4 +1,4 @@
-"""Watching never affects a run, and outlives the server's restarts."""
+"""Following never affects a run, and outlives the server's restarts."""
 
 from __future__ import annotations
 
@@ -37,9 +37,30 @@ async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
     assert (await asking.failover("status", asking.cluster)).code == 4
 
 
+async def test_the_time_to_follow_is_limited(asking: Stage, stage: Stage) -> None:
+    """4 while people are waited for, else 1, as a run that has not ended; the run goes on."""
+    waiting = await asking.failover(
+        "start", "postgres-failover", asking.cluster, "--by", "omar", "--follow", "--timeout", "1s"
+    )
+    hanging = stage.world.faults.order("postgres.verify", Fault.HANGS)
+    await stage.failover("start", "postgres-failover", stage.cluster, "--no-follow")
+    await hanging.reached.wait()
+    busy = await stage.failover("follow", stage.cluster, "--timeout", "1s", "--output", "json")
+    hanging.released.set()
+    ended = await stage.failover("follow", stage.cluster, "--timeout", "60s")
+
+    assert (waiting.code, busy.code, ended.code) == (4, 1, 0), (waiting, busy, ended)
+    assert (
+        f"has not ended within 1s and goes on (awaiting approval); follow it: failover follow {asking.cluster}"
+        in waiting.err
+    )
+    assert busy.document["open"] is True
+    assert busy.document["watch_again"] == f"failover follow {stage.cluster}"
+
+
 async def test_a_killed_watch_leaves_the_run_going(asking: Stage) -> None:
     await asking.waits_for_approval()
-    process = await asking.failover.begin("watch", asking.cluster)
+    process = await asking.failover.begin("follow", asking.cluster)
     await asyncio.sleep(1)
     process.kill()
     await process.wait()
