@@ -90,7 +90,9 @@ class CommandError(Exception):
 def must_be_named(by: str) -> None:
     """Return if a command that takes a person's word was told whose. CommandError: it was not."""
     if not by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+        raise CommandError(
+            Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as the inventory spells it"
+        )
 
 
 def confirmed(question: str) -> bool:

@@ -26,6 +26,7 @@ from starters.client.answers import CommandError, Exit
 from starters.client.following import again
 from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.client.targets import Place
+from starters.history.model import facts_of
 from starters.history.parse import Chronicle
 from workflows.run.models import TASK_TIMEOUT
 
@@ -137,10 +138,17 @@ async def must_be_open(client: Client, place: Place) -> Chronicle:
     """
     chronicle = await read_run(client, place)
     if chronicle.close:
-        raise CommandError(
-            Exit.REFUSED, f"{place.name} has ended ({chronicle.close}), nothing waits; see failover report {place.name}"
-        )
+        raise CommandError(Exit.REFUSED, _ended(chronicle, place))
     return chronicle
+
+
+def _ended(chronicle: Chronicle, place: Place) -> str:
+    facts = facts_of(chronicle)
+    at = f" at {chronicle.closed_at:%H:%M:%S} UTC" if chronicle.closed_at else ""
+    why = f": {facts.reason}" if facts.reason else ""
+    return (
+        f"{place.name} has ended{at} ({facts.outcome or chronicle.close}{why}); nothing waits; failover report {place.name}"
+    )
 
 
 async def send(  # noqa: PLR0913 - one argument a part of the update

@@ -79,7 +79,7 @@ async def pause(typed: TypedPause) -> Answer:
     await must_be_served(client)
     paused = await _write(client, request)
     if not paused.until:
-        return Answer(Exit.DONE, {"pause": None}, f"{paused.cluster} is not paused: its members rejoin by themselves")
+        return Answer(Exit.DONE, {"pause": None}, f"{paused.cluster} is not paused: its members rejoin automatically")
     stands = Pause(**paused.model_dump())
     note = "what people ask for goes ahead: failover, rejoin"
     return Answer(Exit.DONE, {"pause": stands.model_dump()}, Text(f"{stands.line}\n{note}"))

@@ -93,7 +93,7 @@ async def _unfinished(client: Client, newest: Chronicle) -> Chronicle:
         CommandError: there is none, or starting it again would not be the remedy.
 
     """
-    looked: Chronicle = newest
+    looked, passed = newest, 0
     async for found in client.list_workflows(f"WorkflowId = '{newest.workflow_id}'", limit=_LOOKED_AT):
         place = Place(found.id, found.run_id)
         looked = newest if found.run_id == newest.run_id else await read_run(client, place)
@@ -102,7 +102,8 @@ async def _unfinished(client: Client, newest: Chronicle) -> Chronicle:
             return looked
         if not _left_all_as_it_was(looked, remedy):
             break
-    raise _nothing_to_resume(looked)
+        passed += 1
+    raise _nothing_to_resume(looked, passed)
 
 
 def _left_all_as_it_was(chronicle: Chronicle, remedy: Remedy | None) -> bool:
@@ -111,13 +112,13 @@ def _left_all_as_it_was(chronicle: Chronicle, remedy: Remedy | None) -> bool:
     return facts.outcome in {"refused", "cancelled"} or (remedy is not None and facts.workflow == REJOIN)
 
 
-def _nothing_to_resume(chronicle: Chronicle) -> CommandError:
+def _nothing_to_resume(chronicle: Chronicle, passed: int) -> CommandError:
     facts = facts_of(chronicle)
     remedy = remedy_of(facts)
     why = " ".join(remedy.lines) if remedy else "nothing is left of it"
-    return CommandError(
-        Exit.REFUSED, f"nothing to resume: run {facts.run_id} of {Place(facts.workflow_id).name}: {headline(facts)}. {why}"
-    )
+    later = f" ({passed} later ones changed nothing)" if passed else ""
+    name = Place(facts.workflow_id).name
+    return CommandError(Exit.REFUSED, f"nothing to resume: run {facts.run_id} of {name}{later}: {headline(facts)}. {why}")
 
 
 def _again_of(chronicle: Chronicle, by: str) -> Start:

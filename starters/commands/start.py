@@ -12,16 +12,17 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
+from gate.record import Mode
 from starters.client.answers import Answer, CommandError, Exit, Output, console, respond_about_run
 from starters.client.following import Watched, again, follow, seen
-from starters.client.requests import Caps, Typed, request_of, workflow_id
+from starters.client.requests import FAILOVER, Caps, Typed, request_of, workflow_id
 from starters.client.results import answer_of, machine_view, view_of
 from starters.client.runs import Start, begin, must_be_served, no_worker
 from starters.client.server import has_worker, read_run
 from starters.client.targets import Place
 from starters.commands import arguments as arg
 from starters.commands.follow import Following, follow_run
-from starters.history.model import facts_of
+from starters.history.model import Facts, facts_of
 from starters.render.live import Silent
 from starters.render.plan import plan_view
 from starters.render.waiting import notices
@@ -118,7 +119,18 @@ async def plan(typed: Typed) -> Answer:
             Exit.FAILED, f"there is no plan: it was {facts.close}, by a newer plan or for want of a worker; try again"
         )
     code = exit_of(facts)
-    return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=facts.reason if code else "")
+    complaint = f"{facts.reason}{_forced_instead(facts)}" if code else ""
+    return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=complaint)
+
+
+def _forced_instead(facts: Facts) -> str:
+    """Return the plan to make instead, where the leader itself did not answer to a planned failover's plan."""
+    survey, asked = facts.known.survey, facts.asked
+    leader = survey.member(survey.record.leader) if survey and survey.record else None
+    silent = leader is not None and (leader.gate is None or leader.sql is None)
+    if facts.workflow != FAILOVER or asked.mode != Mode.PLANNED.value or not silent:
+        return ""
+    return f"; if the primary has failed: failover plan {FAILOVER} {asked.cluster} --mode forced"
 
 
 async def start(typed: Typed, following: Following, *, run: Run = Run.REAL) -> Answer:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from gate.record import Mode
 from starters.client.answers import Output, console
 from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
@@ -143,24 +144,33 @@ def _now(chronicle: Chronicle, phase: ReportPhase) -> str:
 
 
 def clock(chronicle: Chronicle, now: datetime) -> str:
-    """Return elapsed time, and how long writes have been stopped against the objective."""
+    """Return elapsed time, and the write outage so far against the objective."""
     began = chronicle.started_at or now
     text = f"elapsed {duration(((chronicle.closed_at or now) - began).total_seconds())}"
     stopped = stopped_for(chronicle, now)
     if stopped is None:
         return text
     allowed = f" of {duration(chronicle.target.objective.rto.total_seconds())}" if chronicle.target else ""
-    return f"{text}; writes stopped for {duration(stopped)}{allowed} allowed"
+    bound = " (lower bound)" if _is_forced(chronicle) else ""
+    return f"{text}; write outage {duration(stopped)}{bound}{f'{allowed} allowed' if allowed else ''}"
 
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
-    """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
+    """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence.
+
+    A forced failover begins after the writes have stopped: it counts from when observers saw the failure, or its start.
+    """
     fences = chronicle.steps_named("postgres.fence", "postgres.prove", "redis.quiesce")
     if not fences:
         return None
     proofs = chronicle.steps_named("postgres.verify", "postgres.give_back", "redis.verify", "redis.resume")
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
-    return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
+    began = (chronicle.noticed or chronicle.started_at) if _is_forced(chronicle) else None
+    return ((min(ends) if ends else now) - (began or fences[0].scheduled)).total_seconds()
+
+
+def _is_forced(chronicle: Chronicle) -> bool:
+    return chronicle.asked.get("mode") == Mode.FORCED.value
 
 
 def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:

@@ -18,7 +18,9 @@ from starters.render.terminal import plan_lines
 def plan_view(facts: Facts, procedure: str) -> RenderableType:
     """Return the plan, or what was seen when none could be made."""
     plan, survey = facts.known.plan, facts.known.survey
-    parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
+    parts: list[RenderableType] = [Text(words.title(facts), style="bold")]
+    if facts.outcome == "plan":  # why there is none is said last, where a person looks
+        parts.append(Text(f"  {facts.reason}"))
     if plan is not None:
         parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
         parts += [Text(), candidates_table(plan)] if plan.candidates else []
@@ -46,6 +48,8 @@ def _onward(facts: Facts, procedure: str) -> list[str]:
         most = plan.give_up.at_most
         options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
     needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
+    if facts.known.node is not None and (led := ", ".join(one.target for one in facts.known.node.carries)):
+        needs += f" Hosted leaders fail over first ({led}), and each may ask people for an approval of its own."
     lines = ["Nothing was changed. To do it:"]
     if procedure == "postgres-adopt":
         return [needs, *lines, f"  failover adopt {asked.cluster} --by YOU --reason WHY"]

@@ -91,7 +91,7 @@ def people_lines(facts: Facts) -> list[str]:
         note = f": {vote.note}" if vote.note else ""
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
     if facts.known.attested_by:
-        lines.append(f"attested by {facts.known.attested_by}: the old primary is stopped, or was to be stopped at any price")
+        lines.append(f"attested by {facts.known.attested_by}: the old leader is stopped, or its loss is accepted")
     if facts.cancel_asked_at:
         lines.append(f"cancel asked for {words.moment(facts.cancel_asked_at)}")
     return lines
@@ -104,16 +104,16 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{plan.primary or 'nobody'} → {plan.candidate}   ({how}, digest {plan.digest or 'none'})",
         f"timeline {plan.timeline}, epoch {plan.epoch} → {plan.epoch + 1}, synchronous standby: {plan.sync}"
         if plan.timeline
-        else f"of {plan.cluster}",
+        else f"target {plan.cluster}",
         *_about_the_primary(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
 
 
 def _about_the_primary(plan: Plan) -> list[str]:
-    """Return what a forced plan says of the old primary, the loss, and what people must say; a discard, of its loss."""
+    """Return what a forced plan says of the old primary, the loss, and what people must attest."""
     if plan.give_up is not None:
-        return [f"loss: {plan.loss}", f"the given-up data is kept in {plan.give_up.kept}"]
+        return [f"loss: {plan.loss}", f"the data of the lost transactions is kept in {plan.give_up.kept}"]
     if plan.diagnosis is None:
         return []
     lines = [plan.diagnosis.reason, *(f"  - {line}" for line in plan.diagnosis.evidence), f"loss: {plan.loss}"]
@@ -157,7 +157,7 @@ def time_lines(facts: Facts) -> list[str]:
         "inside steps": timing.steps,
         "waiting for people": timing.people,
         "deliberate pauses": timing.pauses,
-        "the orchestration's own": timing.own,
+        "orchestration": timing.own,
     }
     shares = ", ".join(f"{name} {words.duration(share)}" for name, share in parts.items())
     return [f"total {words.duration(timing.total)}: {shares}"]
@@ -168,7 +168,7 @@ def measured_lines(facts: Facts) -> list[str]:
     known, lines = facts.known, list(facts.verdict.sentences)
     if (adopted := known.adopted) is not None:
         lines.append(f"made on {known.plan.candidate if known.plan else 'it'}: {', '.join(adopted.made) or 'nothing'}")
-        lines += [f"MEND SOON: {note}" for note in adopted.notes]
+        lines += [f"REPAIR SOON: {note}" for note in adopted.notes]
     if (measured := known.measurement) is not None:
         usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
         errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
@@ -188,7 +188,9 @@ def measured_lines(facts: Facts) -> list[str]:
         lines.append(f"proof ({proof.kind}) after {words.duration(proof.seconds)}: {proof.words}")
     if (evicted := known.evicted) is not None:
         ended, left = ("unknown" if number is None else str(number) for number in (evicted.ended, evicted.remaining))
-        lines.append(f"sessions on the old primary: ended {ended}, left {left}; {evicted.words}")
+        none = evicted.ended is None and proof is not None
+        told = "none, it was confirmed stopped" if none else f"ended {ended}, left {left}; {evicted.words}"
+        lines.append(f"sessions on the old primary: {told}")
     lines += [
         f"{app.deployment}: {app.ready} of {app.wanted} ready after {words.duration(app.seconds)}"
         f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
@@ -204,7 +206,7 @@ def measured_lines(facts: Facts) -> list[str]:
 
 def _wrote(app: Reconnected) -> str:
     seconds = app.writes_again_seconds
-    return "" if seconds is None else f", wrote again {words.duration(seconds)} after the route had moved"
+    return "" if seconds is None else f", first write {words.duration(seconds)} after the route had moved"
 
 
 def trouble_lines(facts: Facts) -> list[str]:

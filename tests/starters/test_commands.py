@@ -42,6 +42,15 @@ async def test_a_refused_plan_says_why_and_what_was_seen(stage: Stage) -> None:
     assert "no answer" in ran.out
 
 
+async def test_the_plan_of_a_primary_that_does_not_answer_names_the_forced_one(stage: Stage) -> None:
+    stage.world.members[A].alive = False
+
+    ran = await stage.failover("plan", "postgres-failover", stage.cluster)
+
+    assert ran.code == 3
+    assert f"if the primary has failed: failover plan postgres-failover {stage.cluster} --mode forced" in ran.err
+
+
 async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> None:
     ran = await stage.failover("start", "postgres-failover", stage.cluster, "--by", "omar", "--watch")
 

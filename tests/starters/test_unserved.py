@@ -19,7 +19,10 @@ async def test_an_unknown_run_is_one_sentence(unserved: Command, command: str) -
     ran = await unserved(command, "never-heard-of", *more)
 
     assert ran.code == 2
-    assert ran.err == "failover: target: Temporal knows no run never-heard-of; see what ran with failover history\n"
+    assert ran.err == (
+        "failover: target: no run of never-heard-of is known: none has been started, or the name is wrong;"
+        " see failover history\n"
+    )
 
 
 async def test_an_unknown_namespace_is_one_sentence(unserved: Command) -> None:
