@@ -37,11 +37,15 @@ async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
     assert (await asking.failover("status", asking.cluster)).code == 4
 
 
-async def test_the_time_to_follow_is_limited(asking: Stage, stage: Stage) -> None:
-    """4 while people are waited for, else 1, as a run that has not ended; the run goes on."""
-    waiting = await asking.failover(
-        "start", "postgres-failover", asking.cluster, "--by", "omar", "--follow", "--timeout", "1s"
-    )
+async def test_who_follows_for_a_limited_time_is_told_that_people_are_waited_for(asking: Stage) -> None:
+    ran = await asking.failover("start", "postgres-failover", asking.cluster, "--by", "omar", "--timeout", "1s")
+
+    assert ran.code == 4, ran
+    assert f"has not ended within 1s and goes on (awaiting approval); follow it: failover follow {asking.cluster}" in ran.err
+    assert f"failover approve {asking.cluster} --by NAME --plan " in ran.out
+
+
+async def test_a_run_that_outlasts_the_time_to_follow_goes_on(stage: Stage) -> None:
     hanging = stage.world.faults.order("postgres.verify", Fault.HANGS)
     await stage.failover("start", "postgres-failover", stage.cluster, "--no-follow")
     await hanging.reached.wait()
@@ -49,13 +53,8 @@ async def test_the_time_to_follow_is_limited(asking: Stage, stage: Stage) -> Non
     hanging.released.set()
     ended = await stage.failover("follow", stage.cluster, "--timeout", "60s")
 
-    assert (waiting.code, busy.code, ended.code) == (4, 1, 0), (waiting, busy, ended)
-    assert (
-        f"has not ended within 1s and goes on (awaiting approval); follow it: failover follow {asking.cluster}"
-        in waiting.err
-    )
-    assert busy.document["open"] is True
-    assert busy.document["watch_again"] == f"failover follow {stage.cluster}"
+    assert (busy.code, ended.code) == (1, 0), (busy, ended)
+    assert (busy.document["open"], busy.document["watch_again"]) == (True, f"failover follow {stage.cluster}")
 
 
 async def test_a_killed_watch_leaves_the_run_going(asking: Stage) -> None:
