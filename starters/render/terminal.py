@@ -10,6 +10,7 @@ from rich.text import Text
 
 from activities.postgres.models.post_promotion import Reconnected
 from activities.run.models.plan import Plan
+from activities.run.models.report import Known
 from starters.client.answers import Exit
 from starters.client.targets import Place
 from starters.history.model import Facts
@@ -169,28 +170,7 @@ def measured_lines(facts: Facts) -> list[str]:
     if (adopted := known.adopted) is not None:
         lines.append(f"made on {known.plan.candidate if known.plan else 'it'}: {', '.join(adopted.made) or 'nothing'}")
         lines += [f"REPAIR SOON: {note}" for note in adopted.notes]
-    if (measured := known.measurement) is not None:
-        usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
-        errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
-        what, kind = ("answers", "") if known.workload else ("writes acknowledged", "" if known.moved else " by SQLSTATE")
-        lines.append(f"measuring client: {measured.acknowledged} {what}{usual}, {measured.failed} failed")
-        lines.append(f"its errors{kind}: {errors}")
-        if known.workload and measured.outage_seconds is not None:
-            lines.append(f"longest time without a good answer: {words.duration(measured.outage_seconds)}")
-        if measured.note:
-            lines.append(f"note: {measured.note}")
-    if known.loss is not None and known.plan is not None and known.plan.give_up is not None:
-        lines.append(
-            f"counted after the last write: {known.loss.bytes} bytes of WAL and {known.loss.transactions} transactions since"
-            f" the promotion at {known.plan.give_up.fork_lsn}; once given up, kept in {known.plan.give_up.kept}"
-        )
-    if (proof := known.proof) is not None:
-        lines.append(f"proof ({proof.kind}) after {words.duration(proof.seconds)}: {proof.words}")
-    if (evicted := known.evicted) is not None:
-        ended, left = ("unknown" if number is None else str(number) for number in (evicted.ended, evicted.remaining))
-        none = evicted.ended is None and proof is not None
-        told = "none, it was confirmed stopped" if none else f"ended {ended}, left {left}; {evicted.words}"
-        lines.append(f"sessions on the old primary: {told}")
+    lines += [*_client_lines(known), *_loss_lines(known), *_old_primary_lines(known)]
     lines += [
         f"{app.deployment}: {app.ready} of {app.wanted} ready after {words.duration(app.seconds)}"
         f"{', restarted' if app.restarted else ''}{_wrote(app)}{f'; {app.note}' if app.note else ''}"
@@ -201,6 +181,42 @@ def measured_lines(facts: Facts) -> list[str]:
         follows = "follows" if known.adopted else "follows again"
         again = f"{back.member} {follows} ({back.sync_state}) after {words.duration(back.seconds)}"
         lines.append(f"redundancy: {back.note or again}")
+    return lines
+
+
+def _client_lines(known: Known) -> list[str]:
+    """Return what the measuring client saw."""
+    if (measured := known.measurement) is None:
+        return []
+    usual = "" if measured.usual_gap_seconds is None else f", one every {measured.usual_gap_seconds * 1000:.0f} ms"
+    errors = ", ".join(f"{count} {name}" for name, count in measured.errors.items()) or "none"
+    what, kind = ("answers", "") if known.workload else ("writes acknowledged", "" if known.moved else " by SQLSTATE")
+    lines = [f"measuring client: {measured.acknowledged} {what}{usual}, {measured.failed} failed"]
+    lines.append(f"its errors{kind}: {errors}")
+    if known.workload and measured.outage_seconds is not None:
+        lines.append(f"longest time without a good answer: {words.duration(measured.outage_seconds)}")
+    return [*lines, f"note: {measured.note}"] if measured.note else lines
+
+
+def _loss_lines(known: Known) -> list[str]:
+    """Return what a lossy rollback lost."""
+    if known.loss is None or known.plan is None or known.plan.give_up is None:
+        return []
+    lost, plan = known.loss, known.plan.give_up
+    counted = f"counted after the last write: {lost.bytes} bytes of WAL and {lost.transactions} transactions since"
+    return [f"{counted} the promotion at {plan.fork_lsn}; once lost, kept in {plan.kept}"]
+
+
+def _old_primary_lines(known: Known) -> list[str]:
+    """Return how the old primary was proved to be stopped, and what became of its sessions."""
+    lines = []
+    if (proof := known.proof) is not None:
+        lines.append(f"proof ({proof.kind}) after {words.duration(proof.seconds)}: {proof.words}")
+    if (evicted := known.evicted) is not None:
+        ended, left = ("unknown" if number is None else str(number) for number in (evicted.ended, evicted.remaining))
+        none = evicted.ended is None and proof is not None
+        told = "none, it was confirmed stopped" if none else f"ended {ended}, left {left}; {evicted.words}"
+        lines.append(f"sessions on the old primary: {told}")
     return lines
 
 
