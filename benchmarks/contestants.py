@@ -139,7 +139,7 @@ class Ours:
         for workload in ("deployment/failover-worker", "deployment/api-deployment"):
             await asyncio.to_thread(self.pods.kubectl, "rollout", "status", workload, f"--timeout={_WHOLE_WITHIN}s")
         async with asyncio.timeout(_WHOLE_WITHIN):
-            while (await self._plan()).outcome is not Outcome.PLANNED_ONLY:
+            while (await self._plan()).outcome is not Outcome.DRY_RUN:
                 await asyncio.sleep(0.5)
 
     def _redundant(self) -> bool:

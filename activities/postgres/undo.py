@@ -126,7 +126,7 @@ class UndoActivities:
             return f"{old} leads again as far as the record goes, and its gate is silent: {error}"
         return f"{old} takes writes again"
 
-    @step("postgres.settle", COMPENSATE, lambda _: "settle what an earlier run left")
+    @step("postgres.settle", COMPENSATE, lambda _: "recover what an earlier run left")
     async def settle(self, request: SettleRequest) -> Settlement:
         """Finish or undo what a closed run left in the record, before anything else is decided.
 

@@ -33,7 +33,7 @@ class RedisAftermathActivities:
         """Ask and command ``redis``."""
         self._redis = redis
 
-    @step("redis.settle", CHANGE, lambda _: "settle what an earlier failover left")
+    @step("redis.settle", CHANGE, lambda _: "recover what an earlier failover left")
     async def settle(self, request: RedisLook) -> tuple[str, ...]:
         """Wait a while for a failover that is under way; then let every server follow the master that leads.
 

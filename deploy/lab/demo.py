@@ -155,7 +155,7 @@ async def _begun(starting: Awaitable[Handle], name: str) -> Handle:
     try:
         return await starting
     except WorkflowAlreadyStartedError as error:
-        raise LabError(f"a run holds {name} already; see it with: ./run failover watch {name}") from error
+        raise LabError(f"a run holds {name} already; see it with: ./run failover follow {name}") from error
 
 
 def _watch(stage: _Stage, handle: Handle) -> asyncio.Task[object]:

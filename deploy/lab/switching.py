@@ -130,7 +130,7 @@ async def is_fit(client: Client) -> bool:
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
     )
     try:
-        return (await ending(handle, within=_PLANNED_WITHIN)).outcome is Outcome.PLANNED_ONLY
+        return (await ending(handle, within=_PLANNED_WITHIN)).outcome is Outcome.DRY_RUN
     except TimeoutError:
         return False
 

@@ -10,9 +10,10 @@ import asyncio
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, NoReturn
 
@@ -41,20 +42,39 @@ class Exit(IntEnum):
 
 EXIT_CODES = """\b
 Exit codes:
-  0  done, and the objective was met (with --no-watch: started)
-  1  failed, undone, or the objective was missed
-  2  you asked for something that does not exist; nothing was done
+  0  done, and the objective was met (with --no-follow: started)
+  1  failed, undone, or the objective was missed;
+     report, follow --timeout: the run has not ended yet
+  2  wrong input: no such command, option, name or run; nothing was done
   3  refused; nothing was changed
-  4  waits for people: an approval, or somebody to start a worker
+  4  waits for people: an approval, an attestation, or a worker to be started
   5  the Temporal server does not answer; runs are not affected
 130  you pressed Ctrl-C; the run goes on without you
 """
+EPILOG = """\b
+Exit codes: 0 done, 1 failed, 2 wrong input, 3 refused, 4 waits for people,
+5 Temporal does not answer, 130 Ctrl-C. What each means: failover --help
+"""
+
+RUN_SHAPE: dict[str, Any] = dict.fromkeys(
+    ("workflow", "workflow_id", "run_id", "outcome", "phase", "digest", "status"), None
+)
+"""Keys that every JSON answer about a run has, errors included; ``null``: not known, or there is none."""
 
 
 class Output(StrEnum):
     """How a command answers."""
 
     TEXT = "text"
+    JSON = "json"
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
 
 
@@ -70,7 +90,20 @@ class CommandError(Exception):
 def must_be_named(by: str) -> None:
     """Return if a command that takes a person's word was told whose. CommandError: it was not."""
     if not by:
-        raise CommandError(Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as in the estate file")
+        raise CommandError(
+            Exit.USAGE, "by: missing; say who you are with --by NAME (or FAILOVER_BY), as the inventory spells it"
+        )
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal. Ctrl-C means no: asyncio's own handler would only take note of it while the prompt blocks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
@@ -110,7 +143,16 @@ def plain(text: RenderableType) -> str:
 
 def respond(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
     """Do ``work``, print its answer and end the command with its exit code, even if nobody reads the answer."""
+    _respond(output, _outcome_of(work))
+
+
+def respond_about_run(output: Output, work: Coroutine[Any, Any, Answer]) -> NoReturn:
+    """Like ``respond``, with ``RUN_SHAPE`` in the JSON answer."""
     answer = _outcome_of(work)
+    _respond(output, replace(answer, data={**RUN_SHAPE, **answer.data}))
+
+
+def _respond(output: Output, answer: Answer) -> NoReturn:
     try:
         _print(answer, output)
         sys.stdout.flush()

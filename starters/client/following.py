@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from temporalio.api.workflow.v1 import PendingChildExecutionInfo
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -22,6 +23,7 @@ from starters.client.targets import Place
 from starters.history.parse import Chronicle, innermost
 from workflows.run.models import Status
 from workflows.run.phases import Trait, has
+from workflows.run.state import PHASE
 
 _PATIENCE = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 0.5
@@ -32,7 +34,7 @@ _UNTOUCHED_SECONDS = 2.0
 
 @dataclass
 class Watched:
-    """A run while somebody looks at it."""
+    """A run while somebody follows it."""
 
     place: Place
     chronicle: Chronicle
@@ -42,6 +44,14 @@ class Watched:
     """Steps that are being tried again, and why."""
     note: str = ""
     """What is wrong with the server or the workers, if anything."""
+    children: tuple[Watched, ...] = ()
+    """Runs that this one has started and waits for, and that wait for people."""
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether nothing goes on until somebody acts, here or at a run that this one waits for."""
+        own = self.chronicle.is_open and has(self.chronicle.phase, Trait.WAITS_FOR_PEOPLE)
+        return own or bool(self.children)
 
 
 class Display(Protocol):
@@ -115,14 +125,25 @@ def _bear(watched: Watched, silent_since: datetime) -> None:
 
 def again(place: Place) -> str:
     """Return the command that picks the run up again."""
-    return f"failover watch {place.name}"
+    return f"failover follow {place.name}"
 
 
 async def _look_for_ever(client: Client, watched: Watched) -> None:
     while True:
         with contextlib.suppress(RPCError):
             await look(client, watched)
-        await asyncio.sleep(_LOOK_EVERY_SECONDS if has(watched.chronicle.phase, Trait.LONG) else _LOOK_SOON_SECONDS)
+        calm = has(watched.chronicle.phase, Trait.LONG) or watched.children
+        await asyncio.sleep(_LOOK_EVERY_SECONDS if calm else _LOOK_SOON_SECONDS)
+
+
+async def seen(client: Client, place: Place) -> Watched:
+    """Return the run as it stands, with what it says of itself, if it is open and a worker answers for it."""
+    watched = Watched(place=place, chronicle=await read_run(client, place))
+    if watched.chronicle.is_open:
+        if await has_worker(client):
+            watched.status = await ask_status(place.handle(client))
+        await look(client, watched)
+    return watched
 
 
 async def look(client: Client, watched: Watched) -> None:
@@ -141,11 +162,22 @@ async def look(client: Client, watched: Watched) -> None:
         watched.status = await ask_status(handle) or watched.status
         watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
     description = await handle.describe()
+    waiting = [await _waiting(client, child) for child in description.raw_description.pending_children]
+    watched.children = tuple(child for child in waiting if child is not None)
     watched.troubles = tuple(
         f"{pending.activity_type.name}: attempt {pending.attempt}: {innermost(pending.last_failure)[:300]}"
         for pending in description.raw_description.pending_activities
         if pending.attempt > 1 and pending.HasField("last_failure")
     )
+
+
+async def _waiting(client: Client, child: PendingChildExecutionInfo) -> Watched | None:
+    """Return a run that another one waits for, if it waits for people."""
+    place = Place(child.workflow_id, child.run_id)
+    labels = (await place.handle(client).describe()).typed_search_attributes
+    if not has(labels.get(PHASE) or "", Trait.WAITS_FOR_PEOPLE):
+        return None
+    return Watched(place, await read_run(client, place), await ask_status(place.handle(client)))
 
 
 async def read_until_closed(client: Client, place: Place, within: float) -> Chronicle:

@@ -56,7 +56,10 @@ def unknown_run(error: RPCError, place: Place) -> CommandError | RPCError:
     """Return the sentence for a run that does not exist, or ``error`` itself if it is about something else."""
     if error.status is not RPCStatusCode.NOT_FOUND or is_no_namespace(error):
         return error
-    return CommandError(Exit.USAGE, f"target: Temporal knows no run {place.name}; see what ran with failover history")
+    return CommandError(
+        Exit.USAGE,
+        f"target: no run of {place.name} is known: none has been started, or the name is wrong; see failover history",
+    )
 
 
 async def ask_status(handle: WorkflowHandle[object, object], within: timedelta = timedelta(seconds=3)) -> Status | None:

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, with the words that ``--help`` shows."""
+"""Arguments and options that several commands share, with their help texts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from starters.client.answers import Output
-from starters.commands.report import Format
+from starters.client.answers import Format, Output
 
 Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A name of the estate (orders, mymaster, api), a workflow ID (pods/api), or WORKFLOW_ID/RUN_ID for one run.",
+        help="A name of the inventory (orders, mymaster, api) or of a node, a workflow ID (pods/api), a run ID, or"
+        " WORKFLOW_ID/RUN_ID.",
         show_default=False,
     ),
 ]
@@ -22,31 +22,35 @@ Cluster = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Its name in the estate file: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
+        help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api);"
         " or the name of a node.",
     ),
 ]
+Node = Annotated[str, typer.Argument(metavar="NODE", help="The name of the node that is drained.", show_default=False)]
 Procedure = Annotated[
     str,
     typer.Argument(
         metavar="PROCEDURE",
-        help="postgres-failover (move writes), postgres-rollback (take a promotion back), postgres-rejoin (bring a standby"
-        " back), postgres-adopt (take over a pair that has run without gates), redis-failover (replace a Redis master)"
-        ", pod-failover (mend a workload's broken pods) or node-failover (empty a node, leaders first).",
+        help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
+        " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
+        " replica), pod-failover (replace a workload's broken pods) or node-failover (drain a node after moving its"
+        " hosted leaders).",
     ),
 ]
-Watched = Annotated[
+Detected = Annotated[
     str | None,
-    typer.Argument(metavar="TARGET", help="orders, or postgres/orders. Default: everything.", show_default=False),
+    typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: all.", show_default=False),
 ]
-OneWatch = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or watch/postgres/orders.", show_default=False)]
+OneDetection = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or postgres/orders.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Without TARGET: stop all without asking.")]
 Mode = Annotated[
     str | None,
     typer.Option(
         "--mode",
         metavar="planned|forced|lossless|discard",
-        help="*-failover: planned (it lives; nothing is lost; the default) or forced (it is gone). "
-        "postgres-rollback: lossless (the default) or discard (what was written since is given up).",
+        help="Failover: planned (the old leader is alive; no acknowledged write is lost; the default) or forced (the old"
+        " leader or node has failed; promotes only after it is confirmed stopped). postgres-rollback: lossless (the"
+        " default) or discard (lossy: transactions since the promotion are lost).",
         show_default=False,
     ),
 ]
@@ -55,7 +59,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="MEMBER",
-        help="Who is to lead. Default: the best standby (postgres-adopt: the old primary).",
+        help="Promote this member. Default: the best standby (postgres-adopt: the old primary).",
         show_default=False,
     ),
 ]
@@ -64,39 +68,43 @@ Member = Annotated[
     typer.Option(
         "--member",
         metavar="MEMBER",
-        help="postgres-rejoin: whom to bring back. Default: all that do not follow. redis-failover: the master that is to be"
-        " replaced; refused where another one leads by now.",
+        help="postgres-rejoin: the member to bring back; default: all that do not follow. redis-failover: the master to"
+        " replace; refused when another one leads by now.",
         show_default=False,
     ),
 ]
 Drilled = Annotated[
-    str, typer.Argument(metavar="PROCEDURE", help="pod-failover (end the main process of a pod and see it come back).")
+    str,
+    typer.Argument(metavar="PROCEDURE", help="pod-failover (kill a pod's main process and measure its recovery)."),
 ]
 Pod = Annotated[
     str | None,
     typer.Option(
         "--pod",
         metavar="POD",
-        help="pod-failover: which pod is ended. Default: the first that is ready.",
+        help="pod-failover: inject the fault into this pod. Default: the first that is ready.",
         show_default=False,
     ),
 ]
 Uncordon = Annotated[
     bool,
-    typer.Option("--uncordon", help="node-failover: let pods on the node again at the end. Default: it stays cordoned."),
+    typer.Option("--uncordon", help="node-failover: uncordon the node at the end. Default: it stays cordoned."),
 ]
 Attest = Annotated[
     bool,
     typer.Option(
         "--attest",
-        help="Forced: you say, by name, that the old primary is stopped, or is to be stopped at any price."
-        " Only when you know: its machine is off or deallocated.",
+        help="Forced: confirm, under your name, that the old leader is stopped. Only when you know that its machine is"
+        " powered off or deallocated: if it still runs, two servers take writes.",
     ),
 ]
 Stopped = Annotated[
     str,
     typer.Option(
-        "--member", metavar="MEMBER", help="The old primary that is stopped; it must be named.", show_default=False
+        "--member",
+        metavar="MEMBER",
+        help="The old leader (or the lost node) that is stopped; it must be named.",
+        show_default=False,
     ),
 ]
 MaxBytes = Annotated[
@@ -104,7 +112,7 @@ MaxBytes = Annotated[
     typer.Option(
         "--max-bytes",
         metavar="SIZE",
-        help="postgres-rollback, discard: WAL written since the promotion that may be lost, for example 1MiB.",
+        help="Rollback, --mode discard: at most this much WAL since the promotion may be lost, for example 1MiB.",
         show_default=False,
     ),
 ]
@@ -113,20 +121,24 @@ MaxTransactions = Annotated[
     typer.Option(
         "--max-transactions",
         metavar="N",
-        help="postgres-rollback, discard: transactions since the promotion that may be lost.",
+        help="Rollback, --mode discard: at most this many transactions since the promotion may be lost.",
         show_default=False,
     ),
 ]
 By = Annotated[
     str,
     typer.Option(
-        "--by", metavar="NAME", envvar="FAILOVER_BY", help="Your name, as the estate file spells it.", show_default=False
+        "--by", metavar="NAME", envvar="FAILOVER_BY", help="Your name, as the inventory spells it.", show_default=False
     ),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the report.", show_default=False)]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why you ask for it; stands in the report.", show_default=False)
+]
 Leader = Annotated[
     str | None,
-    typer.Option("--leader", metavar="MEMBER", help="Who was the primary; refused if it was not.", show_default=False),
+    typer.Option(
+        "--leader", metavar="MEMBER", help="The member that was the primary; refused if it was not.", show_default=False
+    ),
 ]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Only show what would happen; changes nothing.")]
 For = Annotated[
@@ -137,7 +149,12 @@ Off = Annotated[bool, typer.Option("--off", help="End the pause.")]
 OutputOption = Annotated[
     Output,
     typer.Option(
-        "--output", "-o", metavar="text|json", help="json prints exactly one JSON document on stdout.", show_default=False
+        "--output",
+        "-o",
+        metavar="text|json",
+        help="json: exactly one JSON document on stdout. About a run it always has exit_code, workflow, workflow_id,"
+        " run_id, outcome, phase, digest and status (null where there is none), and error where there is one.",
+        show_default=False,
     ),
 ]
 PlanDigest = Annotated[
@@ -145,41 +162,54 @@ PlanDigest = Annotated[
     typer.Option(
         "--plan",
         metavar="DIGEST",
-        help="Digest of the plan that you have looked at (failover status TARGET).",
+        help="Digest of the plan that you have looked at (failover status TARGET shows both).",
         show_default=False,
     ),
 ]
 Role = Annotated[
     str,
-    typer.Option(
-        "--role", metavar="ROLE", help="In which role, if you hold more than one that is needed.", show_default=False
-    ),
+    typer.Option("--role", metavar="ROLE", help="Your role, if you hold more than one that is needed.", show_default=False),
 ]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Stands in the report.", show_default=False)]
-
+Note = Annotated[
+    str, typer.Option("--note", metavar="TEXT", help="How you know, or why; stands in the report.", show_default=False)
+]
 AnyTarget = Annotated[
     str | None,
-    typer.Argument(metavar="[TARGET]", help="As for watch; without it everything that is open.", show_default=False),
+    typer.Argument(metavar="[TARGET]", help="As for follow. Default: all open runs.", show_default=False),
 ]
 OnlyCluster = Annotated[
     str | None,
     typer.Argument(
         metavar="[TARGET]",
-        help="Only this one: a cluster, master or workload of the estate. Default: all.",
+        help="Only this one: a cluster, master or workload of the inventory. Default: all.",
         show_default=False,
     ),
 ]
 RunOption = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]", help="A cluster's name (its last run), a run ID, or WORKFLOW_ID/RUN_ID.", show_default=False
+        metavar="[RUN]",
+        help="A name of the inventory (its last run), a run ID, or WORKFLOW_ID/RUN_ID.",
+        show_default=False,
     ),
 ]
-Watch = Annotated[
+Follow = Annotated[
     bool | None,
     typer.Option(
-        "--watch/--no-watch",
-        help="Follow the run to its end (default on a terminal), or return once it is under way.",
+        "--follow/--no-follow",
+        help="Show the run until it ends (default on a terminal), or return once it has begun.",
+        show_default=False,
+    ),
+]
+OldFollow = Annotated[bool | None, typer.Option("--watch/--no-watch", hidden=True)]
+"""Its name before."""
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        help="Follow for at most this long (90s, 5m). If the run has not ended then, it goes on, and the command ends with"
+        " exit code 4 if the run waits for people, else 1.",
         show_default=False,
     ),
 ]
@@ -192,7 +222,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="text|markdown|html|json",
-        help="Default: text, or what --write's name says.",
+        help="Default: text, or what the ending of --write says.",
         show_default=False,
     ),
 ]

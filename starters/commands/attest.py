@@ -1,4 +1,4 @@
-"""``attest``: a person's word that the old primary of a forced failover is stopped. It names the member it means."""
+"""``attest``: a person's statement that the old primary of a forced failover is stopped. It names the member it means."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from starters.client.answers import Answer, CommandError, Exit, must_be_named
+from starters.client.answers import Answer, CommandError, Exit, Output, must_be_named, respond_about_run
 from starters.client.following import again
+from starters.client.results import shape_of
+from starters.client.runs import must_be_open, send
 from starters.client.targets import find
-from starters.commands.decide import must_be_open, send_word
+from starters.commands import arguments as arg
 from workers.connection import connect
-from workflows.run.models import Attestation
+from workflows.run.models import Attestation, Status
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word as typed."""
+class TypedAttestation:
+    """An attestation as typed."""
 
     target: str
     member: str
@@ -24,15 +26,32 @@ class Word:
     note: str
 
 
-async def attest(word: Word) -> Answer:
-    """Send the word and say what the run makes of it."""
-    must_be_named(word.by)
-    if not word.member:
+def attest_command(
+    target: arg.Target,
+    *,
+    member: arg.Stopped,
+    by: arg.By = "",
+    note: arg.Note = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Confirm, under your name, that the old leader is stopped. IF IT STILL RUNS, TWO SERVERS TAKE WRITES.
+
+    Use it only when you know that its machine is powered off, deallocated, or detached from its disk, and its gate cannot
+    confirm this itself. A forced failover promotes nobody before that is confirmed. The report keeps your name and note.
+    For a lost node, name the node: failover attest node-2 --member node-2.
+    """
+    respond_about_run(output, attest(TypedAttestation(target, member=member, by=by, note=note)))
+
+
+async def attest(typed: TypedAttestation) -> Answer:
+    """Send the attestation and say what the run makes of it."""
+    must_be_named(typed.by)
+    if not typed.member:
         raise CommandError(Exit.USAGE, "member: empty; name the old primary that is stopped (failover status says which)")
     client = await connect()
-    place = await find(client, word.target)
-    await must_be_open(client, place)
-    attestation = Attestation(by=word.by, member=word.member, note=word.note)
-    status = await send_word(client, place, "attest", attestation)
-    text = f"{word.by} says that {word.member} is stopped; {place.name} goes on: {again(place)}"
-    return Answer(Exit.DONE, {"attested": word.member, "status": status.model_dump(mode="json")}, Text(text))
+    place = await find(client, typed.target)
+    chronicle = await must_be_open(client, place)
+    attestation = Attestation(by=typed.by, member=typed.member, note=typed.note)
+    status = await send(client, place, "attest", attestation, model=Status, what="the attestation")
+    text = f"{typed.by} says that {typed.member} is stopped; {place.name} goes on: {again(place)}"
+    return Answer(Exit.DONE, {"attested": typed.member, **shape_of(chronicle, status)}, Text(text))

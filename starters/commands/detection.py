@@ -1,87 +1,136 @@
-"""``failover watchers``: start the watches that the estate asks for, end one, acknowledge an automatic failover.
+"""``failover detection``: starts and stops failure detection, shows how it stands, and re-arms automatic failover.
 
-What they see stands in each watch's memo, so that ``status`` shows it without any worker.
+How each detection stands is in the memo of its workflow, so that ``status`` shows it without any worker. The workflows are
+called *watches*, by their registered names.
 """
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
-from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
 
-from activities.run.errors import Refusal
 from activities.run.models.wire import read
-from starters.client.answers import Answer, CommandError, Exit, must_be_named
-from starters.client.server import NO_WORKER, has_worker, task_queue
+from starters.client.answers import Answer, CommandError, Exit, Output, confirmed, must_be_named, respond
+from starters.client.runs import Start, answer_to, must_be_served, send
+from starters.client.targets import Place
+from starters.commands import arguments as arg
+from starters.render.tables import Rows
 from workers.connection import connect
 from workflows.detection.models import Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
 from workflows.detection.requests import WATCH_OF
 from workflows.run.automatic import WATCHES
-from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(minutes=2)
 _OPEN = "WorkflowType IN ({}) AND ExecutionStatus = 'Running'".format(", ".join(f"'{one}'" for one in WATCH_OF.values()))
 _STARTING = "watchers-start"
 
 
+def start_command(target: arg.Detected = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Start failure detection.
+
+    Of all that the inventory lists, or of one target. Detection that runs already reads the inventory again.
+    """
+    respond(output, start(target))
+
+
+def stop_command(target: arg.Detected = None, *, yes: arg.Yes = False, output: arg.OutputOption = Output.TEXT) -> None:
+    """Stop failure detection.
+
+    Of one target, or of all after you confirm. A failover that it has begun goes on.
+    """
+    respond(output, stop(target, output, yes=yes))
+
+
+def status_command(target: arg.Detected = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Show each target, its policy, and what the observers see."""
+    respond(output, status(target))
+
+
+def rearm_command(
+    target: arg.OneDetection, *, by: arg.By = "", note: arg.Note = "", output: arg.OutputOption = Output.TEXT
+) -> None:
+    """Re-arm automatic failover after it has fired.
+
+    Ends the cool-down: the next failover may be automatic again.
+    """
+    respond(output, rearm(target, by, note))
+
+
 async def start(target: str | None) -> Answer:
-    """Start what is not watched yet, and let the rest read the estate anew."""
+    """Start what is missing, and let the rest read the inventory again."""
     client = await connect()
-    if not await has_worker(client):
-        raise CommandError(Exit.WAITING, f"nothing was started: {NO_WORKER.format(queue=task_queue())}")
+    await must_be_served(client)
     wanted = target.removeprefix(WATCHES) if target else None
     try:
-        handle = await client.start_workflow(
-            _STARTING,
-            WatchersRequest(target=wanted),
-            id=f"{_STARTING}/{wanted or 'all'}",
-            task_queue=task_queue(),
-            task_timeout=TASK_TIMEOUT,
-            execution_timeout=_AT_MOST,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            result_type=StartedWatches,
-        )
-        done = read(StartedWatches, await handle.result())
+        request = WatchersRequest(target=wanted)
     except ValidationError as error:
-        raise CommandError(Exit.USAGE, f"target: {error.errors()[0]['msg']}; use a name of the estate") from error
-    except WorkflowFailureError as error:
-        raise _complaint(error) from error
-    lines = [f"{one}: started" for one in done.started] + [f"{one}: runs, and reads the estate anew" for one in done.running]
-    text = "\n".join([*lines, "what they see: failover status"]) if lines else "the estate lists nothing to watch"
+        raise CommandError(Exit.USAGE, f"target: {error.errors()[0]['msg']}; use a name of the inventory") from error
+    own_id, shared = f"{_STARTING}/{wanted or 'all'}", WorkflowIDConflictPolicy.USE_EXISTING
+    done = await answer_to(client, Start(_STARTING, request, own_id, at_most=_AT_MOST, if_open=shared), StartedWatches)
+    lines = [f"{one}: started" for one in done.started] + [
+        f"{one}: runs, and reads the inventory again" for one in done.running
+    ]
+    text = (
+        "\n".join([*lines, "what they see: failover detection status"]) if lines else "the inventory lists nothing to detect"
+    )
     return Answer(Exit.DONE, done.model_dump(), text)
 
 
-async def stop(target: str) -> Answer:
-    """End one watch; a failover that it has begun goes on."""
+async def stop(target: str | None, output: Output, *, yes: bool) -> Answer:
+    """Stop one detection, or all; a failover that it has begun goes on."""
     client = await connect()
-    own = await _find(client, target)
-    await client.get_workflow_handle(own).cancel()
-    return Answer(Exit.DONE, {"stopped": own}, f"{own} ends; start it again: failover watchers start")
+    if target:
+        chosen = [await _find(client, target)]
+    else:
+        chosen = list(await standing(client))
+        if chosen and not yes:
+            _must_be_confirmed(chosen, output)
+    for own in chosen:
+        await client.get_workflow_handle(own).cancel()
+    lines = [f"{own}: stopped" for own in chosen] or ["no failure detection runs"]
+    data = {"stopped": chosen[0] if target else chosen}
+    return Answer(Exit.DONE, data, "\n".join([*lines, "start it again: failover detection start"]))
 
 
-async def acknowledge(target: str, by: str, note: str) -> Answer:
-    """End the cool-down of one watch."""
+def _must_be_confirmed(chosen: list[str], output: Output) -> None:
+    """Return if a person on a terminal agrees to stop all. CommandError: nobody does."""
+    what = f"{len(chosen)} ({', '.join(chosen)})"
+    if output is Output.JSON or not sys.stdin.isatty():
+        raise CommandError(
+            Exit.USAGE, f"target: missing; without one all failure detection stops: {what}; to do that: --yes, or name one"
+        )
+    if not confirmed(f"Stop all failure detection: {what}?"):
+        raise CommandError(Exit.USAGE, "nothing was stopped")
+
+
+async def status(target: str | None) -> Answer:
+    """Show how detection stands."""
+    client = await connect()
+    found = await standing(client)
+    if target:
+        own = await _find(client, target)
+        found = {own: found[own]}
+    data = {"watches": {name: one.model_dump(mode="json") for name, one in found.items()}}
+    return Answer(Exit.DONE, data, watches_view(found))
+
+
+async def rearm(target: str, by: str, note: str) -> Answer:
+    """End the cool-down of one detection."""
     must_be_named(by)
     client = await connect()
     own = await _find(client, target)
-    if not await has_worker(client):
-        raise CommandError(Exit.WAITING, f"nothing was acknowledged: {NO_WORKER.format(queue=task_queue())}")
-    word = Acknowledgement(by=by, note=note)
-    try:
-        status = await client.get_workflow_handle(own).execute_update("acknowledge", word, result_type=WatchStatus)
-    except WorkflowUpdateFailedError as error:
-        cause = error.cause
-        words = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise CommandError(Exit.REFUSED, words) from error
-    text = f"{own}: acknowledged; the next failover follows its policy again ({status.policy})"
-    return Answer(Exit.DONE, {"acknowledged": own, "status": status.model_dump(mode="json")}, text)
+    await must_be_served(client, "nothing was re-armed")
+    message = Acknowledgement(by=by, note=note)
+    after = await send(client, Place(own), "acknowledge", message, model=WatchStatus, what="the re-arming")
+    text = f"{own}: re-armed; the next failover follows its policy again ({after.policy})"
+    return Answer(Exit.DONE, {"acknowledged": own, "status": after.model_dump(mode="json")}, text)
 
 
 async def standing(client: Client) -> dict[str, WatchStatus]:
@@ -96,8 +145,8 @@ async def standing(client: Client) -> dict[str, WatchStatus]:
 def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
     """Return what people read."""
     if not watches:
-        return Text("nothing is watched; start it: failover watchers start", style="dim")
-    table = Table("watch", "policy", "how it stands", box=None, padding=(0, 2), header_style="dim")
+        return Text("no failure detection runs; start it: failover detection start", style="dim")
+    table = Rows("detection", "policy", "how it stands", indent=0)
     notes: list[Text] = []
     for name, one in watches.items():
         calm = one.cooling is None and not one.gone and not one.open
@@ -106,12 +155,12 @@ def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
             notes.append(Text(f"{name}, {one.last_words}", style="dim"))
         notes += [Text(f"{name}: {line}", style="yellow") for line in one.silent]
         if one.cooling and one.cooling.until > datetime.now(UTC):
-            notes.append(Text(f"let {name} act by itself again: failover watchers acknowledge {name} --by NAME"))
+            notes.append(Text(f"re-arm automatic failover: failover detection re-arm {name} --by NAME"))
     return Group(table, *notes)
 
 
 async def _find(client: Client, target: str) -> str:
-    """Return the ID of the watch that ``target`` names: ``orders``, ``postgres/orders`` or ``watch/postgres/orders``.
+    """Return the workflow ID that ``target`` names: ``orders``, ``postgres/orders`` or ``watch/postgres/orders``.
 
     Raises:
         CommandError: there is none that runs, or more than one.
@@ -121,13 +170,7 @@ async def _find(client: Client, target: str) -> str:
     found = [one for one in running if one in {target, f"{WATCHES}{target}"} or one.rpartition("/")[2] == target]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(found or running) or "none; start them: failover watchers start"
-    raise CommandError(Exit.USAGE, f"target: {target!r} names {'more than one' if found else 'no'} watch; there is {known}")
-
-
-def _complaint(error: WorkflowFailureError) -> CommandError:
-    cause = error.cause
-    if not isinstance(cause, ApplicationError):
-        return CommandError(Exit.FAILED, f"the watches were not started: {cause or error}")
-    code = Exit.USAGE if cause.type == Refusal.BAD_INPUT.value else Exit.REFUSED
-    return CommandError(code, cause.message)
+    known = ", ".join(found or running) or "none; start it: failover detection start"
+    raise CommandError(
+        Exit.USAGE, f"target: {target!r} names {'more than one detection' if found else 'no detection'}; there is {known}"
+    )

@@ -1,26 +1,33 @@
-"""``doctor``: is everything fit for a switch? Asks a worker, since what no worker can reach, no procedure can."""
+"""``doctor``: is everything ready for a failover? Asks a worker, since what no worker can reach, no procedure can."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.client import Client
 
 from activities.run.models.doctor import DoctorReport, Finding, Severity
-from activities.run.models.wire import read
-from starters.client.answers import Answer, CommandError, Exit
+from starters.client.answers import Answer, Exit, Output, respond
+from starters.client.runs import Start, answer_to
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from starters.client.targets import cluster_name
+from starters.commands import arguments as arg
 from workers.connection import connect
-from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(seconds=75)
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "bold red"}
+
+
+def doctor_command(cluster: arg.OnlyCluster = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Look for what is wrong, or would stop a failover.
+
+    Changes nothing. Exits with 1 on a fault.
+    """
+    respond(output, doctor(cluster))
 
 
 async def doctor(cluster: str | None) -> Answer:
@@ -35,29 +42,9 @@ async def doctor(cluster: str | None) -> Answer:
 
 
 async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
-    handle = await client.start_workflow(
-        "doctor",
-        {"cluster": cluster} if cluster else {},
-        id=f"doctor/{uuid4().hex[:8]}",
-        task_queue=task_queue(),
-        execution_timeout=_AT_MOST,
-        task_timeout=TASK_TIMEOUT,
-        result_type=DoctorReport,
-    )
-    try:
-        async with asyncio.timeout(_AT_MOST.total_seconds() + 5):
-            return read(DoctorReport, await handle.result()).findings
-    except WorkflowFailureError as error:
-        raise CommandError(*_complaint(error)) from error
-
-
-def _complaint(error: WorkflowFailureError) -> tuple[Exit, str]:
-    cause: BaseException | None = error.cause
-    while isinstance(cause, FailureError) and not isinstance(cause, ApplicationError) and cause.cause is not None:
-        cause = cause.cause
-    if isinstance(cause, ApplicationError):
-        return (Exit.USAGE if cause.type == "BadInput" else Exit.FAILED), cause.message
-    return Exit.FAILED, f"the examination did not end: {cause or error}; is the worker alive?"
+    request = {"cluster": cluster} if cluster else {}
+    start = Start("doctor", request, f"doctor/{uuid4().hex[:8]}", at_most=_AT_MOST)
+    return (await answer_to(client, start, DoctorReport, otherwise=Exit.FAILED)).findings
 
 
 def _no_worker() -> Finding:
@@ -70,12 +57,13 @@ def _no_worker() -> Finding:
 
 
 def _view(findings: tuple[Finding, ...]) -> RenderableType:
-    lines: list[RenderableType] = []
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(min_width=7)
+    table.add_column(overflow="fold")
     for one in findings:
-        line = Text(f"{one.severity.value:8}", style=_COLOURS[one.severity])
-        lines.append(line.append(f"{one.subject}: {one.message}", style="default"))
+        table.add_row(Text(one.severity.value, style=_COLOURS[one.severity]), Text(f"{one.subject}: {one.message}"))
         if one.remedy and one.severity is not Severity.OK:
-            lines.append(Text(f"          → {one.remedy}"))
+            table.add_row("", Text(f"→ {one.remedy}"))
     counts = {kind: sum(one.severity is kind for one in findings) for kind in Severity}
     total = f"faults: {counts[Severity.FAULT]}, warnings: {counts[Severity.WARNING]}, fine: {counts[Severity.OK]}"
-    return Group(*lines, Text(total, style="bold"))
+    return Group(table, Text(total, style="bold"))

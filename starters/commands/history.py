@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-from starters.client.answers import Answer, CommandError, Exit
+from starters.client.answers import Answer, CommandError, Exit, Output, respond
 from starters.client.requests import ours
 from starters.client.targets import Place, find
+from starters.commands import arguments as arg
 from starters.history.parse import Chronicle, target_of
+from starters.render.tables import Rows
 from starters.render.words import duration, moment, who
 from workers.connection import connect
 from workflows.run.state import MODE, OUTCOME, PHASE, RUN
@@ -38,6 +39,17 @@ class PastRun(BaseModel):
     started_at: datetime
     seconds: float | None
     """``None`` while it is open."""
+
+
+def history_command(
+    target: arg.OnlyCluster = None,
+    *,
+    limit: arg.Limit = 20,
+    plans: arg.Plans = False,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """List runs, newest first: when, who, outcome, duration."""
+    respond(output, history(target, limit, plans=plans))
 
 
 async def history(target: str | None, limit: int, *, plans: bool) -> Answer:
@@ -96,20 +108,9 @@ async def _asked(client: Client, place: Place) -> dict[str, Any]:
 
 
 def _table(runs: list[PastRun]) -> RenderableType:
-    table = Table(
-        "when", "what", "cluster", "mode", "by", "outcome", "took", "run", box=None, padding=(0, 1), header_style="dim"
-    )
+    table = Rows("when", "what", "target", "mode", "by", "outcome", "took", "run", key=-1, indent=0)
     for run in runs:
         kind = run.workflow if run.run == "real" else f"{run.run} of {run.workflow}"
         took = duration(run.seconds) if run.seconds is not None else "open"
-        table.add_row(
-            moment(run.started_at),
-            kind,
-            run.cluster,
-            run.mode,
-            who(run.by),
-            run.outcome,
-            took,
-            Text(run.run_id, overflow="fold"),
-        )
+        table.add_row(moment(run.started_at), kind, run.cluster, run.mode, who(run.by), run.outcome, took, run.run_id)
     return table

@@ -1,24 +1,39 @@
-"""``insist``: a person's word that what a disruption budget protects is to leave a node all the same."""
+"""``override-budget``: a person's decision that a drain evicts pods in spite of their disruption budget."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
-from starters.client.answers import Answer, Exit, must_be_named
+from starters.client.answers import Answer, Exit, Output, must_be_named, respond_about_run
 from starters.client.following import again
+from starters.client.results import shape_of
+from starters.client.runs import must_be_open, send
 from starters.client.targets import Place, target_name
-from starters.commands.decide import must_be_open, send_word
+from starters.commands import arguments as arg
 from workers.connection import connect
 from workflows.nodes.models import Insistence, node_lock_id
 from workflows.nodes.specs import SPECS as NODES
+from workflows.run.models import Status
 
 
-async def insist(target: str, by: str, note: str) -> Answer:
-    """Send the word and say what the run makes of it."""
+def override_budget_command(
+    target: arg.Node, *, by: arg.By = "", note: arg.Note = "", output: arg.OutputOption = Output.TEXT
+) -> None:
+    """Override the disruption budgets that block a drain.
+
+    The blocked pods are deleted anyway. Accepted only while a disruption budget blocks the run. Your name is
+    in the report.
+    """
+    respond_about_run(output, override_budget(target, by, note))
+
+
+async def override_budget(target: str, by: str, note: str) -> Answer:
+    """Send the decision and say what the run makes of it."""
     must_be_named(by)
     node = target_name(NODES[0], target)
     client, place = await connect(), Place(node_lock_id(node))
-    await must_be_open(client, place)
-    status = await send_word(client, place, "insist", Insistence(by=by, node=node, note=note))
-    text = f"{by} insists: what disruption budgets protect on {node} is deleted; it goes on: {again(place)}"
-    return Answer(Exit.DONE, {"insisted": node, "status": status.model_dump(mode="json")}, Text(text))
+    chronicle = await must_be_open(client, place)
+    insistence = Insistence(by=by, node=node, note=note)
+    status = await send(client, place, "insist", insistence, model=Status, what="the override")
+    text = f"{by} overrides the disruption budgets on {node}: the blocked pods are deleted; it goes on: {again(place)}"
+    return Answer(Exit.DONE, {"insisted": node, **shape_of(chronicle, status)}, Text(text))

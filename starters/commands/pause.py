@@ -12,20 +12,18 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from rich.text import Text
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.postgres.models.upkeep import Paused
-from activities.run.errors import Refusal
 from activities.run.models.wire import read
 from gate.loop.pause import words_of
-from starters.client.answers import Answer, CommandError, Exit
-from starters.client.server import NO_WORKER, has_worker, task_queue
+from starters.client.answers import Answer, CommandError, Exit, Output, respond
+from starters.client.runs import Start, answer_to, must_be_served
 from starters.client.targets import cluster_name
+from starters.commands import arguments as arg
 from workers.connection import connect
 from workflows.postgres.models import LONGEST_PAUSE, PauseRequest, pause_id
-from workflows.run.models import TASK_TIMEOUT
 
 _AT_MOST = timedelta(minutes=2)
 _PAUSES = "WorkflowType = 'postgres-pause' AND ExecutionStatus = 'Completed'"
@@ -58,15 +56,31 @@ class Pause(BaseModel):
         return f"{self.cluster}: automatic rejoin is {words}; end it: failover pause {self.cluster} --off"
 
 
+def pause_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Cluster,
+    *,
+    lasts: arg.For = None,
+    off: arg.Off = False,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Pause automatic actions at a PostgreSQL cluster.
+
+    No rejoin, no copying of a standby, and no automatic failover until --for is over, or --off. What people start goes
+    ahead: failover, rejoin. Allowed while a run goes on. Servers that run are not touched.
+    """
+    respond(output, pause(TypedPause(target, lasts, off, by, reason)))
+
+
 async def pause(typed: TypedPause) -> Answer:
     """Pause, or end the pause; wait until the record says so."""
     request = _request(typed)
     client = await connect()
-    if not await has_worker(client):
-        raise CommandError(Exit.WAITING, f"nothing was started: {NO_WORKER.format(queue=task_queue())}")
+    await must_be_served(client)
     paused = await _write(client, request)
     if not paused.until:
-        return Answer(Exit.DONE, {"pause": None}, f"{paused.cluster} is not paused: its members rejoin by themselves")
+        return Answer(Exit.DONE, {"pause": None}, f"{paused.cluster} is not paused: its members rejoin automatically")
     stands = Pause(**paused.model_dump())
     note = "what people ask for goes ahead: failover, rejoin"
     return Answer(Exit.DONE, {"pause": stands.model_dump()}, Text(f"{stands.line}\n{note}"))
@@ -93,33 +107,9 @@ def _request(typed: TypedPause) -> PauseRequest:
 
 async def _write(client: Client, request: PauseRequest) -> Paused:
     """Let a worker write the pause; return what stands in the record."""
-    try:
-        handle = await client.start_workflow(
-            "postgres-pause",
-            request,
-            id=pause_id(request.cluster),
-            task_queue=task_queue(),
-            task_timeout=TASK_TIMEOUT,
-            execution_timeout=_AT_MOST,
-            static_summary=f"{'end the pause' if request.off else 'pause'}: {request.reason or 'no reason given'}"[:200],
-            result_type=Paused,
-        )
-        return read(Paused, await handle.result())
-    except WorkflowAlreadyStartedError as error:
-        sentence = f"another change of the pause of {request.cluster} is under way; try again in a moment"
-        raise CommandError(Exit.REFUSED, sentence) from error
-    except WorkflowFailureError as error:
-        raise _complaint(error) from error
-
-
-def _complaint(error: WorkflowFailureError) -> CommandError:
-    cause: BaseException | None = error.cause
-    while isinstance(cause, FailureError) and cause.cause is not None and not isinstance(cause, ApplicationError):
-        cause = cause.cause
-    if not isinstance(cause, ApplicationError):
-        return CommandError(Exit.FAILED, f"nobody wrote the pause within {_AT_MOST.total_seconds():g} s: {cause or error}")
-    codes = {Refusal.BAD_INPUT.value: Exit.USAGE, Refusal.UNREACHABLE.value: Exit.FAILED}
-    return CommandError(codes.get(cause.type or "", Exit.REFUSED), cause.message)
+    summary = f"{'end the pause' if request.off else 'pause'}: {request.reason or 'no reason given'}"
+    start = Start("postgres-pause", request, pause_id(request.cluster), summary=summary, at_most=_AT_MOST)
+    return await answer_to(client, start, Paused)
 
 
 async def pauses(client: Client, workflow_id: str = "") -> tuple[Pause, ...]:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.json_format import ParseError
-from rich.console import RenderableType
 from rich.text import Text
 from temporalio.client import WorkflowHistory
 
-from starters.client.answers import Answer, CommandError, Exit, Verbatim, plain
+from starters.client.answers import Answer, CommandError, Exit, Format, Output, Verbatim, plain, respond_about_run
+from starters.client.following import Watched, seen
 from starters.client.results import machine_view
-from starters.client.server import read_run
-from starters.client.targets import find
+from starters.client.targets import Place, find
+from starters.commands import arguments as arg
 from starters.history.model import Facts, facts_of
 from starters.history.parse import Chronicle, chronicle_of
 from starters.render.documents import html, markdown
 from starters.render.terminal import full
 from starters.render.words import exit_of
 from workers.connection import connect
-
-
-class Format(StrEnum):
-    """How a report is written."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JSON = "json"
-
 
 _OF_SUFFIX = {".md": Format.MARKDOWN, ".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
 
@@ -46,25 +36,41 @@ class Wanted:
     write: Path | None
 
 
+def report_command(
+    target: arg.RunOption = None,
+    *,
+    file: arg.HistoryFile = None,
+    format: arg.FormatOption = None,  # noqa: A002 - the option's name
+    write: arg.WriteTo = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Show how a run went.
+
+    Write outage and loss as measured, each phase, who approved, and what is left to do. Ends with 1 while the run is open.
+    """
+    respond_about_run(output, report(Wanted(target=target, history=file, format=format, write=write)))
+
+
 async def report(wanted: Wanted) -> Answer:
     """Return the report; its exit code tells how the run ended."""
-    chronicle = await _chronicle(wanted)
-    facts = facts_of(chronicle)
+    watched = await _watched(wanted)
+    facts = facts_of(watched.chronicle)
     chosen = wanted.format or _OF_SUFFIX.get(wanted.write.suffix if wanted.write else "", Format.TEXT)
-    data = machine_view(facts)
+    data = machine_view(facts, watched.status)
     if wanted.write is None:
-        return Answer(exit_of(facts), data, _shown(facts, chosen))
-    _write(wanted.write, facts, chosen)
+        return Answer(exit_of(facts), data, full(facts) if chosen is Format.TEXT else Verbatim(_text(facts, chosen, data)))
+    _write(wanted.write, _text(facts, chosen, data))
     return Answer(exit_of(facts), {**data, "written": str(wanted.write)}, Text(f"written to {wanted.write}"))
 
 
-async def _chronicle(wanted: Wanted) -> Chronicle:
+async def _watched(wanted: Wanted) -> Watched:
     if (wanted.target is None) == (wanted.history is None):
         raise CommandError(Exit.USAGE, "run: say which, for example failover report orders; or give --file history.json")
     if wanted.history is not None:
-        return _from_file(wanted.history)
+        chronicle = _from_file(wanted.history)
+        return Watched(Place(chronicle.workflow_id, chronicle.run_id), chronicle)
     client = await connect()
-    return await read_run(client, await find(client, wanted.target or ""))
+    return await seen(client, await find(client, wanted.target or ""))
 
 
 def _from_file(path: Path) -> Chronicle:
@@ -86,13 +92,9 @@ def _from_file(path: Path) -> Chronicle:
     return chronicle
 
 
-def _shown(facts: Facts, chosen: Format) -> RenderableType | Verbatim:
-    return full(facts) if chosen is Format.TEXT else Verbatim(_text(facts, chosen))
-
-
-def _text(facts: Facts, chosen: Format) -> str:
+def _text(facts: Facts, chosen: Format, data: dict[str, Any]) -> str:
     if chosen is Format.JSON:
-        return json.dumps({"exit_code": int(exit_of(facts)), **machine_view(facts)}, indent=2) + "\n"
+        return json.dumps({"exit_code": int(exit_of(facts)), **data}, indent=2) + "\n"
     if chosen is Format.HTML:
         return html(facts)
     if chosen is Format.MARKDOWN:
@@ -100,8 +102,8 @@ def _text(facts: Facts, chosen: Format) -> str:
     return plain(full(facts))
 
 
-def _write(path: Path, facts: Facts, chosen: Format) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(_text(facts, chosen), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandError(Exit.USAGE, f"write: {path} cannot be written: {error.strerror}") from error

@@ -1,8 +1,8 @@
 """``resume``: starts the procedure of a run that did not come to its end again, with the same input, under the same lock.
 
-The new run settles first what the old one left. Once the old one's route had been asked for, the new leader is named in
-the input, so that a run which finds nothing left to finish cannot move the writes back. A person's word that the old
-primary is stopped is not taken over: whoever resumes has not given it.
+The new run first recovers what the old one left. Once the old one's route had been asked for, the new leader is named in
+the input, so that a run which finds nothing left to finish cannot move the writes back. An attestation that the
+old primary is stopped does not carry over: the person who resumes has not given it.
 """
 
 from __future__ import annotations
@@ -10,68 +10,90 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from starters.client.answers import Answer, CommandError, Exit, Output, must_be_named
-from starters.client.following import again
+from starters.client.answers import Answer, CommandError, Exit, Output, must_be_named, respond_about_run
+from starters.client.following import Watched, again, seen
 from starters.client.requests import FAILOVER, REJOIN
-from starters.client.results import machine_view
-from starters.client.server import read_run, task_queue
+from starters.client.results import view_of
+from starters.client.runs import Start, begin
+from starters.client.server import read_run
 from starters.client.targets import Place, find
-from starters.commands.start import carry_on, held
+from starters.commands import arguments as arg
+from starters.commands.follow import Following
+from starters.commands.start import carry_on
 from starters.history.model import facts_of
 from starters.history.next_steps import Remedy, remedy_of
 from starters.history.parse import FIRST_REASON, Chronicle
 from starters.render.words import headline
 from workers.connection import connect
 from workflows.postgres.models import lock_id
-from workflows.run.models import TASK_TIMEOUT
 
 _LOOKED_AT = 20
 _POSTGRES = Place(lock_id("")).kind
 _LONGEST_REASON = 1000
 
 
-async def resume(target: str, by: str, output: Output, *, watch: bool) -> Answer:
+def resume_command(  # noqa: PLR0913 - one parameter an option
+    target: arg.Target,
+    *,
+    by: arg.By = "",
+    follows: arg.Follow = None,
+    watch: arg.OldFollow = None,
+    timeout: arg.Timeout = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Recover an interrupted PostgreSQL run.
+
+    One that ended STRANDED or ROLLBACK INCOMPLETE, or was terminated. The same procedure is started again with the same
+    input; it first undoes or finishes what is left. Refused with 3 when nothing is left, or when starting again would
+    cause a second failover. Attestations do not carry over: attest again.
+    """
+    respond_about_run(output, resume(target, by, Following.typed(output, timeout, follows, watch)))
+
+
+async def resume(target: str, by: str, following: Following) -> Answer:
     """Start the last unfinished run's procedure again; follow it like ``start``."""
     must_be_named(by)
+    following.check()
     client = await connect()
     place = await find(client, target)
     if place.kind != _POSTGRES:
         raise CommandError(
             Exit.USAGE,
-            f"target: {place.workflow_id} is no PostgreSQL cluster's lock; resume a cluster, for example orders."
+            f"target: {place.workflow_id} is no run of a PostgreSQL cluster; only those are resumed, for example orders."
             " Redis, pods and nodes have nothing to resume: start it again",
         )
-    newest = await read_run(client, Place(place.workflow_id))
-    if newest.is_open:
-        return _still_open(newest, Place(place.workflow_id))
-    chronicle = await _unfinished(client, newest)
-    return await carry_on(client, await _begin(client, chronicle, by), output, watch=watch)
+    newest = await seen(client, Place(place.workflow_id))
+    if newest.chronicle.is_open:
+        return _still_open(newest)
+    chronicle = await _unfinished(client, newest.chronicle)
+    return await carry_on(client, await begin(client, _again_of(chronicle, by)), following)
 
 
-def _still_open(chronicle: Chronicle, place: Place) -> Answer:
+def _still_open(watched: Watched) -> Answer:
     """Say that there is nothing to resume: it goes on."""
-    facts = facts_of(chronicle)
+    facts, name = facts_of(watched.chronicle), watched.place.name
     remedy = remedy_of(facts)
+    waits = (
+        f"see who must approve: failover status {name}" if watched.waits_for_people else f"follow it: {again(watched.place)}"
+    )
     lines = [
-        f"{place.name} is still open: {facts.phase or 'no worker has touched it yet'}",
+        f"{name} is still open: {facts.phase or 'no worker has touched it yet'}",
         *(remedy.lines if remedy else ()),
+        waits,
     ]
-    waits = "see who must approve: failover status " + place.name if facts.waits_for_people else f"watch it: {again(place)}"
-    code = Exit.WAITING if facts.waits_for_people else Exit.DONE
-    return Answer(code, {**machine_view(facts), "started": False}, "\n".join([*lines, waits]))
+    code = Exit.WAITING if watched.waits_for_people else Exit.DONE
+    return Answer(code, {**view_of(watched), "started": False}, "\n".join(lines))
 
 
 async def _unfinished(client: Client, newest: Chronicle) -> Chronicle:
-    """Return the newest run that left something, passing over runs that were refused and those that only watched.
+    """Return the newest run that left something, passing over runs that were refused and those that only looked on.
 
     Raises:
         CommandError: there is none, or starting it again would not be the remedy.
 
     """
-    looked: Chronicle = newest
+    looked, passed = newest, 0
     async for found in client.list_workflows(f"WorkflowId = '{newest.workflow_id}'", limit=_LOOKED_AT):
         place = Place(found.id, found.run_id)
         looked = newest if found.run_id == newest.run_id else await read_run(client, place)
@@ -80,7 +102,8 @@ async def _unfinished(client: Client, newest: Chronicle) -> Chronicle:
             return looked
         if not _left_all_as_it_was(looked, remedy):
             break
-    raise _nothing_to_resume(looked)
+        passed += 1
+    raise _nothing_to_resume(looked, passed)
 
 
 def _left_all_as_it_was(chronicle: Chronicle, remedy: Remedy | None) -> bool:
@@ -89,31 +112,24 @@ def _left_all_as_it_was(chronicle: Chronicle, remedy: Remedy | None) -> bool:
     return facts.outcome in {"refused", "cancelled"} or (remedy is not None and facts.workflow == REJOIN)
 
 
-def _nothing_to_resume(chronicle: Chronicle) -> CommandError:
+def _nothing_to_resume(chronicle: Chronicle, passed: int) -> CommandError:
     facts = facts_of(chronicle)
     remedy = remedy_of(facts)
     why = " ".join(remedy.lines) if remedy else "nothing is left of it"
-    return CommandError(
-        Exit.REFUSED, f"nothing to resume: run {facts.run_id} of {Place(facts.workflow_id).name}: {headline(facts)}. {why}"
-    )
+    later = f" ({passed} later ones changed nothing)" if passed else ""
+    name = Place(facts.workflow_id).name
+    return CommandError(Exit.REFUSED, f"nothing to resume: run {facts.run_id} of {name}{later}: {headline(facts)}. {why}")
 
 
-async def _begin(client: Client, chronicle: Chronicle, by: str) -> Place:
+def _again_of(chronicle: Chronicle, by: str) -> Start:
     request = _again(chronicle, by)
-    try:
-        handle = await client.start_workflow(
-            chronicle.workflow,
-            request,
-            id=chronicle.workflow_id,
-            task_queue=task_queue(),
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            task_timeout=TASK_TIMEOUT,
-            memo={FIRST_REASON: _first_reason(chronicle)},
-            static_summary=f"real: {request['reason']}"[:200],
-        )
-    except WorkflowAlreadyStartedError as error:
-        raise await held(client, Place(chronicle.workflow_id)) from error
-    return Place(chronicle.workflow_id, handle.result_run_id or handle.first_execution_run_id or "")
+    return Start(
+        chronicle.workflow,
+        request,
+        chronicle.workflow_id,
+        summary=f"real: {request['reason']}",
+        memo={FIRST_REASON: _first_reason(chronicle)},
+    )
 
 
 def _first_reason(chronicle: Chronicle) -> str:

@@ -1,4 +1,4 @@
-"""``plan`` and ``start``: the same workflow, once with ``run=plan`` and once with ``run=real``.
+"""``plan``, ``start`` and ``drill``: the same workflow, with ``run=plan``, ``run=real`` or ``run=drill``.
 
 A plan changes nothing and waits for nobody, so it is not started when no worker would carry it out. A real run *is*
 started then: it is durable, holds the lock and begins when a worker comes; the command says so at once.
@@ -7,122 +7,207 @@ started then: it is durable, holds the lock and begins when a worker comes; the 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from starters.client.answers import Answer, CommandError, Exit, Output, console
-from starters.client.following import again, follow
-from starters.client.requests import Typed, request_of, workflow_id
-from starters.client.results import answer_of, machine_view
-from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
+from activities.postgres.models.details import PostgresDetails
+from gate.record import Mode
+from starters.client.answers import Answer, CommandError, Exit, Output, console, respond_about_run
+from starters.client.following import Watched, again, follow, seen
+from starters.client.requests import FAILOVER, Typed, request_of, workflow_id
+from starters.client.results import answer_of, machine_view, view_of
+from starters.client.runs import Start, begin, must_be_served, no_worker
+from starters.client.server import has_worker, read_run
 from starters.client.targets import Place
-from starters.commands.follow import watch_run
-from starters.history.model import facts_of
-from starters.history.parse import Chronicle
-from starters.render.live import Silent, display_for
+from starters.commands import arguments as arg
+from starters.commands.follow import Following, follow_run
+from starters.history.model import Facts, facts_of
+from starters.render.live import Silent
 from starters.render.plan import plan_view
+from starters.render.waiting import notices
 from starters.render.words import exit_of
 from workers.connection import connect
-from workflows.run.models import TASK_TIMEOUT, Request, Run
+from workflows.run.models import Request, Run
+from workflows.run.phases import Phase
 
 _PLAN_AT_MOST = timedelta(minutes=5)
 _FIRST_WORDS_WITHIN_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.1
+_NOT_CLEAR_YET = {"", Phase.SURVEYING.value, Phase.CORDONING.value, Phase.MOVING.value}
+"""Phases in which it may still be refused, or begin to wait for people: a node's run for the approval of another run."""
+
+
+def plan_command(  # noqa: PLR0913 - one parameter an option
+    procedure: arg.Procedure,
+    target: arg.Cluster,
+    *,
+    mode: arg.Mode = None,
+    to: arg.To = None,
+    member: arg.Member = None,
+    uncordon: arg.Uncordon = False,
+    max_bytes: arg.MaxBytes = None,
+    max_transactions: arg.MaxTransactions = None,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Show what a run would do. Changes nothing; allowed at any time."""
+    typed = Typed(
+        procedure,
+        target,
+        mode=mode,
+        to=to,
+        member=member,
+        uncordon=uncordon,
+        by=by,
+        reason=reason,
+        max_bytes=max_bytes,
+        max_transactions=max_transactions,
+    )
+    respond_about_run(output, plan(typed))
+
+
+def start_command(  # noqa: PLR0913 - one parameter an option
+    procedure: arg.Procedure,
+    target: arg.Cluster,
+    *,
+    mode: arg.Mode = None,
+    to: arg.To = None,
+    member: arg.Member = None,
+    uncordon: arg.Uncordon = False,
+    max_bytes: arg.MaxBytes = None,
+    max_transactions: arg.MaxTransactions = None,
+    attest: arg.Attest = False,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    follows: arg.Follow = None,
+    watch: arg.OldFollow = None,
+    timeout: arg.Timeout = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Start a run. The inventory's approval policy may make it wait for people first.
+
+    Until the promotion the run can be cancelled, and everything is undone. Closing the terminal does not stop the run.
+    """
+    typed = Typed(
+        procedure,
+        target,
+        mode=mode,
+        to=to,
+        member=member,
+        uncordon=uncordon,
+        attest=attest,
+        by=by,
+        reason=reason,
+        max_bytes=max_bytes,
+        max_transactions=max_transactions,
+    )
+    respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch)))
+
+
+def drill_command(  # noqa: PLR0913 - one parameter an option
+    procedure: arg.Drilled,
+    target: arg.Cluster,
+    *,
+    pod: arg.Pod = None,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    follows: arg.Follow = None,
+    watch: arg.OldFollow = None,
+    timeout: arg.Timeout = None,
+    output: arg.OutputOption = Output.TEXT,
+) -> None:
+    """Inject a fault on purpose, and measure the recovery.
+
+    On the real platform: people may notice.
+    """
+    typed = Typed(procedure, target, pod=pod, by=by, reason=reason)
+    respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), run=Run.DRILL))
 
 
 async def plan(typed: Typed) -> Answer:
     """Make a plan, wait for it and show it."""
     request = request_of(typed, Run.PLAN)
     client = await connect()
-    if not await has_worker(client):
-        raise CommandError(Exit.WAITING, f"nothing was started: {NO_WORKER.format(queue=task_queue())}")
-    place = await _begin(client, typed, request)
+    await must_be_served(client)
+    place = await begin(client, _start_of(typed, request))
     facts = facts_of(await follow(client, place, Silent()))
     if facts.close in {"terminated", "timed out"}:
         raise CommandError(
-            Exit.FAILED, "the plan was given up: another plan took its place, or no worker finished it; try again"
+            Exit.FAILED, f"there is no plan: it was {facts.close}, by a newer plan or for want of a worker; try again"
         )
     code = exit_of(facts)
-    return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=facts.reason if code else "")
+    complaint = f"{facts.reason}{_forced_instead(facts)}" if code else ""
+    return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=complaint)
 
 
-async def start(typed: Typed, output: Output, *, watch: bool, run: Run = Run.REAL) -> Answer:
+def _forced_instead(facts: Facts) -> str:
+    """Return the plan to make instead, where the leader itself did not answer to a planned failover's plan."""
+    asked = facts.asked
+    survey = facts.known.of(PostgresDetails).survey if facts.workflow == FAILOVER else None
+    leader = survey.member(survey.record.leader) if survey and survey.record else None
+    silent = leader is not None and (leader.gate is None or leader.sql is None)
+    if asked.mode != Mode.PLANNED.value or not silent:
+        return ""
+    return f"; if the primary has failed: failover plan {FAILOVER} {asked.cluster} --mode forced"
+
+
+async def start(typed: Typed, following: Following, *, run: Run = Run.REAL) -> Answer:
     """Start the real run, or a drill; follow it, or return once it is clear whether it is refused or waits for people."""
     request = request_of(typed, run)
+    following.check()
     client = await connect()
-    return await carry_on(client, await _begin(client, typed, request), output, watch=watch)
+    return await carry_on(client, await begin(client, _start_of(typed, request)), following)
 
 
-async def carry_on(client: Client, place: Place, output: Output, *, watch: bool) -> Answer:
+def _start_of(typed: Typed, request: Request) -> Start:
+    is_plan = request.run is Run.PLAN
+    return Start(
+        workflow=typed.procedure,
+        request=request,
+        workflow_id=workflow_id(request),
+        summary=f"{request.run.value}: {request.reason or 'no reason given'}",
+        at_most=_PLAN_AT_MOST if is_plan else None,
+        if_open=WorkflowIDConflictPolicy.TERMINATE_EXISTING if is_plan else WorkflowIDConflictPolicy.FAIL,
+    )
+
+
+async def carry_on(client: Client, place: Place, following: Following) -> Answer:
     """Follow a real run that was just started, or return as soon as it is clear how it begins."""
     served = await has_worker(client)
-    complaint = (
-        ""
-        if served
-        else f"started, but it waits: {NO_WORKER.format(queue=task_queue())}; take it back: failover cancel {place.name}"
-    )
-    if watch:
+    complaint = "" if served else f"started, but it waits: {no_worker()}; take it back: failover cancel {place.name}"
+    if following.wanted:
         if complaint:
             console(stderr=True).print(f"failover: {complaint}", markup=False, soft_wrap=True)
-        return await watch_run(client, place, display_for(output))
+        return await follow_run(client, place, following)
     if not served:
-        data = {"workflow_id": place.workflow_id, "run_id": place.run_id, "started": True, "worker": False}
-        return Answer(Exit.WAITING, data, complaint=complaint)
-    return _first_words(await _until_clear(client, place), place)
+        data = machine_view(facts_of(await read_run(client, place)))
+        return Answer(Exit.WAITING, {**data, "started": True, "worker": False}, complaint=complaint)
+    return _first_words(await _until_clear(client, place))
 
 
-async def _begin(client: Client, typed: Typed, request: Request) -> Place:
-    """Start the workflow; the ID is the lock."""
-    own_id, is_plan = workflow_id(request), request.run is Run.PLAN
-    policy = WorkflowIDConflictPolicy.TERMINATE_EXISTING if is_plan else WorkflowIDConflictPolicy.FAIL
-    try:
-        handle = await client.start_workflow(
-            typed.procedure,
-            request,
-            id=own_id,
-            task_queue=task_queue(),
-            id_conflict_policy=policy,
-            task_timeout=TASK_TIMEOUT,
-            execution_timeout=_PLAN_AT_MOST if is_plan else None,
-            static_summary=f"{request.run.value}: {request.reason or 'no reason given'}"[:200],
-        )
-    except WorkflowAlreadyStartedError as error:
-        raise await held(client, Place(own_id)) from error
-    return Place(own_id, handle.result_run_id or handle.first_execution_run_id or "")
-
-
-async def held(client: Client, place: Place) -> CommandError:
-    """Return the refusal that points to the lock's holder."""
-    holder = await read_run(client, place)
-    asked = holder.asked
-    since = f"{holder.started_at:%H:%M:%S} UTC" if holder.started_at else "?"
-    return CommandError(
-        Exit.REFUSED,
-        f"{place.name} is held by {holder.workflow}, started {since} by {asked.get('by') or 'nobody named'},"
-        f" now {holder.phase or 'waiting for a worker'}; see it: {again(place)}",
-    )
-
-
-async def _until_clear(client: Client, place: Place) -> Chronicle:
+async def _until_clear(client: Client, place: Place) -> Watched:
     """Return the run once it is refused, waits for people, has begun to change something, or takes its time."""
     deadline = asyncio.get_running_loop().time() + _FIRST_WORDS_WITHIN_SECONDS
     while True:
         chronicle = await read_run(client, place)
-        clear = chronicle.close or chronicle.phase not in {"", "surveying"}
-        if clear or asyncio.get_running_loop().time() > deadline:
-            return chronicle
+        late = asyncio.get_running_loop().time() > deadline
+        if late or chronicle.close or chronicle.phase not in {"", Phase.SURVEYING}:
+            watched = await seen(client, place)
+            if late or watched.waits_for_people or watched.chronicle.phase not in _NOT_CLEAR_YET:
+                return watched
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _first_words(chronicle: Chronicle, place: Place) -> Answer:
-    facts = facts_of(chronicle, datetime.now(UTC))
+def _first_words(watched: Watched) -> Answer:
+    facts = facts_of(watched.chronicle)
     if not facts.open:
         return answer_of(facts)
-    code = Exit.WAITING if facts.waits_for_people else Exit.DONE
-    text = f"started {place.name}: {facts.phase or 'no worker has touched it yet'}\nwatch it: {again(place)}"
-    if facts.waits_for_people:
-        text += f"\nsee the plan and who must approve: failover status {place.name}"
-    return Answer(code, {**machine_view(facts), "started": True}, text)
+    name = watched.place.name
+    lines = [f"started {name}: {facts.phase or 'no worker has touched it yet'}", f"follow it: {again(watched.place)}"]
+    if watched.waits_for_people:
+        lines += [f"see the plan and who must approve: failover status {name}", *notices(watched)]
+    code = Exit.WAITING if watched.waits_for_people else Exit.DONE
+    return Answer(code, {**view_of(watched), "started": True}, "\n".join(lines))

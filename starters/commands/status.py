@@ -7,29 +7,46 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from starters.client.answers import Answer, CommandError, Exit, Verbatim
-from starters.client.following import Watched, again, look
+from starters.client.answers import Answer, CommandError, Exit, Output, Verbatim, respond, respond_about_run
+from starters.client.following import Watched, again, seen
 from starters.client.requests import ours
-from starters.client.results import answer_of, machine_view
-from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
+from starters.client.results import answer_of, machine_view, view_of
+from starters.client.runs import no_worker
+from starters.client.server import has_worker
 from starters.client.targets import Place, find
+from starters.commands import arguments as arg
 from starters.commands.detection import standing, watches_view
 from starters.commands.pause import Pause, pauses
 from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
-from starters.history.parse import Chronicle
 from starters.render import words
-from starters.render.live import clock, notices
+from starters.render.live import clock
+from starters.render.tables import Rows
 from starters.render.terminal import people_lines, plan_lines, timeline_table
+from starters.render.waiting import notices, waiting_lines
 from workers.connection import connect
 from workflows.postgres.models import lock_id, pause_id
 from workflows.run.models import Status
+from workflows.run.phases import Trait, has
 
 _RETURNS = "WorkflowType = 'node-return' AND ExecutionStatus = 'Running'"
+
+
+def _open() -> str:
+    return f"{ours()} AND ExecutionStatus = 'Running'"
+
+
+def status_command(target: arg.AnyTarget = None, *, output: arg.OutputOption = Output.TEXT) -> None:
+    """Show how a run stands: phase, plan, whom it waits for. Exits with 4 while it waits for people.
+
+    Without TARGET: all open runs, pauses and detection.
+    """
+    if target:
+        respond_about_run(output, status_of(target))
+    respond(output, all_open())
 
 
 async def status_of(target: str) -> Answer:
@@ -55,14 +72,12 @@ def _with_pauses(answer: Answer, standing: tuple[Pause, ...]) -> Answer:
 
 
 async def _status_of(client: Client, place: Place) -> Answer:
-    watched = Watched(place=place, chronicle=await read_run(client, place))
+    watched = await seen(client, place)
     facts = facts_of(watched.chronicle)
     if not facts.open:
         return _with_remedy(answer_of(facts), facts)
-    await look(client, watched)
-    code = Exit.WAITING if facts.waits_for_people else Exit.DONE
-    live = {"status": watched.status.model_dump(mode="json") if watched.status else None, "notices": notices(watched)}
-    return _with_remedy(Answer(code, {**machine_view(facts), **live}, _view(watched, facts)), facts)
+    code = Exit.WAITING if watched.waits_for_people else Exit.DONE
+    return _with_remedy(Answer(code, view_of(watched), _view(watched, facts)), facts)
 
 
 def _with_remedy(answer: Answer, facts: Facts) -> Answer:
@@ -88,7 +103,10 @@ def _view(watched: Watched, facts: Facts) -> RenderableType:
     parts += [timeline_table(facts)]
     parts += [Text(f"  {line}") for line in [*people_lines(facts), *_of_itself(status)]]
     parts += [Text(f"  {line}", style="yellow") for line in notices(watched)]
-    return Group(*parts, Text(f"follow it: {again(watched.place)}", style="dim"))
+    parts.append(Text(f"follow it: {again(watched.place)}", style="dim"))
+    if has(chronicle.phase, Trait.CANCELLABLE) and not (status and status.forward_only):
+        parts.append(Text(f"stop it: failover cancel {watched.place.name}", style="dim"))
+    return Group(*parts)
 
 
 def _of_itself(status: Status | None) -> list[str]:
@@ -102,29 +120,37 @@ async def all_open() -> Answer:
     """List what is open, and whether any worker serves it."""
     client = await connect()
     served = await has_worker(client)
-    places = [
-        Place(found.id, found.run_id) async for found in client.list_workflows(f"{ours()} AND ExecutionStatus = 'Running'")
-    ]
-    runs = [facts_of(one) for one in await asyncio.gather(*(_read(client, place) for place in places))]
-    text: RenderableType = _table(runs) if runs else Text("nothing is open")
-    complaint = "" if served else NO_WORKER.format(queue=task_queue())
+    places = [Place(found.id, found.run_id) async for found in client.list_workflows(_open())]
+    runs = await asyncio.gather(*(seen(client, place) for place in places))
     waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
-    data = {"worker": served, "runs": [machine_view(run) for run in runs]}
     returns = [found.id async for found in client.list_workflows(_RETURNS)]
-    told = [Text(f"{one}: waits until that node, which was given up, is back and well", style="yellow") for one in returns]
     watches = await standing(client)
-    text = Group(text, *told, Text(), watches_view(watches))
-    data |= {"returns": returns, "watches": {name: one.model_dump(mode="json") for name, one in watches.items()}}
+    data = {
+        "worker": served,
+        "runs": [machine_view(facts_of(run.chronicle), run.status) for run in runs],
+        "returns": returns,
+        "watches": {name: one.model_dump(mode="json") for name, one in watches.items()},
+    }
+    told = [Text(f"{one}: waits until that node is healthy, to return it to service", style="yellow") for one in returns]
+    text = Group(*_listed(runs), *told, Text(), watches_view(watches))
+    complaint = "" if served else no_worker()
     answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
     return _with_pauses(answer, await pauses(client))
 
 
-async def _read(client: Client, place: Place) -> Chronicle:
-    return await read_run(client, place)
+def _listed(runs: list[Watched]) -> list[RenderableType]:
+    """Return the open runs, and below them what each waits for."""
+    if not runs:
+        return [Text("no run is open")]
+    parts: list[RenderableType] = [_table([facts_of(run.chronicle) for run in runs])]
+    for run in runs:
+        if lines := waiting_lines(run):
+            parts += [Text(), Text(run.place.name, style="bold"), *(Text(f"  {line}", style="yellow") for line in lines)]
+    return parts
 
 
-def _table(runs: list[Facts]) -> Table:
-    table = Table("run", "what", "phase", "since", "asked by", box=None, padding=(0, 2), header_style="dim")
+def _table(runs: list[Facts]) -> Rows:
+    table = Rows("run", "what", "phase", "since", "asked by", indent=0)
     for run in runs:
         name = Place(run.workflow_id).name
         table.add_row(name, words.title(run), run.phase or "-", words.moment(run.started_at), words.who(run.asked.by))

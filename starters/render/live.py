@@ -6,18 +6,19 @@ from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from gate.record import Mode
 from starters.client.answers import Output, console
 from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
 from starters.history.parse import KEEP, Chronicle, Step
 from starters.history.timing import PhaseTime, timing_of
+from starters.render.tables import Rows
+from starters.render.waiting import notices
 from starters.render.words import duration, title, who
 from workflows.catalog import shown, spec_of
-from workflows.run.phases import Part, Phase, ReportPhase
+from workflows.run.phases import Part, ReportPhase
 
 
 def display_for(output: Output) -> Display:
@@ -69,7 +70,7 @@ class Lines:
 class InPlace:
     """A table that is redrawn while the run goes on."""
 
-    period = 0.1
+    period = 0.25
 
     def __init__(self) -> None:
         """Begin to draw at the first look."""
@@ -93,7 +94,7 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     rows = {row.phase: row for row in timing_of(chronicle, now).phases}
     asked = f"asked by {who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}"
     usual = spec.rows if (spec := spec_of(facts.workflow)) else ()
-    table = Table("phase", "took", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("phase", "took", "")
     for phase in ReportPhase:
         if phase in rows or phase in usual:
             table.add_row(*_row(phase, rows.get(phase), _now(chronicle, phase)))
@@ -107,12 +108,12 @@ def picture(watched: Watched, now: datetime) -> RenderableType:
     )
 
 
-def _row(phase: ReportPhase, row: PhaseTime | None, doing: str) -> tuple[str, str, str]:
+def _row(phase: ReportPhase, row: PhaseTime | None, doing: str) -> tuple[Text, str, str]:
     if row is None:
-        return f"[dim]{phase.value}[/]", "", ""
+        return Text(phase.value, style="dim"), "", ""
     if row.running:
-        return f"[bold cyan]{phase.value}[/]", duration(row.seconds), escape(doing)
-    return f"[green]{phase.value}[/]", duration(row.seconds), "failed" if row.failed else "done"
+        return Text(phase.value, style="bold cyan"), duration(row.seconds), doing
+    return Text(phase.value, style="green"), duration(row.seconds), "failed" if row.failed else "done"
 
 
 def _now(chronicle: Chronicle, phase: ReportPhase) -> str:
@@ -121,68 +122,33 @@ def _now(chronicle: Chronicle, phase: ReportPhase) -> str:
 
 
 def clock(chronicle: Chronicle, now: datetime) -> str:
-    """Return elapsed time, and how long writes have been stopped against the objective."""
+    """Return elapsed time, and the write outage so far against the objective."""
     began = chronicle.started_at or now
     text = f"elapsed {duration(((chronicle.closed_at or now) - began).total_seconds())}"
     stopped = stopped_for(chronicle, now)
     if stopped is None:
         return text
     allowed = f" of {duration(chronicle.target.objective.rto.total_seconds())}" if chronicle.target else ""
-    return f"{text}; writes stopped for {duration(stopped)}{allowed} allowed"
+    bound = " (lower bound)" if _is_forced(chronicle) else ""
+    return f"{text}; write outage {duration(stopped)}{bound}{f'{allowed} allowed' if allowed else ''}"
 
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
-    """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence."""
+    """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence.
+
+    A forced failover begins after the writes have stopped: it counts from when observers saw the failure, or its start.
+    """
     fences = chronicle.steps_that(Part.STOPS, Part.CONFIRMS)
     if not fences:
         return None
     proofs = chronicle.steps_that(Part.PROVES, Part.UNDOES)
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
-    return ((min(ends) if ends else now) - fences[0].scheduled).total_seconds()
+    began = (chronicle.noticed or chronicle.started_at) if _is_forced(chronicle) else None
+    return ((min(ends) if ends else now) - (began or fences[0].scheduled)).total_seconds()
 
 
-def notices(watched: Watched) -> list[str]:
-    """Return what a person should know or do now."""
-    lines = [watched.note] if watched.note else []
-    lines += [f"tried again: {trouble}" for trouble in watched.troubles]
-    if watched.chronicle.phase == Phase.PROVING:
-        return lines + proof_lines(watched)
-    if watched.chronicle.phase == Phase.BLOCKED:
-        return lines + blocked_lines(watched)
-    return lines + (approval_lines(watched) if watched.chronicle.phase == Phase.AWAITING_APPROVAL else [])
-
-
-def proof_lines(watched: Watched) -> list[str]:
-    """Return what a forced failover waits for, and the command that ends the wait."""
-    status = watched.status
-    if status is None or not status.waits_for_attestation:
-        return []
-    old = status.waits_for_attestation
-    return [f"waits for proof that {old} is stopped; if you know: failover attest {status.cluster} --member {old} --by NAME"]
-
-
-def blocked_lines(watched: Watched) -> list[str]:
-    """Return which disruption budget holds a drain up, and the ways on."""
-    status = watched.status
-    if status is None:
-        return []
-    ways = f"failover insist {status.cluster} --by NAME, or failover cancel {status.cluster}"
-    return [status.explanation, f"goes on as soon as the budget allows; or {ways}"]
-
-
-def approval_lines(watched: Watched) -> list[str]:
-    """Return what waits for whom, and the command that decides it."""
-    status = watched.status
-    if status is None or status.plan is None or status.approval is None:
-        return []
-    plan, approval = status.plan, status.approval
-    until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
-    yes = sum(vote.approve for vote in approval.votes)
-    waits = f"waits for {approval.needed} of {', '.join(approval.roles)}{until} ({yes} so far)"
-    return [
-        f"plan {plan.digest}: {plan.headline or plan.heading()}",
-        f"{waits}: failover approve {plan.cluster} --by NAME --plan {plan.digest}",
-    ]
+def _is_forced(chronicle: Chronicle) -> bool:
+    return chronicle.asked.get("mode") == Mode.FORCED.value
 
 
 def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from activities.nodes.models import NodePod, NodeSurvey
 from activities.nodes.run_models import NodeDetails
 from starters.render import words
+from starters.render.tables import Rows
 
 
 def node_tables(survey: NodeSurvey) -> list[RenderableType]:
@@ -18,12 +17,10 @@ def node_tables(survey: NodeSurvey) -> list[RenderableType]:
     state = "Ready" if node.ready == "True" else f"not Ready ({node.ready}, {node.reason})"
     cordoned = f", cordoned{f' for {node.cordoned_for}' if node.cordoned_for else ''}" if node.cordoned else ""
     leads = {one.pod: f"leads {one.target}" for one in survey.carries}
-    table = Table("pod", "of", "ready", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("pod", "of", "ready", "")
     for pod in survey.pods:
         owner = f"{pod.owner_kind} {pod.owner}".strip() or "nobody"
-        table.add_row(
-            pod.path, owner, "yes" if pod.ready else "no", escape(pod.stays or leads.get(pod.name, "") or _wait(pod))
-        )
+        table.add_row(pod.path, owner, "yes" if pod.ready else "no", pod.stays or leads.get(pod.name, "") or _wait(pod))
     return [Text(f"  {node.name}: {state}{cordoned}; others that take pods: {', '.join(survey.others) or 'none'}"), table]
 
 

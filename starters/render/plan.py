@@ -6,7 +6,9 @@ from rich.console import Group, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
+from activities.nodes.run_models import NodePlan
 from activities.postgres.models.plan import PostgresPlan
+from activities.run.models.report import Outcome
 from starters.history.model import Facts
 from starters.render import words
 from starters.render.subjects import own
@@ -16,7 +18,9 @@ from starters.render.terminal import plan_lines
 def plan_view(facts: Facts, procedure: str) -> RenderableType:
     """Return the plan, or what was seen when none could be made."""
     plan = facts.known.plan
-    parts: list[RenderableType] = [Text(words.title(facts), style="bold"), Text(f"  {facts.reason}")]
+    parts: list[RenderableType] = [Text(words.title(facts), style="bold")]
+    if facts.outcome is Outcome.DRY_RUN:  # why there is none is said last, where a person looks
+        parts.append(Text(f"  {facts.reason}"))
     if plan is not None:
         parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
     for tables in (own(facts).candidates(facts.known), own(facts).tables(facts.known)):
@@ -24,7 +28,7 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
     if facts.known.preview:
         parts += [Text(), Text("What the API server says would change (dry run)", style="bold")]
         parts.append(Syntax(facts.known.preview, "diff", background_color="default", word_wrap=True))
-    if facts.outcome == "plan":
+    if facts.outcome is Outcome.DRY_RUN:
         parts += [Text(), *(Text(line) for line in _onward(facts, procedure))]
     return Group(*parts)
 
@@ -37,6 +41,8 @@ def _onward(facts: Facts, procedure: str) -> list[str]:
         most = plan.give_up.at_most
         options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
     needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
+    if isinstance(plan, NodePlan) and (led := ", ".join(plan.carries)):
+        needs += f" Hosted leaders fail over first ({led}), and each may ask people for an approval of its own."
     lines = ["Nothing was changed. To do it:"]
     if procedure == "postgres-adopt":
         return [needs, *lines, f"  failover adopt {asked.cluster} --by YOU --reason WHY"]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from activities.pods.models import PodDetails, PodSeen, WorkloadSurvey
 from starters.render import words
+from starters.render.tables import Rows
 
 _LOG_LINES = 8
 
 
 def pod_tables(survey: WorkloadSurvey) -> list[RenderableType]:
     """Return each pod in a row, and what the broken ones' events and logs say."""
-    table = Table("pod", "state", "node", "restarts", "last end", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("pod", "state", "node", "restarts", "last end", "")
     for pod in survey.pods:
-        state = pod.trouble.value if pod.is_ready else f"[yellow]{pod.trouble.value}[/]"
-        table.add_row(pod.name, state, pod.node, str(pod.restarts), pod.last_end, escape(pod.words))
+        state = Text(pod.trouble.value, style="" if pod.is_ready else "yellow")
+        table.add_row(pod.name, state, pod.node, str(pod.restarts), pod.last_end, pod.words)
     service = [Text(f"  Service: {survey.answer}", style="yellow")] if survey.answer else []
     return [table, *service, *(Text(f"  {line}", style="dim") for line in evidence_lines(survey))]
 

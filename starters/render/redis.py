@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 
 from activities.redis.models import RedisDetails, RedisSurvey
 from starters.render import words
+from starters.render.tables import Rows
 
 
 def redis_tables(survey: RedisSurvey) -> list[RenderableType]:
     """Return what each server and each Sentinel said."""
-    servers = Table("server", "role", "follows", "offset", box=None, padding=(0, 2), header_style="dim")
+    servers = Rows("server", "role", "follows", "offset")
     names = {fact.address: fact.name for fact in survey.servers if fact.address}
     for fact in survey.servers:
         role = {"master": "master", "slave": "replica"}.get(fact.role or "", f"no answer: {fact.error}")
         link = f"{names.get(fact.follows, fact.follows)}, link {'up' if fact.link_up else 'down'}" if fact.follows else ""
-        servers.add_row(fact.name, escape(role), link, str(fact.offset) if fact.role else "")
-    sentinels = Table("Sentinel", "names as master", "epoch", "", box=None, padding=(0, 2), header_style="dim")
+        servers.add_row(fact.name, role, link, str(fact.offset) if fact.role else "")
+    sentinels = Rows("Sentinel", "names as master", "epoch", "")
     for watcher in survey.sentinels:
         named = names.get(watcher.master, watcher.master) or f"no answer: {watcher.error}"
-        sentinels.add_row(watcher.name, escape(named), str(watcher.config_epoch), escape(watcher.words))
+        sentinels.add_row(watcher.name, named, str(watcher.config_epoch), watcher.words)
     return [servers, sentinels]
 
 

@@ -15,9 +15,10 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.run.models.report import Details, Known
 from starters.history.model import Facts
+from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
 from starters.render.pods import evidence_lines, pod_lines, pod_tables
-from starters.render.postgres import candidates_table, postgres_lines, postgres_tables
+from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from activities.run.models.plan import Plan
@@ -15,6 +14,7 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render import words
 from starters.render.subjects import own
+from starters.render.tables import Rows
 
 _COLOURS = {Exit.DONE: "green", Exit.WAITING: "yellow", Exit.REFUSED: "yellow", Exit.USAGE: "yellow"}
 
@@ -92,7 +92,7 @@ def people_lines(facts: Facts) -> list[str]:
         note = f": {vote.note}" if vote.note else ""
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
     if facts.known.attested_by:
-        lines.append(f"attested by {facts.known.attested_by}: the old primary is stopped, or was to be stopped at any price")
+        lines.append(f"attested by {facts.known.attested_by}: the old leader is stopped, or its loss is accepted")
     if facts.cancel_asked_at:
         lines.append(f"cancel asked for {words.moment(facts.cancel_asked_at)}")
     return lines
@@ -103,7 +103,7 @@ def plan_lines(plan: Plan) -> list[str]:
     how = plan.mode.value if plan.primary or not plan.candidate else "adopted"
     return [
         f"{plan.headline or plan.heading()}   ({how}, digest {plan.digest or 'none'})",
-        *(plan.remarks or plan.about() or (f"of {plan.cluster}",)),
+        *(plan.remarks or plan.about() or (f"target {plan.cluster}",)),
         *_about_the_old_leader(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),
     ]
@@ -117,9 +117,9 @@ def _about_the_old_leader(plan: Plan) -> list[str]:
     return [*lines, f"needed: {plan.attestation}"] if plan.attestation else lines
 
 
-def timeline_table(facts: Facts) -> Table:
+def timeline_table(facts: Facts) -> Rows:
     """Return one row a phase: when it began after the start, how long it took, how it went."""
-    table = Table("phase", "from", "took", "", box=None, padding=(0, 2), header_style="dim")
+    table = Rows("phase", "from", "took", "")
     for row in facts.timing.phases:
         began = (row.spans[0][0] - facts.started_at).total_seconds()
         state = "goes on" if row.running and facts.open else "failed" if row.failed else ""
@@ -136,7 +136,7 @@ def time_lines(facts: Facts) -> list[str]:
         "inside steps": timing.steps,
         "waiting for people": timing.people,
         "deliberate pauses": timing.pauses,
-        "the orchestration's own": timing.own,
+        "orchestration": timing.own,
     }
     shares = ", ".join(f"{name} {words.duration(share)}" for name, share in parts.items())
     return [f"total {words.duration(timing.total)}: {shares}"]
@@ -156,7 +156,7 @@ def measured_lines(facts: Facts) -> list[str]:
         if measured.note:
             lines.append(f"note: {measured.note}")
     if known.insisted_by:
-        lines.append(f"{known.insisted_by} insisted: what disruption budgets protected was deleted all the same")
+        lines.append(f"{known.insisted_by} overrode the disruption budgets: the blocked pods were deleted")
     return lines + own(facts).lines(known)
 
 

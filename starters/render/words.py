@@ -13,9 +13,9 @@ from workflows.run.phases import Phase
 _MINUTE, _HOUR = 60.0, 3600.0
 
 _ENDS = {
-    Outcome.PLANNED_ONLY: "A plan; nothing was changed",
+    Outcome.DRY_RUN: "A plan; nothing was changed",
     Outcome.COMPLETED: "Done",
-    Outcome.SETTLED: "An earlier run's switch was finished; nothing else was done",
+    Outcome.RECOVERED: "An earlier run's switch was finished; nothing else was done",
     Outcome.REFUSED: "Refused; nothing was changed",
     Outcome.CANCELLED: "Cancelled before anything had changed",
     Outcome.ROLLED_BACK: "Undone: the old primary has its writes back",
@@ -55,7 +55,7 @@ def exit_of(facts: Facts) -> Exit:
         return Exit.WAITING
     if facts.outcome is Outcome.REFUSED:
         return Exit.USAGE if facts.refusal == Refusal.BAD_INPUT else Exit.REFUSED
-    if facts.outcome in {Outcome.PLANNED_ONLY, Outcome.SETTLED}:
+    if facts.outcome in {Outcome.DRY_RUN, Outcome.RECOVERED}:
         return Exit.DONE
     if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False:
         return Exit.DONE

@@ -137,7 +137,9 @@ async def test_the_cluster_is_whole_again(platform: Platform, mode: str, step: s
     words = str(facts.outcome or facts.close)
     if platform.note("intent") or platform.note("unfinished") or facts.outcome is None:
         words += f", then {await _again(platform, mode)}"
-    assert facts.outcome in {Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.CANCELLED, Outcome.SETTLED, None}, facts.reason
+    assert facts.outcome in {Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.CANCELLED, Outcome.RECOVERED, None}, (
+        facts.reason
+    )
     platform.settle(200)
     assert platform.note("intent") == platform.note("unfinished") == ""
     keep(mode, step, fault, f"{words}, {time.monotonic() - began:.0f} s")
@@ -149,7 +151,7 @@ async def _again(platform: Platform, mode: str) -> str:
     approving = asyncio.create_task(approve(handle, within=200, attest=mode == "forced"))
     facts = await ending(handle, within=400)
     approving.cancel()
-    assert facts.outcome in {Outcome.COMPLETED, Outcome.SETTLED}
+    assert facts.outcome in {Outcome.COMPLETED, Outcome.RECOVERED}
     return str(facts.outcome)
 
 

@@ -51,7 +51,7 @@ async def test_a_plan_changes_nothing_on_the_real_cluster(platform: Platform) ->
     )
     facts = await ending(handle)
     after = platform.kubectl("get", "service", "postgresql-primary", "-o", "jsonpath={.metadata.resourceVersion}")
-    assert facts.outcome is Outcome.PLANNED_ONLY
+    assert facts.outcome is Outcome.DRY_RUN
     assert before == after
     assert f"+  failover/leader: {platform.standby}" in facts.known.preview
 

@@ -83,7 +83,7 @@ async def test_a_plan_says_why_a_pod_cannot_start_and_lets_it_be(platform: Platf
                 if any(pod.trouble == "cannot start" for pod in details.survey.broken):
                     break
                 await asyncio.sleep(1)
-        assert facts.outcome is Outcome.PLANNED_ONLY, facts.reason
+        assert facts.outcome is Outcome.DRY_RUN, facts.reason
         (broken,) = details.survey.broken
         assert "nowhere" in broken.words
         assert details.replaced is None

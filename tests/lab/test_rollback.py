@@ -49,7 +49,7 @@ async def _until_plan(platform: Platform, within: float = 120) -> Facts:
     async with asyncio.timeout(within):
         while True:
             facts = await ending(await _roll_back(platform.client, run="plan", mode="discard", **_CAPS))
-            if facts.outcome is Outcome.PLANNED_ONLY:
+            if facts.outcome is Outcome.DRY_RUN:
                 return facts
             await asyncio.sleep(1)
 

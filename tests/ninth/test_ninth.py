@@ -14,7 +14,9 @@ from activities.run.inventory import EstateActivities
 from activities.run.records import RecordsActivities
 from starters.client.answers import Answer, Exit, Output, Verbatim, plain
 from starters.client.requests import Typed
-from starters.commands.decide import Ballot, cancel, decide
+from starters.commands.cancel import cancel
+from starters.commands.decide import Ballot, decide
+from starters.commands.follow import Following
 from starters.commands.report import Wanted, report
 from starters.commands.start import plan, start
 from starters.commands.status import status_of
@@ -44,7 +46,7 @@ async def bench(temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 async def _approved(bench: PodBench) -> None:
     """Start a run and have a DBA approve it."""
     target = f"cache/{bench.workload}"
-    asked = await start(Typed(SPEC.name, bench.workload, by="omar", reason="a test"), Output.JSON, watch=False)
+    asked = await start(Typed(SPEC.name, bench.workload, by="omar", reason="a test"), Following(Output.JSON, wanted=False))
     assert asked.code is Exit.WAITING, asked
     waiting = await status_of(target)
     assert "3 entries → none" in _text(waiting)
@@ -98,7 +100,7 @@ async def test_a_cancel_is_honoured_and_undone(bench: PodBench) -> None:
 
 async def test_a_drill_asks_nobody(bench: PodBench) -> None:
     typed = Typed(SPEC.name, bench.workload, by="omar", reason="monthly")
-    answer = await start(typed, Output.JSON, watch=True, run=Run.DRILL)
+    answer = await start(typed, Following(Output.JSON), run=Run.DRILL)
     assert (answer.code, CACHE.cache.entries) == (Exit.DONE, 0)
 
 

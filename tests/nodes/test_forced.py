@@ -170,7 +170,7 @@ async def test_a_primary_that_another_run_moves_already_is_waited_for(bench: Nod
     before = bench.postgres.record.leader
     going_on = await _moved_by_another(bench)
     handle = await bench.start(mode="forced", attest=True)
-    await bench.until_phase(handle, "moving what leads from here")
+    await bench.until_phase(handle, "failing over hosted leaders")
     going_on.set()
     end, words = await bench.ending(handle)
     assert end == "completed", words

@@ -112,7 +112,7 @@ async def test_no_machine_is_ended_while_people_decide_about_the_database(tempor
         bench.ask_dbas()
         bench.lose_primary()
         handle, child = await bench.start(mode="forced"), bench.of_postgres()
-        await bench.until_phase(handle, "moving what leads from here")
+        await bench.until_phase(handle, "failing over hosted leaders")
         await _exists(child)
         await bench.until_phase(child, "awaiting approval")
         await asyncio.sleep(1.5)
@@ -140,7 +140,7 @@ async def test_a_refusal_is_shown_and_the_control_plane_asked_again(primary: Nod
     primary.machines.forbidden = True
     handle = await primary.start(mode="forced")
     await explained(primary, handle, "its machine proves nothing: asked for")
-    assert (await primary.status(handle)).phase == "moving what leads from here"
+    assert (await primary.status(handle)).phase == "failing over hosted leaders"
     primary.machines.forbidden = False
     end, words = await primary.ending(handle)
     assert (end, primary.machines.ended) == ("completed", [primary.node]), words

@@ -124,7 +124,7 @@ async def test_a_step_that_is_done_but_not_reported_is_made_again(bench: PodBenc
 async def test_the_api_server_is_gone_for_a_while(bench: PodBench) -> None:
     bench.world.break_pod("api-0", Trouble.NOT_READY, seconds_ago=0)
     handle = await bench.start()
-    await bench.until_phase(handle, "waiting for Kubernetes")
+    await bench.until_phase(handle, "waiting for recovery")
     bench.world.gone = True
     await asyncio.sleep(3)
     assert bench.world.deleted == []
@@ -137,7 +137,7 @@ async def test_a_cancel_while_kubernetes_has_its_time_replaces_nothing(temporal:
     async with serving(temporal, tmp_path, patience="PT30S") as bench:
         bench.world.break_pod("api-0", Trouble.NOT_READY, seconds_ago=0)
         handle = await bench.start()
-        await bench.until_phase(handle, "waiting for Kubernetes")
+        await bench.until_phase(handle, "waiting for recovery")
         await handle.cancel()
         assert await bench.ending(handle) == ("cancelled", "")
         assert bench.world.deleted == []

@@ -54,7 +54,7 @@ async def test_a_plan_says_who_would_lead_and_changes_nothing(bench: Bench) -> N
     handle = await _adopt(bench, run="plan")
     result = await bench.finished(handle)
     plan = (await bench.status(handle)).plan
-    assert (result.outcome, A in result.explanation, bench.world.snapshot) == ("plan", True, before)
+    assert (result.outcome, A in result.explanation, bench.world.snapshot) == ("dry run", True, before)
     assert plan is not None
     assert (plan.candidate, plan.primary) == (A, "")
 

@@ -179,7 +179,7 @@ async def test_a_plan_says_what_has_become_of_the_primary_and_changes_nothing(be
     _pod_dies(bench.world)
     bench.world.untouchable = True
     handle = await _force(bench, run="plan")
-    assert (await bench.finished(handle)).outcome == "plan"
+    assert (await bench.finished(handle)).outcome == "dry run"
     plan = (await bench.status(handle)).plan
     assert plan is not None
     assert "somebody must say" in plan.attestation

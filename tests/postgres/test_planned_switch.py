@@ -44,7 +44,7 @@ async def test_a_plan_changes_nothing_and_says_what_would_change(bench: Bench) -
     handle = await bench.switch(run="plan")
     result = await bench.finished(handle)
     status = await bench.status(handle)
-    assert (result.outcome, status.phase) == ("plan", "completed")
+    assert (result.outcome, status.phase) == ("dry run", "completed")
     assert isinstance(status.plan, PostgresPlan)
     assert (status.plan.primary, status.plan.candidate, status.plan.epoch) == (A, B, 5)
     assert [step.partition(":")[0] for step in status.plan.steps] == [

@@ -40,7 +40,7 @@ async def test_a_plan_names_the_members_and_changes_nothing(bench: Bench) -> Non
     bench.world.untouchable = True
     before = bench.world.snapshot
     result = await bench.finished(await _rejoin(bench, run="plan"))
-    assert (result.outcome, B in result.explanation) == ("plan", True)
+    assert (result.outcome, B in result.explanation) == ("dry run", True)
     assert (bench.world.snapshot, bench.world.changed) == (before, [])
 
 

@@ -70,7 +70,7 @@ async def test_a_plan_says_what_would_be_lost_and_changes_nothing(bench: Bench) 
     bench.world.untouchable = True
     before = bench.world.snapshot
     handle = await roll_back(bench, run="plan", max_bytes="1MiB")
-    assert (await bench.finished(handle)).outcome == "plan"
+    assert (await bench.finished(handle)).outcome == "dry run"
     plan = await bench.plan(handle)
     assert plan.give_up is not None
     assert plan.give_up.at_most.bytes == 2**20

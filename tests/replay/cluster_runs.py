@@ -58,7 +58,7 @@ async def _pods_plan(bench: PodBench) -> Handle:
 async def _pods_cancelled(bench: PodBench) -> Handle:
     bench.world.break_pod("api-0", Trouble.NOT_READY, seconds_ago=0)
     handle = await bench.start()
-    await bench.until_phase(handle, "waiting for Kubernetes")
+    await bench.until_phase(handle, "waiting for recovery")
     await handle.cancel()
     return handle
 

@@ -57,7 +57,7 @@ async def test_a_pair_is_planned_approved_and_adopted(old: Stage) -> None:
         assert part in planned.out
     assert alike.document["known"]["plan"]["digest"] == digest
     assert (approved.code, watched.code, report.code) == (0, 0, 0), watched.out
-    for part in (f"{A} leads", "made on", "role replicator", "MEND SOON: replication slots", f"{B} follows (sync)"):
+    for part in (f"{A} leads", "made on", "role replicator", "REPAIR SOON: replication slots", f"{B} follows (sync)"):
         assert part in watched.out
     assert "approved by dana as DBA" in report.out
     assert "postgres-adopt" in history.out

@@ -42,6 +42,15 @@ async def test_a_refused_plan_says_why_and_what_was_seen(stage: Stage) -> None:
     assert "no answer" in ran.out
 
 
+async def test_the_plan_of_a_primary_that_does_not_answer_names_the_forced_one(stage: Stage) -> None:
+    stage.world.members[A].alive = False
+
+    ran = await stage.failover("plan", "postgres-failover", stage.cluster)
+
+    assert ran.code == 3
+    assert f"if the primary has failed: failover plan postgres-failover {stage.cluster} --mode forced" in ran.err
+
+
 async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> None:
     ran = await stage.failover("start", "postgres-failover", stage.cluster, "--by", "omar", "--watch")
 
@@ -53,7 +62,7 @@ async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> 
 
 async def test_start_and_watch_answer_with_one_document(stage: Stage) -> None:
     started = await stage.failover("start", "postgres-failover", stage.cluster, "--watch", "--output", "json")
-    watched = await stage.failover("watch", stage.cluster, "-o", "json")
+    watched = await stage.failover("watch", stage.cluster, "-o", "json")  # its old name
 
     assert started.code == watched.code == started.document["exit_code"] == 0
     assert started.document["outcome"] == watched.document["outcome"] == "completed"
@@ -107,7 +116,7 @@ async def test_approval_is_asked_for_given_and_reported(asking: Stage) -> None:
         vote = await asking.failover("approve", asking.cluster, "--by", refused, "--plan", digest)
         assert (vote.code, word in vote.err) == (3, True), vote
     approved = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", digest, "--note", "go")
-    watched = await asking.failover("watch", asking.cluster)
+    watched = await asking.failover("follow", asking.cluster)
     report = await asking.failover("report", asking.cluster)
 
     assert (approved.code, watched.code, report.code) == (0, 0, 0)
@@ -121,8 +130,10 @@ async def test_approval_needs_the_digest_of_the_plan_that_waits(asking: Stage) -
     missing = await asking.failover("approve", asking.cluster, FAILOVER_BY="dana")
     wrong = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", "00000000")
 
+    digest = await asking.digest()
     assert missing.code == 2
-    assert await asking.digest() in missing.err
+    assert f"see the plan that waits with failover status {asking.cluster}" in missing.err
+    assert missing.err.splitlines()[-1] == f"failover approve {asking.cluster} --by dana --plan {digest}"
     assert wrong.code == 3
     assert "00000000 is not the plan that waits" in wrong.err
 
@@ -132,7 +143,7 @@ async def test_a_rejection_ends_the_run(asking: Stage) -> None:
     digest = await asking.digest()
 
     rejected = await asking.failover("reject", asking.cluster, "--by", "dana", "--plan", digest, "--note", "not today")
-    watched = await asking.failover("watch", asking.cluster)
+    watched = await asking.failover("follow", asking.cluster)
 
     assert rejected.code == 0
     assert watched.code == 3
@@ -145,7 +156,7 @@ async def test_a_held_lock_is_refused_with_its_holder(asking: Stage) -> None:
     ran = await asking.failover("start", "postgres-rejoin", asking.cluster)
 
     assert ran.code == 3
-    for part in ("held by postgres-failover", "by omar", "awaiting approval", f"failover watch {asking.cluster}"):
+    for part in ("held by postgres-failover", "by omar", "awaiting approval", f"failover follow {asking.cluster}"):
         assert part in ran.err
 
 

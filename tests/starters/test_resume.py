@@ -121,7 +121,7 @@ async def test_a_stranded_run_that_is_still_open_goes_on_by_itself(stage: Stage)
     assert (code, status.code) == (0, 0)
     for words in (said, status.out):
         assert f"{B} did not confirm its promotion" in words
-        assert f"failover watch {stage.cluster}" in words
+        assert f"failover follow {stage.cluster}" in words
     assert await stage.bench.ending(handle) == "RolledBack"
     assert stage.world.record.leader == A
 

@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from starters.client.answers import Exit
-from starters.commands.decide import cancel
+from starters.commands.cancel import cancel
 from tests.postgres.bench import Handle
 from tests.starters.command import Command
 from tests.starters.conftest import Stage
@@ -19,7 +19,10 @@ async def test_an_unknown_run_is_one_sentence(unserved: Command, command: str) -
     ran = await unserved(command, "never-heard-of", *more)
 
     assert ran.code == 2
-    assert ran.err == "failover: target: Temporal knows no run never-heard-of; see what ran with failover history\n"
+    assert ran.err == (
+        "failover: target: no run of never-heard-of is known: none has been started, or the name is wrong;"
+        " see failover history\n"
+    )
 
 
 async def test_an_unknown_namespace_is_one_sentence(unserved: Command) -> None:
@@ -62,7 +65,7 @@ async def test_a_run_that_no_worker_can_carry_out_says_why(stage: Stage, monkeyp
     """Status says what the workers fail at, and a cancel that stops nothing does not claim to."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", stage.failover.address)
     monkeypatch.setenv("FAILOVER_TASK_QUEUE", stage.failover.queue)
-    monkeypatch.setattr("starters.commands.decide._END_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("starters.commands.cancel._END_WITHIN_SECONDS", 0.5)
     handle = await stage.bench.start({}, workflow="postgres-failovr")
     await stage.bench.until(lambda: _failed_at(handle))
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,10 +18,13 @@ from tests.starters.command import Command
 _COMMANDS = (
     "plan",
     "start",
-    "watch",
+    "drill",
+    "follow",
     "status",
     "approve",
     "reject",
+    "attest",
+    "override-budget",
     "cancel",
     "pause",
     "adopt",
@@ -60,6 +68,12 @@ def run(*args: str) -> Result:
         (("start", "postgres-failover", "Orders!"), ("target:", "estate")),
         (("start", "postgres-failover", "orders", "--reason", "x" * 1001), ("reason:", "shorten")),
         (("approve", "orders", "--plan", "ab"), ("by:", "--by NAME")),
+        (("follow", "orders", "--timeout", "soon"), ("timeout: 'soon'", "--timeout 90s")),
+        (("watch", "orders", "--timeout", "0s"), ("timeout: '0s'", "--timeout 90s")),
+        (("start", "postgres-failover", "orders", "--timeout", "9s", "--no-follow"), ("timeout:", "--no-follow")),
+        (("resume", "orders", "--by", "me", "--timeout", "x"), ("timeout: 'x'",)),
+        (("insist", "Node!", "--by", "me"), ("target: 'Node!'", "node-2")),
+        (("override-budget", "node-2"), ("by:", "--by NAME")),
         (("report",), ("run:", "--file")),
         (("report", "orders", "--file", "x.json"), ("run:", "--file")),
         (("report", "--file", "/nowhere/history.json"), ("file:", "cannot be read")),
@@ -84,7 +98,7 @@ def test_bad_input_is_one_document_with_json() -> None:
     assert document["error"].startswith("procedure:")
 
 
-@pytest.mark.parametrize("args", [("plan",), ("watch", "--nonsense", "orders"), ("nonsense",), ("history", "--limit", "0")])
+@pytest.mark.parametrize("args", [("plan",), ("follow", "--nonsense", "orders"), ("nonsense",), ("history", "--limit", "0")])
 def test_unknown_options_and_missing_arguments_are_usage(args: tuple[str, ...]) -> None:
     assert run(*args).exit_code == 2
 
@@ -94,7 +108,22 @@ def test_every_command_has_help(command: str) -> None:
     ran = run(command, "--help")
 
     assert ran.exit_code == 0
-    assert command == "worker" or "3  refused; nothing was changed" in ran.stdout
+    assert "3 refused" in ran.stdout
+
+
+def test_the_version_is_said() -> None:
+    assert run("--version").stdout == f"failover {version('failover')}\n"
+
+
+def test_a_shell_completes_commands_but_not_their_old_names() -> None:
+    asked = {"_FAILOVER_COMPLETE": "complete_bash", "COMP_CWORD": "1", "PATH": os.environ["PATH"]}
+    failover = Path(sys.executable).with_name("failover")
+    found = {
+        begun: subprocess.run([failover], capture_output=True, text=True, check=True, env={**asked, "COMP_WORDS": begun})
+        for begun in ("failover det", "failover wat")
+    }
+    assert [ran.stdout.split() for ran in found.values()] == [["detection"], []]
+    assert "--install-completion" in run("--help").stdout
 
 
 def test_help_lists_every_command_and_the_exit_codes() -> None:
@@ -109,7 +138,7 @@ def test_help_lists_every_command_and_the_exit_codes() -> None:
     [
         ("plan", "postgres-failover", "orders"),
         ("start", "postgres-failover", "orders"),
-        ("watch", "orders"),
+        ("follow", "orders"),
         ("status",),
         ("approve", "orders", "--by", "dana", "--plan", "ab"),
         ("cancel", "orders"),

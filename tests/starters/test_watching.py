@@ -1,4 +1,4 @@
-"""Watching never affects a run, and outlives the server's restarts."""
+"""Following never affects a run, and outlives the server's restarts."""
 
 from __future__ import annotations
 
@@ -33,13 +33,33 @@ async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
     left = await asking.failover.interrupt(process, lambda seen: "failover approve" in seen)
 
     assert left.code == 130
-    assert f"pick it up again: failover watch {asking.cluster}" in left.err
+    assert f"pick it up again: failover follow {asking.cluster}" in left.err
     assert (await asking.failover("status", asking.cluster)).code == 4
+
+
+async def test_who_follows_for_a_limited_time_is_told_that_people_are_waited_for(asking: Stage) -> None:
+    ran = await asking.failover("start", "postgres-failover", asking.cluster, "--by", "omar", "--timeout", "1s")
+
+    assert ran.code == 4, ran
+    assert f"has not ended within 1s and goes on (awaiting approval); follow it: failover follow {asking.cluster}" in ran.err
+    assert f"failover approve {asking.cluster} --by NAME --plan " in ran.out
+
+
+async def test_a_run_that_outlasts_the_time_to_follow_goes_on(stage: Stage) -> None:
+    hanging = stage.world.faults.order("postgres.verify", Fault.HANGS)
+    await stage.failover("start", "postgres-failover", stage.cluster, "--no-follow")
+    await hanging.reached.wait()
+    busy = await stage.failover("follow", stage.cluster, "--timeout", "1s", "--output", "json")
+    hanging.released.set()
+    ended = await stage.failover("follow", stage.cluster, "--timeout", "60s")
+
+    assert (busy.code, ended.code) == (1, 0), (busy, ended)
+    assert (busy.document["open"], busy.document["watch_again"]) == (True, f"failover follow {stage.cluster}")
 
 
 async def test_a_killed_watch_leaves_the_run_going(asking: Stage) -> None:
     await asking.waits_for_approval()
-    process = await asking.failover.begin("watch", asking.cluster)
+    process = await asking.failover.begin("follow", asking.cluster)
     await asyncio.sleep(1)
     process.kill()
     await process.wait()

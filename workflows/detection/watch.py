@@ -9,7 +9,7 @@ outlives the watch. With *ask* it makes its plan and waits for people; the watch
 before they have decided. With *automatic* it waits for nobody, and a cool-down follows: another one waits until it is over
 or a person acknowledges it.
 
-It never ends by itself. Its history is begun anew while all is well; ``failover watchers start`` makes it read the estate
+It never ends by itself. Its history is begun anew while all is well; ``failover detection start`` makes it read the estate
 again. What a person starts is never held up by it.
 """
 

@@ -111,7 +111,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
             return ()
         node = self.request.node
         by_update = f'the update `insist` with `{{"by": "NAME", "node": "{node}"}}`'
-        return (f"goes on as soon as the budget allows; or `failover insist {node} --by NAME`, or {by_update}",)
+        return (f"goes on as soon as the budget allows; or `failover override-budget {node} --by NAME`, or {by_update}",)
 
     async def resolve(self) -> NodeTarget:
         """Find the node and its pool."""

@@ -49,5 +49,5 @@ async def recovered(state: RunState[PostgresDetails], target: PostgresTarget) ->
         await uncancellable(step(ClaimActivities.finish, FinishRequest(switch=settlement.switch)))
         state.forward_only, state.left_to_do = False, ()
         return False
-    state.close(Outcome.SETTLED, f"{settlement.message}; it is finished now, nothing else was done")
+    state.close(Outcome.RECOVERED, f"{settlement.message}; it is finished now, nothing else was done")
     return True

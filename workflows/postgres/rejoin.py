@@ -52,7 +52,7 @@ class PostgresRejoin(PostgresProcedure[RejoinRequest]):
         record = usable_record(survey, target)
         members = _to_rejoin(request, survey, record)
         if request.run is Run.PLAN:
-            state.close(Outcome.PLANNED_ONLY, f"would rejoin: {', '.join(members) or 'nobody'}; nothing was changed")
+            state.close(Outcome.DRY_RUN, f"would rejoin: {', '.join(members) or 'nobody'}; nothing was changed")
             return
         state.enter(Phase.REJOINING, ", ".join(members))
         for member in members:

@@ -39,6 +39,11 @@ class Phase(StrEnum):
         member.traits = traits
         return member
 
+    @classmethod
+    def _missing_(cls, value: object) -> Phase | None:
+        """Return the phase that an older version called ``value``."""
+        return next((cls(new) for old, new in _FORMERLY.items() if old == value), None)
+
     SURVEYING = "surveying", _OPEN
     AWAITING_APPROVAL = "awaiting approval", _OPEN | _ASKING
     CLAIMING = "claiming", _OPEN
@@ -49,14 +54,14 @@ class Phase(StrEnum):
     VERIFYING = "verifying", _PAST
     RECONNECTING = "reconnecting", _PAST | Trait.LONG
     REJOINING = "restoring redundancy", Trait.LONG
-    STRIKING = "ending a process", _OPEN
-    MENDING = "waiting for Kubernetes", _OPEN
+    STRIKING = "injecting a fault", _OPEN
+    MENDING = "waiting for recovery", _OPEN
     REPLACING = "replacing pods", _OPEN
     CORDONING = "cordoning", _OPEN
-    MOVING = "moving what leads from here", _OPEN
+    MOVING = "failing over hosted leaders", _OPEN
     EVICTING = "evicting", _OPEN
     BLOCKED = "blocked by a disruption budget", _OPEN | _ASKING
-    SETTLING = "waiting until all is ready elsewhere", _OPEN
+    SETTLING = "waiting for replacements", _OPEN
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -66,9 +71,21 @@ class Phase(StrEnum):
     STRANDED = "stranded", _PAST | Trait.LONG
 
 
+_FORMERLY = {
+    "ending a process": "injecting a fault",
+    "waiting for Kubernetes": "waiting for recovery",
+    "moving what leads from here": "failing over hosted leaders",
+    "waiting until all is ready elsewhere": "waiting for replacements",
+}
+"""What histories of the first version call phases."""
+
+
 def has(phase: str, trait: Trait) -> bool:
     """Whether ``phase``, as history tells it, has ``trait``; one that this version does not know has none."""
-    return phase in set(Phase) and trait in Phase(phase).traits
+    try:
+        return trait in Phase(phase).traits
+    except ValueError:
+        return False
 
 
 class ReportPhase(StrEnum):
@@ -83,13 +100,13 @@ class ReportPhase(StrEnum):
     VERIFY = "verify"
     RECONNECT = "reconnect"
     REDUNDANCY = "restore redundancy"
-    STRIKE = "strike"
+    STRIKE = "inject a fault"
     REPLACE = "replace"
-    MEND = "mend"
+    MEND = "recover"
     CORDON = "cordon"
-    MOVE = "move leaders"
+    MOVE = "fail over leaders"
     EVICT = "evict"
-    SETTLE = "settle"
+    SETTLE = "await replacements"
     UNDO = "undo"
 
 

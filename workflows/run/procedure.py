@@ -95,7 +95,7 @@ class Procedure(Decidable, Generic[R, T, P, D]):
         if request.run is Run.PLAN:
             plan = await self.make_plan()
             self.state.preview = await self.preview(plan)
-            self.state.close(Outcome.PLANNED_ONLY, self.would(plan))
+            self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
         if await self.recover():
             return

@@ -215,7 +215,7 @@ class RunState(Generic[D]):
     def close(self, outcome: Outcome, explanation: str) -> None:
         """Write down how the run ends."""
         self.outcome, self.would_undo = outcome, ()
-        ends = {Outcome.PLANNED_ONLY: Phase.COMPLETED, Outcome.SETTLED: Phase.COMPLETED}
+        ends = {Outcome.DRY_RUN: Phase.COMPLETED, Outcome.RECOVERED: Phase.COMPLETED}
         workflow.upsert_search_attributes([OUTCOME.value_set(outcome.value)])
         self.enter(ends.get(outcome) or Phase(outcome.value), explanation)
 

@@ -17,9 +17,14 @@ from activities.run.models.wire import Wire
 class Outcome(StrEnum):
     """How a run ended."""
 
-    PLANNED_ONLY = "plan"
+    @classmethod
+    def _missing_(cls, value: object) -> Outcome | None:
+        """Return the outcome that an older version called ``value``."""
+        return {"plan": cls.DRY_RUN, "settled": cls.RECOVERED}.get(str(value))
+
+    DRY_RUN = "dry run"
     COMPLETED = "completed"
-    SETTLED = "settled"
+    RECOVERED = "recovered"
     """An earlier run's switch was finished; nothing else was done."""
     REFUSED = "refused"
     CANCELLED = "cancelled"

@@ -1,4 +1,4 @@
-"""``failover watchers`` and what ``status`` and ``doctor`` say of them, in front of a real server."""
+"""``failover detection`` and what ``status`` and ``doctor`` say of them, in front of a real server."""
 
 from __future__ import annotations
 
@@ -28,26 +28,49 @@ async def watched(temporal: Client, tmp_path: Path) -> AsyncIterator[tuple[Watch
 async def test_they_are_started_once_shown_and_ended(watched: tuple[WatchBench, Command]) -> None:
     bench, failover = watched
     own = bench.watch_id
-    ran = await failover("watchers", "start")
+    ran = await failover("detection", "start")
     assert (ran.code, f"{own}: started" in ran.out) == (0, True), ran
-    again = await failover("watchers", "start", bench.bench.cluster, "--output", "json")
+    again = await failover("detection", "start", bench.bench.cluster, "--output", "json")
     assert (again.document["started"], again.document["running"]) == ([], [own])
-    status = await failover("status")
+    status, detected = await failover("status"), await failover("detection", "status", own, "--output", "json")
     assert status.code in {0, 4}, "others may wait for people"
     assert f"{own}  " in status.out
     assert "all is well" in status.out
-    ended = await failover("watchers", "stop", bench.bench.cluster)
+    assert [*detected.document["watches"]] == [own]
+    ended = await failover("detection", "stop", bench.bench.cluster)
     assert ended.code == 0
     await bench.bench.until(lambda: _is_over(bench))
     assert own not in (await failover("status")).out
 
 
+async def test_all_are_stopped_only_after_a_yes(watched: tuple[WatchBench, Command]) -> None:
+    bench, failover = watched
+    await failover("detection", "start")
+    asked = await failover("detection", "stop")
+    assert (asked.code, "target: missing; without one all failure detection stops" in asked.err) == (2, True), asked
+    assert bench.watch_id in asked.err
+    assert not await _is_over(bench)
+    stopped = await failover("detection", "stop", "--yes", "--output", "json")
+    assert (stopped.code, bench.watch_id in stopped.document["stopped"]) == (0, True), stopped
+    await bench.bench.until(lambda: _is_over(bench))
+
+
+async def test_the_old_names_still_work(watched: tuple[WatchBench, Command]) -> None:
+    bench, failover = watched
+    started = await failover("watchers", "start", bench.bench.cluster)
+    await bench.bench.until(bench._all_have_spoken)
+    early = await failover("watchers", "acknowledge", bench.watch_id, "--by", "dana")
+    stopped = await failover("watchers", "stop", bench.bench.cluster)
+    assert (started.code, early.code, stopped.code) == (0, 3, 0), (started, early, stopped)
+    assert "there is nothing to acknowledge" in early.err
+
+
 async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: tuple[WatchBench, Command]) -> None:
     bench, failover = watched
     own = bench.watch_id
-    await failover("watchers", "start")
+    await failover("detection", "start")
     await bench.bench.until(bench._all_have_spoken)
-    early = await failover("watchers", "acknowledge", own, "--by", "dana")
+    early = await failover("detection", "re-arm", own, "--by", "dana")
     assert (early.code, "there is nothing to acknowledge" in early.err) == (3, True)
     take_away(bench.bench.world, Gone.DEAD)
     bench.let(GONE)
@@ -56,35 +79,35 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     await bench.until_cooling()
     status = await failover("status")
     assert "cool-down after postgresql-primary-0 until" in status.out
-    assert f"failover watchers acknowledge {own} --by NAME" in status.out
+    assert f"failover detection re-arm {own} --by NAME" in status.out
     report = await failover("report", bench.bench.cluster)
     assert "from when witnesses first saw it gone" in report.out
     for by, code, words in (("", 2, "by: missing"), ("nobody", 3, "by: nobody cannot acknowledge")):
-        ran = await failover("watchers", "acknowledge", bench.bench.cluster, *(["--by", by] if by else []))
+        ran = await failover("detection", "re-arm", bench.bench.cluster, *(["--by", by] if by else []))
         assert (ran.code, words in ran.err) == (code, True), ran
-    done = await failover("watchers", "acknowledge", bench.bench.cluster, "--by", "dana", "--output", "json")
+    done = await failover("detection", "re-arm", bench.bench.cluster, "--by", "dana", "--output", "json")
     assert (done.code, done.document["status"]["cooling"]) == (0, None)
-    await failover("watchers", "stop", own)
+    await failover("detection", "stop", own)
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (("start", "unknown"), 2, "target: the estate does not list 'unknown'; it lists postgres/"),
-        (("stop", "unknown"), 2, "target: 'unknown' names no watch; there is "),
-        (("acknowledge", "unknown", "--by", "dana"), 2, "target: 'unknown' names no watch"),
+        (("stop", "unknown"), 2, "target: 'unknown' names no detection; there is "),
+        (("re-arm", "unknown", "--by", "dana"), 2, "target: 'unknown' names no detection"),
         (("start", "x" * 300), 2, "target: "),
     ],
 )
 async def test_what_is_not_there_is_said_in_a_sentence(
     watched: tuple[WatchBench, Command], arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    ran = await watched[1]("watchers", *arguments)
+    ran = await watched[1]("detection", *arguments)
     assert (ran.code, words in ran.err) == (code, True), ran
 
 
 async def test_without_a_worker_nothing_is_started(unserved: Command) -> None:
-    ran = await unserved("watchers", "start")
+    ran = await unserved("detection", "start")
     assert (ran.code, "nothing was started: no worker polls" in ran.err) == (4, True)
 
 

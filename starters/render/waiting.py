@@ -1,0 +1,82 @@
+"""What a run waits for, of whom, and the command that ends the wait; a command stands on a line of its own, to be copied."""
+
+from __future__ import annotations
+
+from estate.base import fold
+from starters.client.following import Watched
+from starters.history.model import facts_of
+from starters.history.parse import Chronicle
+from workflows.run.models import Status
+from workflows.run.phases import Phase
+
+
+def notices(watched: Watched) -> list[str]:
+    """Return what a person should know or do now."""
+    lines = [watched.note] if watched.note else []
+    lines += [f"tried again: {trouble}" for trouble in watched.troubles]
+    lines += waiting_lines(watched)
+    for child in watched.children:
+        lines += child_lines(child)
+    return lines
+
+
+def child_lines(child: Watched) -> list[str]:
+    """Return for what a run waits that this one has started, of whom, and the command."""
+    chronicle, name = child.chronicle, child.place.name
+    title = f"waits for {chronicle.workflow} {name}, which is {chronicle.phase}"
+    if child.status is not None:
+        return [f"{title}:", *(f"  {line}" for line in waiting_lines(child))]
+    roles = ", ".join(facts_of(chronicle).roles)
+    asked = f" by {roles}" if roles and chronicle.phase == Phase.AWAITING_APPROVAL else ""
+    return [f"{title}{asked}; no worker answers, so its plan cannot be shown:", f"  failover status {name}"]
+
+
+def waiting_lines(watched: Watched) -> list[str]:
+    """Return what a run waits for by its own word, of whom, and the command."""
+    told = {Phase.PROVING: proof_lines, Phase.BLOCKED: blocked_lines, Phase.AWAITING_APPROVAL: approval_lines}
+    own = next((lines for phase, lines in told.items() if phase == watched.chronicle.phase), None)
+    return own(watched.status, watched.chronicle) if own and watched.status else []
+
+
+def proof_lines(status: Status, _: Chronicle) -> list[str]:
+    """Return what a forced failover waits for, and the command that ends the wait."""
+    old = status.waits_for_attestation
+    if not old:
+        return []
+    return [
+        f"waits for proof that {old} is stopped. Only if you know that it is (its machine is off or deallocated):",
+        f"  failover attest {status.cluster} --member {old} --by NAME",
+    ]
+
+
+def blocked_lines(status: Status, _: Chronicle) -> list[str]:
+    """Return which disruption budget blocks a drain, and the ways on."""
+    return [
+        status.explanation,
+        "goes on as soon as the disruption budget allows it; or",
+        f"  failover override-budget {status.cluster} --by NAME",
+        f"  failover cancel {status.cluster}",
+    ]
+
+
+def approval_lines(status: Status, chronicle: Chronicle) -> list[str]:
+    """Return what waits for whose approval, and the command that decides it."""
+    if status.plan is None or status.approval is None:
+        return []
+    plan, approval = status.plan, status.approval
+    until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
+    yes = sum(vote.approve for vote in approval.votes)
+    roles = ", ".join(_with_people(role, chronicle) for role in approval.roles)
+    return [
+        f"plan {plan.digest}: {plan.headline or plan.heading()}",
+        f"waits for {approval.needed} of {roles}{until} ({yes} so far):",
+        f"  failover approve {plan.cluster} --by NAME --plan {plan.digest}",
+    ]
+
+
+def _with_people(role: str, chronicle: Chronicle) -> str:
+    """Return a role with the people who hold it, but for the requester, who may not approve."""
+    people = chronicle.target.people if chronicle.target else {}
+    asked = fold(str(chronicle.asked.get("by") or ""))
+    holders = sorted(name for name, roles in people.items() if role in roles and fold(name) != asked)
+    return f"{role} ({', '.join(holders)})" if holders else role

@@ -1,0 +1,66 @@
+"""A run that waits for the approval of another one says whose, for what, and what to type."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from starters.client.following import Watched
+from starters.client.targets import Place
+from starters.render.waiting import notices
+from tests.nodes.bench import NodeBench, serving
+from tests.starters.conftest import command_for
+from tests.starters.recorded import until
+from workflows.nodes.models import node_lock_id
+from workflows.run.phases import Phase
+
+
+async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path) as bench:
+        bench.ask_dbas()
+        bench.lose_primary()
+        failover = command_for(temporal, bench.queue)
+        started = await failover("start", "node-failover", bench.node, "--mode", "forced", "--by", "omar", "--no-follow")
+        bench.started += [bench.client.get_workflow_handle(node_lock_id(bench.node)), bench.of_postgres()]
+        digest = await _digest(bench)
+        status = await failover("status", bench.node)
+        followed = await failover("follow", bench.node, "--timeout", "1s")
+        document = (await failover("status", bench.node, "--output", "json")).document
+
+    assert started.code == 4, started
+    for ran in (status, followed):
+        assert ran.code == 4, ran
+        assert f"waits for postgres-failover {bench.cluster}, which is awaiting approval" in ran.out
+        assert "waits for 1 of DBA (dana)" in ran.out
+        assert f"failover approve {bench.cluster} --by NAME --plan {digest}\n" in ran.out
+    (child,) = document["children"]
+    assert (child["workflow_id"], child["digest"]) == (f"postgres/{bench.cluster}", digest)
+
+
+async def _digest(bench: NodeBench) -> str:
+    """Return the digest of the database's plan, once it waits for approval."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                status = await bench.status(bench.of_postgres())
+            except RPCError:
+                status = None
+            if status and status.plan and status.phase is Phase.AWAITING_APPROVAL:
+                return status.plan.digest
+            await asyncio.sleep(0.1)
+
+
+def test_without_a_worker_it_says_what_is_known() -> None:
+    child = until("switched", "postgres.survey")
+    child.workflow_id = "postgres/orders"
+    child.phases.append((child.phases[-1][0], Phase.AWAITING_APPROVAL.value))
+    parent = Watched(Place("node/node-2"), until("switched", "postgres.survey"))
+    parent.children = (Watched(Place("postgres/orders"), child),)
+
+    told = "\n".join(notices(parent))
+
+    assert "waits for postgres-failover orders, which is awaiting approval by DBA; no worker answers" in told
+    assert "\n  failover status orders" in told
