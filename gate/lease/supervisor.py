@@ -38,7 +38,7 @@ class Watchdog:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def end(self) -> None:
-        """End the watcher; what is held is let go by whoever stops the server."""
+        """End the watcher; what it holds is killed by whoever stops the server."""
         self._ending = True
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
