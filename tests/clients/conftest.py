@@ -42,8 +42,10 @@ async def redis(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 async def made(_servers: None) -> AsyncIterator[Path]:
     """Make a pair's data once, where the postgres user can look; pytest's own folders belong to root alone."""
     folder = Path(tempfile.mkdtemp(prefix="clients-"))
-    yield await template(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield await template(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
