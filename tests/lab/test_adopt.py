@@ -10,7 +10,7 @@ from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, agree, ending, plan_of
-from tests.lab.conftest import must_be_sound
+from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
 

@@ -12,6 +12,7 @@ from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from deploy.lab.switching import approve, ending, start, switch
 from gate.api import Role
+from tests.lab.invariants import must_hold
 from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
@@ -28,7 +29,7 @@ async def test_there_and_back_loses_nothing_and_stops_writes_for_less_than_a_sec
         assert facts.outcome is Outcome.COMPLETED
         assert platform.leader == new
         assert known.measurement is not None
-        assert known.measurement.lost == 0
+        must_hold("no row lost", holds=known.measurement.lost == 0)
         assert known.redundancy is not None
         assert known.redundancy.member == old
         assert platform.note("sync") == old

@@ -11,6 +11,7 @@ from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_is_redundant, redis_master
 from deploy.lab.switching import ending, start_redis
+from tests.lab.invariants import must_hold
 from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
@@ -35,12 +36,12 @@ async def test_a_planned_failover_loses_nothing(platform: Platform) -> None:
     assert facts.known.moved is not None
     assert facts.known.moved.leader != before
     assert facts.known.measurement is not None
-    assert facts.known.measurement.lost == 0
+    must_hold("no row lost", holds=facts.known.measurement.lost == 0)
     assert facts.verdict.met
     assert _settle(platform) == facts.known.moved.leader
     redis = seen["redis"]
-    assert redis["lost"] == 0
-    assert redis["two_writers"] == []
+    must_hold("no write lost", holds=redis["lost"] == 0)
+    must_hold("never two writers", holds=redis["two_writers"] == [])
     assert redis["outage_seconds"] < _OBJECTIVE_SECONDS
 
 
@@ -57,6 +58,6 @@ async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: P
     after = _settle(platform)
     assert after == facts.known.moved.leader != before
     redis = seen["redis"]
-    assert redis["two_writers"] == []
+    must_hold("never two writers", holds=redis["two_writers"] == [])
     assert min(redis["members"], redis["writes"], *redis["checks"].values()) > 0
     assert redis["outage_seconds"] < _OBJECTIVE_SECONDS

@@ -12,6 +12,7 @@ from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.switching import CLUSTER, OPERATOR, Handle, approve, ending, start, switch
 from starters.history.model import Facts
+from tests.lab.invariants import must_hold
 from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
@@ -37,7 +38,7 @@ async def test_lossless_goes_back_to_who_led_before_and_loses_nothing(platform: 
     assert facts.outcome is Outcome.COMPLETED, facts.reason
     assert platform.leader == old
     assert facts.known.measurement is not None
-    assert facts.known.measurement.lost == 0
+    must_hold("no row lost", holds=facts.known.measurement.lost == 0)
     print(f"outage {facts.known.measurement.outage_seconds}, loss {facts.known.measurement.lost}")
 
 
@@ -88,7 +89,7 @@ async def test_discard_goes_back_to_the_old_primary_as_it_was_and_keeps_the_rest
     assert facts.known.loss is not None
     assert facts.known.loss.transactions > 0
     assert platform.kept_aside(new) - kept
-    assert seen["two_writers"] == []
+    must_hold("never two writers", holds=seen["two_writers"] == [])
     print(f"outage at most {facts.verdict.outage_seconds}; given up {facts.known.loss}")
 
 

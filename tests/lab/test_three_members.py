@@ -14,7 +14,7 @@ from deploy.lab.measuring import load, platform_settings
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import switch
 from deploy.lab.workload import MEMBERS
-from tests.lab.conftest import must_be_sound
+from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from tests.lab.third_member import THIRD, third_member
 
