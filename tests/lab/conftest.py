@@ -21,15 +21,15 @@ from tests.lab.repeating import ATTEMPT
 from tests.leftovers.marks import MARK, OWNER_FILE
 
 KEEP = "FAILOVER_KEEP_TEST_LAB"
-_USUAL_TIMEOUT = 600
-"""The lab's start, which falls to the first test, and a cluster that must be mended before it can be used are in it."""
+_TIMEOUT = 1800
+"""For what never ends. The waits inside have limits of their own, longer on a busy machine (``deploy.lab.patience``)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each lab test that names no timeout one that fits."""
+    """Give each lab test that names no limit one that its waits, added up, do not reach on a busy machine."""
     for item in items:
         if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(_USUAL_TIMEOUT))
+            item.add_marker(pytest.mark.timeout(_TIMEOUT))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 _SERVICE = "postgresql-primary"
 _RECORD = ("leader", "epoch", "intent", "run", "previous", "unfinished", "sync", "system-identifier")
 _WAITING = "a person must decide"

@@ -15,7 +15,7 @@ from deploy.lab.names import Lab, LabError
 from deploy.lab.workload import annotation
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 _BRIEF = "brief"
 
 

@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHandle
 
 from activities.run.models.report import Outcome
 from deploy.lab.controlplane import kubectl_command
+from deploy.lab.patience import stretched
 from deploy.lab.switching import ending, start_pods
 from starters.history.model import Facts
 from tests.lab.platform import Platform
@@ -71,7 +72,7 @@ async def test_a_plan_says_why_a_pod_cannot_start_and_lets_it_be(platform: Platf
     image = {"spec": {"template": {"spec": {"containers": [{"name": "api", "image": "failover.lab/nowhere:1"}]}}}}
     platform.kubectl("patch", "deployment", "api-deployment", "-p", json.dumps(image))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             while True:
                 facts = await ending(await start_pods(platform.client, run="plan"))
                 assert facts.known.workload is not None

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
+from deploy.lab.patience import stretched
 from deploy.lab.switching import CLUSTER, OPERATOR, Handle, approve, ending, start, switch
 from starters.history.model import Facts
 from tests.lab.invariants import must_hold
@@ -17,7 +18,7 @@ from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, lock_id, plan_id
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 _SERVICE = "postgresql-primary"
 _CAPS: dict[str, Any] = {"max_bytes": "1GiB", "max_transactions": 1_000_000}
 
@@ -44,7 +45,7 @@ async def test_lossless_goes_back_to_who_led_before_and_loses_nothing(platform: 
 
 async def _until_plan(platform: Platform, within: float = 120) -> Facts:
     """Return the plan of a discard once one can be made: the old member's gate must be back."""
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(stretched(within)):
         while True:
             facts = await ending(await _roll_back(platform.client, run="plan", mode="discard", **_CAPS))
             if facts.outcome is Outcome.PLANNED_ONLY:

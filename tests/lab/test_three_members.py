@@ -18,7 +18,7 @@ from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from tests.lab.third_member import THIRD, third_member
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
