@@ -88,18 +88,16 @@ def test_what_a_green_run_has_left_is_ended_and_said(tmp_path: Path) -> None:
     assert processes.start_time(int(found.group(1))) is None
 
 
-def test_what_a_script_has_started_ends_with_it(tmp_path: Path) -> None:
-    """As ``run`` does it: a killed shell takes what it waits for with it."""
+def test_what_the_script_has_started_ends_with_it(tmp_path: Path) -> None:
+    """``run`` itself is killed: what it waits for goes with it."""
     ready = tmp_path / "ready"
-    script = f"export {MARK}=$$-$(cut -d' ' -f22 /proc/$$/stat); sleep 600 & echo $! >{ready}; wait"
-    shell = subprocess.Popen(["bash", "-c", script])
-    kept = keeper.start(mark_of(shell.pid))
+    script = f'eval "$(sed -n "/^watched()/,/^}}/p" run)"; watched; sleep 600 & echo $! >{ready}; wait'
+    shell = subprocess.Popen(["bash", "-c", script], cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True)
     _until("the shell waits", lambda: ready.exists() and ready.read_text(encoding="utf-8").strip(), 10)
     sleeper = int(ready.read_text(encoding="utf-8"))
     assert processes.start_time(sleeper) is not None
     shell.kill()
-    shell.wait()
-    assert kept.wait(20) == 0
+    assert f"process {sleeper}: sleep 600" in shell.communicate(timeout=60)[1]
     assert processes.start_time(sleeper) is None
 
 
