@@ -72,6 +72,19 @@ def test_no_lab_address_has_a_way_out_of_this_machine(whole: Platform) -> None:
         assert "default" not in _run(*way, "ip", "route")
 
 
+def test_a_node_s_pods_go_before_other_processes_of_the_machine(whole: Platform) -> None:
+    """By either version of cgroups: 1024 shares, or a weight of 100, is what one process outside has."""
+    group = whole.lab.cgroup("node-1")
+    usually = {"cpu.shares": 1024, "cpu.weight": 100}
+    beside = [
+        int(file.read_text(encoding="utf-8")) / usual
+        for name, usual in usually.items()
+        for place in ("", "*/")
+        for file in Path("/sys/fs/cgroup").glob(f"{place}{group}/{name}")
+    ]
+    assert beside == [20]
+
+
 def test_a_name_that_cannot_be_a_namespace_is_refused() -> None:
     with pytest.raises(LabError, match="lower-case"):
         Lab("Not A Name")
