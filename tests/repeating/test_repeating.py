@@ -33,7 +33,10 @@ def test_{name}(whole):
 
 
 def _run(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
-    pytester.makeini("[pytest]\nmarkers = lab: on the lab\nasyncio_default_fixture_loop_scope = session\n")
+    pytester.makeini(
+        "[pytest]\nmarkers = lab: on the lab\nasyncio_mode = auto\n"
+        "asyncio_default_fixture_loop_scope = session\nasyncio_default_test_loop_scope = session\n"
+    )
     pytester.makepyfile(_BEGIN + text)
     return pytester.runpytest_inprocess("-p", "tests.lab.repeating", "-p", "no:cacheprovider", *options)
 
@@ -122,6 +125,18 @@ def test_the_second_attempt_has_the_whole_time_limit(pytester: pytest.Pytester) 
 def test_what_is_shared_goes_when_the_next_test_does_not_need_it(pytester: pytest.Pytester) -> None:
     done = _run(pytester, _ONCE.format(name="slow"), "-s")
     assert done.stdout.str().count("down") == 1
+
+
+def test_a_coroutine_is_repeated_on_the_loop_of_the_session(pytester: pytest.Pytester) -> None:
+    text = (
+        "import asyncio\n@pytest.fixture(scope='session')\nasync def loop():\n    yield asyncio.get_running_loop()\n"
+        "@pytest.fixture\nasync def load(whole, loop):\n    yield loop\n    assert loop is asyncio.get_running_loop()\n"
+        "async def test_it(whole, load):\n    await asyncio.sleep(0)\n    assert load is asyncio.get_running_loop()\n"
+        "    assert whole.count('whole') > 1\n"
+    )
+    done = _run(pytester, text)
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*1 flaky*"])
 
 
 def test_one_without_a_lab_is_not_repeated(pytester: pytest.Pytester) -> None:
