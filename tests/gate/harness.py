@@ -17,6 +17,7 @@ import psycopg
 from aiohttp import web
 from pydantic import BaseModel
 
+from deploy.lab.patience import stretched
 from gate.api import (
     MEMBER_HEADER,
     Command,
@@ -266,7 +267,7 @@ async def running_cluster(folder: Path, members: int = 2, **environment: str) ->
         for member in cluster.members:
             cluster.start(member)
         if members > 1:
-            await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, 25)
+            await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, stretched(25))
         yield cluster
     finally:
         await asyncio.to_thread(cluster.stop)
