@@ -16,21 +16,15 @@ from pathlib import Path
 from deploy.lab import processes
 from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, LabError, node_address, pod_range
 from deploy.lab.network import in_hub, link_node
+from deploy.lab.patience import go_before_others
 from deploy.lab.processes import pid_of, remember, run, spawn, wait_until
 from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
-_KUBELET_STARTS, _SERVES_WITHIN_SECONDS = 20, 60.0
-_POWERED_WITHIN_SECONDS = 30.0
+_KUBELET_STARTS, _SERVES_WITHIN_SECONDS, _POWERED_WITHIN_SECONDS = 20, 60.0, 30.0
 _KUBELET_PORT = 10250
 _LISTEN = "0A"
 """State of a listening socket in /proc/net/tcp."""
-_SHARES = {"cpu.shares": 20 * 1024, "cpu.weight": 20 * 100}
-"""What all pods of a node together are worth beside *one* process outside, by either version of cgroups.
-
-Otherwise it is the same: where 35 processes want two processors, a node's PostgreSQL, gate, Redis and workers share a 35th
-of them, and a connection takes 14 s instead of 0.1 s. A machine that has nothing else to do gives them all in any case.
-"""
 _IMAGES = ("userland.tar", "pause.tar")
 
 
@@ -233,9 +227,7 @@ def _make_cgroups(lab: Lab, node: str) -> None:
             wanted = " ".join(f"+{one}" for one in (hierarchy / "cgroup.controllers").read_text(encoding="utf-8").split())
             for parent in (hierarchy, folder):
                 (parent / "cgroup.subtree_control").write_text(wanted, encoding="utf-8")
-        for file, share in _SHARES.items():
-            if (folder / file).exists():
-                (folder / file).write_text(str(share), encoding="utf-8")
+        go_before_others(folder)
 
 
 def remove_cgroups(lab: Lab, node: str) -> None:
