@@ -20,6 +20,7 @@ from workflows.postgres.transfer import post_promotion
 from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 
+pytest_plugins = ["tests.leftovers.plugin", "tests.lab.repeating"]
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; reports choose their own width where there is no terminal
 
 _DYNAMIC_CONFIG = (

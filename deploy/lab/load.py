@@ -24,6 +24,7 @@ from deploy.lab import redis_load, row_load
 from deploy.lab.api_load import calls
 from deploy.lab.checker import check, two_writers
 from deploy.lab.load_data import LoadSettings, Seen, outage
+from deploy.lab.patience import stretched
 
 _READY_WITHIN = 60
 _LOOK_EVERY = 0.005
@@ -59,7 +60,7 @@ async def _begun(seen: Seen) -> None:
 
     What is broken right after that is broken before somebody's eyes. TimeoutError: not within a minute.
     """
-    async with asyncio.timeout(_READY_WITHIN):
+    async with asyncio.timeout(stretched(_READY_WITHIN)):
         while True:
             if seen.commits and seen.acknowledged:
                 return

@@ -16,12 +16,12 @@ from pathlib import Path
 from deploy.lab import processes
 from deploy.lab.names import DNS_ADDRESS, POD_RANGE, Lab, LabError, node_address, pod_range
 from deploy.lab.network import in_hub, link_node
+from deploy.lab.patience import go_before_others
 from deploy.lab.processes import pid_of, remember, run, spawn, wait_until
 from deploy.lab.product import shown
 
 _INIT = 'mount --make-rshared / && hostname "$0" && touch "$1" && while :; do sleep 3600 & wait $!; done'
-_KUBELET_STARTS, _SERVES_WITHIN_SECONDS = 20, 60.0
-_POWERED_WITHIN_SECONDS = 30.0
+_KUBELET_STARTS, _SERVES_WITHIN_SECONDS, _POWERED_WITHIN_SECONDS = 20, 60.0, 30.0
 _KUBELET_PORT = 10250
 _LISTEN = "0A"
 """State of a listening socket in /proc/net/tcp."""
@@ -227,6 +227,7 @@ def _make_cgroups(lab: Lab, node: str) -> None:
             wanted = " ".join(f"+{one}" for one in (hierarchy / "cgroup.controllers").read_text(encoding="utf-8").split())
             for parent in (hierarchy, folder):
                 (parent / "cgroup.subtree_control").write_text(wanted, encoding="utf-8")
+        go_before_others(folder)
 
 
 def remove_cgroups(lab: Lab, node: str) -> None:

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
 from deploy.lab.names import Lab, LabError
+from deploy.lab.patience import stretched
 from starters.history.model import Facts, facts_of
 from starters.history.parse import chronicle_of
 from workflows.nodes.models import node_lock_id
@@ -88,7 +89,7 @@ async def plan_of(handle: Handle, *, within: float = 30) -> Plan:
     Raises:
         LabError: the run ended before; carries its own words.
     """
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(stretched(within)):
         while True:
             status = await status_of(handle)
             if status is not None and status.outcome is not None:
@@ -137,7 +138,7 @@ async def is_fit(client: Client) -> bool:
 
 async def ending(handle: Handle, *, within: float = 180) -> Facts:
     """Wait until the run is closed and return the report."""
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(stretched(within)):
         with contextlib.suppress(WorkflowFailureError):
             await handle.result()
     return await facts(handle)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 
 from activities.run.models.wire import read
+from deploy.lab.patience import stretched
 from starters.commands.detection import standing
 from workflows.detection.models import StartedWatches, WatchersRequest, WatchStatus
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
@@ -28,7 +29,7 @@ async def start_watches(client: Client, target: str = "") -> tuple[str, ...]:
     )
     done = read(StartedWatches, await handle.result())
     watches = (*done.started, *done.running)
-    async with asyncio.timeout(_SEEN_WITHIN):
+    async with asyncio.timeout(stretched(_SEEN_WITHIN)):
         while True:
             said = [await status_of(client, one) for one in watches]
             if all(one.witnesses and not one.silent for one in said):
@@ -56,7 +57,7 @@ async def stop_watches(client: Client) -> None:
     """End all watches; the failovers that they have begun go on."""
     for watch in await standing(client):
         await client.get_workflow_handle(watch).terminate("the lab's watch is over")
-    async with asyncio.timeout(_SEEN_WITHIN):
+    async with asyncio.timeout(stretched(_SEEN_WITHIN)):
         while True:
             if not await standing(client):
                 return

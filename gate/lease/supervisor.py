@@ -39,7 +39,7 @@ class Supervisor:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def end(self) -> None:
-        """End the watchdog; a server that it holds is let go on by whoever stops that server."""
+        """End the watchdog; what it holds is killed by whoever stops the server."""
         self._ending = True
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):

@@ -111,11 +111,15 @@ class Gate:
         return self.figures.draw(self.sample())
 
     async def shut_down(self) -> None:
-        """Stop the server cleanly: the pod is going away."""
+        """Stop the server cleanly: the pod is going away.
+
+        One that the watchdog, or somebody, has frozen is killed: it hears no signal, nobody will let it go on, and it must
+        not outlive its gate.
+        """
         self.log("asked to end: stops the server")
         self.supervisor.end()
-        if not await self.server.stop(within=50):
-            await self.server.stop(within=5, quick=True)
+        if self.server.frozen or not (await self.server.stop(within=50) or await self.server.stop(within=5, quick=True)):
+            self.server.kill()
         for end in (self.api.close, self.peers.close):
             with contextlib.suppress(*NOT_ANSWERING):
                 await end()

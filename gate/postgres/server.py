@@ -93,9 +93,13 @@ class Server:
         """Stop fast if it does so ``within`` seconds; otherwise kill it. Returns when it is down."""
         process = self._process
         if process is not None and not (self.serves and not self.frozen and await self.stop(within=within)):
-            if self.pid is not None:
-                kill_all(self.pid)
+            self.kill()
             await process.wait()
+
+    def kill(self) -> None:
+        """Kill every process, held or not. What was acknowledged is on disk."""
+        if self.pid is not None:
+            kill_all(self.pid)
 
     @property
     def silent_seconds(self) -> float | None:

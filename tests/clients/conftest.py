@@ -31,8 +31,10 @@ async def redis(_real_servers: None, tmp_path: Path, request: pytest.FixtureRequ
 async def made(_real_servers: None) -> AsyncIterator[Path]:
     """Make a pair's data once, where the postgres user can look; pytest's own folders belong to root alone."""
     folder = Path(tempfile.mkdtemp(prefix="clients-"))
-    yield await template(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield await template(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

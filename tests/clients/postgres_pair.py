@@ -17,6 +17,7 @@ import psycopg
 from deploy.clients.postgres_client import PostgresSettings
 from deploy.lab.packages import postgres_bin
 from gate.postgres.processes import kill_all, signal_all
+from tests.leftovers.servers import end_all_in
 from tests.ports import free_port
 
 PASSWORD = "loopback-password"
@@ -127,6 +128,7 @@ class PostgresPair:
             if process.poll() is None:
                 kill_all(process.pid)
                 process.wait(10)
+        await asyncio.to_thread(end_all_in, self.folder)
         for task in self._forwarding:
             task.cancel()
         await asyncio.gather(*self._forwarding, return_exceptions=True)
@@ -146,6 +148,7 @@ async def template(folder: Path) -> Path:
     _run("initdb", "-D", folder / "pg-0", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
     with (folder / "pg-0/postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("wal_retrieve_retry_interval = 100ms\nshared_buffers = 16MB\nfsync = off\nmax_wal_senders = 4\n")
+        file.write("dynamic_shared_memory_type = mmap\n")  # in the folder, with which it goes when a server is killed
     access = "host all postgres all trust\nhost replication postgres all trust\nhost all app all scram-sha-256\n"
     (folder / "pg-0/pg_hba.conf").write_text(access, encoding="utf-8")
     try:

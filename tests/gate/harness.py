@@ -17,7 +17,7 @@ import psycopg
 from aiohttp import web
 from pydantic import BaseModel
 
-from deploy.lab.processes import start_time
+from deploy.lab.patience import stretched
 from gate.api import (
     MEMBER_HEADER,
     Command,
@@ -35,6 +35,8 @@ from gate.api import (
 from gate.postgres.processes import children_of, kill_all
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
+from tests.leftovers import marks
+from tests.leftovers.servers import end_all_in
 from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -43,6 +45,8 @@ PASSWORD = "secret"
 DATABASE = "aiagent_prod"
 # The checkout may lie where the postgres user cannot look; it is shown to the gates under a path that it can.
 _SHOWN = "/opt"
+_OWN_MEMORY = "dynamic_shared_memory_type = mmap\n"
+"""In files of the data directory: a server that is killed leaves no shared memory that nobody can tell from another's."""
 SERVICE_FILE = "service.json"
 """In a folder: the write Service of the cluster whose directories are there, too."""
 
@@ -66,7 +70,7 @@ class Cluster:
         self.gates: dict[str, subprocess.Popen[bytes]] = {}
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         folder.chmod(0o755)
-        for name, text in (("token", TOKEN), ("password", PASSWORD)):
+        for name, text in (("token", TOKEN), ("password", PASSWORD), ("extra.conf", _OWN_MEMORY)):
             path = folder / name
             path.write_text(text, encoding="utf-8")
             path.chmod(0o644)
@@ -88,7 +92,8 @@ class Cluster:
             "REPLICATION_PASSWORD_FILE": str(self.folder / "password"), "DATABASE": DATABASE,
             "OPERATOR_PASSWORD_FILE": str(self.folder / "password"),
             "APPLICATION_PASSWORD_FILE": str(self.folder / "password"),
-            "API_SERVER": f"http://127.0.0.1:{self.api_port}", "POLL_SECONDS": "0.3", **self.environment,
+            "API_SERVER": f"http://127.0.0.1:{self.api_port}", "POLL_SECONDS": "0.3",
+            "EXTRA_CONFIG": str(self.folder / "extra.conf"), **self.environment,
         }  # fmt: skip
         hosts = self.folder / "hosts"
         lines = [f"{self.address(name)} {name}.test" for name in self.members]
@@ -100,12 +105,15 @@ class Cluster:
         with (self.folder / f"{member}.log").open("ab") as log:
             self.gates[member] = subprocess.Popen(
                 ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": _SHOWN, **{f"GATE_{k}": v for k, v in settings.items()}},
+                env={**self._outside(), **{f"GATE_{name}": value for name, value in settings.items()}},
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
             )
+
+    def _outside(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": _SHOWN, **marks.environment()}
 
     def kill(self, member: str, number: signal.Signals = signal.SIGKILL) -> None:
         gate = self.gates[member]
@@ -156,11 +164,11 @@ class Cluster:
             if gate.poll() is None:
                 gate.send_signal(signal.SIGCONT)
                 gate.terminate()
-        for member, gate in self.gates.items():
-            gate.wait(60)
-            server = self.server_of(member)
-            if server is not None and start_time(server) is not None:
-                os.kill(server, signal.SIGQUIT)
+        try:
+            for gate in self.gates.values():
+                gate.wait(60)
+        finally:
+            end_all_in(self.folder)
 
     async def call(self, member: str, what: str, body: BaseModel | None = None) -> str:
         url = f"http://{self.address(member)}:{self.gate_port}/v1/{what}"
@@ -259,7 +267,7 @@ async def running_cluster(folder: Path, members: int = 2, **environment: str) ->
         for member in cluster.members:
             cluster.start(member)
         if members > 1:
-            await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, 25)
+            await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, stretched(25))
         yield cluster
     finally:
         await asyncio.to_thread(cluster.stop)

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from gate.record import NO_SYNC
 from tests.gate.harness import SERVICE_FILE, running_cluster
+from tests.leftovers.marks import MEMORY, folder_prefix
 
-_MEMORY = Path("/dev/shm")
 _ROOM = 4 * 1024**3
 
 
 @contextmanager
 def new_folder() -> Iterator[Path]:
     """Make a folder, in memory if there is room, that the postgres user can enter; pytest's own belongs to root alone."""
-    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
-    path = Path(tempfile.mkdtemp(prefix="gate-", dir=_MEMORY if roomy else None))
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _ROOM
+    path = Path(tempfile.mkdtemp(prefix=folder_prefix("gate"), dir=MEMORY if roomy else None))
     try:
         yield path
     finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from typing import Any
 
+from deploy.lab.processes import start_time
 from gate.api import Role
 from gate.record import Mode
 from tests.gate.harness import TOKEN, Cluster
@@ -88,3 +90,13 @@ async def test_a_question_without_a_name_counts_as_every_peer_s(pair: Cluster) -
     async with pair.http.get(url, headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
         assert (await answer.json())["asked"]["pg-0"] < 1
     pair.freeze("pg-0", signal.SIGCONT)
+
+
+async def test_a_server_that_is_held_does_not_outlive_its_gate(pair: Cluster) -> None:
+    """Whoever has held it is gone with the gate, and nobody would let it go on."""
+    server = pair.postmaster("pg-0")
+    pair.freeze("pg-0", gate=False)
+    began = time.monotonic()
+    pair.kill("pg-0", signal.SIGTERM)
+    assert time.monotonic() - began < 10
+    await pair.until(lambda: start_time(server) is None, 5)

@@ -7,13 +7,14 @@ import asyncio
 import pytest
 from temporalio.api.enums.v1 import EventType
 
+from deploy.lab.patience import stretched
 from deploy.lab.switching import Handle
 from deploy.lab.switching import facts as facts_of_run
 
 
 async def completed(handle: Handle, step: str, *, within: float = 180) -> str:
     """Return once ``step`` is done: the pod of the worker that did it. TimeoutError: not ``within`` so many seconds."""
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(stretched(within)):
         return await _completed(handle, step)
 
 

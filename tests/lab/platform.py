@@ -17,6 +17,7 @@ from deploy.lab import breaking
 from deploy.lab.breaking import kill_processes
 from deploy.lab.measuring import Load
 from deploy.lab.names import Lab, LabError
+from deploy.lab.patience import stretched
 from deploy.lab.processes import wait_until
 from deploy.lab.readiness import await_workload
 from deploy.lab.switching import approve, ending, is_fit, start
@@ -92,7 +93,7 @@ class Platform:
 
     async def until_fit(self, seconds: float = 90) -> None:
         """Wait until a plan is made and not refused: what the cluster says of itself can be a moment old."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(stretched(seconds)):
             while not await is_fit(self.client):
                 await asyncio.sleep(0.5)
 

@@ -10,12 +10,12 @@ from activities.run.models.report import Outcome
 from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, agree, ending, plan_of
-from tests.lab.conftest import must_be_sound
+from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from workflows.postgres.models import lock_id
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 _SERVICE = "postgresql-primary"
 _RECORD = ("leader", "epoch", "intent", "run", "previous", "unfinished", "sync", "system-identifier")
 _WAITING = "a person must decide"

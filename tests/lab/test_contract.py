@@ -16,7 +16,7 @@ from estate.loader import load_estate, resolve_target
 from tests.contract.conftest import EXAMPLE
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 

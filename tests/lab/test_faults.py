@@ -17,6 +17,7 @@ from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
 from deploy.lab.network import in_hub
+from deploy.lab.patience import stretched
 from deploy.lab.processes import pid_of, run, wait_until
 from deploy.lab.switching import CLUSTER, OPERATOR, approve, ending, start, switch
 from deploy.lab.workload import kubectl, secret_of
@@ -27,7 +28,7 @@ from tests.lab.histories import completed
 from tests.lab.platform import Platform
 from workflows.run.models import TASK_QUEUE
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
@@ -244,7 +245,7 @@ def _max_connections(platform: Platform, member: str) -> str:
 
 async def _refused(platform: Platform, refusal: Refusal) -> Facts:
     """Start a forced failover again and again until it is refused for this reason: the cluster notices bit by bit."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while True:
             facts = await ending(await start(platform.client, mode="forced", attest=True))
             assert facts.outcome is Outcome.REFUSED, facts.reason

@@ -15,12 +15,13 @@ from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, isolation_is_proof
 from deploy.lab.network import set_link
 from deploy.lab.node import start_node
+from deploy.lab.patience import stretched
 from deploy.lab.switching import approve, ending, start
 from starters.history.model import Facts
 from tests.lab.histories import completed
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 _ISOLATION_SECONDS = 30
 
 
@@ -131,7 +132,7 @@ async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(pla
     platform.break_it("node", node)
     handle = await start(platform.client, mode="forced")
     await approve(handle, within=60)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while not (status := await handle.query("status"))["waits_for_attestation"]:
             await asyncio.sleep(0.2)
     assert status["waits_for_attestation"] == platform.old

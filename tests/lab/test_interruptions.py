@@ -17,7 +17,7 @@ from deploy.lab.switching import approve, ending, start
 from tests.lab.histories import completed
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 
 _UNDONE_FIRST = ("postgres.claim", "postgres.fence")
 _FINISHED_FIRST = ("postgres.promote", "postgres.route", "postgres.verify")

@@ -15,7 +15,7 @@ from deploy.lab.names import Lab, LabError
 from deploy.lab.workload import annotation
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 _BRIEF = "brief"
 
 
@@ -70,6 +70,19 @@ def test_no_lab_address_has_a_way_out_of_this_machine(whole: Platform) -> None:
     inside += [["nsenter", "-t", str(processes.pid_of(whole.lab, node)), "-n"] for node in ("node-1", "node-2", "node-3")]
     for way in inside:
         assert "default" not in _run(*way, "ip", "route")
+
+
+def test_a_node_s_pods_go_before_other_processes_of_the_machine(whole: Platform) -> None:
+    """By either version of cgroups: 1024 shares, or a weight of 100, is what one process outside has."""
+    group = whole.lab.cgroup("node-1")
+    usually = {"cpu.shares": 1024, "cpu.weight": 100}
+    beside = [
+        int(file.read_text(encoding="utf-8")) / usual
+        for name, usual in usually.items()
+        for place in ("", "*/")
+        for file in Path("/sys/fs/cgroup").glob(f"{place}{group}/{name}")
+    ]
+    assert beside == [20]
 
 
 def test_a_name_that_cannot_be_a_namespace_is_refused() -> None:

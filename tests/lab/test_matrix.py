@@ -30,7 +30,7 @@ from tests.lab.campaign import keep
 from tests.lab.histories import completed
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 STEPS = {
     "planned": (
         "postgres.claim", "kubernetes.await_quiet", "postgres.fence", "postgres.promote", "postgres.route",

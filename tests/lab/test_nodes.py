@@ -15,12 +15,13 @@ from activities.run.models.report import Outcome
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, power_is_proof
 from deploy.lab.names import NODES
+from deploy.lab.patience import stretched
 from deploy.lab.processes import pid_of
 from deploy.lab.switching import approve, ending, start_node
 from starters.history.model import Facts
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.lab
 _BUDGET = {
     "apiVersion": "policy/v1",
     "kind": "PodDisruptionBudget",
@@ -61,7 +62,7 @@ async def test_the_node_of_the_primary_is_emptied(platform: Platform) -> None:
 
 async def _until_it_is(platform: Platform, workflow: str) -> None:
     """Wait until the lock of the database is held by a run of ``workflow`` that is open."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while True:
             with contextlib.suppress(RPCError):  # nothing has held it yet
                 found = await platform.client.get_workflow_handle("postgres/orders").describe()
@@ -90,7 +91,7 @@ async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(plat
     print(*facts.verdict.sentences, facts.known.left_to_do, sep="\n")
     await asyncio.to_thread(heal, platform.lab)
     back = platform.client.get_workflow_handle(f"return/node/{node}")
-    await asyncio.wait_for(back.result(), 120)
+    await asyncio.wait_for(back.result(), stretched(120))
     spec = json.loads(platform.kubectl("get", "node", node, "-o", "json"))["spec"]
     assert not spec.get("unschedulable")
     assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
@@ -119,7 +120,7 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
         print(*facts.verdict.sentences, details.proof.words, sep="\n")
         await asyncio.to_thread(heal, platform.lab)
         back = platform.client.get_workflow_handle(f"return/node/{node}")
-        await asyncio.wait_for(back.result(), 120)
+        await asyncio.wait_for(back.result(), stretched(120))
         _whole(platform)
     spec = json.loads(platform.kubectl("get", "node", node, "-o", "json"))["spec"]
     assert not spec.get("unschedulable")
@@ -148,7 +149,7 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         assert (other.proof.kind, moved.known.attested_by, facts.known.attested_by) == ("machine", "", "")
         print(*facts.verdict.sentences, other.proof.words, sep="\n")
         await asyncio.to_thread(heal, platform.lab)
-        await asyncio.wait_for(platform.client.get_workflow_handle(f"return/node/{node}").result(), 120)
+        await asyncio.wait_for(platform.client.get_workflow_handle(f"return/node/{node}").result(), stretched(120))
         _whole(platform)
 
 
@@ -160,7 +161,7 @@ async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platf
     platform.kubectl("apply", "-f", str(budget))
     try:
         handle = await start_node(platform.client, node)
-        async with asyncio.timeout(150):
+        async with asyncio.timeout(stretched(150)):
             while (status := await handle.query("status"))["phase"] != "blocked by a disruption budget":
                 assert status["outcome"] is None, status["explanation"]
                 await asyncio.sleep(1)

@@ -11,8 +11,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
+from deploy.lab.patience import stretched
 from deploy.lab.switching import approve, ending, start, switch
 from gate.api import Role
+from tests.lab.invariants import must_hold
 from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
@@ -29,7 +31,7 @@ async def test_there_and_back_loses_nothing_and_stops_writes_for_less_than_a_sec
         assert facts.outcome is Outcome.COMPLETED
         assert platform.leader == new
         assert known.measurement is not None
-        assert known.measurement.lost == 0
+        must_hold("no row lost", holds=known.measurement.lost == 0)
         details = known.of(PostgresDetails)
         assert details.redundancy is not None
         assert details.redundancy.member == old
@@ -69,7 +71,7 @@ async def test_without_a_synchronous_standby_it_is_refused(platform: Platform) -
     statefulset = standby.removesuffix("-0")
     platform.kubectl("scale", "statefulset", statefulset, "--replicas=0")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(stretched(30)):
             while platform.note("sync") != "none":
                 await asyncio.sleep(0.2)
         handle = await start(platform.client)
@@ -99,7 +101,7 @@ async def test_a_candidate_that_goes_before_the_promotion_costs_no_more_than_an_
 
 
 async def _take_away_once_claimed(platform: Platform, standby: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while platform.note("intent") != standby:
             await asyncio.sleep(0.01)
     platform.kubectl("scale", "statefulset", standby.removesuffix("-0"), "--replicas=0")

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowHandle
 from activities.pods.models import PodDetails
 from activities.run.models.report import Outcome
 from deploy.lab.controlplane import kubectl_command
+from deploy.lab.patience import stretched
 from deploy.lab.switching import ending, start_pods
 from starters.history.model import Facts
 from tests.lab.platform import Platform
@@ -75,7 +76,7 @@ async def test_a_plan_says_why_a_pod_cannot_start_and_lets_it_be(platform: Platf
     image = {"spec": {"template": {"spec": {"containers": [{"name": "api", "image": "failover.lab/nowhere:1"}]}}}}
     platform.kubectl("patch", "deployment", "api-deployment", "-p", json.dumps(image))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             while True:
                 facts = await ending(await start_pods(platform.client, run="plan"))
                 details = facts.known.of(PodDetails)

@@ -12,6 +12,7 @@ from deploy.lab.measuring import load
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_is_redundant, redis_master
 from deploy.lab.switching import ending, start_redis
+from tests.lab.invariants import must_hold
 from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
@@ -37,12 +38,12 @@ async def test_a_planned_failover_loses_nothing(platform: Platform) -> None:
     assert details.moved is not None
     assert details.moved.leader != before
     assert facts.known.measurement is not None
-    assert facts.known.measurement.lost == 0
+    must_hold("no row lost", holds=facts.known.measurement.lost == 0)
     assert facts.verdict.met
     assert _settle(platform) == details.moved.leader
     redis = seen["redis"]
-    assert redis["lost"] == 0
-    assert redis["two_writers"] == []
+    must_hold("no write lost", holds=redis["lost"] == 0)
+    must_hold("never two writers", holds=redis["two_writers"] == [])
     assert redis["outage_seconds"] < _OBJECTIVE_SECONDS
 
 
@@ -60,6 +61,6 @@ async def test_a_dead_master_is_replaced_and_comes_back_as_a_replica(platform: P
     after = _settle(platform)
     assert after == details.moved.leader != before
     redis = seen["redis"]
-    assert redis["two_writers"] == []
+    must_hold("never two writers", holds=redis["two_writers"] == [])
     assert min(redis["members"], redis["writes"], *redis["checks"].values()) > 0
     assert redis["outage_seconds"] < _OBJECTIVE_SECONDS

@@ -14,11 +14,11 @@ from deploy.lab.measuring import load, platform_settings
 from deploy.lab.processes import wait_until
 from deploy.lab.switching import switch
 from deploy.lab.workload import MEMBERS
-from tests.lab.conftest import must_be_sound
+from tests.lab.invariants import must_be_sound
 from tests.lab.platform import Platform
 from tests.lab.third_member import THIRD, third_member
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -21,12 +21,13 @@ from deploy.lab.breaking import freeze_machine, heal, kill_processes, kill_serve
 from deploy.lab.estate import automatic, changed_estate
 from deploy.lab.names import NODES
 from deploy.lab.network import lose_packets, set_link
+from deploy.lab.patience import stretched
 from deploy.lab.sentinels import redis_master
 from deploy.lab.switching import ending
 from deploy.lab.watching import status_of, watched
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.lab
 _DATABASE = "watch/postgres/orders"
 
 
@@ -42,7 +43,7 @@ async def _last_run(platform: Platform, lock: str) -> WorkflowExecutionDescripti
 
 async def _until_begun(platform: Platform, lock: str, since: float, seconds: float) -> str:
     """Return the run ID of the failover that has begun under ``lock`` since then."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while True:
             found = await _last_run(platform, lock)
             if found is not None and found.start_time.timestamp() > since:
@@ -85,7 +86,7 @@ async def test_a_database_server_that_stays_down_is_failed_over_by_itself_and_a_
         keeping.start()
         try:
             run = await _until_begun(platform, "postgres/orders", began, 30)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 while platform.leader == platform.old:
                     await asyncio.sleep(0.2)
         finally:
@@ -95,7 +96,7 @@ async def test_a_database_server_that_stays_down_is_failed_over_by_itself_and_a_
         assert facts.outcome is Outcome.COMPLETED, facts.reason
         assert facts.asked.by == "postgres-watch"
         assert platform.leader == platform.candidate
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(stretched(20)):
             while (status := await status_of(platform.client, _DATABASE)).cooling is None:
                 await asyncio.sleep(0.2)
         assert status.cooling.after == platform.old

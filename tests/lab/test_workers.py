@@ -17,10 +17,11 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from activities.run.models.report import Outcome
 from deploy.lab.breaking import pids_of
+from deploy.lab.patience import stretched
 from deploy.lab.switching import Handle, approve, ending, start
 from tests.lab.platform import Platform
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.lab
 
 _ALWAYS = {"postgres.fence"}
 _STEPS = (
@@ -37,7 +38,7 @@ async def test_the_run_goes_on_within_three_seconds(platform: Platform, step: st
     leader = platform.standby
     pids = {pod: pids_of(platform.lab, platform.binaries, pod) for pod in platform.pods("failover-worker")}
     handle = await start(platform.client)
-    async with asyncio.timeout(120), asyncio.TaskGroup() as both:
+    async with asyncio.timeout(stretched(120)), asyncio.TaskGroup() as both:
         both.create_task(approve(handle, within=60))
         resumed = await _kill_after(handle, step, pids)
     facts = await ending(handle)

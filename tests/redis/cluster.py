@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from tests.leftovers import marks
 from tests.ports import is_free
 
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "base" / "redis" / "settings"
@@ -190,6 +191,7 @@ class Cluster:
         services = {f"{one.upper().replace('-', '_')}_SERVICE_HOST": address for one, address in self.addresses.items()}
         return {
             **services,
+            **marks.environment(),
             "PATH": os.environ["PATH"],
             "MEMBER": member,
             "SETTINGS": str(self._settings(member)),
