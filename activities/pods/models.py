@@ -171,6 +171,8 @@ class PodPlan(Plan):
 
     def heading(self) -> str:
         """Return what changes, in a few words."""
+        if self.primary:  # a plan of the first version
+            return super().heading()
         return f"{', '.join(self.pods) or 'no broken pod'} → {self.wanted} ready pods"
 
 

@@ -61,7 +61,8 @@ def request_of(typed: Typed, run: Run) -> Request:
         fault = error.errors()[0]
         raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
     if (fault_of_all := request.fault or request.doubt) is not None:
-        raise _usage(fault_of_all)
+        field, _, rest = fault_of_all.partition(":")
+        raise _usage(f"{field.replace('_', '-')}:{rest}")
     return request
 
 

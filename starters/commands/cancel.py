@@ -51,7 +51,7 @@ def _is_past_return(status: Status | None, chronicle: Chronicle) -> bool:
     """Whether the run cannot be undone any more: by its own word, and by its phase where no worker answers for it."""
     if status is None or status.forward_only is None:
         return has(chronicle.phase, Trait.NO_WAY_BACK)
-    return status.forward_only
+    return status.forward_only and not status.can_be_ended
 
 
 async def _end_of(client: Client, run: Place, place: Place, status: Status | None, *, served: bool) -> Answer:

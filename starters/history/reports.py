@@ -19,9 +19,10 @@ def read_report(written: dict[str, JsonValue]) -> RunReport:
     own = {key: value for key, value in written.items() if key not in {"plan", "details"}}
     report = read(RunReport, own)
     plan, details = written.get("plan"), written.get("details")
+    beside = {key: value for key, value in written.items() if value is not None}
     update = {
         "plan": read_plan(workflow, plan) if isinstance(plan, dict) else None,
-        "details": read_details(workflow, details if isinstance(details, dict) else written),
+        "details": read_details(workflow, details if isinstance(details, dict) else beside),
     }
     return report.model_copy(update=update)
 

@@ -30,11 +30,12 @@ async def test_keeps_report_and_history_with_every_figure(bench: Bench) -> None:
     result = await bench.finished(await bench.switch())
     report, history = (json.loads(text) for text in _kept(result))
     assert history["events"]
-    assert (report["outcome"], report["by"], report["epoch"]) == ("completed", "omar", 6)
+    assert (report["outcome"], report["by"], report["details"]["epoch"]) == ("completed", "omar", 6)
     assert report["measurement"]["outage_seconds"] == result.outage_seconds != 0
-    for part in ("plan", "survey", "fenced", "promoted", "routed", "verified", "redundancy"):
-        assert report[part], part
-    assert report["reconnected"][0]["deployment"] == "api-deployment"
+    assert report["plan"]
+    for part in ("survey", "fenced", "promoted", "routed", "verified", "redundancy"):
+        assert report["details"][part], part
+    assert report["details"]["reconnected"][0]["deployment"] == "api-deployment"
     assert report["left_to_do"] == []
 
 

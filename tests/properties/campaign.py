@@ -201,7 +201,7 @@ class Campaign(RuleBasedStateMachine):
 
     def _no_promised_row_is_lost(self) -> None:
         """Allow what a plan had named: it is a person's decision then."""
-        plans = [run.instance._journal.plan for run in self.orchestra.runs if run.instance]
+        plans = [run.instance.state.plan for run in self.orchestra.runs if run.instance]
         named = {plan.candidate for plan in plans if plan and not plan.lossless}
         assert {member for member, _ in self.world.losses} <= named, f"lost: {self.world.losses}, named: {named}"
         leader = self.world.members[self.world.record.leader]
@@ -234,7 +234,7 @@ class Campaign(RuleBasedStateMachine):
         if self.world.losses:
             self._count("lives with a loss that a plan had named")
         for run in self.orchestra.runs:
-            self._count(f"{run.instance._journal.mode} {run.ending}")
+            self._count(f"{run.instance.state.mode} {run.ending}")
 
     def _until(self, holds: Any, seconds: float) -> None:
         ends = self._loop.time() + seconds

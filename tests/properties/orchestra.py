@@ -54,7 +54,7 @@ class Run:
         """How it ended: an outcome, or ``terminated``."""
         if self.terminated:
             return "terminated"
-        outcome = self.instance._journal.outcome
+        outcome = self.instance.state.outcome
         if outcome is None and self.task is not None:
             self.task.result()
         return str(outcome)

@@ -50,7 +50,7 @@ def run(*args: str) -> Result:
         (("start", "redis-failover", "mymaster", "--member", "x" * 300), ("member:", "shorten or correct it")),
         (("start", "redis-failover", "mymaster", "--max-bytes", "1"), ("max-bytes:", "postgres-rollback")),
         (("start", "redis-failover", "mymaster", "--mode", "fast"), ("mode:", "planned or forced")),
-        (("start", "redis-failover", "mymaster", "--attest", "--by", "me"), ("attest:", "--mode forced")),
+        (("start", "redis-failover", "mymaster", "--attest", "--by", "me"), ("attest:", "mode forced")),
         (("plan", "postgres-rollback", "orders", "--mode", "forced"), ("mode:", "lossless or discard")),
         (("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "1MiB"), ("max-", "needs both")),
         (("plan", "postgres-rollback", "orders", "--max-transactions", "1"), ("max-", "lossless loses nothing")),

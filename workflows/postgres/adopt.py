@@ -140,6 +140,7 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
         switch = Switch(target=target, plan=plan, epoch=request.epoch, run=request.run)
         state.details.verified = await step(AftermathActivities.verify, switch)
         state.done(Todo.VERIFY)
+        state.can_be_ended = True
         state.enter(Phase.REJOINING, "service is restored")
         record = Record(leader=leader, epoch=request.epoch)
         for name in followers:

@@ -216,7 +216,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
     def _leads(self, switch: RedisSwitch, leader: str) -> RedisSwitch:
         """Take note of who leads."""
         plan = switch.plan.model_copy(update={"candidate": leader})
-        self.state.plan = plan
+        self.state.plan = plan = plan.model_copy(update={"headline": plan.heading()})
         return switch.model_copy(update={"plan": plan})
 
     def _leads_now(self, switch: RedisSwitch, moved: Moved, verified: RedisVerified) -> RedisSwitch:

@@ -160,6 +160,8 @@ class Status(Wire):
     left_to_do: tuple[LeftToDo, ...] = ()
     forward_only: bool | None = None
     """Whether the run is past its point of no return, so that a cancel changes nothing; ``None`` from an older worker."""
+    can_be_ended: bool = False
+    """Past the point of no return: only the last wait is left, and a cancel ends it."""
     waits_for_attestation: str = ""
     """The member that somebody must say is stopped; empty when nobody must."""
     attested_by: str = ""

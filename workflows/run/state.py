@@ -56,6 +56,8 @@ class RunState(Generic[D]):
     left_to_do: tuple[LeftToDo, ...] = ()
     forward_only: bool = False
     """Past the point of no return: there is no outcome ``rolled back`` any more."""
+    can_be_ended: bool = False
+    """Only the last wait is left, and a cancel ends it: what is waited for goes on without the run."""
     leaves: str = ""
     """What is left behind by a run that ends before its point of no return."""
     attested_by: str = ""
@@ -184,6 +186,7 @@ class RunState(Generic[D]):
             explanation=self.said,
             left_to_do=self.left_to_do,
             forward_only=self.forward_only,
+            can_be_ended=self.can_be_ended,
             waits_for_attestation=self.waits_for_attestation,
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,

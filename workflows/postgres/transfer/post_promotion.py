@@ -88,6 +88,7 @@ class Aftermath:
         plan, within = self._switch.plan, self._switch.target.cluster.forced.redundancy_within
         may_be_dead = plan.mode is Mode.FORCED or self._switch.run != me()
         longest = within if may_be_dead else None
+        self._state.can_be_ended = True
         await _until(lambda: watch.done() or _is_cancelled(), longest, f"{plan.primary} comes back")
         if _is_cancelled():
             last_look = min(_WATCHED_AFTER_CANCEL, longest or _WATCHED_AFTER_CANCEL)
