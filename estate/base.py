@@ -82,6 +82,17 @@ class ApprovalPolicy(Entry):
         return self
 
 
+class SwitchApprovals(Entry):
+    """Who must agree, per mode of a switch."""
+
+    planned: ApprovalPolicy = ApprovalPolicy()
+    forced: ApprovalPolicy = ApprovalPolicy()
+
+    def of(self, mode: str) -> ApprovalPolicy:
+        """Return who must agree to a switch in ``mode``."""
+        return self.forced if mode == "forced" else self.planned
+
+
 def fold(name: str) -> str:
     """Return a person's name as names are compared: whatever the case and the blanks around."""
     return name.strip().casefold()

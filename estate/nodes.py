@@ -8,13 +8,13 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
+from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, SwitchApprovals, Target
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.watching import NodeWatching, Watching
 
 
-class NodeApprovals(Entry):
+class NodeApprovals(SwitchApprovals):
     """Who must agree. Nobody by default; what is moved first asks its own people."""
 
     planned: ApprovalPolicy = ApprovalPolicy(requester_required=False)

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
+from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, SwitchApprovals, Target
 from estate.watching import PostgresWatching, Watching
 
 
@@ -103,11 +103,9 @@ class Rollback(Entry):
     """Lossless: how long the run waits for the member that led before to be a synchronous standby; then it is refused."""
 
 
-class Approvals(Entry):
+class Approvals(SwitchApprovals):
     """Policies per kind of switch."""
 
-    planned: ApprovalPolicy = ApprovalPolicy()
-    forced: ApprovalPolicy = ApprovalPolicy()
     rollback: ApprovalPolicy = ApprovalPolicy()
     adopt: ApprovalPolicy = ApprovalPolicy()
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, Target
+from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, SwitchApprovals, Target
 from estate.watching import RedisWatching, Watching
 
 
@@ -25,7 +25,7 @@ class RedisThresholds(Entry):
     """Forced: how long the Sentinels may take to agree on a new master before one is asked to act at once."""
 
 
-class RedisApprovals(Entry):
+class RedisApprovals(SwitchApprovals):
     """Who must agree, per kind of failover. Nobody by default: a failover of Redis is meant to be automatic."""
 
     planned: ApprovalPolicy = ApprovalPolicy(requester_required=False)

@@ -131,8 +131,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
 
     def policy(self) -> ApprovalPolicy:
         """Return who must approve."""
-        policies = self.target.settings.approvals
-        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
+        return self.target.settings.approvals.of(self.request.mode)
 
     async def execute(self, plan: NodePlan) -> str:
         """Cordon, and drain the node or give it up; undo the cordon when that fails."""

@@ -25,8 +25,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
 
 
 def _policy(target: NodeTarget, mode: str, _: str) -> ApprovalPolicy:
-    approvals = target.settings.approvals
-    return approvals.forced if mode == "forced" else approvals.planned
+    return target.settings.approvals.of(mode)
 
 
 SPECS = (

@@ -72,8 +72,7 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
 
     def policy(self) -> ApprovalPolicy:
         """Return who must approve."""
-        policies = self.target.cluster.approvals
-        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
+        return self.target.cluster.approvals.of(self.request.mode)
 
     def would(self, plan: PostgresPlan) -> str:
         """Return what a dry run has found."""

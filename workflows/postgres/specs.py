@@ -80,8 +80,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
 
 
 def _policy(target: PostgresTarget, mode: str, _: str) -> ApprovalPolicy:
-    approvals = target.cluster.approvals
-    return approvals.forced if mode == "forced" else approvals.planned
+    return target.cluster.approvals.of(mode)
 
 
 def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request

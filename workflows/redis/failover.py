@@ -122,8 +122,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
 
     def policy(self) -> ApprovalPolicy:
         """Return who must approve."""
-        policies = self.target.deployment.approvals
-        return policies.forced if self.request.mode is Mode.FORCED else policies.planned
+        return self.target.deployment.approvals.of(self.request.mode)
 
     async def execute(self, plan: RedisPlan) -> str:
         """Have another server lead, and see that all agree."""

@@ -29,8 +29,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
 
 
 def _policy(target: RedisTarget, mode: str, _: str) -> ApprovalPolicy:
-    approvals = target.deployment.approvals
-    return approvals.forced if mode == "forced" else approvals.planned
+    return target.deployment.approvals.of(mode)
 
 
 SPECS = (
