@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from starters.client.answers import CommandError, Exit, is_silence
-from starters.client.server import NO_WORKER, ask_status, has_worker, read_run, task_queue, unknown_run
+from starters.client.server import NO_WORKER, ask_status, has_worker, read_run, refuses_its_page, task_queue, unknown_run
 from starters.client.targets import Place
 from starters.history.parse import Chronicle, innermost
 from workflows.run.models import Status
@@ -44,6 +44,8 @@ class Watched:
     """Steps that are being tried again, and why."""
     note: str = ""
     """What is wrong with the server or the workers, if anything."""
+    silent_since: datetime | None = None
+    """Since when the server has not answered."""
     children: tuple[Watched, ...] = ()
     """Runs that this one has started and waits for, and that wait for people."""
 
@@ -94,28 +96,37 @@ async def follow(client: Client, place: Place, display: Display) -> Chronicle:
 
 async def _stream(client: Client, watched: Watched) -> None:
     """Read events until the run's last one."""
-    silent_since: datetime | None = None
     while True:
         try:
-            if not watched.chronicle.run_id:
-                watched.chronicle.run_id = (await watched.place.handle(client).describe()).run_id
-            place = Place(watched.place.workflow_id, watched.chronicle.run_id)
-            async for event in place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
-                watched.chronicle.add(event)
-                silent_since, watched.note = None, ""
+            await _read_on(client, watched)
         except RPCError as error:
             if not is_silence(error):
                 raise unknown_run(error, watched.place) from error
-            silent_since = silent_since or datetime.now(UTC)
-            _bear(watched, silent_since)
+            _bear(watched)
         else:
             if watched.chronicle.close:
                 return
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
-def _bear(watched: Watched, silent_since: datetime) -> None:
+async def _read_on(client: Client, watched: Watched) -> None:
+    """Take in events from the first page on, until the server has no more to hand over."""
+    if not watched.chronicle.run_id:
+        watched.chronicle.run_id = (await watched.place.handle(client).describe()).run_id
+    place = Place(watched.place.workflow_id, watched.chronicle.run_id)
+    try:
+        async for event in place.handle(client).fetch_history_events(wait_new_event=True, skip_archival=True):
+            watched.chronicle.add(event)
+            watched.note, watched.silent_since = "", None
+    except RPCError as error:
+        if not refuses_its_page(error, watched.chronicle):
+            raise
+        watched.chronicle = await read_run(client, place)
+
+
+def _bear(watched: Watched) -> None:
     """Say that the server is silent; give up when it has been for too long."""
+    silent_since = watched.silent_since = watched.silent_since or datetime.now(UTC)
     watched.note = f"Temporal does not answer since {silent_since:%H:%M:%S} UTC; trying again, the run is not affected"
     if datetime.now(UTC) - silent_since > _PATIENCE:
         raise CommandError(

@@ -32,7 +32,7 @@ async def has_worker(client: Client) -> bool:
             await asyncio.sleep(_BETWEEN_LOOKS)
         if await polls(client, task_queue(), TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW):
             return True
-    return False
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and chronicle.last_event > 0
 
 
 async def read_run(client: Client, place: Place) -> Chronicle:
@@ -44,12 +44,26 @@ async def read_run(client: Client, place: Place) -> Chronicle:
     """
     try:
         run_id = (await place.handle(client).describe()).run_id
-        chronicle = Chronicle(workflow_id=place.workflow_id, run_id=run_id)
-        async for event in Place(place.workflow_id, run_id).handle(client).fetch_history_events():
-            chronicle.add(event)
+        for look in range(1, _LOOKS + 1):
+            chronicle = Chronicle(workflow_id=place.workflow_id, run_id=run_id)
+            try:
+                async for event in Place(place.workflow_id, run_id).handle(client).fetch_history_events():
+                    chronicle.add(event)
+                break
+            except RPCError as error:
+                if look == _LOOKS or not refuses_its_page(error, chronicle):
+                    raise
     except RPCError as error:
         raise unknown_run(error, place) from error
     return chronicle
+
+
+def refuses_its_page(error: RPCError, chronicle: Chronicle) -> bool:
+    """Whether the server refuses the token of a page that it handed out itself; the history must be read anew.
+
+    It does so when it drops a worker's turn that it had counted: seen in a watch on a loaded machine.
+    """
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and chronicle.last_event > 0
 
 
 def unknown_run(error: RPCError, place: Place) -> CommandError | RPCError:
