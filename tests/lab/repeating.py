@@ -120,12 +120,13 @@ def pytest_runtest_makereport(call: pytest.CallInfo[Any]) -> Generator[None, pyt
     return report
 
 
-def _breaks(error: BaseException | None) -> bool:
-    """Whether a broken invariant is, or has led to, or came before ``error``."""
-    if error is None or isinstance(error, BrokenInvariantError):
-        return error is not None
-    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    return any(map(_breaks, (error.__cause__, error.__context__, *parts)))
+def _breaks(error: BaseException) -> bool:
+    """Whether a broken invariant is, or has led to, or came before ``error``; chains may lead back to themselves."""
+    chain: list[BaseException] = [error]
+    for one in chain:
+        parts = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        chain += [other for other in (one.__cause__, one.__context__, *parts) if other is not None and other not in chain]
+    return any(isinstance(one, BrokenInvariantError) for one in chain)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
