@@ -8,9 +8,9 @@ workflow's input, its history, a log or a report.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 if TYPE_CHECKING:
     from estate.watching import Watching
@@ -98,13 +98,50 @@ def fold(name: str) -> str:
     return name.strip().casefold()
 
 
+class Reference(Entry):
+    """Which target is meant, and a digest of everything that the estate said of it when it was looked up."""
+
+    kind: str
+    name: Name
+    pool: str = ""
+    """Of a node."""
+    digest: str
+
+
 class Target(Entry):
     """One entry resolved: what a run keeps in its history and finishes with, whatever the file says later."""
+
+    kinds: ClassVar[dict[str, type[Target]]] = {}
+    KIND: ClassVar[str]
+    NAMES: ClassVar[tuple[str, ...]] = ("name",)
+    """Fields that say which one it is."""
 
     name: Name
     region: Region
     people: dict[str, tuple[str, ...]] = Field(default={})
     records: str | None = None
+    """As older versions have told runs that are open still; nobody asks for it any more."""
+    seal: str = ""
+    """Signature of the worker that looked it up; empty: it has no key."""
+    _told: Reference | None = PrivateAttr(default=None)
+
+    @classmethod
+    def named(cls, reference: Reference) -> Self:
+        """Return a target of which only the reference is known: any other field is an AttributeError."""
+        names: dict[str, Any] = {name: getattr(reference, name) for name in cls.NAMES}
+        target = cls.model_construct(**names)
+        target._told = reference  # noqa: SLF001 - a target of this class
+        return cast("Self", target)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - pydantic's signature
+        """Take note of a kind."""
+        cls.kinds[cls.KIND] = cls
+
+    @property
+    def told(self) -> Reference | None:
+        """What is known of it, if that is all."""
+        return self._told
 
     @property
     def objective(self) -> Objective:

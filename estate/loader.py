@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from estate.base import Reference, Target
 from estate.model import Estate
-from estate.nodes import NodePoolTarget
+from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
@@ -30,13 +31,23 @@ def load_estate(path: Path) -> Estate:
         EstateError: the file is missing, is not YAML, or does not fit the model; names file, line and key.
 
     """
+    return parse_estate(path, estate_text(path))
+
+
+def estate_text(path: Path) -> str:
+    """Return what is in the file. EstateError: it is missing, or no text."""
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EstateError(f"estate {path}: cannot be read: {reason}; set FAILOVER_ESTATE to your estate file") from error
+
+
+def parse_estate(path: Path, text: str) -> Estate:
+    """Return the estate that ``text`` is; ``path`` is named in errors. EstateError: as ``load_estate``."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise EstateError(f"estate {path}{_where(error)}: not valid YAML; mend that line") from error
     if not isinstance(content, dict):
@@ -96,9 +107,49 @@ def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
     return NodePoolTarget(settings=found, **_shared(estate, pool, found.region))
 
 
+def resolve_node(estate: Estate, node: str, pool: str) -> NodeTarget:
+    """Return ``node`` as one of ``pool``, with all that may lead from it: what the estate has in the same region.
+
+    Raises:
+        EstateError: the estate does not list the pool; names those that it lists.
+
+    """
+    settings = resolve_pool(estate, pool).settings
+    region = settings.region
+    return NodeTarget(
+        pool=pool,
+        settings=settings,
+        postgres=tuple(resolve_target(estate, one) for one, entry in estate.postgres.items() if entry.region == region),
+        redis=tuple(resolve_redis(estate, one) for one, entry in estate.redis.items() if entry.region == region),
+        **_shared(estate, node, region),
+    )
+
+
+def resolve_reference(estate: Estate, wanted: Reference) -> Target:
+    """Return what the estate says of ``wanted``, which may be something else than when it was looked up first.
+
+    Raises:
+        EstateError: the estate does not list it.
+
+    """
+    match wanted.kind:
+        case PostgresTarget.KIND:
+            return resolve_target(estate, wanted.name)
+        case RedisTarget.KIND:
+            return resolve_redis(estate, wanted.name)
+        case WorkloadTarget.KIND:
+            return resolve_workload(estate, wanted.name)
+        case NodePoolTarget.KIND:
+            return resolve_pool(estate, wanted.name)
+        case NodeTarget.KIND:
+            return resolve_node(estate, wanted.name, wanted.pool)
+        case _:
+            raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+
+
 def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:
     """Return what every target carries with it."""
-    return {"name": name, "region": estate.regions[region], "people": estate.people, "records": estate.records}
+    return {"name": name, "region": estate.regions[region], "people": estate.people}
 
 
 def _listed(field: str, name: str, entries: Mapping[str, E]) -> E:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -80,6 +80,8 @@ class NodePool(Entry):
 class NodePoolTarget(Target):
     """One pool resolved: what its watch looks at."""
 
+    KIND: ClassVar[str] = "pool"
+
     settings: NodePool
 
     @property
@@ -95,6 +97,9 @@ class NodePoolTarget(Target):
 
 class NodeTarget(NodePoolTarget):
     """One node of a pool resolved, with everything that could lead from it."""
+
+    KIND: ClassVar[str] = "node"
+    NAMES: ClassVar[tuple[str, ...]] = ("name", "pool")
 
     pool: Name
     postgres: tuple[PostgresTarget, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import ByteSize, Field, model_validator
 
@@ -140,6 +140,8 @@ class PostgresCluster(Entry):
 
 class PostgresTarget(Target):
     """One cluster resolved."""
+
+    KIND: ClassVar[str] = "postgres"
 
     cluster: PostgresCluster
 

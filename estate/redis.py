@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import ByteSize, Field, model_validator
 
@@ -60,6 +60,8 @@ class RedisDeployment(Entry):
 
 class RedisTarget(Target):
     """One deployment resolved."""
+
+    KIND: ClassVar[str] = "redis"
 
     deployment: RedisDeployment
 

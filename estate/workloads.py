@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -40,6 +41,8 @@ class Workload(Entry):
 
 class WorkloadTarget(Target):
     """One workload resolved."""
+
+    KIND: ClassVar[str] = "workload"
 
     workload: Workload
 

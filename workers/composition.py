@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from temporalio.client import Client
@@ -24,6 +25,7 @@ from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
+from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
 from activities.detection.models import WatchedTarget, witness_queue
 from activities.detection.probes.nodes import NodeEye
@@ -36,8 +38,10 @@ from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
-from activities.run.inventory import EstateActivities
+from activities.run.inventory import EstateActivities, Inventory
+from activities.run.own_targets import OwnTargets
 from activities.run.records import RecordsActivities
+from activities.run.signing import Signatures
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -54,12 +58,13 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
     clients = _clients(kubernetes, settings)
+    inventory = clients.inventory
     machines = MachineLook(clients.nodes, clients.machines)
     owners = [
-        EstateActivities(settings.estate),
-        WatchActivities(settings.estate),
-        RecordsActivities(),
-        DoctorActivities(settings.estate, SubjectLook(clients.systems, clients.redis, kubernetes, machines)),
+        EstateActivities(inventory),
+        WatchActivities(inventory),
+        RecordsActivities(inventory),
+        DoctorActivities(inventory, SubjectLook(clients.systems, clients.redis, kubernetes, machines)),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs
@@ -69,7 +74,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         workflows=workflows(),
         workflow_runner=RUNNER,
         activities=[step for group in groups for step in steps_of(group)],
-        interceptors=[Heartbeat()],
+        interceptors=[Heartbeat(), OwnTargets(clients.inventory)],
         sticky_queue_schedule_to_start_timeout=_STICKY,
         max_heartbeat_throttle_interval=_BEAT,
         default_heartbeat_throttle_interval=_BEAT,
@@ -78,9 +83,9 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
 
 
 def _clients(kubernetes: KubernetesClient, settings: WorkerSettings) -> Clients:
-    addresses = Addresses(kubernetes)
+    addresses, key = Addresses(kubernetes), settings.signing_key
     return Clients(
-        estate=settings.estate,
+        inventory=Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None)),
         systems=Systems(
             kubernetes=kubernetes,
             leader_records=LeaderRecordClient(kubernetes),
@@ -116,7 +121,7 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
         client,
         task_queue=witness_queue(settings.task_queue, settings.witness),
         activities=steps_of(WitnessActivities(eye_of)),
-        interceptors=[Heartbeat()],
+        interceptors=[Heartbeat(), OwnTargets(clients.inventory)],
         max_heartbeat_throttle_interval=_WITNESS_BEAT,
         default_heartbeat_throttle_interval=_WITNESS_BEAT,
         graceful_shutdown_timeout=timedelta(0),

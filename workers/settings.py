@@ -20,6 +20,9 @@ class WorkerSettings(BaseSettings):
     task_queue: str = Field(default=TASK_QUEUE, min_length=1)
     witness: str = ""
     """Name of the estate's witness that this process is; it then looks, and does nothing else."""
+    signing_key: str = ""
+    """Reference to the secret with which workers sign what a run is told of its target; the same for all. Without it a run
+    does not survive that its estate is edited and all workers are restarted."""
     metrics: str | None = None
     """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
     grace: float = Field(default=10.0, ge=0)

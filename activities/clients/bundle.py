@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.ports import RedisServers
 from activities.clients.systems import Systems
+from activities.run.inventory import Inventory
 from estate.nodes import MachineKind
 
 
@@ -15,7 +15,7 @@ from estate.nodes import MachineKind
 class Clients:
     """One client a system."""
 
-    estate: Path
+    inventory: Inventory
     systems: Systems
     redis: RedisServers
     nodes: Nodes

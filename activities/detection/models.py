@@ -11,6 +11,7 @@ from estate.base import Name
 from estate.nodes import NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.reference import Named
 from estate.workloads import WorkloadTarget
 
 WatchedTarget = PostgresTarget | RedisTarget | WorkloadTarget | NodePoolTarget
@@ -74,7 +75,7 @@ class Sighting(Wire):
 class WatchRequest(Wire):
     """Look until there is something new to say, or ``lasts`` is over."""
 
-    target: WatchedTarget
+    target: Named[WatchedTarget]
     witness: str
     told: Sighting | None = None
     """What this witness said last; ``None`` asks for a first word at once."""

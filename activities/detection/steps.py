@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,7 +20,7 @@ from activities.detection.models import (
 )
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.inventory import listed, load
+from activities.run.inventory import Inventory, listed
 from activities.run.postures import READ
 from estate.loader import resolve_pool, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
@@ -37,9 +36,9 @@ _RESOLVERS: dict[Kind, Callable[[Estate, str], WatchedTarget]] = {
 class WatchActivities:
     """The part of a watch that any worker does."""
 
-    def __init__(self, path: Path) -> None:
-        """Find targets in the estate at ``path``."""
-        self._path = path
+    def __init__(self, inventory: Inventory) -> None:
+        """Find targets in ``inventory``."""
+        self._inventory = inventory
 
     @step("watch.resolve", READ, lambda request: f"look up {request.name}")
     async def resolve(self, request: WatchedRequest) -> Watched:
@@ -51,7 +50,8 @@ class WatchActivities:
 
         """
         estate = self._estate()
-        return Watched(target=listed(estate, _RESOLVERS[request.kind], request.name), witnesses=estate.witnesses)
+        target = self._inventory.told(listed(estate, _RESOLVERS[request.kind], request.name))
+        return Watched(target=target, witnesses=estate.witnesses)
 
     @step("watch.list", READ, lambda _: "what the estate lists")
     async def list(self, request: ListRequest) -> TargetList:
@@ -77,10 +77,10 @@ class WatchActivities:
 
     def _estate(self) -> Estate:
         """Return the estate, which must say who looks."""
-        estate = load(self._path)
+        estate = self._inventory.estate()
         if not estate.witnesses:
             words = "witnesses: missing; name who looks, for example [failover-witness-0, failover-witness-1, …]"
-            raise refuse(Refusal.BAD_ESTATE, f"estate {self._path}: {words}")
+            raise refuse(Refusal.BAD_ESTATE, f"estate: {words}")
         return estate
 
     @step("watch.last", READ, lambda request: f"the last run of {request.lock}")

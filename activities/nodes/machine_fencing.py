@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -18,7 +17,7 @@ from activities.clients.ports import ForbiddenError, MissingError, UnreachableEr
 from activities.nodes.machine_models import MachineState, scale_set_machine
 from activities.nodes.models import NodeWitness
 from activities.run.errors import Refusal, refuse
-from activities.run.inventory import load
+from activities.run.inventory import Inventory
 from estate.base import Region
 from estate.nodes import MachineKind, NodeTarget
 
@@ -77,9 +76,9 @@ class MachineWords:
 class NodeMachines:
     """Waits for the word about the machine of a node, of which only the name is known."""
 
-    def __init__(self, estate: Path, nodes: Nodes, words: MachineWords) -> None:
-        """Find the node's pool in the ``estate``."""
-        self._estate, self._nodes, self._words = estate, nodes, words
+    def __init__(self, inventory: Inventory, nodes: Nodes, words: MachineWords) -> None:
+        """Find the node's pool in ``inventory``."""
+        self._inventory, self._nodes, self._words = inventory, nodes, words
 
     async def until_stopped(self, region: Region, name: str) -> str:
         """Return the word that the machine of the node ``name`` runs nothing, once there is one; look every second.
@@ -105,7 +104,7 @@ class NodeMachines:
         node = next((one for one in await self._nodes.nodes(region) if one.name == name), None)
         if node is None:
             return None
-        estate = load(self._estate)
+        estate = self._inventory.estate()
         for key, pool in sorted(estate.node_pools.items()):
             if estate.regions[pool.region] == region and pool.has(node.labels):
                 target = NodeTarget(name=name, region=region, pool=key, settings=pool)

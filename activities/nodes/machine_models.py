@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from activities.run.models.wire import Wire
 from estate.nodes import NodeTarget
+from estate.reference import Named
 
 _INSTANCE = re.compile(
     r"azure:///subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Compute"
@@ -40,7 +41,7 @@ class MachineState(StrEnum):
 class StoppedRequest(Wire):
     """Wait until a node's machine does not run."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     provider_id: str
     end: bool = False
     """Ask for its end, where the estate lets a run do so."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from activities.run.models.wire import RunId, Wire
 from estate.nodes import NodeTarget
+from estate.reference import Named
 
 
 class NodeFact(Wire):
@@ -112,13 +113,13 @@ class NodeSurvey(Wire):
 class NodeLook(Wire):
     """Which node to look at."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
 
 
 class CordonRequest(Wire):
     """Keep new pods away from a node, or let them on again."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     run: RunId
 
 
@@ -133,7 +134,7 @@ class Cordoned(Wire):
 class DrainRequest(Wire):
     """Evict what is on a node, as long as its budgets let it."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     run: RunId
     insisted_by: str = ""
     """Delete as well what budgets protect: somebody said so by name."""
@@ -158,14 +159,14 @@ class Drained(Wire):
 class MovedRequest(Wire):
     """Wait until nothing leads from these pods of a node any more."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     pods: tuple[NodePod, ...]
 
 
 class ReplacePodsRequest(Wire):
     """Remove pods of a node that is silent, without waiting for its kubelet."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     pods: tuple[NodePod, ...]
     run: RunId
 
@@ -180,7 +181,7 @@ class PodsReplaced(Wire):
 class SettledRequest(Wire):
     """Wait until the controllers of what was evicted have as many ready pods as they want."""
 
-    target: NodeTarget
+    target: Named[NodeTarget]
     pods: tuple[NodePod, ...]
     until: datetime
 

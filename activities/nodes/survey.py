@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from activities.clients import granting
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
-from activities.nodes.models import Carried, MovedRequest, NodeFact, NodeLook, NodePod, NodeSurvey
+from activities.nodes.models import Carried, MovedRequest, NodeLook, NodePod, NodeSurvey
 from activities.redis.survey import survey_of
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.inventory import load
+from activities.run.inventory import Inventory
 from activities.run.models.inventory import ResolveRequest
 from activities.run.polling import until
 from activities.run.postures import READ, WAIT
-from estate.loader import resolve_redis, resolve_target
-from estate.model import Estate
-from estate.nodes import NodePool, NodeTarget
+from estate.loader import resolve_node
+from estate.nodes import NodeTarget
 from gate.record import MalformedRecordError, Mode
 
 if TYPE_CHECKING:
@@ -36,9 +34,9 @@ _SILENT = (UnreachableError, MissingError, ForbiddenError, MalformedRecordError)
 class NodeLookActivities:
     """The read-only half of ``node-failover``."""
 
-    def __init__(self, path: Path, nodes: Nodes, leader_records: LeaderRecords, redis: RedisServers) -> None:
-        """Find pools in the estate at ``path``; ask who leads through ``leader_records`` and ``redis``."""
-        self._path, self._nodes, self._leader_records, self._redis = path, nodes, leader_records, redis
+    def __init__(self, inventory: Inventory, nodes: Nodes, leader_records: LeaderRecords, redis: RedisServers) -> None:
+        """Find pools in ``inventory``; ask who leads through ``leader_records`` and ``redis``."""
+        self._inventory, self._nodes, self._leader_records, self._redis = inventory, nodes, leader_records, redis
 
     @step("node.resolve", READ, lambda request: f"look up {request.cluster}")
     async def resolve(self, request: ResolveRequest) -> NodeTarget:
@@ -49,14 +47,14 @@ class NodeLookActivities:
                 pool has its labels.
 
         """
-        estate = load(self._path)
+        estate = self._inventory.estate()
         known: list[str] = []
         for name, pool in sorted(estate.node_pools.items()):
             nodes = await granted(self._nodes.nodes(estate.regions[pool.region]))
             known += [node.name for node in nodes if node.name not in known]
             found = next((node for node in nodes if node.name == request.cluster), None)
             if found is not None and pool.has(found.labels):
-                return _target(estate, name, pool, found)
+                return self._inventory.told(resolve_node(estate, found.name, name))
         if request.cluster in known:
             pools = "; ".join(f"{name}: {pool.selector or 'all'}" for name, pool in sorted(estate.node_pools.items()))
             raise refuse(Refusal.BAD_INPUT, f"node: {request.cluster} has the labels of no pool in node_pools ({pools})")
@@ -127,21 +125,6 @@ class NodeLookActivities:
             return None if any(await self._carries(request.target, request.pods)) else datetime.now(UTC)
 
         return await until(free_since, every=_LOOK_SECONDS)
-
-
-def _target(estate: Estate, pool_name: str, pool: NodePool, node: NodeFact) -> NodeTarget:
-    """Return the node with all that may lead from it: what the estate has in the same region."""
-    region = estate.regions[pool.region]
-    return NodeTarget(
-        name=node.name,
-        region=region,
-        pool=pool_name,
-        settings=pool,
-        postgres=tuple(resolve_target(estate, one) for one, entry in estate.postgres.items() if entry.region == pool.region),
-        redis=tuple(resolve_redis(estate, one) for one, entry in estate.redis.items() if entry.region == pool.region),
-        people=estate.people,
-        records=estate.records,
-    )
 
 
 async def granted(question: Awaitable[T]) -> T:

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field
 from activities.run.models.plan import NOTHING_OF_POSTGRES, Plan
 from activities.run.models.report import RecoveryDetails
 from activities.run.models.wire import RunId, Wire
+from estate.reference import Named
 from estate.workloads import WorkloadTarget
 
 
@@ -90,13 +91,13 @@ class WorkloadSurvey(Wire):
 class WorkloadLook(Wire):
     """Which workload to look at."""
 
-    target: WorkloadTarget
+    target: Named[WorkloadTarget]
 
 
 class StrikeRequest(Wire):
     """Drill: end the main process of a pod."""
 
-    target: WorkloadTarget
+    target: Named[WorkloadTarget]
     pod: PodSeen
     """As it was before: one that has changed since was struck already."""
     run: RunId
@@ -113,7 +114,7 @@ class Struck(Wire):
 class MendRequest(Wire):
     """Wait until a workload is whole again."""
 
-    target: WorkloadTarget
+    target: Named[WorkloadTarget]
     changed_from: PodSeen | None = None
     """Drill: the pod as it was before it was struck; whole counts only once that shows."""
     until: datetime
@@ -135,7 +136,7 @@ class Mended(Wire):
 class ReplaceRequest(Wire):
     """Delete broken pods, so that their Deployment makes new ones."""
 
-    target: WorkloadTarget
+    target: Named[WorkloadTarget]
     pods: tuple[PodSeen, ...]
     run: RunId
 
@@ -152,7 +153,7 @@ class Replaced(Wire):
 class AnswerRequest(Wire):
     """Ask the Service until cancelled."""
 
-    target: WorkloadTarget
+    target: Named[WorkloadTarget]
     run: RunId
     interval: timedelta = timedelta(milliseconds=100)
 

@@ -13,6 +13,7 @@ from activities.run.models.plan import NOTHING_OF_POSTGRES, Candidate, Plan
 from activities.run.models.report import Details
 from activities.run.models.wire import RunId, Wire
 from estate.redis import RedisTarget
+from estate.reference import Named
 
 
 class RedisRole(StrEnum):
@@ -143,7 +144,7 @@ class RedisSurvey(Wire):
 class RedisLook(Wire):
     """Look at a deployment; nobody is waited for longer than ``patience``."""
 
-    target: RedisTarget
+    target: Named[RedisTarget]
     patience: timedelta = timedelta(seconds=1)
 
 
@@ -160,7 +161,7 @@ class RedisPlan(Plan):
 class RedisSwitch(Wire):
     """One failover that a plan describes."""
 
-    target: RedisTarget
+    target: Named[RedisTarget]
     plan: RedisPlan
     old: str
     """Address of the master that is to be replaced."""
@@ -255,7 +256,7 @@ class RedisVerified(Wire):
 class RedisMeasureRequest(Wire):
     """Write until cancelled."""
 
-    target: RedisTarget
+    target: Named[RedisTarget]
     run: RunId
     interval: timedelta = timedelta(milliseconds=20)
 

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 
 from activities.run.declare import step
 from activities.run.findings import fault, ok, warning
-from activities.run.inventory import listed, load
+from activities.run.inventory import Inventory, listed
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding
 from activities.run.postures import READ
 from estate.loader import resolve_target
@@ -37,9 +37,9 @@ class Look(Protocol):
 class DoctorActivities:
     """The looking half of ``failover doctor``."""
 
-    def __init__(self, path: Path, look: Look) -> None:
-        """Examine the estate at ``path``, and what it lists through ``look``."""
-        self._path, self._look = path, look
+    def __init__(self, inventory: Inventory, look: Look) -> None:
+        """Examine ``inventory``, and what it lists through ``look``."""
+        self._inventory, self._look = inventory, look
 
     @step("doctor.examine", READ, lambda _: "examine")
     async def examine(self, request: ExamineRequest) -> DoctorReport:
@@ -51,7 +51,7 @@ class DoctorActivities:
         """
         temporal, name = await _temporal(), request.cluster
         try:
-            estate = load(self._path)
+            estate = self._inventory.estate()
         except ApplicationError as error:
             return DoctorReport(findings=(temporal, fault("estate", error.message, "correct the estate file")))
         if name is not None and name not in {*estate.redis, *estate.workloads}:

@@ -1,30 +1,106 @@
-"""Looks a target up in the estate file, once per run: the run finishes with the inventory it started with."""
+"""What a worker knows of its targets: the estate file, as it is now and as this process has read it before.
+
+A run looks its target up once and finishes with what it was told then. Its steps carry a reference only, and the worker
+fills in the rest (``activities.run.own_targets``): from its own file, from what the file said earlier, or, when the file was
+changed and the worker restarted since, from the run's own history, if one of our workers has signed what stands there.
+Whoever schedules a step therefore chooses one of our targets, and nothing about it. A target that fits none is refused.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from temporalio.exceptions import ApplicationError
 
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.inventory import ResolveRequest
 from activities.run.postures import READ
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target, resolve_workload
+from activities.run.signing import Signatures
+from estate.base import Reference, Target
+from estate.loader import (
+    EstateError,
+    estate_text,
+    parse_estate,
+    resolve_redis,
+    resolve_reference,
+    resolve_target,
+    resolve_workload,
+)
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.reference import reference_of
 from estate.workloads import WorkloadTarget
 
 T = TypeVar("T")
+G = TypeVar("G", bound=Target)
+_VERSIONS = 16
+"""Versions of the file that are remembered."""
 
 
-def load(path: Path) -> Estate:
-    """Return the estate in ``path``. ApplicationError: ``BadEstate``, the file cannot be used."""
-    try:
-        return load_estate(path)
-    except EstateError as error:
-        raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+class Inventory:
+    """The estate file of one worker."""
+
+    def __init__(self, path: Path, signatures: Signatures | None = None) -> None:
+        """Read ``path`` anew for every question, so that an edited estate needs no restart."""
+        self._path, self._signatures = path, signatures or Signatures()
+        self._texts: deque[tuple[str, Estate]] = deque(maxlen=_VERSIONS)
+
+    def estate(self) -> Estate:
+        """Return the estate as it is now. ApplicationError: ``BadEstate``, the file cannot be used."""
+        try:
+            text = estate_text(self._path)
+            for known in self._texts:
+                if known[0] == text:
+                    self._texts.remove(known)
+                    self._texts.appendleft(known)
+                    return known[1]
+            estate = parse_estate(self._path, text)
+        except EstateError as error:
+            raise refuse(Refusal.BAD_ESTATE, str(error)) from error
+        self._texts.appendleft((text, estate))
+        return estate
+
+    def told(self, target: G) -> G:
+        """Return ``target`` as a run is told of it: signed, where this worker has a key."""
+        return self._signatures.sealed(target)
+
+    async def whole(self, target: G) -> G:
+        """Return what this worker knows of ``target``.
+
+        Raises:
+            ApplicationError: ``BadInput`` when it knows no such target, or knows it otherwise.
+
+        """
+        wanted = reference_of(target)
+        found = self._own(wanted) or await self._signatures.found_in_history(type(target), wanted)
+        if found is None:
+            raise refuse(
+                Refusal.BAD_INPUT,
+                f"{wanted.kind} {wanted.name}: this worker's estate does not list it, or not as this run was told"
+                f" (digest {wanted.digest}), and no other worker has signed that; if the estate was edited while the run"
+                " goes on, put it back until the run has ended",
+            )
+        assert isinstance(found, type(target))  # noqa: S101 - the kind is part of the reference
+        return found
+
+    def _own(self, wanted: Reference) -> Target | None:
+        """Return what the file says, or has said before."""
+        with contextlib.suppress(ApplicationError):
+            self.estate()
+        for _, estate in self._texts:
+            try:
+                found = resolve_reference(estate, wanted)
+            except EstateError:
+                continue
+            if reference_of(found) == wanted:
+                return found
+        return None
 
 
 def listed(estate: Estate, resolve: Callable[[Estate, str], T], name: str) -> T:
@@ -36,11 +112,11 @@ def listed(estate: Estate, resolve: Callable[[Estate, str], T], name: str) -> T:
 
 
 class EstateActivities:
-    """Reads the estate file that the worker was given."""
+    """Looks a target up, once per run."""
 
-    def __init__(self, path: Path) -> None:
-        """Read ``path`` anew for every run, so that an edited estate needs no restart."""
-        self._path = path
+    def __init__(self, inventory: Inventory) -> None:
+        """Look into ``inventory``."""
+        self._inventory = inventory
 
     @step("estate.resolve", READ, lambda request: f"look up {request.cluster}")
     async def resolve(self, request: ResolveRequest) -> PostgresTarget:
@@ -50,14 +126,14 @@ class EstateActivities:
             ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
 
         """
-        return listed(load(self._path), resolve_target, request.cluster)
+        return self._inventory.told(listed(self._inventory.estate(), resolve_target, request.cluster))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
-        return listed(load(self._path), resolve_redis, request.cluster)
+        return self._inventory.told(listed(self._inventory.estate(), resolve_redis, request.cluster))
 
     @step("estate.resolve_workload", READ, lambda request: f"look up {request.cluster}")
     async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
         """Return one workload, as ``estate.resolve``."""
-        return listed(load(self._path), resolve_workload, request.cluster)
+        return self._inventory.told(listed(self._inventory.estate(), resolve_workload, request.cluster))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -13,6 +14,7 @@ from temporalio import activity
 from temporalio.service import RPCError
 
 from activities.run.declare import step
+from activities.run.inventory import Inventory
 from activities.run.models.report import Ran, RecordsKept, RecordsRequest
 from activities.run.models.wire import read
 from activities.run.postures import READ
@@ -23,24 +25,32 @@ _WRITE_WITHIN_SECONDS = 15.0
 class RecordsActivities:
     """The last step of every run."""
 
-    def __init__(self) -> None:
-        """Write in threads of its own: a directory on a hung mount must not take those of the other steps."""
+    def __init__(self, inventory: Inventory) -> None:
+        """Write where ``inventory`` says.
+
+        In threads of their own: a directory on a hung mount must not take those of the other steps.
+        """
+        self._inventory = inventory
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="records")
 
     @step("records.keep", READ, lambda _: "keep the report")
     async def keep(self, request: RecordsRequest) -> RecordsKept:
-        """Write ``report.json`` and ``history.json`` under ``records``; the same files again when repeated.
+        """Write ``report.json`` and ``history.json`` of the run that asks; the same files again when repeated.
 
         A directory that cannot be written is reported, not raised: a switch does not fail for its paperwork. The
         report is in this step's input and so in the run's history either way.
+
+        Raises:
+            ApplicationError: ``BadEstate`` when nobody can say where.
+
         """
-        if not request.records:
+        records = self._inventory.estate().records if request.wanted else None
+        if not records:
             return RecordsKept(note="the estate names no records directory; the report is in the run's history only")
-        report, ran = request.report, read(Ran, request.report)
-        folder = Path(request.records.removeprefix("file:")) / ran.workflow_id.replace("/", "-")
-        folder /= f"{ran.started_at:%Y-%m-%dT%H%M%SZ}-{ran.run_id[:8]}"
+        report, started = request.report, read(Ran, request.report).started_at
+        folder = _folder(Path(records.removeprefix("file:")), activity.info(), started)
         try:
-            history = await _history(ran)
+            history = await _history(activity.info())
             write = asyncio.get_running_loop().run_in_executor(self._threads, _write, folder, report, history)
             paths = await asyncio.wait_for(write, _WRITE_WITHIN_SECONDS)
         except RPCError as error:
@@ -50,8 +60,14 @@ class RecordsActivities:
         return RecordsKept(paths=paths)
 
 
-async def _history(ran: Ran) -> str:
-    handle = activity.client().get_workflow_handle(ran.workflow_id, run_id=ran.run_id)
+def _folder(records: Path, run: activity.Info, started: datetime) -> Path:
+    """Return the folder of ``run``; whoever has started it chose its ID, and gets no further than ``records`` by that."""
+    workflow_id, run_id = (run.workflow_id or "").replace("/", "-").lstrip("."), run.workflow_run_id or ""
+    return records / (workflow_id or "nameless") / f"{started:%Y-%m-%dT%H%M%SZ}-{run_id[:8]}"
+
+
+async def _history(run: activity.Info) -> str:
+    handle = activity.client().get_workflow_handle(run.workflow_id or "", run_id=run.workflow_run_id)
     return (await handle.fetch_history()).to_json()
 
 

@@ -32,7 +32,7 @@ async def has_worker(client: Client) -> bool:
             await asyncio.sleep(_BETWEEN_LOOKS)
         if await polls(client, task_queue(), TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW):
             return True
-    return error.status is RPCStatusCode.INVALID_ARGUMENT and chronicle.last_event > 0
+    return False
 
 
 async def read_run(client: Client, place: Place) -> Chronicle:

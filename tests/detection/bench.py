@@ -17,6 +17,7 @@ from activities.detection.models import Condition, Finding, Look, witness_queue
 from activities.detection.witness import WitnessActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.models.wire import read
+from activities.run.own_targets import OwnTargets
 from tests.fakes.world import A, World
 from tests.postgres.bench import Bench, Handle, serving
 from tests.postgres.gone import ISOLATING
@@ -59,7 +60,7 @@ class WatchBench:
             self.bench.client,
             task_queue=witness_queue(self.bench.queue, witness),
             activities=[WitnessActivities(lambda _: SaidEye()).look],
-            interceptors=[Heartbeat()],
+            interceptors=[Heartbeat(), OwnTargets(bench.bench.inventory)],
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
             graceful_shutdown_timeout=timedelta(seconds=lingers),
         )

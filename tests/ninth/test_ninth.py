@@ -37,7 +37,7 @@ async def bench(temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     bench = PodBench(temporal, tmp_path, approvals={"failover": {"roles": ["DBA"], "window": "PT1M"}})
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.service_client.config.target_host)
     monkeypatch.setenv("FAILOVER_TASK_QUEUE", bench.queue)
-    bench.serve((EstateActivities(bench.estate), RecordsActivities(), CACHE))
+    bench.serve((EstateActivities(bench.inventory), RecordsActivities(bench.inventory), CACHE))
     yield bench
     await bench.close()
     PROCEDURES.remove(SPEC)

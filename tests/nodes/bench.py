@@ -121,12 +121,12 @@ async def serving(client: Client, folder: Path, forced: dict[str, Any] = POLICY,
     """Serve node and cluster until the block ends; the cluster's invariants must have held."""
     bench = NodeBench(client, folder, forced, **changes)
     records = systems_of(bench.postgres).leader_records
-    looks = NodeLookActivities(bench.estate, bench.world, records, NoRedis())  # type: ignore[arg-type]
+    looks = NodeLookActivities(bench.inventory, bench.world, records, NoRedis())  # type: ignore[arg-type]
     async with bench.postgres.living():
         by_kind = dict.fromkeys(MachineKind, bench.machines)
         machines = MachineActivities(bench.world, by_kind, watched=timedelta(seconds=0.5))
-        under_pods = NodeMachines(bench.estate, bench.world, MachineWords(bench.world, by_kind))
-        steps = steps_for(bench.postgres, bench.estate, under_pods)
+        under_pods = NodeMachines(bench.inventory, bench.world, MachineWords(bench.world, by_kind))
+        steps = steps_for(bench.postgres, bench.inventory, under_pods)
         bench.serve((looks, NodeActivities(bench.world), machines), steps)
         try:
             yield bench

@@ -69,7 +69,7 @@ class PodBench(Served):
 async def serving(client: Client, folder: Path, **changes: Any) -> AsyncIterator[PodBench]:
     """Serve the workload until the block ends."""
     bench = PodBench(client, folder, **changes)
-    bench.serve((EstateActivities(bench.estate), RecordsActivities(), PodActivities(bench.world)))
+    bench.serve((EstateActivities(bench.inventory), RecordsActivities(bench.inventory), PodActivities(bench.world)))
     try:
         yield bench
     finally:

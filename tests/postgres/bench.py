@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
 
 from activities.postgres.models.plan import PostgresPlan
+from activities.run.inventory import Inventory
 from activities.run.models.wire import read
 from tests.fakes.world import World
 from tests.postgres.worker import make_worker
@@ -48,7 +49,8 @@ class Bench:
 
     def start_worker(self, **options: Any) -> None:
         """Let a new worker serve the cluster."""
-        self._worker = make_worker(self.client, self.queue, self.world, self.estate, **options)
+        self.inventory = Inventory(self.estate)
+        self._worker = make_worker(self.client, self.queue, self.world, self.inventory, **options)
         self._working = asyncio.create_task(self._worker.run())
 
     async def stop_worker(self) -> None:

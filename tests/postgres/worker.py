@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from temporalio import activity
@@ -23,7 +22,8 @@ from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
 from activities.run.heartbeat import Heartbeat
-from activities.run.inventory import EstateActivities
+from activities.run.inventory import EstateActivities, Inventory
+from activities.run.own_targets import OwnTargets
 from activities.run.records import RecordsActivities
 from tests.fakes.clients import NoMachines, systems_of
 from tests.fakes.faults import Faults
@@ -54,12 +54,14 @@ class _Around(ActivityInboundInterceptor):
             return await super().execute_activity(input)
 
 
-def make_worker(client: Client, queue: str, world: World, estate: Path, **options: Any) -> Worker:
+def make_worker(client: Client, queue: str, world: World, inventory: Inventory, **options: Any) -> Worker:
     """Return a worker whose steps act on ``world``."""
-    return worker_of(client, queue, steps_for(world, estate), world.faults, **options)
+    return worker_of(client, queue, steps_for(world, inventory), inventory, world.faults, **options)
 
 
-def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], faults: Faults, **options: Any) -> Worker:
+def worker_of(
+    client: Client, queue: str, steps: list[Callable[..., Any]], inventory: Inventory, faults: Faults, **options: Any
+) -> Worker:
     """Return a worker that serves every workflow with ``steps``, which go wrong as ``faults`` says."""
     return Worker(
         client,
@@ -67,14 +69,14 @@ def worker_of(client: Client, queue: str, steps: list[Callable[..., Any]], fault
         workflows=workflows(),
         workflow_runner=RUNNER,
         activities=steps,
-        interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), FaultyStep(faults)],
+        interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), OwnTargets(inventory), FaultyStep(faults)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=0.3),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         **options,
     )
 
 
-def steps_for(world: World, estate: Path, machines: Any = None) -> list[Callable[..., Any]]:
+def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[Callable[..., Any]]:
     """Return every step, acting on ``world``; ``machines`` speak of those under its pods."""
     systems = systems_of(world)
     with_systems = (
@@ -83,7 +85,7 @@ def steps_for(world: World, estate: Path, machines: Any = None) -> list[Callable
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]
-    owners += [EstateActivities(estate), RecordsActivities(), WatchActivities(estate)]
+    owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory)]
     return [method for owner in owners for method in steps_of(owner)]
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from activities.run.inventory import Inventory
 from gate.api import ServerState
 from tests.fakes.member import Member
 from tests.fakes.world import A, B, C
@@ -58,7 +59,7 @@ class Campaign(RuleBasedStateMachine):
         world.relaxes = relaxes
         forced = {"proof": proof, "isolation_timeout": "PT1S", "proof_within": "PT4S", "redundancy_within": "PT1S"}
         write_estate(estate, _CLUSTER, members=list(members), forced=forced, records=None)
-        self.orchestra = Orchestra(steps_for(world, estate))
+        self.orchestra = Orchestra(steps_for(world, Inventory(estate)))
         self._life = [asyncio.create_task(one) for one in (world.be_alive(), world.be_written_to())]
         self._accused: tuple[str, Run] | None = None
         """Who is said to be stopped, and in which run."""

@@ -123,10 +123,14 @@ async def serving(client: Client, cluster: Cluster, folder: Path, **changes: Any
     cluster.start_missing()
     await bench.until_whole()
     redis = bench.redis
-    owners = (
-        EstateActivities(bench.estate), RecordsActivities(), RedisLookActivities(redis), RedisSwitchActivities(redis),
-        RedisElectActivities(redis), RedisAftermathActivities(redis), RedisMeasureActivities(redis),
-    )  # fmt: skip
+    steps = (
+        RedisLookActivities,
+        RedisSwitchActivities,
+        RedisElectActivities,
+        RedisAftermathActivities,
+        RedisMeasureActivities,
+    )
+    owners = (EstateActivities(bench.inventory), RecordsActivities(bench.inventory), *(one(redis) for one in steps))
     bench.serve(owners)
     try:
         yield bench

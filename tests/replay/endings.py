@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from activities.run.doctor import DoctorActivities
+from activities.run.inventory import Inventory
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.postgres.bench import Bench, Handle
@@ -143,7 +144,7 @@ async def _pause_refused(bench: Bench) -> Handle:
 
 
 async def _doctor_refused(bench: Bench) -> Handle:
-    doctor = DoctorActivities(bench.estate, cast("Any", None))
+    doctor = DoctorActivities(Inventory(bench.estate), cast("Any", None))
     return await examined(bench, doctor.examine, cluster="unknown")
 
 

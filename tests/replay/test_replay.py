@@ -20,6 +20,7 @@ from activities.redis.measure import RedisMeasureActivities
 from activities.redis.post_promotion import RedisAftermathActivities
 from activities.redis.survey import RedisLookActivities
 from activities.redis.transfer import RedisSwitchActivities
+from activities.run.inventory import Inventory
 from tests.fakes.world import World
 from tests.postgres.worker import steps_for, steps_of
 from tests.replay.record import ALL, HISTORIES
@@ -74,13 +75,13 @@ def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
     nobody = cast("Any", None)
     others = [
         PodActivities(nobody),
-        NodeLookActivities(tmp_path, nobody, nobody, nobody),
+        NodeLookActivities(nobody, nobody, nobody, nobody),
         NodeActivities(nobody),
         MachineActivities(nobody, nobody),
         WitnessActivities(nobody),
         *(owner(nobody) for owner in owners),
     ]
-    known = [*steps_for(World(), tmp_path), *(step for owner in others for step in steps_of(owner))]
+    known = [*steps_for(World(), Inventory(tmp_path)), *(step for owner in others for step in steps_of(owner))]
     steps = {str(activity._Definition.must_from_callable(step).name) for step in known}
     kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.glob("*.json"))
     assert {step for step in steps if f'"{step}"' not in kept} == set()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities.run.inventory import Inventory
 from activities.run.models.wire import read
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle, end_all
@@ -21,15 +24,22 @@ class Served:
 
     told = "explanation"
     """Which part of a good end ``ending`` returns."""
+    estate: Path
+    """Its file."""
 
     def __init__(self, client: Client, queue: str, faults: Faults) -> None:
         self.client, self.queue, self.faults = client, queue, faults
         self.started: list[Handle] = []
 
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What the worker knows of targets."""
+        return Inventory(self.estate)
+
     def serve(self, owners: Iterable[object], steps: Iterable[Any] = ()) -> None:
         """Let a worker do ``steps`` and those of ``owners``, until ``close``."""
         everything = [*steps, *(step for owner in owners for step in steps_of(owner))]
-        self._worker = worker_of(self.client, self.queue, everything, self.faults)
+        self._worker = worker_of(self.client, self.queue, everything, self.inventory, self.faults)
         self._working = asyncio.create_task(self._worker.run())
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.run.doctor import DoctorActivities
+from activities.run.inventory import Inventory
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Severity
 from tests.postgres.bench import write_estate
 from tests.starters.command import Command
@@ -60,7 +61,7 @@ async def test_warnings_alone_do_not_fail(temporal: Client) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 async def test_an_unknown_cluster_is_bad_input(temporal: Client, tmp_path: Path, form: str) -> None:
     write_estate(tmp_path / "estate.yaml", "orders")
-    real = DoctorActivities(tmp_path / "estate.yaml", cast("Any", None))
+    real = DoctorActivities(Inventory(tmp_path / "estate.yaml"), cast("Any", None))
     async with examined(temporal, real.examine) as failover:
         ran = await failover("doctor", "unknown", "--output", form)
 

@@ -18,7 +18,7 @@ from workflows.run.procedure import ProcedureSpec
 def _owners(clients: Clients) -> tuple[object, ...]:
     nodes = clients.nodes
     return (
-        NodeLookActivities(clients.estate, nodes, clients.systems.leader_records, clients.redis),
+        NodeLookActivities(clients.inventory, nodes, clients.systems.leader_records, clients.redis),
         NodeActivities(nodes),
         MachineActivities(nodes, clients.machines),
     )

@@ -42,7 +42,7 @@ async def recovered(state: RunState[PostgresDetails], target: PostgresTarget) ->
     if settlement.switch is None:
         return False
     try:
-        await uncancellable(Switchover(state, settlement.switch).aftermath())
+        await uncancellable(Switchover(state, settlement.switch.of(target)).aftermath())
     except FailureError:
         if state.mode != Mode.FORCED.value or state.details.verified is not None:
             raise

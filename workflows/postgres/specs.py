@@ -72,7 +72,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
         PauseActivities(systems),
         AdoptActivities(systems),
         SwitchActivities(systems),
-        ProveActivities(systems, NodeMachines(clients.estate, nodes, MachineWords(nodes, machines))),
+        ProveActivities(systems, NodeMachines(clients.inventory, nodes, MachineWords(nodes, machines))),
         UndoActivities(systems),
         AftermathActivities(systems),
         MeasureActivities(systems),

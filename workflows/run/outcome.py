@@ -141,9 +141,9 @@ async def _keep(state: RunState[Any], refusal: str = "") -> None:
     """Keep the report; a run does not fail for its paperwork."""
     touch_nothing = state.request is None or state.request.run is Run.PLAN
     try:
-        records = None if state.target is None or touch_nothing else state.target.records
+        wanted = state.target is not None and not touch_nothing
         report = state.report(refusal).model_dump(mode="json")
-        kept = await step(RecordsActivities.keep, RecordsRequest(records=records, report=report))
+        kept = await step(RecordsActivities.keep, RecordsRequest(wanted=wanted, report=report))
     except FailureError as error:
         workflow.logger.error("The report was not kept", exc_info=error)
         return

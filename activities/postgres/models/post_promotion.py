@@ -7,6 +7,7 @@ from datetime import datetime
 from activities.postgres.models.transfer import Switch
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import Application, PostgresTarget
+from estate.reference import Named
 
 
 class Verified(Wire):
@@ -92,7 +93,7 @@ class FinishRequest(Wire):
 class FollowRequest(Wire):
     """Let ``member`` follow ``leader``, or wait until it does."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     leader: str
     member: str
     epoch: int

@@ -9,6 +9,7 @@ from pydantic import Field
 from activities.run.models.diagnosis import Silence
 from activities.run.models.wire import Wire
 from estate.postgres import PostgresTarget
+from estate.reference import Named
 from gate.api import GateStatus
 from gate.record import Record
 
@@ -88,7 +89,7 @@ _LESS = 0.2
 class SurveyRequest(Wire):
     """Which cluster to look at, and how long to wait for a witness."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     patience: timedelta = timedelta(seconds=3)
     silent: tuple[str, ...] = ()
     """Members that were silent to the last look, a moment ago: they get less of it."""

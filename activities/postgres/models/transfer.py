@@ -9,13 +9,14 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget, ProofKind
+from estate.reference import Named
 from gate.api import Fenced
 
 
 class SettleRequest(Wire):
     """Finish or undo what an earlier run left."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     run: RunId
 
 
@@ -30,7 +31,7 @@ class Settled(StrEnum):
 class ClaimRequest(Wire):
     """Write the intent into the leader record."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     plan: PostgresPlan
     run: RunId
 
@@ -38,10 +39,14 @@ class ClaimRequest(Wire):
 class Switch(Wire):
     """A claimed switch: what every later step is told."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     plan: PostgresPlan
     epoch: int
     run: RunId
+
+    def of(self, target: PostgresTarget) -> Switch:
+        """Return the same switch with all that this run knows of its ``target``: a step answers with a reference."""
+        return self.model_copy(update={"target": target})
 
 
 class Settlement(Wire):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget
+from estate.reference import Named
 
 
 class AdoptStep(Wire):
     """Adopt ``leader`` of a cluster that has run without the gate: what every step of that is told."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     leader: str
     epoch: int
     """Of the first record; above all that any gate has seen."""
@@ -27,7 +28,7 @@ class FirstRecord(Wire):
 class PauseNote(Wire):
     """The pause that the record of ``target`` is to carry; empty fields take it off."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     until: str = ""
     """ISO 8601, UTC."""
     by: str = ""

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget
+from estate.reference import Named
 
 
 class MeasureRequest(Wire):
     """Write through the write Service until cancelled."""
 
-    target: PostgresTarget
+    target: Named[PostgresTarget]
     run: RunId
     interval: timedelta = timedelta(milliseconds=20)
 

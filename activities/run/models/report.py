@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, SerializeAsAny
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny
 
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
@@ -124,7 +124,8 @@ class RunReport(Known, Ran):
 class RecordsRequest(Wire):
     """Keep a report outside Temporal."""
 
-    records: str | None
+    wanted: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias=AliasChoices("wanted", "records"))
+    """Whether to write it to the estate's directory; older versions name that directory, which is not followed."""
     report: dict[str, JsonValue]
     """A ``RunReport``; who keeps it need not know its procedure."""
 

@@ -108,7 +108,8 @@ class Switchover:
         state.enter(Phase.CLAIMING)
         if plan.mode is not Mode.DISCARD:  # its rows would be given up, and count against the caps
             self._measuring.begin(MeasureActivities.measure, MeasureRequest(target=self._switch.target, run=me()))
-        self._switch = await step(ClaimActivities.claim, ClaimRequest(target=self._switch.target, plan=plan, run=me()))
+        target = self._switch.target
+        self._switch = (await step(ClaimActivities.claim, ClaimRequest(target=target, plan=plan, run=me()))).of(target)
         state.details.epoch = self._switch.epoch
 
     async def _prove(self) -> str | None:
@@ -197,7 +198,7 @@ class Switchover:
             state.undone = (settlement.message,)
         if settlement.switch is None:
             raise error
-        self._switch = settlement.switch
+        self._switch = settlement.switch.of(self._switch.target)
         state.left_to_do = all_that_follows(self._switch.plan)
         return self._switch.epoch
 

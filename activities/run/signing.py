@@ -1,0 +1,91 @@
+"""Signs what a run is told of its target, so that a worker with another estate can trust what the run's history says.
+
+The signature is an HMAC with a secret that only workers have. Whoever can write into Temporal can put any target into a
+history, and none that a worker would take for ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.exceptions import ApplicationError
+
+from activities.run.models.wire import read
+from estate.base import Reference, Target
+from estate.reference import reference_of
+
+G = TypeVar("G", bound=Target)
+_log = logging.getLogger(__name__)
+
+
+class Signatures:
+    """Signs with a key, and believes what was signed with it. Without a key: signs nothing, believes nothing."""
+
+    def __init__(self, key: Callable[[], str] | None = None) -> None:
+        """``key`` returns the secret, or raises ApplicationError."""
+        self._key, self._found = key, dict[Reference, Target]()
+
+    def sealed(self, target: G) -> G:
+        """Return ``target`` with a signature. Without one where the key cannot be read: no failover waits for that."""
+        key = self._secret()
+        return target.model_copy(update={"seal": _seal(key, target.KIND, target.model_dump(mode="json"))}) if key else target
+
+    async def found_in_history(self, kind: type[G], wanted: Reference) -> G | None:
+        """Return the target of the run that has scheduled this step, if one of our workers has signed it."""
+        key, found = self._secret(), self._found.get(wanted)
+        if found is None and key:
+            found = await _search(kind, wanted, key)
+        if found is None:
+            return None
+        self._found[wanted] = found
+        return found if isinstance(found, kind) else None
+
+    def _secret(self) -> bytes:
+        try:
+            return self._key().encode() if self._key else b""
+        except ApplicationError as error:
+            _log.warning("Targets are not signed: %s", error)
+            return b""
+
+
+async def _search(kind: type[G], wanted: Reference, key: bytes) -> G | None:
+    run = activity.info()
+    handle = activity.client().get_workflow_handle(run.workflow_id or "", run_id=run.workflow_run_id)
+    async for event in handle.fetch_history_events():
+        for content in _contents(event):
+            if not hmac.compare_digest(str(content.get("seal", "")), _seal(key, kind.KIND, content)):
+                continue
+            try:
+                target = read(kind, content)
+            except ValidationError:
+                continue
+            if reference_of(target) == wanted:
+                return target
+    return None
+
+
+def _seal(key: bytes, kind: str, content: dict[str, Any]) -> str:
+    text = json.dumps({**content, "seal": ""}, sort_keys=True)
+    return hmac.new(key, f"{kind}\n{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _contents(event: HistoryEvent) -> Iterator[dict[str, Any]]:
+    """Yield what may be a target: what a step has answered or a run was started with, and their field ``target``."""
+    answered, started = event.activity_task_completed_event_attributes, event.workflow_execution_started_event_attributes
+    for payload in (*answered.result.payloads, *started.input.payloads):
+        try:
+            content = json.loads(payload.data)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            yield content
+            if isinstance(content.get("target"), dict):
+                yield content["target"]
