@@ -22,6 +22,7 @@ from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import RedisAnswerError, UnreachableError
 from activities.clients.secrets import read_secret
 from activities.redis.models import RedisRole, SentinelFact, ServerFact
+from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import Silence
 from estate.redis import RedisTarget
 
@@ -164,7 +165,15 @@ class RedisClient:
 
     @asynccontextmanager
     async def _reach(self, target: RedisTarget, name: str, port: int, within: timedelta) -> AsyncIterator[tuple[Redis, str]]:
-        """Yield a connection and the host it leads to; turn every silence into UnreachableError."""
+        """Yield a connection and the host it leads to; turn every silence into UnreachableError.
+
+        Raises:
+            ApplicationError: ``BadInput``, the estate lists no such pod of ``target``.
+
+        """
+        known = {*target.deployment.servers, *target.deployment.sentinels}
+        if name not in known:
+            raise refuse(Refusal.BAD_INPUT, f"server: {target.name} has no {name}; it has {', '.join(sorted(known))}")
         host = await self._addresses.of_pod(target.region, name)
         if host is None:
             raise UnreachableError(f"pod {name} has no address", Silence.NO_CONNECTION)

@@ -98,9 +98,16 @@ class AftermathActivities:
 
         Raises:
             ApplicationError: ``NotVerified`` when the pods are not ready ``ready_within`` after the route moved, when
-                there is no such Deployment or when we may not restart it.
+                there is no such Deployment or when we may not restart it; ``BadInput`` when the estate lists no such
+                application of this cluster.
 
         """
+        listed = request.switch.target.cluster.applications
+        if request.application not in listed:
+            known = ", ".join(one.deployment for one in listed) or "none"
+            raise refuse(
+                Refusal.BAD_INPUT, f"application: {request.application.deployment} is none of the cluster's: {known}"
+            )
         try:
             return await self._reconnect(request)
         except (MissingError, ForbiddenError) as error:

@@ -67,7 +67,7 @@ class SurveyActivities:
         return fact if again is None else fact.model_copy(update={"gate": again})
 
     async def _log_tail(self, request: SurveyRequest, record: Record | None) -> str:
-        if record is None:
+        if record is None or not request.evidence:
             return ""
         logs = self._systems.kubernetes.logs(request.target.region, record.leader, _LOG_LINES)
         tail, error, _ = await _attempt(logs, request.patience_with(record.leader))

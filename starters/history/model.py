@@ -74,6 +74,8 @@ class Facts(Wire):
     cancel_asked_at: datetime | None
     roles: tuple[str, ...]
     """Roles that the policy asks approval of."""
+    log_tail: str
+    """Last lines of the leader's log before the switch, as the first look brought them."""
     known: Known
     steps: tuple[StepFact, ...]
     timing: Timing
@@ -100,6 +102,7 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         finished_at=chronicle.finished_at,
         cancel_asked_at=chronicle.cancel_asked,
         roles=_roles(chronicle),
+        log_tail=_log_tail(chronicle),
         known=known,
         steps=_steps(chronicle),
         timing=timing_of(chronicle, chronicle.finished_at or now),
@@ -153,6 +156,12 @@ def _roles(chronicle: Chronicle) -> tuple[str, ...]:
         return ()
     policy = spec.policy(target, str(chronicle.asked.get("mode")), str(chronicle.asked.get("run")))
     return policy.roles if policy else ()
+
+
+def _log_tail(chronicle: Chronicle) -> str:
+    """Return it from the answer that holds it: a history keeps it once."""
+    answers = (decode_json(step.result) for step in chronicle.steps.values())
+    return next((answer["log_tail"] for answer in answers if isinstance(answer, dict) and answer.get("log_tail")), "")
 
 
 def _known_so_far(chronicle: Chronicle) -> Known:

@@ -203,7 +203,8 @@ class Chronicle:
             self.plan = self.report.plan or self.plan
         elif (plan := _plan_in(argument)) is not None:
             with suppress(ValidationError):
-                self.plan = read_plan(self.workflow, plan)
+                found = read_plan(self.workflow, plan)
+                self.plan = found if self.plan is None or found.steps else self.plan
 
     def _learn(self, step: Step) -> None:
         spec = spec_of(self.workflow)

@@ -22,6 +22,7 @@ from temporalio.service import RPCError
 from activities.postgres.models.plan import PostgresPlan
 from activities.run.inventory import Inventory
 from activities.run.models.wire import read
+from activities.run.signing import Signatures
 from tests.fakes.world import World
 from tests.postgres.worker import make_worker
 from workflows.run.models import Status
@@ -41,6 +42,8 @@ class Bench:
     cluster: str
     queue: str
     started: list[Handle] = field(default_factory=list)
+    signatures: Signatures | None = None
+    """What its workers sign with."""
 
     @property
     def lock(self) -> str:
@@ -49,7 +52,7 @@ class Bench:
 
     def start_worker(self, **options: Any) -> None:
         """Let a new worker serve the cluster."""
-        self.inventory = Inventory(self.estate)
+        self.inventory = Inventory(self.estate, self.signatures)
         self._worker = make_worker(self.client, self.queue, self.world, self.inventory, **options)
         self._working = asyncio.create_task(self._worker.run())
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from tests.detection.bench import watching
@@ -31,6 +30,7 @@ from tests.replay.endings import ENDINGS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
+from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
@@ -51,7 +51,7 @@ async def recordings(names: list[str]) -> AsyncIterator[tuple[str, str, list[Any
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
         search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         identity="recorder",
     )
     async with environment:

@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import B, World
 from tests.postgres.bench import Bench, Handle, serving
+from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 
 _ROOT = str(Path(__file__).parents[2])
@@ -28,7 +28,7 @@ async def record() -> None:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
         search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         identity="recorder",
     )
     async with environment:

@@ -15,13 +15,13 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import World
 from tests.postgres.bench import serving
 from tests.starters.command import Command
 from tests.starters.conftest import Stage
+from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 
 _TEMPORAL = str(Path(sys.executable).parent / "temporal")
@@ -153,7 +153,7 @@ async def _line_with(process: Process, words: str) -> None:
 
 @asynccontextmanager
 async def _served(port: int, folder: Path, policy: object) -> AsyncIterator[tuple[Command, str]]:
-    client = await Client.connect(f"127.0.0.1:{port}", data_converter=pydantic_data_converter)
+    client = await Client.connect(f"127.0.0.1:{port}", data_converter=DATA_CONVERTER)
     async with serving(client, folder, World(), approvals=policy) as bench:
         yield Command(f"127.0.0.1:{port}", bench.queue), bench.cluster
 

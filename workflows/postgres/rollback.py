@@ -66,7 +66,7 @@ class PostgresRollback(PostgresProcedure[RollbackRequest]):
         """Survey the cluster and plan the way back."""
         state, target, request = self.state, self.target, self.request
         state.enter(Phase.SURVEYING)
-        state.details.survey = survey = await steps.survey(target)
+        state.details.survey = survey = await steps.survey(target, before=state.details.survey)
         if request.mode is RollbackMode.DISCARD:
             plan = make_discard_plan(request, target, survey)
         else:

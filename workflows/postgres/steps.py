@@ -30,11 +30,12 @@ async def survey(
     target: PostgresTarget, *, hurried: bool = False, before: Survey | None = None, gone: tuple[str, ...] = ()
 ) -> Survey:
     """Look at the cluster; ``hurried`` waits less for who is probably dead, least for who was before, or is said to be."""
-    request = SurveyRequest(target=target)
+    request = SurveyRequest(target=target, evidence=before is None)
     if hurried:
         silent = tuple(fact.name for fact in before.members if fact.gate is None and fact.sql is None) if before else gone
-        request = SurveyRequest(target=target, patience=_HURRIED, silent=silent)
-    return await step(SurveyActivities.survey, request)
+        request = request.model_copy(update={"patience": _HURRIED, "silent": silent})
+    found = await step(SurveyActivities.survey, request)
+    return found.model_copy(update={"log_tail": ""})  # the step's answer holds it: once in a history is enough
 
 
 def switch_of(target: PostgresTarget, plan: PostgresPlan) -> Switch:

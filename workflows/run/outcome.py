@@ -142,7 +142,7 @@ async def _keep(state: RunState[Any], refusal: str = "") -> None:
     touch_nothing = state.request is None or state.request.run is Run.PLAN
     try:
         wanted = state.target is not None and not touch_nothing
-        report = state.report(refusal).model_dump(mode="json")
+        report = state.report(refusal).model_dump(mode="json", exclude_none=True)
         kept = await step(RecordsActivities.keep, RecordsRequest(wanted=wanted, report=report))
     except FailureError as error:
         workflow.logger.error("The report was not kept", exc_info=error)

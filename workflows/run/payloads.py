@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
 from temporalio.converter import DataConverter
@@ -27,7 +28,14 @@ class Unreadable:
 
 
 class _TolerantJson(PydanticJSONPlainPayloadConverter):
-    """Reads what another version has written: fields that this one does not know are passed over."""
+    """Reads what another version has written: fields that this one does not know are passed over.
+
+    Writes no field that is ``None``: that is a quarter of a history. Such a field must be ``None`` by default.
+    """
+
+    def to_payload(self, value: Any) -> Payload:  # noqa: ANN401 - SDK's signature
+        """Return the payload."""
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=to_json(value, exclude_none=True))
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ANN401 - SDK's signature
         """Return the value."""

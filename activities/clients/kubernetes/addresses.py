@@ -13,6 +13,7 @@ from typing import Protocol
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.postgres.models.survey import PodFact
+from activities.run.errors import Refusal, refuse
 from estate.base import Region
 from estate.postgres import PostgresTarget
 
@@ -87,7 +88,9 @@ class Addresses:
 
 
 def member_name(target: PostgresTarget, member: str) -> str:
-    """Return the host name of a member."""
+    """Return the host name of a member. ApplicationError: ``BadInput``, the estate lists no such member of ``target``."""
+    if member not in target.cluster.members:
+        raise refuse(Refusal.BAD_INPUT, f"member: {target.name} has no {member}; it has {', '.join(target.cluster.members)}")
     pattern = target.cluster.gate.address or "{member}.postgresql-members.{namespace}.svc.cluster.local"
     return pattern.format(member=member, namespace=target.region.namespace)
 

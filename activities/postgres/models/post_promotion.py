@@ -24,9 +24,9 @@ class Evicted(Wire):
     """What became of the sessions that applications had on the old primary."""
 
     member: str
-    ended: int | None
+    ended: int | None = None
     """Sessions that its gate counted before it stopped; ``None``: that gate is gone or cannot be asked."""
-    remaining: int | None
+    remaining: int | None = None
     """Sessions of applications there after the route had moved; ``None``: nobody can look."""
     words: str
 
@@ -58,7 +58,7 @@ class FirstWrite(Wire):
     """When an application wrote again."""
 
     deployment: str
-    seconds: float | None
+    seconds: float | None = None
     """After the route's change; ``None`` when it was not seen to write."""
 
 

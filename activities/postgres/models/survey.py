@@ -67,7 +67,7 @@ class Survey(Wire):
     """The cluster as it was at ``at``."""
 
     at: datetime
-    record: Record | None
+    record: Record | None = None
     members: tuple[MemberFact, ...]
     """In the estate's order."""
     log_tail: str = ""
@@ -90,6 +90,8 @@ class SurveyRequest(Wire):
     """Which cluster to look at, and how long to wait for a witness."""
 
     target: Named[PostgresTarget]
+    evidence: bool = True
+    """Bring the end of the leader's log as well."""
     patience: timedelta = timedelta(seconds=3)
     silent: tuple[str, ...] = ()
     """Members that were silent to the last look, a moment ago: they get less of it."""

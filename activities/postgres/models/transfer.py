@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from activities.postgres.models.plan import PostgresPlan
 from activities.run.models.lease import Unrenewed
+from activities.run.models.plan import Orders
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget, ProofKind
 from estate.reference import Named
@@ -40,7 +41,7 @@ class Switch(Wire):
     """A claimed switch: what every later step is told."""
 
     target: Named[PostgresTarget]
-    plan: PostgresPlan
+    plan: Orders[PostgresPlan]
     epoch: int
     run: RunId
 
@@ -107,7 +108,7 @@ class PromoteRequest(Wire):
     """Promote the candidate of ``switch`` once it has everything up to ``end_lsn``; if it comes, up to ``wanted_lsn``."""
 
     switch: Switch
-    end_lsn: str | None
+    end_lsn: str | None = None
     wanted_lsn: str | None = None
 
 

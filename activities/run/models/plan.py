@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import PlainSerializer
 
 from activities.run.models.diagnosis import Diagnosis
 from activities.run.models.wire import Wire
@@ -77,6 +79,17 @@ class Plan(Wire):
         """Return what else an approver must know."""
         return ()
 
+
+_PROSE = {"steps", "loss", "headline", "remarks", "candidates"}
+
+
+def _orders(plan: Plan) -> dict[str, Any]:
+    return plan.model_dump(mode="json", exclude=_PROSE, exclude_none=True)
+
+
+P = TypeVar("P", bound=Plan)
+Orders = Annotated[P, PlainSerializer(_orders)]
+"""A plan as a step needs it: what is decided, without what only people read. It is in a run's history a dozen times."""
 
 NOTHING_OF_POSTGRES: dict[str, Any] = {"timeline": 0, "system_identifier": "", "sync": "", "applications": []}
 """In the digests of Redis and pod plans since their first version: a vote that is given, or recorded, must still fit."""

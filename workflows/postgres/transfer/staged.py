@@ -109,7 +109,8 @@ class Switchover:
         if plan.mode is not Mode.DISCARD:  # its rows would be given up, and count against the caps
             self._measuring.begin(MeasureActivities.measure, MeasureRequest(target=self._switch.target, run=me()))
         target = self._switch.target
-        self._switch = (await step(ClaimActivities.claim, ClaimRequest(target=target, plan=plan, run=me()))).of(target)
+        claimed = await step(ClaimActivities.claim, ClaimRequest(target=target, plan=plan, run=me()))
+        self._switch = claimed.of(target).model_copy(update={"plan": plan})
         state.details.epoch = self._switch.epoch
 
     async def _prove(self) -> str | None:
