@@ -35,12 +35,10 @@ class Signatures:
 
     def sealed(self, target: G) -> G:
         """Return ``target`` with a signature. Without one where the key cannot be read: no failover waits for that."""
-        key = self._secret()
-        return (
-            target.model_copy(update={"seal": _seal(key, target.KIND, target.model_dump(mode="json", exclude_none=True))})
-            if key
-            else target
-        )
+        if not (key := self._secret()):
+            return target
+        content = target.model_dump(mode="json", exclude_none=True)
+        return target.model_copy(update={"seal": _seal(key, target.KIND, content)})
 
     async def found_in_history(self, kind: type[G], wanted: Reference) -> G | None:
         """Return the target of the run that has scheduled this step, if one of our workers has signed it."""

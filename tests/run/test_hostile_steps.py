@@ -58,7 +58,7 @@ REQUESTS = _requests()
 
 
 def _holds_target(kind: Any) -> bool:
-    return "digest" in str(request_of(kind, dict.fromkeys(Target.kinds.values(), {"digest": 1})))
+    return "digest" in str(request_of(kind, {one: {"digest": 1} for one in Target.kinds.values()}))
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def _trap() -> AsyncIterator[tuple[int, list[str]]]:
     """Listen on loopback; yield the port, and who has come."""
     visits: list[str] = []
 
-    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visits.append(repr(writer.get_extra_info("peername")))
         writer.close()
 
