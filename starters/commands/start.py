@@ -35,7 +35,7 @@ from workflows.run.phases import Phase
 _PLAN_AT_MOST = timedelta(minutes=5)
 _FIRST_WORDS_WITHIN_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.1
-_NOT_CLEAR_YET = {"", Phase.SURVEYING.value, Phase.CORDONING.value, Phase.MOVING.value}
+_NOT_CLEAR_YET = {"", Phase.SURVEYING.value, Phase.CORDONING.value, Phase.REPLACING.value, Phase.MOVING.value}
 """Phases in which it may still be refused, or begin to wait for people: a node's run for the approval of another run."""
 
 

