@@ -57,8 +57,9 @@ _WITNESS_BEAT = timedelta(seconds=1.5)
 def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
-    clients = _clients(kubernetes, settings)
-    inventory = clients.inventory
+    key = settings.signing_key
+    inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
+    clients = _clients(kubernetes, inventory)
     machines = MachineLook(clients.nodes, clients.machines)
     owners = [
         EstateActivities(inventory),
@@ -82,10 +83,10 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     )
 
 
-def _clients(kubernetes: KubernetesClient, settings: WorkerSettings) -> Clients:
-    addresses, key = Addresses(kubernetes), settings.signing_key
+def _clients(kubernetes: KubernetesClient, inventory: Inventory) -> Clients:
+    addresses = Addresses(kubernetes)
     return Clients(
-        inventory=Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None)),
+        inventory=inventory,
         systems=Systems(
             kubernetes=kubernetes,
             leader_records=LeaderRecordClient(kubernetes),
@@ -104,7 +105,7 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
 
     Its steps last for minutes, and who waits for them must know within seconds that it has died: it beats less often.
     """
-    clients = _clients(KubernetesClient(), settings)
+    clients = _clients(KubernetesClient(), Inventory(settings.estate, any_version=True))
 
     def eye_of(target: WatchedTarget) -> Eye:
         match target:

@@ -61,7 +61,14 @@ class DoctorActivities:
             f" {len(estate.workloads)} workloads, {len(estate.people)} people"
         )
         records = await asyncio.to_thread(_records, estate.records)
-        return DoctorReport(findings=(temporal, ok("estate", counts), records, *await self._look.at(estate, name)))
+        seen = await self._look.at(estate, name)
+        return DoctorReport(findings=(temporal, ok("estate", counts), records, *self._signatures(), *seen))
+
+    def _signatures(self) -> tuple[Finding, ...]:
+        if self._inventory.signs:
+            return ()
+        words = "what runs are told of their targets is not signed: an edit of the estate and a restart strand open runs"
+        return (warning("signatures", words, "create the Secret failover-signing, see docs/install.md"),)
 
 
 async def _temporal() -> Finding:

@@ -33,6 +33,11 @@ class Signatures:
         """``key`` returns the secret, or raises ApplicationError."""
         self._key, self._found = key, dict[Reference, Target]()
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it signs."""
+        return bool(self._secret())
+
     def sealed(self, target: G) -> G:
         """Return ``target`` with a signature. Without one where the key cannot be read: no failover waits for that."""
         if not (key := self._secret()):

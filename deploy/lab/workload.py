@@ -29,6 +29,7 @@ SECRETS = {
     "api-token": ("token",),
     "redis-password": ("password",),
     "power-token": ("token",),
+    "failover-signing": ("key",),
 }
 _CODE_MARK = "failover.lab/code"
 _PRODUCT = ("estate", "gate", "activities", "workflows", "workers")
