@@ -6,10 +6,8 @@ instead of 10); the server hands the work to another worker, which replays the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -36,6 +34,7 @@ from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
+from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
@@ -121,15 +120,9 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
     return Worker(
         client,
         task_queue=witness_queue(settings.task_queue, settings.witness),
-        activities=steps_of(WitnessActivities(eye_of)),
+        activities=[*steps_of(WitnessActivities(eye_of))],
         interceptors=[Heartbeat(), OwnTargets(clients.inventory)],
         max_heartbeat_throttle_interval=_WITNESS_BEAT,
         default_heartbeat_throttle_interval=_WITNESS_BEAT,
         graceful_shutdown_timeout=timedelta(0),
     )
-
-
-def steps_of(group: object) -> Sequence[Callable[..., Any]]:
-    """Return the methods of ``group`` that are activities."""
-    methods = (getattr(group, name) for name in dir(group) if not name.startswith("_"))
-    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

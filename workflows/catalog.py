@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.run.declare import RENAMED
 from workflows.detection.nodes import NodeWatch
 from workflows.detection.pods import PodWatch
 from workflows.detection.postgres import PostgresWatch
@@ -40,7 +41,8 @@ def spec_of(workflow: str) -> ProcedureSpec | None:
 
 
 def shown(step: str) -> Shown:
-    """Return how a step is shown, whichever procedure takes it."""
+    """Return how a step is shown, whichever procedure takes it, and under whichever name."""
+    step = RENAMED.get(step, step)
     return next((spec.steps[step] for spec in PROCEDURES if step in spec.steps), Shown())
 
 

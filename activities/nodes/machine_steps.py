@@ -63,8 +63,13 @@ class MachineActivities:
         """Ask ``machines`` of the pool's kind; end nothing that ``nodes`` has not found silent for ``watched``."""
         self._words, self._watched = MachineWords(nodes, machines), watched
 
-    @step("node.stopped", WAIT, lambda request: f"the machine of {request.target.name} does not run")
-    async def stopped(self, request: StoppedRequest) -> NodeProof:
+    @step(
+        "machine.stop_and_confirm",
+        WAIT,
+        lambda request: f"the machine of {request.target.name} does not run",
+        formerly="node.stopped",
+    )
+    async def stop_and_confirm(self, request: StoppedRequest) -> NodeProof:
         """Return once the machine's own control plane says that it does not run; look every second.
 
         With ``end``, and where the estate lets a run do so, its end is asked for once, after its node has been silent for

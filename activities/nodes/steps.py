@@ -128,8 +128,8 @@ class NodeActivities:
         await granted(self._nodes.give_up(request.target.region, request.target.name))
         return Cordoned(at=datetime.now(UTC))
 
-    @step("node.returned", ENDLESS, lambda request: f"{request.target.name} is back and well")
-    async def returned(self, request: CordonRequest) -> Returned:
+    @step("node.await_return", ENDLESS, lambda request: f"{request.target.name} is back and well", formerly="node.returned")
+    async def await_return(self, request: CordonRequest) -> Returned:
         """Wait until a node that was given up has been Ready for a while, or has left the cluster; then take it back.
 
         Its taint is removed and pods are let on again, unless a person has cordoned it meanwhile.
@@ -155,8 +155,13 @@ class NodeActivities:
         seen = await self._nodes.witness(target.region, node, ())
         return seen.vouches(_LEASE_SECONDS)
 
-    @step("node.settled", FORWARD, lambda request: f"everything of {request.target.name} is ready elsewhere")
-    async def settled(self, request: SettledRequest) -> NodeSettled:
+    @step(
+        "node.await_replacements",
+        FORWARD,
+        lambda request: f"everything of {request.target.name} is ready elsewhere",
+        formerly="node.settled",
+    )
+    async def await_replacements(self, request: SettledRequest) -> NodeSettled:
         """Return once the controllers of the pods have as many ready pods as they want, or when time is up."""
 
         async def so_far() -> NodeSettled | None:

@@ -117,8 +117,13 @@ class NodeLookActivities:
                 carries.append(Carried(workflow="redis-failover", target=deployment.name, pod=master))
         return tuple(carries), tuple(unknown)
 
-    @step("node.moved", WAIT, lambda request: f"nothing leads from {request.target.name} any more")
-    async def moved(self, request: MovedRequest) -> datetime:
+    @step(
+        "node.await_leaders_moved",
+        WAIT,
+        lambda request: f"nothing leads from {request.target.name} any more",
+        formerly="node.moved",
+    )
+    async def await_leaders_moved(self, request: MovedRequest) -> datetime:
         """Return once nothing leads from the pods any more, and everybody who must know has said so. Changes nothing."""
 
         async def free_since() -> datetime | None:

@@ -80,8 +80,8 @@ class PodActivities:
     async def _with_evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:
         return pod if pod.is_ready else await self._workloads.evidence(target, pod)
 
-    @step("pods.strike", CHANGE, lambda request: f"end the main process of {request.pod.name}")
-    async def strike(self, request: StrikeRequest) -> Struck:
+    @step("pods.end_process", CHANGE, lambda request: f"end the main process of {request.pod.name}", formerly="pods.strike")
+    async def end_process(self, request: StrikeRequest) -> Struck:
         """End the main process of a pod. One that is not as it was before has been struck already, and is left alone.
 
         A container whose processes take no signal from inside is ended by deleting its pod without grace.
@@ -107,8 +107,13 @@ class PodActivities:
         _, pods = await self._pods(target)
         return not _has_changed(pod, pods)
 
-    @step("pods.mended", FORWARD, lambda request: f"wait until {request.target.workload.deployment} is whole")
-    async def mended(self, request: MendRequest) -> Mended:
+    @step(
+        "pods.await_healthy",
+        FORWARD,
+        lambda request: f"wait until {request.target.workload.deployment} is whole",
+        formerly="pods.mended",
+    )
+    async def await_healthy(self, request: MendRequest) -> Mended:
         """Return once the workload is whole, or when time is up. Changes nothing.
 
         Whole is: as many pods ready as wanted, no other left, and ten answers in a row from the Service.

@@ -62,8 +62,13 @@ class AftermathActivities:
             raise retry_in(_TRY_AGAIN, str(error)) from error
         return verified.model_copy(update={"endpoints": endpoints})
 
-    @step("postgres.evict", READ, lambda switch: f"no session left on {switch.plan.primary}")
-    async def evict(self, switch: Switch) -> Evicted:
+    @step(
+        "postgres.await_disconnects",
+        READ,
+        lambda switch: f"no session left on {switch.plan.primary}",
+        formerly="postgres.evict",
+    )
+    async def await_disconnects(self, switch: Switch) -> Evicted:
         """Return once no client of an application has a session on the old primary, or nobody can look. Changes nothing.
 
         A stopped server has none; one that is back as a standby has none either while it turns applications away, and

@@ -38,8 +38,13 @@ class RedisElectActivities:
         """Watch and command ``redis``."""
         self._redis, self._sentinels = redis, Asking(redis)
 
-    @step("redis.elected", READ_LONG, lambda request: f"the Sentinels promote {request.switch.plan.candidate}")
-    async def elected(self, request: ElectRequest) -> Moved:
+    @step(
+        "redis.force_election",
+        READ_LONG,
+        lambda request: f"the Sentinels promote {request.switch.plan.candidate}",
+        formerly="redis.elected",
+    )
+    async def force_election(self, request: ElectRequest) -> Moved:
         """Wait until another server is master by Sentinel's own doing; after ``insist_after`` ask one to act (forced).
 
         On a person's word one is asked as soon as it is seen that the Sentinels themselves cannot elect. Where they can,

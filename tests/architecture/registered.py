@@ -43,8 +43,10 @@ def activities() -> dict[str, list[str]]:
     """Return registered name → where it is defined, for every activity of the product."""
     found: dict[str, list[str]] = {}
     for where, function in functions("activities"):
-        if definition := activity._Definition.from_callable(function):
-            found.setdefault(str(definition.name), []).append(where)
+        said = getattr(function, "__step__", None)
+        for one in (function, said.earlier if said else None):
+            if one is not None and (definition := activity._Definition.from_callable(one)):
+                found.setdefault(str(definition.name), []).append(where)
     return found
 
 

@@ -24,10 +24,10 @@ async def test_where_a_run_may_end_it_the_machine_is_ended_once(dark: NodeBench)
 
 @ending
 async def test_a_step_that_is_repeated_does_not_end_it_again(dark: NodeBench) -> None:
-    dark.faults.order("node.stopped", Fault.UNREPORTED)
+    dark.faults.order("machine.stop_and_confirm", Fault.UNREPORTED)
     end, words = await dark.ending(await dark.start(mode="forced"))
     assert (end, dark.machines.ended) == ("completed", [dark.node]), words
-    assert dark.faults.calls.count("node.stopped") == 2
+    assert dark.faults.calls.count("machine.stop_and_confirm") == 2
 
 
 @ending
@@ -41,7 +41,7 @@ async def test_a_step_that_died_after_it_had_asked_does_not_ask_again(dark: Node
     await until_asked(dark, handle, 2)
     dark.machines.breaks = True
     async with asyncio.timeout(20):
-        while dark.faults.calls.count("node.stopped") < 2:
+        while dark.faults.calls.count("machine.stop_and_confirm") < 2:
             await asyncio.sleep(0.05)
     await until_asked(dark, handle, 3)
     assert dark.machines.ended == [dark.node]

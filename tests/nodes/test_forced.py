@@ -14,7 +14,7 @@ from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
 from tests.postgres.gone import Gone, take_away
 
-_STEPS = ("node.survey", "node.cordon", "node.replace", "node.give_up", "node.settled")
+_STEPS = ("node.survey", "node.cordon", "node.replace", "node.give_up", "node.await_replacements")
 _TAINT = ("node.kubernetes.io/out-of-service:NoExecute",)
 
 

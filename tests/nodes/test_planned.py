@@ -14,7 +14,7 @@ from activities.run.models.todo import Todo
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
 
-_STEPS = ("node.resolve", "node.survey", "node.cordon", "node.drain", "node.settled")
+_STEPS = ("node.resolve", "node.survey", "node.cordon", "node.drain", "node.await_replacements")
 _BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
 
 
@@ -165,7 +165,7 @@ async def test_a_step_that_is_done_but_not_reported_is_made_again(bench: NodeBen
     assert (end, sorted(bench.world.evicted)) == ("completed", ["api-a-1", "api-b-1"]), words
 
 
-@pytest.mark.parametrize("step", ["node.cordon", "node.drain", "node.settled"])
+@pytest.mark.parametrize("step", ["node.cordon", "node.drain", "node.await_replacements"])
 async def test_a_refused_step_is_undone(bench: NodeBench, step: str) -> None:
     bench.faults.order(step, Fault.REFUSED)
     end, words = await bench.ending(await bench.start())
@@ -173,7 +173,7 @@ async def test_a_refused_step_is_undone(bench: NodeBench, step: str) -> None:
     assert not bench.is_cordoned
 
 
-@pytest.mark.parametrize("step", ["node.cordon", "node.drain", "node.settled"])
+@pytest.mark.parametrize("step", ["node.cordon", "node.drain", "node.await_replacements"])
 async def test_a_cancel_at_each_step_is_undone(bench: NodeBench, step: str) -> None:
     hanging = bench.faults.order(step, Fault.HANGS)
     handle = await bench.start()

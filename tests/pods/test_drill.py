@@ -47,7 +47,7 @@ async def test_a_process_that_takes_no_signal_loses_its_pod(bench: PodBench, mon
 
 
 async def test_a_strike_that_is_not_reported_strikes_once(bench: PodBench) -> None:
-    bench.faults.order("pods.strike", Fault.UNREPORTED)
+    bench.faults.order("pods.end_process", Fault.UNREPORTED)
     assert (await bench.ending(await bench.start(run="drill")))[0] == "completed"
     assert bench.world.struck == ["api-0"]
 

@@ -13,7 +13,7 @@ from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
 
-_STEPS = ("estate.resolve_workload", "pods.survey", "pods.mended", "pods.replace")
+_STEPS = ("estate.resolve_workload", "pods.survey", "pods.await_healthy", "pods.replace")
 
 
 async def test_where_nothing_is_broken_nothing_is_done(bench: PodBench) -> None:

@@ -14,7 +14,7 @@ from tests.postgres.bench import Bench
 BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.checkpoint", "postgres.claim")
 UNDOABLE = ("kubernetes.await_quiet", "postgres.fence")
 FORWARD = (
-    "postgres.route", "postgres.verify", "postgres.evict", "kubernetes.reconnect", "postgres.first_write",
+    "postgres.route", "postgres.verify", "postgres.await_disconnects", "kubernetes.reconnect", "postgres.first_write",
     "postgres.await_redundancy", "postgres.finish",
 )  # fmt: skip
 BESIDE = ("postgres.measure", "records.keep")

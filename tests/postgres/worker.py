@@ -21,6 +21,7 @@ from activities.postgres.preview import PreviewActivities
 from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
+from activities.run.declare import steps_of
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
@@ -87,8 +88,3 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [ProveActivities(systems, machines or NoMachines())]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory)]
     return [method for owner in owners for method in steps_of(owner)]
-
-
-def steps_of(owner: object) -> list[Callable[..., Any]]:
-    methods = (getattr(owner, name) for name in dir(owner) if not name.startswith("_"))
-    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

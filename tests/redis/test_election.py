@@ -69,7 +69,7 @@ async def _elected(redis: Deployment, seconds: float = 0, *details: str, by_word
     request = ElectRequest(switch=switch, insist_after=timedelta(seconds=seconds), by_word=by_word, given_up=given_up)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, heartbeat_details=list(details))
-    return cast("Moved", await environment.run(RedisElectActivities(cast("Any", redis)).elected, request))
+    return cast("Moved", await environment.run(RedisElectActivities(cast("Any", redis)).force_election, request))
 
 
 async def test_one_is_asked_where_they_cannot_elect() -> None:

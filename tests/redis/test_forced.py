@@ -175,7 +175,7 @@ async def test_the_last_word_is_the_sentinels_where_they_elect_once_more(bench: 
 async def test_an_election_that_was_seen_and_not_reported_is_seen_again(bench: RedisBench) -> None:
     old = await bench.leader()
     bench.cluster.kill(old)
-    bench.faults.order("redis.elected", Fault.UNREPORTED)
+    bench.faults.order("redis.force_election", Fault.UNREPORTED)
     end, leader = await bench.ending(await bench.start("forced"))
     assert (end, leader != old) == ("completed", True), leader
     bench.cluster.start(old)

@@ -175,7 +175,7 @@ async def _no_longer_waited_for(bench: NodeBench) -> Handle:
     await bench.ending(await bench.start(mode="forced"))
     handle: Handle = bench.client.get_workflow_handle(f"return/node/{bench.node}")
     bench.started.append(handle)
-    while "node.returned" not in bench.faults.calls:
+    while "node.await_return" not in bench.faults.calls:
         await asyncio.sleep(0.05)
     await handle.cancel()
     return handle

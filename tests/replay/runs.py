@@ -202,7 +202,9 @@ RUNS = {
     "planned-rolled-back-after-the-promotion": _with(("postgres.promote", Fault.REFUSED)),
     "planned-rollback-incomplete": _with(("postgres.fence", Fault.REFUSED), ("postgres.give_back", Fault.REFUSED)),
     "planned-stranded": _with(("postgres.verify", Fault.REFUSED)),
-    "planned-stranded-applications": _with(("kubernetes.reconnect", Fault.REFUSED), ("postgres.evict", Fault.REFUSED)),
+    "planned-stranded-applications": _with(
+        ("kubernetes.reconnect", Fault.REFUSED), ("postgres.await_disconnects", Fault.REFUSED)
+    ),
     "planned-promotion-unheard": _with(("gates.promote", Fault.UNREPORTED)),
     "planned-reset-to-the-claim": Golden(_reset_to_the_claim),
     "settled-undone": _settling("postgres.fence", Fault.HANGS),

@@ -20,9 +20,10 @@ from activities.redis.measure import RedisMeasureActivities
 from activities.redis.post_promotion import RedisAftermathActivities
 from activities.redis.survey import RedisLookActivities
 from activities.redis.transfer import RedisSwitchActivities
+from activities.run.declare import steps_of
 from activities.run.inventory import Inventory
 from tests.fakes.world import World
-from tests.postgres.worker import steps_for, steps_of
+from tests.postgres.worker import steps_for
 from tests.replay.record import ALL, HISTORIES
 from workflows.catalog import RUNNER, workflows
 from workflows.run.payloads import DATA_CONVERTER
@@ -83,7 +84,7 @@ def test_every_step_occurs_in_a_history(tmp_path: Path) -> None:
     ]
     known = [*steps_for(World(), Inventory(tmp_path)), *(step for owner in others for step in steps_of(owner))]
     steps = {str(activity._Definition.must_from_callable(step).name) for step in known}
-    kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.glob("*.json"))
+    kept = "".join(path.read_text(encoding="utf-8") for path in HISTORIES.rglob("*.json"))
     assert {step for step in steps if f'"{step}"' not in kept} == set()
 
 

@@ -11,11 +11,12 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities.run.declare import steps_of
 from activities.run.inventory import Inventory
 from activities.run.models.wire import read
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle, end_all
-from tests.postgres.worker import steps_of, worker_of
+from tests.postgres.worker import worker_of
 from workflows.run.models import Status
 
 

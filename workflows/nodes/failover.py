@@ -179,7 +179,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         """Wait until the controllers of ``pods`` have what they want; STRANDED where they do not in time."""
         state, target = self.state, self.target
         until = workflow.now() + target.settings.settled_within
-        settled = await step(NodeActivities.settled, SettledRequest(target=target, pods=pods, until=until))
+        settled = await step(NodeActivities.await_replacements, SettledRequest(target=target, pods=pods, until=until))
         state.details.settled = settled
         state.details.recovery_seconds = (settled.at - cordoned.at).total_seconds()
         if not settled.whole:

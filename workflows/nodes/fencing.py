@@ -47,7 +47,7 @@ class EarlyAsking:
 def _ask(target: NodeTarget, provider_id: str) -> Asking:
     """Begin to ask the control plane of the node's machine whether it runs, and end it where the estate lets a run."""
     may_end = bool(target.settings.machines and target.settings.machines.may_end)
-    return begin(MachineActivities.stopped, StoppedRequest(target=target, provider_id=provider_id, end=may_end))
+    return begin(MachineActivities.stop_and_confirm, StoppedRequest(target=target, provider_id=provider_id, end=may_end))
 
 
 def _refusal_of(asking: Asking) -> BaseException | None:

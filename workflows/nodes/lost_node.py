@@ -113,7 +113,7 @@ class Evacuation:
         A database that leads elsewhere still waits to be redundant again, and what it waits for is among what comes next.
         One that another run is at already, such as its watch's, gets its time.
         """
-        looking = begin(NodeLookActivities.moved, MovedRequest(target=self._target, pods=self._survey.pods))
+        looking = begin(NodeLookActivities.await_leaders_moved, MovedRequest(target=self._target, pods=self._survey.pods))
         try:
             await workflow.wait_condition(
                 lambda: looking.done() or (all(one.done() for one in moving) and not self._held),
@@ -132,7 +132,7 @@ class Evacuation:
         state.enter(Phase.SETTLING)
         pods = tuple(pod for pod in self._survey.to_evict if not pod.homeless)
         until = workflow.now() + target.settings.settled_within
-        settled = await step(NodeActivities.settled, SettledRequest(target=target, pods=pods, until=until))
+        settled = await step(NodeActivities.await_replacements, SettledRequest(target=target, pods=pods, until=until))
         state.details.settled = settled
         state.details.recovery_seconds = (settled.at - cordoned_at).total_seconds()
         state.left_to_do = not_ready(settled)

@@ -35,7 +35,7 @@ class NodeReturn:
         """Return once the node takes pods again, or is gone."""
         target = taken(self._request, self._bad_input).target
         workflow.set_current_details(f"waits until {target.name} has been Ready for a while")
-        return await step(NodeActivities.returned, CordonRequest(target=target, run=me()))
+        return await step(NodeActivities.await_return, CordonRequest(target=target, run=me()))
 
 
 async def begin_return(target: NodeTarget) -> None:

@@ -104,12 +104,12 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
         if struck is not None:
             state.enter(Phase.STRIKING, struck.name)
             request = StrikeRequest(target=target, pod=struck, run=me())
-            state.details.struck = await uncancellable(step(PodActivities.strike, request))
+            state.details.struck = await uncancellable(step(PodActivities.end_process, request))
         began = self._broke_at(survey)
         state.leaves = "Kubernetes goes on mending by itself; no pod was replaced"
         state.enter(Phase.MENDING, "Kubernetes gets its time")
         until = began + target.workload.patience if struck else patience_ends(target, survey, workflow.now())
-        mended = await step(PodActivities.mended, MendRequest(target=target, changed_from=struck, until=until))
+        mended = await step(PodActivities.await_healthy, MendRequest(target=target, changed_from=struck, until=until))
         if not mended.whole:
             mended = await uncancellable(self._replace(mended.survey))
         state.details.mended = mended
@@ -138,7 +138,7 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
             )
             state.details.replaced = await step(PodActivities.replace, ReplaceRequest(target=target, pods=broken, run=me()))
         state.enter(Phase.VERIFYING)
-        return await step(PodActivities.mended, MendRequest(target=target, changed_from=None, until=settled))
+        return await step(PodActivities.await_healthy, MendRequest(target=target, changed_from=None, until=settled))
 
 
 def _pod(survey: WorkloadSurvey, name: str) -> PodSeen:

@@ -31,9 +31,9 @@ SPECS = (
         steps={
             "estate.resolve_workload": Shown(ReportPhase.DECIDE, resolves=True),
             "pods.survey": Shown(ReportPhase.DECIDE, "survey"),
-            "pods.strike": Shown(ReportPhase.STRIKE, "struck"),
+            "pods.end_process": Shown(ReportPhase.STRIKE, "struck"),
             "pods.replace": Shown(ReportPhase.REPLACE, "replaced"),
-            "pods.mended": Shown(ReportPhase.MEND, "mended"),
+            "pods.await_healthy": Shown(ReportPhase.MEND, "mended"),
             "pods.measure": Shown(measures=True),
         },
         rows=(ReportPhase.DECIDE, ReportPhase.MEND),

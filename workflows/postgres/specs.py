@@ -44,7 +44,7 @@ _STEPS = {
     "postgres.revert": Shown(ReportPhase.PROMOTE, "promoted", Part.MOVES),
     "postgres.route": Shown(ReportPhase.ROUTE, "routed"),
     "postgres.verify": Shown(ReportPhase.VERIFY, "verified", Part.PROVES),
-    "postgres.evict": Shown(ReportPhase.RECONNECT, "evicted"),
+    "postgres.await_disconnects": Shown(ReportPhase.RECONNECT, "evicted"),
     "kubernetes.reconnect": Shown(ReportPhase.RECONNECT, "reconnected"),
     "postgres.first_write": Shown(ReportPhase.RECONNECT),
     "postgres.await_redundancy": Shown(ReportPhase.REDUNDANCY, "redundancy"),

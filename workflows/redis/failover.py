@@ -173,7 +173,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
         by_word, limits = bool(state.attested_by), switch.target.deployment.thresholds
         within = min(limits.elected_within, _LEFT_ALONE) if by_word else limits.elected_within
         request = ElectRequest(switch=switch, insist_after=within, by_word=by_word, given_up=self._given_up(plan))
-        return await step(RedisElectActivities.elected, request)
+        return await step(RedisElectActivities.force_election, request)
 
     def _given_up(self, plan: RedisPlan) -> str:
         """Return the server that a person has given up by name: in the request, or by a word on the plan."""

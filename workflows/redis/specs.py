@@ -48,7 +48,7 @@ SPECS = (
             "redis.settle": Shown(ReportPhase.DECIDE),
             "redis.quiesce": Shown(ReportPhase.FENCE, "quiesced", Part.STOPS),
             "redis.switch": Shown(ReportPhase.PROMOTE, "moved", Part.MOVES),
-            "redis.elected": Shown(ReportPhase.PROMOTE, "moved", Part.MOVES),
+            "redis.force_election": Shown(ReportPhase.PROMOTE, "moved", Part.MOVES),
             "redis.verify": Shown(ReportPhase.VERIFY, "verified", Part.PROVES),
             "redis.agree": Shown(ReportPhase.REDUNDANCY, "agreed"),
             "redis.resume": Shown(ReportPhase.UNDO, part=Part.UNDOES),

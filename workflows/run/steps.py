@@ -29,6 +29,9 @@ def begin(
     """Begin a step beside others. ``posture``: instead of the step's own."""
     step = declared(method)
     summary = step.summary(request)[:_LONGEST_SUMMARY]
+    # A run from before asks for a step by its earlier name.
+    if step.earlier is not None and not workflow.patched("plain-step-names"):
+        method = step.earlier
     return workflow.start_activity_method(method, request, summary=summary, **(posture or step.posture))
 
 

@@ -110,7 +110,7 @@ class Aftermath:
         """See that no session is left on the old primary; return whether applications must be restarted for that."""
         state = self._state
         try:
-            evicted = await step(AftermathActivities.evict, self._switch)
+            evicted = await step(AftermathActivities.await_disconnects, self._switch)
         except FailureError as error:
             old = self._switch.plan.primary
             state.done(Todo.EVICT)
