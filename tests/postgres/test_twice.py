@@ -14,6 +14,7 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.run.declare import RENAMED
 from activities.run.inventory import Inventory
 from gate.record import Mode
 from tests.fakes.faults import Fault
@@ -33,7 +34,7 @@ _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 
 def test_no_step_is_forgotten(tmp_path: Path) -> None:
     known = {str(activity._Definition.must_from_callable(step).name) for step in steps_for(World(), Inventory(tmp_path))}
-    assert known == {*_ELSEWHERE, *HERE}
+    assert known - RENAMED.keys() == {*_ELSEWHERE, *HERE}
 
 
 def _begin(bench: Bench, mode: Mode) -> Awaitable[Handle]:

@@ -18,6 +18,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.detection.models import witness_queue
+from activities.run.declare import Declared
 from estate.base import Target
 from tests.architecture.registered import activities, functions
 from tests.postgres.bench import write_estate
@@ -46,11 +47,14 @@ class Evil:
 
 def _requests() -> dict[str, Any]:
     """Return registered name → type of the request, of every step."""
-    found = {}
+    found: dict[str, Any] = {}
     for _, function in functions("activities"):
         if definition := activity._Definition.from_callable(function):
             hints = get_type_hints(function)
-            found[str(definition.name)] = next(hint for name, hint in hints.items() if name != "return")
+            request = next(hint for name, hint in hints.items() if name != "return")
+            said: Declared | None = getattr(function, "__step__", None)
+            earlier = activity._Definition.must_from_callable(said.earlier) if said and said.earlier else definition
+            found |= {str(definition.name): request, str(earlier.name): request}
     return found
 
 

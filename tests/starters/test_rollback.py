@@ -38,6 +38,20 @@ async def test_a_plan_shows_the_loss_the_caps_and_where_the_data_is_kept(stage: 
     assert stage.world.record.leader == B
 
 
+async def test_a_plan_without_caps_shows_the_loss(stage: Stage) -> None:
+    ran = await stage.failover("plan", "postgres-rollback", stage.cluster, "--mode", "discard")
+    assert ran.code == 0, ran
+    for words in (
+        "so far 768 bytes of WAL and 3 transactions written since the promotion would be lost",
+        "a start says how much may be lost",
+        "--mode discard --max-bytes 768 --max-transactions 3",
+    ):
+        assert words in ran.out, ran.out
+    refused = await stage.failover("start", "postgres-rollback", stage.cluster, "--mode", "discard", "--by", "omar")
+    assert (refused.code, "needs both" in refused.err) == (2, True), refused
+    assert stage.world.record.leader == B
+
+
 async def test_a_report_shows_what_was_given_up(stage: Stage) -> None:
     ran = await stage.failover("start", "postgres-rollback", stage.cluster, *_DISCARD, "--watch")
     assert ran.code == 0, ran

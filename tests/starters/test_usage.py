@@ -53,6 +53,7 @@ def run(*args: str) -> Result:
         (("start", "redis-failover", "mymaster", "--attest", "--by", "me"), ("attest:", "mode forced")),
         (("plan", "postgres-rollback", "orders", "--mode", "forced"), ("mode:", "lossless or discard")),
         (("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "1MiB"), ("max-", "needs both")),
+        (("start", "postgres-rollback", "orders", "--mode", "discard", "--by", "omar"), ("max-", "needs both")),
         (("plan", "postgres-rollback", "orders", "--max-transactions", "1"), ("max-", "lossless loses nothing")),
         (("start", "postgres-rollback", "orders", "--to", "a-0"), ("to:", "who led before")),
         (("start", "postgres-failover", "orders", "--max-bytes", "1"), ("max-bytes:", "postgres-rollback")),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import ByteSize, Field
 
 from workflows.run.durations import Duration
-from workflows.run.models import FailoverMode, Input, Person, Reason, Request, ShortName, lock_of
+from workflows.run.models import FailoverMode, Input, Person, Reason, Request, Run, ShortName, lock_of
 
 SUBJECT = "postgres"
 LONGEST_PAUSE = timedelta(days=7)
@@ -63,7 +63,8 @@ class RollbackRequest(_OfCluster):
     def fault(self) -> str | None:
         """What is wrong with the request as a whole."""
         caps = (self.max_bytes, self.max_transactions)
-        if self.mode is RollbackMode.DISCARD and None in caps:
+        only_looks = self.run is Run.PLAN and caps == (None, None)
+        if self.mode is RollbackMode.DISCARD and None in caps and not only_looks:
             return "max_bytes, max_transactions: mode discard needs both; how much may be lost?"
         if self.mode is not RollbackMode.DISCARD and caps != (None, None):
             return "max_bytes, max_transactions: only for mode discard; lossless loses nothing"

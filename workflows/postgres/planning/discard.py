@@ -18,6 +18,7 @@ from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
 from workflows.postgres.models import RollbackRequest
 from workflows.postgres.planning.planned import has_room, leader_of, must_be_of_the_cluster, usable_record
+from workflows.run.models import Run
 
 _SPARE_BYTES = 64 * 1024 * 1024
 
@@ -48,7 +49,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
         applications=target.cluster.applications,
         steps=_steps(record, old, given_up, target),
         lossless=False,
-        loss=f"so far {loss_words(given_up.so_far)}; allowed are {_figures(given_up.at_most)}",
+        loss=f"so far {loss_words(given_up.so_far)}; {_allowed(request, given_up)}",
         give_up=given_up,
     ).sealed()
 
@@ -99,6 +100,12 @@ def loss_words(loss: Loss) -> str:
     return f"{_figures(loss)} written since the promotion would be lost"
 
 
+def _allowed(request: RollbackRequest, given_up: GiveUp) -> str:
+    if request.max_bytes is None:
+        return "a start says how much may be lost: allow for what is written until then"
+    return f"allowed are {_figures(given_up.at_most)}"
+
+
 def _figures(loss: Loss) -> str:
     return f"{loss.bytes} bytes of WAL and {loss.transactions} transactions"
 
@@ -137,14 +144,18 @@ def _give_up(request: RollbackRequest, leader: GateStatus) -> GiveUp:
             f"{leader.member} does not tell what was written since its promotion: timeline {timeline}, end of WAL {current},"
             f" transaction at the promotion {promoted}, next transaction {upcoming}",
         )
-    if request.max_bytes is None or request.max_transactions is None:
+    so_far = _loss(leader.history[-1][1], promoted, current, upcoming)
+    at_most = so_far
+    if request.max_bytes is not None and request.max_transactions is not None:
+        at_most = Loss(bytes=int(request.max_bytes), transactions=request.max_transactions)
+    elif request.run is not Run.PLAN:
         raise refuse(Refusal.BAD_INPUT, "max_bytes, max_transactions: mode discard needs both; say how much may be lost")
     return GiveUp(
         timeline=timeline,
         history=leader.history,
         promoted_xid=promoted,
-        so_far=_loss(leader.history[-1][1], promoted, current, upcoming),
-        at_most=Loss(bytes=int(request.max_bytes), transactions=request.max_transactions),
+        so_far=so_far,
+        at_most=at_most,
         kept=f"gate/kept/pgdata-* on the volume of {leader.member}",
     )
 
