@@ -49,7 +49,7 @@ def parse_estate(path: Path, text: str) -> Estate:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise EstateError(f"estate {path}{_where(error)}: not valid YAML; mend that line") from error
+        raise EstateError(f"estate {path}{_where(error)}: not valid YAML; correct that line") from error
     if not isinstance(content, dict):
         raise EstateError(f"estate {path}: expected a mapping with the keys {', '.join(Estate.model_fields)}")
     if (twice := next(_given_twice(tree), None)) is not None:

@@ -163,5 +163,5 @@ class PostgresTarget(Target):
     def why_no_word(self, person: str) -> str:
         """Return why ``person`` cannot say that a primary is stopped; empty when they can."""
         if not self.takes_words:
-            return f"attest: {self.name} takes nobody's word (forced.proof is {', '.join(self.cluster.forced.proof)})"
+            return f"attest: {self.name} accepts no attestation (forced.proof is {', '.join(self.cluster.forced.proof)})"
         return super().why_no_word(person)

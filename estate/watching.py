@@ -60,7 +60,7 @@ class PostgresWatching(Watching):
 
 
 class RedisWatching(Watching):
-    """Sentinel elects by itself within 10 s; this is for when it does not."""
+    """Sentinel elects within 10 s; this is for when it does not."""
 
     interval: _Interval = timedelta(seconds=1)
     stopped_after: _Patience = timedelta(seconds=15)

@@ -188,6 +188,27 @@ class Command(_Wire):
     """``WORKFLOW_ID/RUN_ID`` on whose behalf; for the log."""
 
 
+class KeptAside(_Wire):
+    """WAL past a fork (``wal-…``) or a whole directory (``pgdata-…``) that a rejoin has moved aside."""
+
+    name: str
+    bytes: int
+    since: datetime
+
+
+class Kept(_Wire):
+    """What a member keeps aside, oldest first."""
+
+    member: str
+    items: tuple[KeptAside, ...] = ()
+
+
+class DiscardCommand(Command):
+    """Remove one thing that is kept aside, for good."""
+
+    name: str = Field(min_length=1, max_length=100)
+
+
 class FenceCommand(Command):
     """Stop the server and keep it stopped."""
 

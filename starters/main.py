@@ -25,6 +25,7 @@ from starters.commands.decide import approve_command, reject_command
 from starters.commands.doctor import doctor_command
 from starters.commands.follow import follow_command
 from starters.commands.history import history_command
+from starters.commands.kept import kept_command
 from starters.commands.override_budget import override_budget_command
 from starters.commands.pause import pause_command
 from starters.commands.report import report_command
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "adopt": adopt_command,
     "resume": resume_command,
     "pause": pause_command,
+    "kept": kept_command,
     "report": report_command,
     "history": history_command,
     "doctor": doctor_command,

@@ -53,7 +53,7 @@ def _look_at_estate(path: Path) -> None:
     try:
         load_estate(path)
     except EstateError as error:
-        _log.critical("%s; every run that begins is refused until it can be read (it is read anew for each)", error)
+        _log.critical("%s; every run that begins is refused until it can be read (it is read again for each)", error)
 
 
 async def _serve(settings: WorkerSettings) -> int:

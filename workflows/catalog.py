@@ -19,6 +19,7 @@ from workflows.doctor import Doctor
 from workflows.nodes.return_to_service import NodeReturn
 from workflows.nodes.specs import SPECS as NODES
 from workflows.pods.specs import SPECS as PODS
+from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
 from workflows.postgres.specs import SPECS as POSTGRES
 from workflows.redis.specs import SPECS as REDIS
@@ -27,7 +28,7 @@ from workflows.run.procedure import ProcedureSpec
 
 PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES]
 """The one list of procedures: command, worker, reports and tests read it."""
-_OTHERS = (PostgresPause, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart, Doctor)
+_OTHERS = (PostgresPause, PostgresKept, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart, Doctor)
 
 
 def workflows() -> list[type]:

@@ -22,9 +22,11 @@ from gate.api import (
     AdoptCommand,
     Adopted,
     Command,
+    DiscardCommand,
     FenceCommand,
     Fenced,
     GateStatus,
+    Kept,
     Problem,
     PromoteCommand,
     Promoted,
@@ -39,7 +41,7 @@ _CONNECT_SHARE = 0.5
 _ERROR = 400
 _WITHIN = {
     "checkpoint": 300.0, "fence": 40.0, "unfence": 100.0, "seal": 10.0, "promote": 9.0, "revert": 40.0, "rejoin": 5.0,
-    "adopt": 280.0,
+    "adopt": 280.0, "kept": 30.0, "discard": 40.0,
 }  # fmt: skip
 """Seconds to wait for each command's answer: the gate's own limit and a margin, but less than the step's posture."""
 
@@ -105,6 +107,14 @@ class GateClient:
         """Make the roles that the product needs in a directory that has run without a gate; its server stays stopped."""
         command = AdoptCommand(epoch=epoch, run=run, system_identifier=system_identifier)
         return await self._command(target, member, "adopt", command, Adopted)
+
+    async def kept(self, target: PostgresTarget, member: str) -> Kept:
+        """Return what the member's rejoins have moved aside."""
+        return await self._call(target, member, "kept", None, Kept, _WITHIN["kept"])
+
+    async def discard(self, target: PostgresTarget, member: str, command: DiscardCommand) -> Kept:
+        """Remove one thing that is kept aside; return what is left."""
+        return await self._command(target, member, "discard", command, Kept)
 
     async def close(self) -> None:
         """Let go of the connections."""

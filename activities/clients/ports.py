@@ -16,7 +16,7 @@ from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
-from gate.api import Adopted, Fenced, GateStatus, Problem, Promoted, RevertCommand, Sealed
+from gate.api import Adopted, DiscardCommand, Fenced, GateStatus, Kept, Problem, Promoted, RevertCommand, Sealed
 from gate.record import Record
 
 
@@ -179,6 +179,12 @@ class Gates(Protocol):
 
     async def adopt(self, target: PostgresTarget, member: str, epoch: int, run: str, *, system_identifier: str) -> Adopted:
         """Make the roles that the product needs in a directory that has run without a gate; its server stays stopped."""
+
+    async def kept(self, target: PostgresTarget, member: str) -> Kept:
+        """Return what the member's rejoins have moved aside."""
+
+    async def discard(self, target: PostgresTarget, member: str, command: DiscardCommand) -> Kept:
+        """Remove one thing that is kept aside, for good; return what is left. One that is gone already is no error."""
 
 
 class Postgres(Protocol):

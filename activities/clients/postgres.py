@@ -95,7 +95,7 @@ class PostgresClient:
             finally:
                 await connection.execute(sql.SQL("drop table {}").format(table))
         if found is None or found["mark"] != mark:
-            raise UnreachableError(f"{leader} took a write and did not give it back")
+            raise UnreachableError(f"{leader} took a write and did not return it")
         milliseconds = (time.monotonic() - began) * 1000
         return Verified(leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC))
 

@@ -139,7 +139,7 @@ class RedisClient:
             found = await redis.get(key)
             await redis.delete(key)
         if found != mark:
-            raise UnreachableError(f"{name} took a write and did not give it back")
+            raise UnreachableError(f"{name} took a write and did not return it")
         return confirmed
 
     async def add_row(self, target: RedisTarget, name: str, run: str, row: int, *, within: timedelta) -> None:

@@ -24,4 +24,4 @@ async def of_witnesses(client: Client, queue: str, witnesses: tuple[str, ...]) -
     remedy = "see the StatefulSet failover-witness, and FAILOVER_WITNESS of each"
     if 2 * there > len(witnesses):
         return [warning(subject, words, remedy)]
-    return [fault(subject, f"{words}: no majority, so no watch finds anything", remedy)]
+    return [fault(subject, f"{words}: no majority, so automatic detection finds nothing", remedy)]

@@ -24,7 +24,7 @@ _SLEPT_SECONDS = 4.0
 
 
 _RECOVERED_SECONDS = 2.0
-"""A server that crashes in a loop is up for moments; only one that has been up for so long is well again."""
+"""A server that crashes in a loop is up for moments; only one that has been up for so long is healthy again."""
 
 
 class Eye(Protocol):

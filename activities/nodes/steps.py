@@ -128,7 +128,7 @@ class NodeActivities:
         await granted(self._nodes.give_up(request.target.region, request.target.name))
         return Cordoned(at=datetime.now(UTC))
 
-    @step("node.await_return", ENDLESS, lambda request: f"{request.target.name} is back and well", formerly="node.returned")
+    @step("node.await_return", ENDLESS, lambda request: f"{request.target.name} is healthy again", formerly="node.returned")
     async def await_return(self, request: CordonRequest) -> Returned:
         """Wait until a node that was given up has been Ready for a while, or has left the cluster; then take it back.
 

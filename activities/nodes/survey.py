@@ -120,7 +120,7 @@ class NodeLookActivities:
     @step(
         "node.await_leaders_moved",
         WAIT,
-        lambda request: f"nothing leads from {request.target.name} any more",
+        lambda request: f"no hosted leader is left on {request.target.name}",
         formerly="node.moved",
     )
     async def await_leaders_moved(self, request: MovedRequest) -> datetime:

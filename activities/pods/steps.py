@@ -1,4 +1,4 @@
-"""Looks at a workload's pods, breaks one for a drill, replaces broken ones, and waits until all is well again.
+"""Looks at a workload's pods, breaks one for a drill, replaces broken ones, and waits until all is healthy again.
 
 Kubernetes mends most by itself: a container that ends is started again, a pod that is deleted is made anew. What it does
 not mend is a pod that it believes in: one that crashes and is started again after longer and longer pauses, one that never
@@ -94,7 +94,7 @@ class PodActivities:
             except ForbiddenError as error:
                 raise refuse(Refusal.NOT_AVAILABLE, f"{error}; see drill-access.yaml in the shipped base") from error
             except MissingError:
-                how = "it had gone by itself"
+                how = "it had gone already"
         while await self._is_as_before(target, pod):
             if datetime.now(UTC) - began > _DIES_WITHIN:
                 await self._workloads.delete(target, pod, at_once=True)
@@ -110,7 +110,7 @@ class PodActivities:
     @step(
         "pods.await_healthy",
         FORWARD,
-        lambda request: f"wait until {request.target.workload.deployment} is whole",
+        lambda request: f"wait until {request.target.workload.deployment} is healthy",
         formerly="pods.mended",
     )
     async def await_healthy(self, request: MendRequest) -> Mended:

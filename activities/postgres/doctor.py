@@ -39,7 +39,7 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
     owner = record.intent.run if record.intent else record.unfinished
     if owner:
         remedy = (
-            f"watch that run; if it is closed, start postgres-failover {target.name} with run=real: it settles this first"
+            f"follow that run; if it is closed, start postgres-failover {target.name} with run=real: it recovers this first"
         )
         findings.append(warning(service, f"an unfinished switch of {owner} stands in the record", remedy))
     if record.sync == NO_SYNC:
@@ -53,7 +53,7 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
 def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Finding]:
     if not is_paused(record, now):
         return []
-    remedy = f"nobody is brought back by itself meanwhile; end it: failover pause {target.name} --off"
+    remedy = f"no member rejoins automatically meanwhile; end it: failover pause {target.name} --off"
     subject = f"Service {target.cluster.write_service}"
     return [warning(subject, f"automatic rejoin is {pause_words(record)}", remedy)]
 
@@ -95,7 +95,7 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
         message = f"{gate.disk_free_bytes} bytes free, the limit is {int(limits.free_disk)}"
         findings.append(fault(name, message, "enlarge the volume, or lower thresholds.free_disk"))
     if gate.kept_aside_bytes:
-        remedy = "look through gate/kept on its volume; remove it once nothing in it is needed"
+        remedy = f"list it: failover kept {target.name}; remove what nobody needs"
         findings.append(warning(name, f"{gate.kept_aside_bytes} bytes were kept aside by rejoins", remedy))
     if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
         findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))

@@ -158,7 +158,7 @@ class AftermathActivities:
         if not untaken or not await self._wrote(switch, deployment):
             return ""
         where = ", ".join(f"{pod} on {node}" for pod, node in sorted(untaken.items()))
-        return f"its restart waits for a node that does not answer ({where}) and goes on by itself"
+        return f"its restart waits for a node that does not answer ({where}) and goes on without this run"
 
     @step("postgres.first_write", READ_LONG, lambda request: f"{request.deployment} writes again")
     async def first_write(self, request: FirstWriteRequest) -> FirstWrite:

@@ -129,7 +129,7 @@ class SwitchActivities:
         """
         plan, given_up = switch.plan, switch.plan.give_up
         if given_up is None:
-            raise refuse(Refusal.NOT_AVAILABLE, f"the plan for {plan.candidate} does not say what is given up")
+            raise refuse(Refusal.NOT_AVAILABLE, f"the plan for {plan.candidate} does not say which writes are lost")
         command = RevertCommand(
             epoch=switch.epoch,
             run=str(switch.run),

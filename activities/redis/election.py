@@ -130,9 +130,10 @@ def _may_insist(survey: RedisSurvey, request: ElectRequest) -> None:
     """Refuse to replace a master by force that is not known to be gone, and that nobody has given up by name."""
     old = old_master(survey, request.switch)
     if request.by_word and old is not None and old.name != request.given_up:
-        raise refuse(Refusal.PRIMARY_ALIVE, f"{old.name} answers and is the master; nobody has given it up by name")
-    if not request.by_word and not any(fact.agrees_it_is_down for fact in survey.sentinels):
-        words = (
-            f"no quorum of Sentinels agrees that {request.switch.plan.primary} is down, and nobody has given it up by name"
+        raise refuse(
+            Refusal.PRIMARY_ALIVE, f"{old.name} answers and is the master; nobody has named it as the one to replace"
         )
+    if not request.by_word and not any(fact.agrees_it_is_down for fact in survey.sentinels):
+        old_name = request.switch.plan.primary
+        words = f"no quorum of Sentinels agrees that {old_name} is down, and nobody has attested to it by name"
         raise refuse(Refusal.NO_QUORUM, words)

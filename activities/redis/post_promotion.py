@@ -68,8 +68,8 @@ class RedisAftermathActivities:
     async def verify(self, switch: RedisSwitch) -> RedisVerified:
         """Find the master as a client does, by the word of a majority of the Sentinels, write to it and read it back.
 
-        Where a person has decided since no majority is left, the newest word of a Sentinel counts. It may be the old master,
-        if the Sentinels have elected that one again since.
+        Where a person has decided since no majority is left, the newest answer of a Sentinel counts. It may be the old
+        master, if the Sentinels have elected that one again since.
 
         Raises:
             ApplicationError: not within ``_VERIFIED_WITHIN_SECONDS``; it is tried again.
@@ -99,7 +99,7 @@ class RedisAftermathActivities:
         survey, who = await survey_of(self._redis, switch.target, _LOOK), "a majority of the Sentinels"
         named = survey.named
         if not named and switch.by_word:  # a person has decided, since there is no majority
-            named, who = survey.newest_word, "the newest word of a Sentinel"
+            named, who = survey.newest_word, "the newest answer of a Sentinel"
         master = survey.server_at(named)
         found = master if master is not None and master.is_master else None
         epoch = max((fact.config_epoch for fact in survey.sentinels if fact.master == named), default=0)

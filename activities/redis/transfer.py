@@ -94,7 +94,7 @@ class RedisSwitchActivities:
         try:
             await self._redis.unpause(switch.target, switch.plan.primary)
         except UnreachableError as error:
-            words = f"{switch.plan.primary} does not answer ({error}); its pause ends by itself"
+            words = f"{switch.plan.primary} does not answer ({error}); Redis ends the pause automatically"
             return Resumed(gave_back=True, message=words)
         return Resumed(gave_back=True, message=f"writers go on at {switch.plan.primary}")
 

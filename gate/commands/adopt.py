@@ -31,7 +31,7 @@ _RIGHTS_SINCE = 15
 _SERVES_WITHIN_SECONDS = 240.0
 """The old server may have crashed, and recovery takes its time."""
 _NOTES = {
-    "roles with md5 passwords cannot log in through a gate, set them anew": (
+    "roles with md5 passwords cannot log in through a gate, set them again": (
         "select rolname from pg_authid where rolcanlogin and rolpassword like 'md5%' order by 1"
     ),
     "replication slots that nobody uses keep WAL for ever, drop them": (

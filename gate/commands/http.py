@@ -14,6 +14,7 @@ from gate import api
 from gate.commands.fence import Fencing
 from gate.commands.handler import RefusedError
 from gate.commands.join import Joining
+from gate.commands.keeping import Keeping
 from gate.commands.revert import Reverting
 from gate.loop.core import Gate
 from gate.postgres.controldata import ProgramError
@@ -24,12 +25,14 @@ _CONFLICT = 409
 
 def application(gate: Gate) -> web.Application:
     """Return the gate's HTTP application."""
-    fencing, leading, joining = Fencing(gate), Reverting(gate), Joining(gate)
+    fencing, leading, joining, keeping = Fencing(gate), Reverting(gate), Joining(gate), Keeping(gate)
     app = web.Application(middlewares=[_guard(gate)])
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", lambda _: _readiness(gate))
     app.router.add_get("/metrics", lambda _: _metrics(gate))
     app.router.add_get("/v1/status", lambda request: _answer(_status(gate, request)))
+    app.router.add_get("/v1/kept", lambda _: _answer(keeping.show()))
+    app.router.add_post("/v1/discard", _command(api.DiscardCommand, keeping.discard))
     app.router.add_post("/v1/checkpoint", _command(api.Command, fencing.checkpoint))
     app.router.add_post("/v1/fence", _command(api.FenceCommand, fencing.fence))
     app.router.add_post("/v1/unfence", _command(api.Command, fencing.unfence))

@@ -1,7 +1,7 @@
 """A pause: a person's word, kept in the leader record, that nothing is to be brought back by itself for a while.
 
 While it lasts, a former primary stays stopped with its directory as it is, an empty member copies nothing, and a starved
-standby is not copied anew. A failover that nobody has asked for is refused. Nothing else changes: servers that run go on, a
+standby is not copied. A failover that nobody has asked for is refused. Nothing else changes: servers that run go on, a
 standby that only stopped starts again, and whatever a person asks for is done. A pause ends by itself at its time, by each
 gate's own clock.
 

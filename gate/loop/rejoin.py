@@ -69,7 +69,7 @@ async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: in
     try:
         control = await read_control(settings.programs, settings.data)
         if (why := _cannot_be_rewound(settings, control, leader)) is not None:
-            say(f"{why}: the directory is kept whole")
+            say(f"{why}: the directory is kept")
         elif await _ends_before_fork(settings, control, leader):
             say("stopped before the fork: no rewind needed")
             (settings.data / _SIGNAL).touch()

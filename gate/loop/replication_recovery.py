@@ -3,7 +3,7 @@
 Only what can be proved counts. *Diverged*: the leader's timeline left this server's before the point that it has received,
 as when another standby was promoted that had less; it is rewound, and the WAL past the fork kept aside. *Starved*: the
 leader's gate says from where on it has WAL, and this server has received less. *Given up*: the leader's history leaves this
-server's timeline out (``postgres-rollback``). The last two are copied anew. The old directory is moved aside, not removed;
+server's timeline out (``postgres-rollback``). The last two are copied. The old directory is moved aside, not removed;
 without room for a copy beside it the gate says so and leaves everything running. So it does while a pause stands in the
 record, unless a person has asked for this member's rejoin.
 """
@@ -32,13 +32,13 @@ class Recovery:
 
     leader: GateStatus
     rewinds: bool
-    """Its directory is rewound; otherwise it is copied anew."""
+    """Its directory is rewound; otherwise it is copied."""
     why: str
 
     @property
     def message(self) -> str:
         """What is done, and why."""
-        return f"{self.why}; is {'rewound' if self.rewinds else 'copied anew'}"
+        return f"{self.why}; is {'rewound' if self.rewinds else 'copied'}"
 
 
 class ReplicationRecovery:
@@ -71,7 +71,7 @@ class ReplicationRecovery:
         if facts.receive_lsn is None or timeline is None or (due := _due(leader, facts.receive_lsn, timeline)) is None:
             return None
         held = is_paused(record, datetime.now(UTC)) and not asked_for
-        paused = f"{due.why}; nothing is done about it by itself: {pause_words(record)}" if held else ""
+        paused = f"{due.why}; nothing is done about it automatically: {pause_words(record)}" if held else ""
         self.obstacle = paused or ("" if due.rewinds else await self._lack_of_space(due))
         return None if self.obstacle else due
 

@@ -101,7 +101,7 @@ async def _stream(client: Client, watched: Watched) -> None:
             await _read_on(client, watched)
         except RPCError as error:
             if not is_silence(error):
-                raise unknown_run(error, watched.place) from error
+                raise unknown_run(error, watched.place) from None
             _bear(watched)
         else:
             if watched.chronicle.close:
@@ -171,7 +171,7 @@ async def look(client: Client, watched: Watched) -> None:
         return
     if has(chronicle.phase, Trait.WAITS_FOR_PEOPLE):
         watched.status = await ask_status(handle) or watched.status
-        watched.note = "" if watched.status else "waits for people, and no worker is there to show what for"
+        watched.note = "" if watched.status else "waits for people, and no worker is there to show the plan"
     description = await handle.describe()
     waiting = [await _waiting(client, child) for child in description.raw_description.pending_children]
     watched.children = tuple(child for child in waiting if child is not None)

@@ -54,7 +54,7 @@ async def read_run(client: Client, place: Place) -> Chronicle:
                 if look == _LOOKS or not refuses_its_page(error, chronicle):
                     raise
     except RPCError as error:
-        raise unknown_run(error, place) from error
+        raise unknown_run(error, place) from None
     return chronicle
 
 

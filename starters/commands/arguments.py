@@ -145,6 +145,12 @@ For = Annotated[
     str | None,
     typer.Option("--for", metavar="DURATION", help="How long: 2h, 90m, 1d12h. At most 7 days.", show_default=False),
 ]
+KeptMember = Annotated[
+    str | None, typer.Option("--member", metavar="MEMBER", help="Only what this member keeps aside.", show_default=False)
+]
+Remove = Annotated[
+    str | None, typer.Option("--remove", metavar="NAME", help="Delete this one thing, for good.", show_default=False)
+]
 Off = Annotated[bool, typer.Option("--off", help="End the pause.")]
 OutputOption = Annotated[
     Output,

@@ -25,7 +25,7 @@ from workflows.run.phases import ReportPhase, Trait, has
 
 _MANY = {"reconnected"}
 """Fields of details that several steps fill in, one entry each."""
-_AFTER_A_STOP = (todo(Todo.RECOVER, "start the same run again: it first settles what this one left behind"),)
+_AFTER_A_STOP = (todo(Todo.RECOVER, "start the same run again: it first recovers what this one left behind"),)
 
 
 class Asked(Wire):

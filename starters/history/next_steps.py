@@ -17,6 +17,7 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from workflows.catalog import spec_of
 from workflows.run.phases import Phase
+from workflows.run.procedure import Remedies
 
 _CUT_OFF = {"terminated", "timed out", "failed"}
 
@@ -34,21 +35,17 @@ class Remedy:
 def remedy_of(facts: Facts) -> Remedy | None:
     """Return what to do about a run; ``None`` when it needs nobody."""
     spec = spec_of(facts.workflow)
-    own = {"postgres": _of_postgres, "redis": _of_redis, "pods": _of_pods, "node": _of_node}
-    return own.get(spec.request.subject if spec else "", _of_any)(facts)
-
-
-def _of_any(facts: Facts) -> Remedy | None:
-    """Return what to do about a run whose procedure has no words of its own."""
-    if facts.outcome is Outcome.STRANDED:
-        matter = "It is past its point of no return; what is listed as left to do is not done."
-    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
-        matter = "The undo did not come to its end; what is listed as left to do is not undone."
-    elif facts.outcome is None and facts.close in _CUT_OFF:
-        matter = f"It was ended from outside ({facts.close}): nothing was undone."
-    else:
+    if spec and spec.request.subject == "postgres":
+        return _of_postgres(facts)
+    told = spec.remedies if spec else Remedies()
+    cut_off = facts.outcome is None and facts.close in _CUT_OFF
+    matters = {Outcome.STRANDED: told.stranded, Outcome.ROLLBACK_INCOMPLETE: told.undo_incomplete}
+    matter = told.cut_off if cut_off else matters.get(facts.outcome) if facts.outcome else None
+    if matter is None:
         return None
-    return Remedy((matter, f"Look: failover plan {facts.workflow} {facts.asked.cluster}"), resumable=False)
+    look = told.look or f"failover plan {facts.workflow} {{target}}"
+    lines = (line.format(target=facts.asked.cluster, close=facts.close) for line in (matter, f"Look: {look}", told.again))
+    return Remedy(tuple(filter(None, lines)), resumable=False)
 
 
 def _of_postgres(facts: Facts) -> Remedy | None:
@@ -59,57 +56,12 @@ def _of_postgres(facts: Facts) -> Remedy | None:
         return _resume(
             facts,
             "WRITES MAY BE STOPPED: the undo did not come to its end, so the old primary may still be fenced.",
-            "Mend what is silent or refuses (failover doctor says what), then",
-            "It first undoes what is left, or finishes it if the new primary leads already; then it plans anew.",
+            "Repair what is silent or refuses (failover doctor says what), then",
+            "It first undoes what is left, or finishes it if the new primary leads already; then it makes a new plan.",
         )
     if facts.outcome is Outcome.STRANDED:
         return _of_stranded(facts)
     return _of_cut_off(facts) if facts.outcome is None and facts.close in _CUT_OFF else None
-
-
-def _of_redis(facts: Facts) -> Remedy | None:
-    """Return what to do about Redis: nothing is left there that does not end by itself."""
-    look = f"Look: failover doctor {facts.asked.cluster}"
-    if facts.outcome is Outcome.STRANDED:
-        matter = "The new master leads; what is listed as left to do is not done. Sentinel goes on with it by itself."
-    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
-        matter = "Nobody could find out who is the master. Redis ends a hold of writes by itself, after thresholds.pause."
-    elif facts.outcome is None and facts.close in _CUT_OFF:
-        matter = f"It was ended from outside ({facts.close}): Redis ends its pause by itself, and Sentinel its failover."
-    else:
-        return None
-    return Remedy((matter, look, "Starting it again is safe: it settles first what is left."), resumable=False)
-
-
-def _of_pods(facts: Facts) -> Remedy | None:
-    """Return what to do about pods: whoever starts again looks again, and Kubernetes goes on meanwhile."""
-    if facts.outcome is Outcome.STRANDED:
-        matter = "The workload is not whole; what each pod and the Service say is listed as left to do."
-    elif facts.outcome is None and facts.close in _CUT_OFF:
-        matter = f"It was ended from outside ({facts.close}): Kubernetes goes on mending by itself."
-    else:
-        return None
-    look = f"Look: failover plan {facts.workflow} {facts.asked.cluster}"
-    return Remedy(
-        (matter, look, "Starting it again is safe: it looks anew, and replaces only what is broken then."), resumable=False
-    )
-
-
-def _of_node(facts: Facts) -> Remedy | None:
-    """Return what to do about a node: a half empty one does no harm, but it takes no pods."""
-    node = facts.asked.cluster
-    if facts.outcome is Outcome.STRANDED:
-        matter = f"{node} is empty and cordoned; what is listed as left to do is not ready elsewhere yet."
-    elif facts.outcome is Outcome.ROLLBACK_INCOMPLETE:
-        matter = f"{node} may still be cordoned: kubectl uncordon {node}"
-    elif facts.outcome is None and facts.close in _CUT_OFF:
-        matter = (
-            f"It was ended from outside ({facts.close}): {node} is cordoned, and what was moving by its own run goes on."
-        )
-    else:
-        return None
-    look = f"Look: failover plan {facts.workflow} {node}, failover status"
-    return Remedy((matter, look, "Starting it again is safe: it goes on where it was."), resumable=False)
 
 
 def _of_open(facts: Facts) -> Remedy | None:
@@ -119,7 +71,7 @@ def _of_open(facts: Facts) -> Remedy | None:
     return Remedy(
         (
             f"WRITES ARE STOPPED: {candidate} did not confirm its promotion, and until its gate answers nobody may decide.",
-            f"Bring the pod or node of {candidate} back: the run goes on by itself, forward or back. Do not terminate it.",
+            f"Bring the pod or node of {candidate} back: the run then goes on, forward or back. Do not terminate it.",
         ),
         resumable=False,
     )
@@ -131,7 +83,7 @@ def _of_stranded(facts: Facts) -> Remedy:
         return _resume(
             facts,
             "The first leader record is written, or may be; what follows is not done.",
-            "Mend the cause (failover doctor), then",
+            "Repair the cause (failover doctor), then",
             "It finishes this adoption and takes nothing back.",
         )
     if Todo.ROUTE in left and facts.refusal == Refusal.SUPERSEDED:
@@ -153,7 +105,7 @@ def _of_stranded(facts: Facts) -> Remedy:
         return _resume(
             facts,
             "The new primary leads; what follows the promotion is not done, and the leader record says so.",
-            "Mend the cause (failover doctor), then",
+            "Repair the cause (failover doctor), then",
             "It finishes this switch and moves nothing.",
         )
     return _by_hand(facts)
@@ -175,7 +127,7 @@ def _of_cut_off(facts: Facts) -> Remedy:
     if any(step.name == "postgres.finish" and step.end == "completed" for step in facts.steps):
         return Remedy(("It was ended after its last step: everything was done.",), resumable=False)
     if facts.workflow == REJOIN:
-        return Remedy(("It was ended, and only watched: the gates go on by themselves.",), resumable=False)
+        return Remedy(("It was ended, and only observed: the gates go on.",), resumable=False)
     return _resume(
         facts,
         f"It was ended from outside ({facts.close}): nothing was undone, and WRITES MAY BE STOPPED.",

@@ -179,7 +179,7 @@ def _how(chronicle: Chronicle, *, bound: bool, least: bool) -> str:
         waited = (chronicle.started_at - chronicle.noticed).total_seconds()
         return f"from when witnesses first saw it gone, {waited:.3f} s before the run began, to the verified write"
     if least:
-        return "at least, from the run's start to the verified write (nobody has measured since when writes stood still)"
+        return "at least, from the run's start to the verified write (nobody has measured when the write outage began)"
     if bound:
         return "at most, by the steps' own times (the measuring writer saw none around the promotion)"
     return "as a client saw it"
@@ -201,7 +201,7 @@ def _given_up(chronicle: Chronicle) -> Loss | None:
 
 def _about_given_up(loss: Loss) -> str:
     """Say what a discard has cost: it was asked for and approved, so no objective applies."""
-    return f"loss: at most {loss.transactions} transactions ({loss.bytes} bytes of WAL), given up as approved"
+    return f"loss: at most {loss.transactions} transactions ({loss.bytes} bytes of WAL), lost as approved"
 
 
 def _about_loss(lost: int | None, rpo: float | None, *, argued: bool, in_loss: bool) -> str:

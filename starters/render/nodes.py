@@ -34,7 +34,7 @@ def node_lines(details: NodeDetails) -> list[str]:
     if (proof := details.proof) is not None:
         lines.append(f"proof ({proof.kind}) at {words.moment(proof.at)}: {proof.words}")
     if details.pods_replaced is not None:
-        lines.append(f"made anew without waiting for the node: {', '.join(details.pods_replaced.pods)}")
+        lines.append(f"replaced without waiting for the node: {', '.join(details.pods_replaced.pods)}")
     if (drained := details.drained) is not None:
         lines.append(f"evicted: {len(drained.gone)} pods ({', '.join(drained.gone) or 'none'})")
         lines += [f"did not go: {one.pod}: {one.words}" for one in drained.blocked]

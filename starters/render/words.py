@@ -30,10 +30,10 @@ _ENDS_OF = {
 }
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
-    Phase.PROVING: "Waits for proof, or for somebody's word, that what failed is stopped",
-    Phase.BLOCKED: "Held up by a disruption budget; waits until it allows, or for somebody's word",
+    Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",
+    Phase.BLOCKED: "Blocked by a disruption budget; waits until it allows, or for an override",
 }
-_GIVEN_UP_ADOPTION = "Given up: nobody leads yet; the directories are as they were, but for the product's own roles"
+_GIVEN_UP_ADOPTION = "Abandoned: nobody leads yet; the directories are as they were, but for the product's own roles"
 
 
 def headline(facts: Facts) -> str:
@@ -45,8 +45,8 @@ def headline(facts: Facts) -> str:
     if facts.open:
         return _HELD_UP.get(facts.phase, f"Still going on: {facts.phase or 'no worker has touched it yet'}")
     if facts.close == "terminated":
-        return "Terminated in Temporal: nothing was undone; start it again, and it first settles what was left"
-    return f"Ended without a report ({facts.close}); start it again, and it first settles what was left"
+        return "Terminated in Temporal: nothing was undone; start it again, and it first recovers what was left"
+    return f"Ended without a report ({facts.close}); start it again, and it first recovers what was left"
 
 
 def exit_of(facts: Facts) -> Exit:

@@ -15,7 +15,7 @@ from activities.run.models.diagnosis import Silence
 from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
-from gate.api import Adopted, Fenced, GateStatus, ProblemKind, Promoted, RevertCommand, Role, Sealed
+from gate.api import Adopted, DiscardCommand, Fenced, GateStatus, Kept, ProblemKind, Promoted, RevertCommand, Role, Sealed
 from gate.record import Record, read_record, record_patch
 from tests.fakes.gatehand import GateHand
 from tests.fakes.member import Member
@@ -197,6 +197,17 @@ class FakeGates:
         async with self.world.faults.around("gates.adopt"):
             self.world.touch(f"adopt {member}")
             return self._hand(member).adopt(epoch, system_identifier)
+
+    async def kept(self, target: PostgresTarget, member: str) -> Kept:  # noqa: ARG002
+        async with self.world.faults.around("gates.kept"):
+            return self._hand(member).kept()
+
+    async def discard(self, target: PostgresTarget, member: str, command: DiscardCommand) -> Kept:  # noqa: ARG002
+        async with self.world.faults.around("gates.discard"):
+            self.world.touch(f"discard {member} {command.name}")
+            hand = self._hand(member)
+            hand.accept(command.epoch)
+            return hand.discard(command.name)
 
 
 class FakePostgres:

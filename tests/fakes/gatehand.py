@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from activities.clients.ports import GateRefusedError
-from gate.api import Adopted, Fenced, GateStatus, Problem, ProblemKind, Promoted, RevertCommand, Sealed, ServerState
+from gate.api import (
+    Adopted,
+    Fenced,
+    GateStatus,
+    Kept,
+    KeptAside,
+    Problem,
+    ProblemKind,
+    Promoted,
+    RevertCommand,
+    Sealed,
+    ServerState,
+)
 from gate.postgres.lsn import format_lsn, parse_lsn
 from gate.record import Mode, Record
 from tests.fakes.member import Member
@@ -139,6 +151,18 @@ class GateHand:
             epoch=epoch, system_identifier=system, timeline=member.timeline, control_state="shut down", made=made,
             notes=("replication slots that nobody uses keep WAL for ever, drop them: old",),
         )  # fmt: skip
+
+    def kept(self) -> Kept:
+        """List what was moved aside."""
+        at = datetime(2026, 11, 1, tzinfo=UTC)
+        items = [KeptAside(name=f"pgdata-{number}", bytes=1, since=at) for number in range(len(self._member.kept))]
+        left = tuple(item for item in items if item.name not in self._member.discarded)
+        return Kept(member=self._member.name, items=left)
+
+    def discard(self, name: str) -> Kept:
+        """Remove one of them; one that is gone already is no error."""
+        self._member.discarded.add(name)
+        return self.kept()
 
     def _may_promote(self, epoch: int, system: str, lsn: str | None) -> None:
         member = self._member

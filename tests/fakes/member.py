@@ -35,6 +35,7 @@ class Member:
     xid: int = 740
     """Next transaction ID."""
     kept: list[set[tuple[str, int]]] = field(default_factory=list)
+    discarded: set[str] = field(default_factory=set)
     """Rows of directories that were moved aside."""
     position: int = 0x3000000
     """End of WAL (primary) or WAL received (standby)."""

@@ -1,4 +1,4 @@
-"""When a standby that does not stream is rewound or copied anew, and what keeps it from that."""
+"""When a standby that does not stream is rewound or copied, and what keeps it from that."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_what_can_be_proved_is_due(tmp_path: Path, changes: dict[str, Any]
     assert due is not None
     assert due.rewinds is rewinds
     assert due.message.startswith(begins)
-    assert due.message.endswith("is rewound" if rewinds else "is copied anew")
+    assert due.message.endswith("is rewound" if rewinds else "is copied")
 
 
 @pytest.mark.parametrize(

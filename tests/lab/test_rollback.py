@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from starters.history.model import Facts
 from tests.lab.invariants import must_hold
 from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
-from workflows.postgres.models import lock_id
+from workflows.postgres.models import kept_id, lock_id
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, plan_id
 
 pytestmark = pytest.mark.lab
@@ -93,9 +94,23 @@ async def test_discard_goes_back_to_the_old_primary_as_it_was_and_keeps_the_rest
     details = facts.known.of(PostgresDetails)
     assert details.loss is not None
     assert details.loss.transactions > 0
-    assert platform.kept_aside(new) - kept
+    aside = platform.kept_aside(new) - kept
+    assert aside
+    await _removed(platform, new, aside)
     must_hold("never two writers", holds=seen["two_writers"] == [])
     print(f"outage at most {facts.verdict.outage_seconds}; given up {details.loss}")
+
+
+async def _removed(platform: Platform, member: str, aside: set[Path]) -> None:
+    """Remove what is kept ``aside``, through the product; nothing else goes."""
+    others = platform.kept_aside(member) - aside
+    for one in sorted(aside):
+        asked = {"cluster": CLUSTER, "member": member, "remove": one.name, "by": OPERATOR, "reason": "lab"}
+        id_ = kept_id(CLUSTER)
+        await platform.client.execute_workflow(
+            "postgres-kept", asked, id=id_, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+        )
+    assert platform.kept_aside(member) == others
 
 
 async def test_a_member_that_follows_already_is_not_given_the_writes_as_it_was(platform: Platform) -> None:

@@ -56,10 +56,11 @@ class CacheFlush(Procedure[FlushRequest, WorkloadTarget, FlushPlan, FlushDetails
         state.plan = plan
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: WorkloadTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        policies = self.target.workload.approvals
-        return policies.drill if self.request.run is Run.DRILL else policies.failover
+        policies = target.workload.approvals
+        return policies.drill if run == Run.DRILL.value else policies.failover
 
     async def execute(self, plan: FlushPlan) -> str:
         """Pause, flush, resume."""

@@ -16,7 +16,6 @@ SPEC = ProcedureSpec(
     target=WorkloadTarget,
     plan=FlushPlan,
     details=FlushDetails,
-    policy=lambda target, _, run: getattr(target.workload.approvals, "drill" if run == "drill" else "failover"),
     serves=lambda _: (CACHE,),
     drills=True,
     example="api",

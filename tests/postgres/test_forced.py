@@ -142,7 +142,7 @@ async def test_where_nobodys_word_is_accepted_it_neither_starts_nor_proves_anyth
     async with serving(temporal, tmp_path, World(), forced=accepted) as bench:
         before = bench.world.snapshot
         refusal = await bench.refused(await _force(bench, attest=True))
-        assert (refusal.type, "takes nobody's word (forced.proof is gate, isolation)" in refusal.message) == (
+        assert (refusal.type, "accepts no attestation (forced.proof is gate, isolation)" in refusal.message) == (
             "BadInput",
             True,
         )

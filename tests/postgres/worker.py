@@ -14,6 +14,7 @@ from activities.detection.steps import WatchActivities
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
+from activities.postgres.kept import KeptActivities
 from activities.postgres.measure import MeasureActivities
 from activities.postgres.pause import PauseActivities
 from activities.postgres.post_promotion import AftermathActivities
@@ -82,7 +83,7 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     systems = systems_of(world)
     with_systems = (
         SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
-        MeasureActivities, PauseActivities, AdoptActivities,
+        MeasureActivities, PauseActivities, KeptActivities, AdoptActivities,
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]

@@ -193,7 +193,9 @@ async def test_a_master_that_answers_again_is_not_replaced_unless_it_is_named(gi
     redis = Deployment()
     redis.silent.discard(_OLD)
     redis.masters = {_OLD}
-    with pytest.raises(ApplicationError, match="redis-0 answers and is the master; nobody has given it up by name"):
+    with pytest.raises(
+        ApplicationError, match="redis-0 answers and is the master; nobody has named it as the one to replace"
+    ):
         await _elected(redis, given_up=given_up)
     assert redis.asked == []
     assert (await _elected(redis, given_up=_OLD)).leader == _NEW

@@ -133,6 +133,19 @@ async def _pause(bench: Bench, **request: Any) -> Handle:
     return await bench.start({"cluster": bench.cluster, **request}, workflow="postgres-pause", id=f"pause/{bench.lock}")
 
 
+async def _kept(bench: Bench, **more: Any) -> Handle:
+    bench.world.members[B].kept = [set(), set()]
+    return await bench.start({"cluster": bench.cluster, **more}, workflow="postgres-kept", id=f"kept/{bench.lock}")
+
+
+async def _kept_removed(bench: Bench, member: str = B) -> Handle:
+    return await _kept(bench, member=member, remove="pgdata-0", by="mona", reason="looked through")
+
+
+async def _kept_refused(bench: Bench) -> Handle:
+    return await _kept_removed(bench, member="stranger")
+
+
 async def _pause_ended(bench: Bench) -> Handle:
     await bench.ending(await _pause(bench))
     return await _pause(bench, off=True)
@@ -162,6 +175,9 @@ _RUNS: dict[str, Begin] = {
     "forced-rollback-incomplete": _refusing(_forced, "postgres.prove", "postgres.give_back"),
     "forced-stranded": _refusing(_forced, "postgres.verify"),
     "forced-settled": _forced_settled,
+    "kept-listed": _kept,
+    "kept-removed": _kept_removed,
+    "kept-refused": _kept_refused,
     **unapproved("rollback", _discard),
     "rollback-discard-cancelled-in-the-fence": _cancelled_in("postgres.fence", _discard),
     "rollback-discard-rollback-incomplete": _refusing(_discard, "postgres.fence", "postgres.give_back"),

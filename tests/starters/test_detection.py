@@ -35,7 +35,7 @@ async def test_they_are_started_once_shown_and_ended(watched: tuple[WatchBench, 
     status, detected = await failover("status"), await failover("detection", "status", own, "--output", "json")
     assert status.code in {0, 4}, "others may wait for people"
     assert f"{own}  " in status.out
-    assert "all is well" in status.out
+    assert "healthy" in status.out
     assert [*detected.document["watches"]] == [own]
     ended = await failover("detection", "stop", bench.bench.cluster)
     assert ended.code == 0

@@ -58,7 +58,7 @@ async def test_a_report_shows_what_was_given_up(stage: Stage) -> None:
     assert stage.world.record.leader == A
     report = await stage.failover("report", stage.cluster)
     for words in (
-        "at most 3 transactions (768 bytes of WAL), given up as approved",
+        "at most 3 transactions (768 bytes of WAL), lost as approved",
         f"kept in gate/kept/pgdata-* on the volume of {B}",
     ):
         assert words in report.out, report.out

@@ -55,7 +55,7 @@ class WatchStatus(Wire):
             return "; ".join(self.gone)
         if self.cooling:
             return f"cool-down after {self.cooling.after} until {self.cooling.until:%H:%M:%S} UTC"
-        return "all is well"
+        return "healthy"
 
 
 class _Typed(BaseModel):

@@ -100,7 +100,7 @@ class Reactions:
     async def _while_gone(
         self, subject: str, at_most: timedelta, why: str, or_when: Callable[[], bool] = lambda: False
     ) -> None:
-        """Return once the subject is well again, the time is over, or something else is so."""
+        """Return once the subject is healthy again, the time is over, or something else is so."""
         try:
             await workflow.wait_condition(
                 lambda: or_when() or self.votes.verdict_on(subject) is None, timeout=at_most, timeout_summary=why
@@ -143,7 +143,7 @@ class Reactions:
         await workflow.wait_condition(lambda: run.done() or self.votes.verdict_on(subject) is None)
         try:
             if not run.done():
-                await run.signal("withdraw", f"{subject} is well again")
+                await run.signal("withdraw", f"{subject} is healthy again")
         except FailureError:
             workflow.logger.info("It had ended before it could be withdrawn")
         try:

@@ -90,4 +90,4 @@ def _words_of(word: Sighting | str) -> str:
         return word
     if word.blind:
         return f"cannot see: {word.blind}"
-    return "; ".join(f"{one.subject} {one.condition.value}: {one.words}" for one in word.findings) or "all is well"
+    return "; ".join(f"{one.subject} {one.condition.value}: {one.words}" for one in word.findings) or "healthy"

@@ -5,7 +5,7 @@ r"""Watch a target through several witnesses, and do what the estate says once a
 Each witness looks by itself and speaks when it changes its mind (``activities.detection.witness``); this workflow only
 counts voices (``workflows.detection.quorum``). A witness that dies is silent until it is back, and silence is no vote. What
 follows (``workflows.detection.policy``) is the same failover that a person would start, under the same lock: a child that
-outlives the watch. With *ask* it makes its plan and waits for people; the watch withdraws it when the target is well again
+outlives the watch. With *ask* it makes its plan and waits for people; the watch withdraws it when the target is healthy
 before they have decided. With *automatic* it waits for nobody, and a cool-down follows: another one waits until it is over
 or a person acknowledges it.
 
@@ -82,12 +82,12 @@ class Watch:
         """Return the word. Raises ValueError when it does not count."""
         word = said(Acknowledgement, args)
         if self._reactions is None or self._reactions.cooling is None:
-            message = "no cool-down holds this watch; there is nothing to acknowledge"
+            message = "no cool-down holds this detection; there is nothing to re-arm"
             raise ValueError(message)
         target = self._reactions.target
         if not target.knows(word.by):
             people = ", ".join(sorted(target.people)) or "nobody"
-            message = f"by: {word.by} cannot acknowledge; the estate's people are {people}"
+            message = f"by: {word.by} cannot re-arm; the estate's people are {people}"
             raise ValueError(message)
         return word, self._reactions
 
@@ -121,7 +121,9 @@ class Watch:
         wanted = watch_id(self.kind, asked.target)
         workflow.upsert_search_attributes([TARGET.value_set(wanted), PHASE.value_set("watching")])
         if own != wanted:
-            raise refuse(Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own} is not this watch's; start it again as {wanted}")
+            raise refuse(
+                Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own} is not this detection's; start it again as {wanted}"
+            )
         return asked
 
     async def _resolved(self, asked: WatchInput) -> Watched:

@@ -93,20 +93,22 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         word = said(Insistence, args)
         target = self.state.target
         if target is None or self.state.phase is not Phase.BLOCKED:
-            message = "no disruption budget holds this run up; there is nothing to insist on"
+            message = "no disruption budget blocks this run; there is nothing to override"
             raise ValueError(message)
         if word.node != target.name:
             message = f"node: {word.node} is not the node of this run; that is {target.name}"
             raise ValueError(message)
         if not target.knows(word.by):
-            message = f"by: {word.by} cannot insist; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
+            message = (
+                f"by: {word.by} cannot override; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
+            )
             raise ValueError(message)
         return word
 
     def _hints(self) -> tuple[str, ...]:
         """Return how a run that a disruption budget holds up goes on."""
         if by := self.state.insisted_by:
-            return (f"{by} insists: what disruption budgets protect is deleted all the same",)
+            return (f"{by} overrides: pods that disruption budgets protect are deleted too",)
         if self.state.phase is not Phase.BLOCKED:
             return ()
         node = self.request.node
@@ -129,9 +131,10 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         state.show()
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: NodeTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        return self.target.settings.approvals.of(self.request.mode)
+        return target.settings.approvals.of(mode)
 
     async def execute(self, plan: NodePlan) -> str:
         """Cordon, and drain the node or give it up; undo the cordon when that fails."""
@@ -197,7 +200,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
             deadline = deadline or workflow.now() + self.target.settings.decided_within
             words = "; ".join(f"{one.pod}: {one.words}" for one in drained.blocked)
             if workflow.now() >= deadline:
-                raise refuse(Refusal.BLOCKED, f"a disruption budget does not let it go ({words}), and nobody insisted")
+                raise refuse(Refusal.BLOCKED, f"a disruption budget does not let it go ({words}), and nobody overrode it")
             self.state.enter(Phase.BLOCKED, words)
 
     async def _evict(self) -> Drained:
@@ -237,6 +240,6 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
     def _end(self, plan: NodePlan) -> str:
         node, drained = self.target.name, self.state.details.drained
         if plan.mode is Mode.FORCED or drained is None:
-            return f"everything of {node} is back elsewhere; it takes pods again when it is back and well"
+            return f"everything of {node} is ready elsewhere; the node takes pods again when it is healthy"
         kept = "takes pods again" if self._takes_pods else "is cordoned"
         return f"{len(drained.gone)} pods left {node}, which {kept}"

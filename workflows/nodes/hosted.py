@@ -43,7 +43,7 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     except ChildWorkflowError as error:
         if outcome.cause_of(error)[0] != Refusal.MOVED_ALREADY:
             raise
-        return f"{carried.workflow} {carried.target} (had moved by itself)"
+        return f"{carried.workflow} {carried.target} (had moved already)"
     return f"{carried.workflow} {carried.target}"
 
 

@@ -71,7 +71,7 @@ class Evacuation:
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
         state, target = self._state, self._target
-        await self._replace(keeps_nothing(self._survey), "what keeps no data")
+        await self._replace(keeps_nothing(self._survey), "pods without data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
         early = EarlyAsking(state, target, self._survey.node.provider_id)
         asking = asyncio.create_task(early.ask(self._proof_is_needed))
@@ -93,7 +93,7 @@ class Evacuation:
             await uncancellable(_all(moving))
         state.left_to_do = (*self._left, *state.left_to_do, *waiting_for_a_node(self._survey))
         if self._left or not (state.details.settled and state.details.settled.whole):
-            raise refuse(Refusal.STRANDED, f"{target.name} is given up, but not everything is back elsewhere")
+            raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
 
     def _proof_is_needed(self) -> bool:
         """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""
@@ -173,10 +173,10 @@ class Evacuation:
         except TimeoutError:
             stopped = f"waits for proof that {self._target.name} is stopped"
             state.left_to_do = tuple(todo(Todo.FENCE, f"{pod.path}: {stopped}", pod.path) for pod in stateful)
-            words = f"nobody has said within {within} that {self._target.name} is stopped; what keeps data waits for it"
+            words = f"nobody has said within {within} that {self._target.name} is stopped; pods with data wait for it"
             raise refuse(Refusal.STRANDED, words) from None
 
     async def _give_up(self, stateful: tuple[NodePod, ...]) -> None:
         self._state.forward_only, self._state.would_undo = True, ()
         await step(NodeActivities.give_up, CordonRequest(target=self._target, run=me()))
-        await self._replace(stateful, "what keeps data")
+        await self._replace(stateful, "pods with data")

@@ -21,7 +21,7 @@ class NodeFailoverRequest(Request):
     mode: FailoverMode = Mode.PLANNED
     uncordon: bool = False
     """Planned: let pods on the node again once all is well elsewhere; else it stays cordoned, for whoever takes its machine.
-    Forced: it takes pods again when it is back and well, in any case."""
+    Forced: it takes pods again when it is healthy, in any case."""
     attest: bool = False
     """Forced: ``by`` says that the node's machine is stopped, or is to be given up at any price."""
 

@@ -28,19 +28,19 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> NodePlan:
     if survey.unknown:
         raise refuse(Refusal.UNREACHABLE, f"who leads from {node.name} is unknown: {'; '.join(survey.unknown)}")
     if lonely := [pod.path for pod in survey.to_evict if not pod.owner_kind]:
-        words = f"nobody would make {_list(lonely)} anew: delete what is not needed any more, then start again"
+        words = f"nobody would make {_list(lonely)} again: delete what is not needed any more, then start again"
         raise refuse(Refusal.LONELY_PODS, words)
     steps = (
         f"cordon: nothing new is put on {node.name}",
         *(f"move: {one.workflow} {one.target}, which leads from {one.pod}" for one in survey.carries),
         f"evict: {len(survey.to_evict)} pods leave as their disruption budgets allow; {_staying(survey)} stay",
-        f"settle: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
+        f"await ready: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
         f"uncordon: {node.name} takes pods again" if uncordon else f"keep: {node.name} stays cordoned",
     )
     carried = tuple(sorted(f"{one.workflow} {one.target}" for one in survey.carries))
     return NodePlan(
         cluster=node.name, mode=Mode.PLANNED, node=node.name, uncordon=uncordon, carries=carried, steps=steps,
-        loss="none: each pod is asked to end, and what leads moves first",
+        loss="none: each pod is asked to end, and hosted leaders move first",
     ).sealed()  # fmt: skip
 
 
@@ -58,12 +58,12 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> NodePlan:
     machines = target.settings.machines
     steps = (
         f"cordon: nothing new is put on {node.name}",
-        f"replace: {len(stateless)} pods that keep no data are made anew at once",
+        f"replace: {len(stateless)} pods without data are replaced at once",
         *(f"move: {one.workflow} {one.target} (forced), which led from {one.pod}" for one in survey.carries),
         *((f"prove: {_proof(node.name, machines)}; then it is tainted as out of service (no way back from here)",
-           f"replace: {len(stateful)} pods that keep data are made anew, with their volumes") if stateful else ()),
-        f"settle: every workload that lost a pod is ready elsewhere{_but(survey)}",
-        f"return: {node.name} takes pods again when it is back and well",
+           f"replace: {len(stateful)} pods with data are replaced, with their volumes") if stateful else ()),
+        f"await ready: every workload that lost a pod is ready elsewhere{_but(survey)}",
+        f"return: {node.name} takes pods again when it is healthy",
     )  # fmt: skip
     names = _list([pod.path for pod in stateful])
     who = f"{machines.kind} or somebody" if machines else "somebody"
@@ -96,7 +96,7 @@ def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
         f"its kubelet's port: {seen.port or 'not asked'}",
         *(f"{path}: takes a connection" for path in seen.answering),
         *(f"{path}: takes none" for path in seen.silent),
-        *(f"unknown whether it leads from here: {line}" for line in survey.unknown),
+        *(f"unknown whether it leads on this node: {line}" for line in survey.unknown),
     )
     if lives:
         return Diagnosis(

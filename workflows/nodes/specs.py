@@ -7,12 +7,11 @@ from activities.nodes.machine_steps import MachineActivities
 from activities.nodes.run_models import NodeDetails, NodePlan
 from activities.nodes.steps import NodeActivities
 from activities.nodes.survey import NodeLookActivities
-from estate.base import ApprovalPolicy
 from estate.nodes import NodeTarget
 from workflows.nodes.failover import NodeFailover
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.run.phases import ReportPhase, Shown
-from workflows.run.procedure import ProcedureSpec
+from workflows.run.procedure import ProcedureSpec, Remedies
 
 
 def _owners(clients: Clients) -> tuple[object, ...]:
@@ -24,10 +23,6 @@ def _owners(clients: Clients) -> tuple[object, ...]:
     )
 
 
-def _policy(target: NodeTarget, mode: str, _: str) -> ApprovalPolicy:
-    return target.settings.approvals.of(mode)
-
-
 SPECS = (
     ProcedureSpec(
         runs=NodeFailover,
@@ -35,7 +30,6 @@ SPECS = (
         target=NodeTarget,
         plan=NodePlan,
         details=NodeDetails,
-        policy=_policy,
         serves=_owners,
         example="node-2",
         steps={
@@ -53,6 +47,13 @@ SPECS = (
             "child redis-failover": Shown(ReportPhase.MOVE),
         },
         rows=(ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
+        remedies=Remedies(
+            stranded="{target} is empty and cordoned; what is listed as left to do is not ready elsewhere yet.",
+            undo_incomplete="{target} may still be cordoned: kubectl uncordon {target}",
+            cut_off="It was ended from outside ({close}): {target} is cordoned, and runs that it has started go on.",
+            look="failover plan node-failover {target}, failover status",
+            again="Starting it again is safe: it goes on where it was.",
+        ),
         recovery="from the cordon to everything ready elsewhere",
     ),
 )

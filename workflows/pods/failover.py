@@ -5,7 +5,7 @@ r"""Mend a workload whose pods are broken, or break one on purpose to see how lo
 
 Kubernetes starts ended containers again by itself, so first it gets its time, counted from when the pod broke and not from
 when the run began. What is broken then is deleted, and the Deployment makes a new pod. There is nothing to undo: a deleted
-pod does not come back, another one takes its place. A workload that is not whole in the end leaves the run STRANDED, with
+pod does not come back, another one takes its place. A workload that is not healthy in the end leaves the run STRANDED, with
 what each pod, the scheduler and the Service say.
 """
 
@@ -76,10 +76,11 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
         state.show()
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: WorkloadTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        policies = self.target.workload.approvals
-        return policies.drill if self.request.run is Run.DRILL else policies.failover
+        policies = target.workload.approvals
+        return policies.drill if run == Run.DRILL.value else policies.failover
 
     async def execute(self, plan: PodPlan) -> str:
         """Drill: end a process. Then wait for Kubernetes and replace what is broken still."""
@@ -106,7 +107,7 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
             request = StrikeRequest(target=target, pod=struck, run=me())
             state.details.struck = await uncancellable(step(PodActivities.end_process, request))
         began = self._broke_at(survey)
-        state.leaves = "Kubernetes goes on mending by itself; no pod was replaced"
+        state.leaves = "Kubernetes goes on repairing; no pod was replaced"
         state.enter(Phase.MENDING, "Kubernetes gets its time")
         until = began + target.workload.patience if struck else patience_ends(target, survey, workflow.now())
         mended = await step(PodActivities.await_healthy, MendRequest(target=target, changed_from=struck, until=until))
@@ -116,7 +117,7 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
         state.details.recovery_seconds = (mended.at - began).total_seconds()
         if not mended.whole:
             state.left_to_do = left_of(target, mended.survey)
-            raise refuse(Refusal.STRANDED, f"{target.name} is not whole")
+            raise refuse(Refusal.STRANDED, f"{target.name} is not healthy")
         return mended
 
     def _broke_at(self, survey: WorkloadSurvey) -> datetime:

@@ -26,7 +26,7 @@ def make_pod_plan(target: WorkloadTarget, survey: WorkloadSurvey, *, drill: bool
     if drill:
         return _drill(target, survey, pod)
     if pod is not None:
-        raise refuse(Refusal.BAD_INPUT, "pod: only with run drill, which ends it; broken pods are found by themselves")
+        raise refuse(Refusal.BAD_INPUT, "pod: only with run drill, which ends it; broken pods need not be named")
     if survey.wanted == 0:
         raise refuse(
             Refusal.NOT_WHOLE, f"{target.workload.deployment} is scaled to 0: nobody wants a pod of it; scale it first"
@@ -35,7 +35,7 @@ def make_pod_plan(target: WorkloadTarget, survey: WorkloadSurvey, *, drill: bool
         must_not_be_all(target, survey)
     workload = target.workload
     steps = (
-        f"wait: Kubernetes mends a pod of {workload.deployment} by itself within {_seconds(workload.patience)} of its break",
+        f"wait: Kubernetes repairs a pod of {workload.deployment} within {_seconds(workload.patience)} of its break",
         "replace: what is broken then is deleted, and the Deployment makes a new pod (no way back from here)",
         f"verify: {survey.wanted} of {survey.wanted} pods ready{_and_service(target)}",
     )
@@ -51,9 +51,7 @@ def _drill(target: WorkloadTarget, survey: WorkloadSurvey, pod: str | None) -> P
         what = ", ".join(f"{one.name} ({one.trouble.value})" for one in survey.broken) or survey.answer
         raise refuse(Refusal.NOT_WHOLE, f"a drill begins with everything well, and is not: {what}")
     if len(survey.ready) < 2 and pod is None:  # noqa: PLR2004 - one to end and one to go on
-        words = (
-            f"{chosen or 'nobody'} is the only ready pod: a drill would stop {target.name}; name it to do it all the same"
-        )
+        words = f"{chosen or 'nobody'} is the only ready pod: a drill would stop {target.name}; name it to do it anyway"
         raise refuse(Refusal.NOT_WHOLE, words)
     steps = (
         f"strike: the main process of {chosen} is ended (kill 1); no way back from here",
@@ -106,7 +104,7 @@ def left_of(target: WorkloadTarget, survey: WorkloadSurvey) -> tuple[LeftToDo, .
 def _remedy(pod: PodSeen, deployment: str) -> str:
     remedies = {
         Trouble.CRASHING: f"; see its last lines, or kubectl rollout undo deployment/{deployment}",
-        Trouble.CANNOT_START: f"; mend its image or configuration, or kubectl rollout undo deployment/{deployment}",
+        Trouble.CANNOT_START: f"; correct its image or configuration, or kubectl rollout undo deployment/{deployment}",
         Trouble.UNSCHEDULED: "; give the cluster room, or look at its node selector and taints",
         Trouble.NODE_SILENT: f"; see node {pod.node}",
         Trouble.STUCK: f"; see node {pod.node}, and the pod's finalizers",

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from activities.pods.models import PodDetails, PodPlan
 from activities.pods.steps import PodActivities
-from estate.base import ApprovalPolicy
 from estate.workloads import WorkloadTarget
 from workflows.pods.failover import PodFailover
 from workflows.pods.models import PodFailoverRequest
 from workflows.run.phases import ReportPhase, Shown
-from workflows.run.procedure import ProcedureSpec
-
-
-def _policy(target: WorkloadTarget, _: str, run: str) -> ApprovalPolicy:
-    approvals = target.workload.approvals
-    return approvals.drill if run == "drill" else approvals.failover
-
+from workflows.run.procedure import ProcedureSpec, Remedies
 
 SPECS = (
     ProcedureSpec(
@@ -24,7 +17,6 @@ SPECS = (
         target=WorkloadTarget,
         plan=PodPlan,
         details=PodDetails,
-        policy=_policy,
         serves=lambda clients: (PodActivities(clients.workloads),),
         drills=True,
         example="api",
@@ -37,6 +29,11 @@ SPECS = (
             "pods.measure": Shown(measures=True),
         },
         rows=(ReportPhase.DECIDE, ReportPhase.MEND),
+        remedies=Remedies(
+            stranded="The workload is not healthy; what each pod and the Service say is listed as left to do.",
+            cut_off="It was ended from outside ({close}): Kubernetes goes on repairing.",
+            again="Starting it again is safe: it looks again, and replaces only what is broken then.",
+        ),
         recovery="from the break to ready and answering",
     ),
 )

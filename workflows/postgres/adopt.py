@@ -26,6 +26,7 @@ from activities.postgres.post_promotion import AftermathActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
+from estate.postgres import PostgresTarget
 from gate.record import Record
 from workflows.postgres import steps
 from workflows.postgres.models import AdoptRequest
@@ -75,9 +76,10 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
         state.plan = plan = left or make_adoption_plan(self.request, target, survey)
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: PostgresTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        return self.target.cluster.approvals.adopt
+        return target.cluster.approvals.adopt
 
     async def agreed(self) -> PostgresPlan:
         """Return the plan; one that finishes what people have agreed to needs nobody again."""

@@ -25,6 +25,7 @@ from temporalio import workflow
 
 from activities.postgres.models.plan import PostgresPlan
 from estate.base import ApprovalPolicy
+from estate.postgres import PostgresTarget
 from gate.record import Mode
 from workflows.postgres import steps
 from workflows.postgres.models import FailoverRequest
@@ -70,9 +71,10 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
             must_be_gone(plan, target, attested_by=state.attested_by)
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: PostgresTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        return self.target.cluster.approvals.of(self.request.mode)
+        return target.cluster.approvals.of(mode)
 
     def would(self, plan: PostgresPlan) -> str:
         """Return what a dry run has found."""

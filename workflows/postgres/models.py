@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import ByteSize, Field
 
@@ -114,7 +114,31 @@ class PauseRequest(Input):
         if not timedelta(0) < self.lasts <= LONGEST_PAUSE:
             return f"lasts: {self.lasts} is no pause; more than nothing, and at most {LONGEST_PAUSE.days} days"
         missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
-        return f"{missing[0]}: missing; whoever finds the pause must know who asked and why" if missing else None
+        return f"{missing[0]}: missing; who finds the pause must know who asked and why" if missing else None
+
+
+class KeptRequest(Input):
+    """Input of ``postgres-kept``: what members keep aside; with ``remove`` one thing is removed first."""
+
+    cluster: ShortName
+    member: ShortName | None = None
+    remove: Annotated[str, Field(max_length=100)] | None = None
+    """Its name, as the list has it."""
+    by: Person = ""
+    reason: Reason = ""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
+        if self.remove is None:
+            return None
+        missing = [name for name in ("member", "by", "reason") if not (getattr(self, name) or "").strip()]
+        return f"{missing[0]}: missing; it is removed for good: say whose it is, who you are and why" if missing else None
+
+
+def kept_id(cluster: str) -> str:
+    """Return the workflow ID of a look through what ``cluster`` keeps aside. It is no lock on anything else."""
+    return f"kept/{lock_id(cluster)}"
 
 
 def lock_id(cluster: str) -> str:

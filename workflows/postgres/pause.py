@@ -12,15 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 from activities.postgres.models.upkeep import Paused, PauseNote
 from activities.postgres.pause import PauseActivities
-from activities.run.errors import Refusal, refuse
 from workflows.postgres.models import PauseRequest, lock_id, pause_id
 from workflows.postgres.steps import resolve
-from workflows.run.inputs import parse, taken
-from workflows.run.outcome import cause_of, was_cancelled
+from workflows.postgres.upkeep import as_one_sentence, checked
+from workflows.run.inputs import parse
+from workflows.run.outcome import was_cancelled
 from workflows.run.state import TARGET
 from workflows.run.steps import step
 
@@ -37,23 +37,14 @@ class PostgresPause:
     @workflow.run
     async def run(self, *_: Any) -> Paused:  # noqa: ANN401
         """Return the pause as it stands in the record afterwards."""
-        request = self._checked_request()
+        request = checked(self._request, self._bad_input, pause_id)
         workflow.upsert_search_attributes([TARGET.value_set(lock_id(request.cluster))])
         try:
             return await self._write(request)
         except ActivityError as error:
             if was_cancelled(error):
                 raise
-            kind, message = cause_of(error)
-            raise ApplicationError(message, type=kind, non_retryable=True) from error
-
-    def _checked_request(self) -> PauseRequest:
-        request, own = taken(self._request, self._bad_input), workflow.info().workflow_id
-        if (fault := request.fault) is not None:
-            raise refuse(Refusal.BAD_INPUT, fault)
-        if own != pause_id(request.cluster):
-            raise refuse(Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own}; start it again as {pause_id(request.cluster)}")
-        return request
+            raise as_one_sentence(error) from error
 
     async def _write(self, request: PauseRequest) -> Paused:
         target = await resolve(request.cluster)

@@ -25,7 +25,7 @@ async def recovered(state: RunState[PostgresDetails], target: PostgresTarget) ->
 
     A forced failover goes on when an earlier switch was carried out and its new leader takes no write: it has died since.
     """
-    state.explanation = "settles what an earlier run left, if anything"
+    state.explanation = "recovers what an interrupted run left, if anything"
     state.show()
     try:
         settlement = await step(UndoActivities.settle, SettleRequest(target=target, run=me()))
@@ -34,7 +34,7 @@ async def recovered(state: RunState[PostgresDetails], target: PostgresTarget) ->
             state.leaves = "what an earlier run left may be half undone, and writes stopped: start it again"
         if outcome.touched_nothing(error):
             raise
-        words = f"what an earlier run left is not settled: {outcome.cause_of(error)[1]}; start it again"
+        words = f"what an interrupted run left is not recovered: {outcome.cause_of(error)[1]}; start it again"
         raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from error
     if settlement.settled is Settled.NOTHING:
         return False

@@ -56,7 +56,7 @@ class PostgresRejoin(PostgresProcedure[RejoinRequest]):
             return
         state.enter(Phase.REJOINING, ", ".join(members))
         for member in members:
-            state.leaves = f"{member} was asked to follow {record.leader}, and its gate goes on with that by itself"
+            state.leaves = f"{member} was asked to follow {record.leader}, and its gate goes on with that"
             await steps.rejoin(target, record, member)
             state.details.redundancy = await steps.follows(target, record, member)
         state.close(Outcome.COMPLETED, f"{', '.join(members) or 'every member'} follows {record.leader}")

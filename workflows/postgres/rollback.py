@@ -25,6 +25,7 @@ from temporalio import workflow
 from activities.postgres.models.plan import PostgresPlan
 from activities.run.errors import Refusal, refuse
 from estate.base import ApprovalPolicy
+from estate.postgres import PostgresTarget
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Mode
 from workflows.postgres import steps
@@ -75,9 +76,10 @@ class PostgresRollback(PostgresProcedure[RollbackRequest]):
         state.plan = plan
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: PostgresTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        return self.target.cluster.approvals.rollback
+        return target.cluster.approvals.rollback
 
     def would(self, plan: PostgresPlan) -> str:
         """Return what a dry run has found."""

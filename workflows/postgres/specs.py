@@ -10,6 +10,7 @@ from activities.nodes.machine_fencing import MachineWords, NodeMachines
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
+from activities.postgres.kept import KeptActivities
 from activities.postgres.measure import MeasureActivities
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
@@ -19,7 +20,6 @@ from activities.postgres.preview import PreviewActivities
 from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
-from estate.base import ApprovalPolicy
 from estate.postgres import PostgresTarget
 from workflows.postgres.adopt import PostgresAdopt
 from workflows.postgres.failover import PostgresFailover
@@ -70,6 +70,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
         PreviewActivities(systems),
         ClaimActivities(systems),
         PauseActivities(systems),
+        KeptActivities(systems),
         AdoptActivities(systems),
         SwitchActivities(systems),
         ProveActivities(systems, NodeMachines(clients.inventory, nodes, MachineWords(nodes, machines))),
@@ -79,10 +80,6 @@ def _owners(clients: Clients) -> tuple[object, ...]:
     )
 
 
-def _policy(target: PostgresTarget, mode: str, _: str) -> ApprovalPolicy:
-    return target.cluster.approvals.of(mode)
-
-
 def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request
     return ProcedureSpec(
         runs=runs,
@@ -90,7 +87,6 @@ def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request
         target=PostgresTarget,
         plan=PostgresPlan,
         details=PostgresDetails,
-        policy=_policy,
         serves=_owners,
         steps=_STEPS,
         rows=_ROWS,
@@ -99,7 +95,7 @@ def _spec(runs: Any) -> ProcedureSpec:  # noqa: ANN401 - a class of any request
 
 SPECS = (
     _spec(PostgresFailover),
-    replace(_spec(PostgresRejoin), policy=lambda *_: None, rows=()),
-    replace(_spec(PostgresRollback), policy=lambda target, *_: target.cluster.approvals.rollback),
-    replace(_spec(PostgresAdopt), policy=lambda target, *_: target.cluster.approvals.adopt),
+    replace(_spec(PostgresRejoin), rows=()),
+    _spec(PostgresRollback),
+    _spec(PostgresAdopt),
 )

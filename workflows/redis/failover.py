@@ -120,9 +120,10 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
         state.show()
         return plan
 
-    def policy(self) -> ApprovalPolicy:
+    @staticmethod
+    def policy(target: RedisTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
         """Return who must approve."""
-        return self.target.deployment.approvals.of(self.request.mode)
+        return target.deployment.approvals.of(mode)
 
     async def execute(self, plan: RedisPlan) -> str:
         """Have another server lead, and see that all agree."""
@@ -166,7 +167,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
 
     async def _force(self, switch: RedisSwitch) -> Moved:
         state, plan = self.state, switch.plan
-        state.leaves = "Sentinel may still elect a new master by itself"
+        state.leaves = "Sentinel may still elect a new master"
         if plan.attestation and not state.attested_by:
             await self._wait_for_attestation(plan)
         state.enter(Phase.PROMOTING, f"the Sentinels choose {plan.candidate}")
@@ -184,7 +185,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
     async def _wait_for_attestation(self, plan: RedisPlan) -> None:
         self.state.enter(Phase.PROVING, plan.attestation)
         if not await attested(self.state, _WORD_WITHIN):
-            words = f"nobody has said within {_WORD_WITHIN} that {plan.primary} is to be given up: {plan.attestation}"
+            words = f"nobody has said within {_WORD_WITHIN} that {plan.primary} is to be replaced: {plan.attestation}"
             raise refuse(Refusal.NO_PROOF, words)
 
     async def _follow_up(self, switch: RedisSwitch, moved: Moved) -> str:

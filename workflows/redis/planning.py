@@ -63,7 +63,7 @@ def _forced(target: RedisTarget, survey: RedisSurvey) -> RedisPlan:
     diagnosis = _diagnosis(old, name, address, survey)
     steps = (
         f"elect: the Sentinels promote {_choice(chosen)}",
-        f"insist: after {target.deployment.thresholds.elected_within}, sooner on a person's word, one of them is told to",
+        f"insist: after {target.deployment.thresholds.elected_within}, sooner after an attestation, one of them is told to",
         "verify: a client that asks the Sentinels writes to the new master and reads it back",
         f"agree: every Sentinel that lives names the new master, the others follow it; {name} does when it comes back",
     )
@@ -106,7 +106,7 @@ def must_not_live(plan: RedisPlan, survey: RedisSurvey, *, given_up: str | None)
     if old is not None and old.is_master and given_up != old.name:
         raise refuse(
             Refusal.PRIMARY_ALIVE,
-            f"{old.name} answers and is the master: mode planned loses nothing; if it must go at any price, say so and"
+            f"{old.name} answers and is the master: mode planned loses nothing; to replace it even so, attest and"
             f" name it: --attest --member {old.name}",
         )
 
@@ -197,7 +197,7 @@ def _says(fact: SentinelFact) -> str:
 
 def _attestation(old: ServerFact | None, name: str, survey: RedisSurvey) -> str:
     if old is not None and old.is_master:
-        return f"{name} answers: somebody must give it up by name"
+        return f"{name} answers: somebody must name it as the one to replace"
     if not survey.can_decide:
         return f"the Sentinels cannot authorize a failover ({_why_not(survey.sentinels)}): somebody must decide for them"
     return ""

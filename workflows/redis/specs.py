@@ -9,12 +9,11 @@ from activities.redis.models import RedisDetails, RedisPlan
 from activities.redis.post_promotion import RedisAftermathActivities
 from activities.redis.survey import RedisLookActivities
 from activities.redis.transfer import RedisSwitchActivities
-from estate.base import ApprovalPolicy
 from estate.redis import RedisTarget
 from workflows.redis.failover import RedisFailover
 from workflows.redis.models import RedisFailoverRequest
 from workflows.run.phases import Part, ReportPhase, Shown
-from workflows.run.procedure import ProcedureSpec
+from workflows.run.procedure import ProcedureSpec, Remedies
 
 
 def _owners(clients: Clients) -> tuple[object, ...]:
@@ -28,10 +27,6 @@ def _owners(clients: Clients) -> tuple[object, ...]:
     )
 
 
-def _policy(target: RedisTarget, mode: str, _: str) -> ApprovalPolicy:
-    return target.deployment.approvals.of(mode)
-
-
 SPECS = (
     ProcedureSpec(
         runs=RedisFailover,
@@ -39,7 +34,6 @@ SPECS = (
         target=RedisTarget,
         plan=RedisPlan,
         details=RedisDetails,
-        policy=_policy,
         serves=_owners,
         example="mymaster",
         steps={
@@ -54,6 +48,14 @@ SPECS = (
             "redis.resume": Shown(ReportPhase.UNDO, part=Part.UNDOES),
             "redis.measure": Shown(measures=True),
         },
+        remedies=Remedies(
+            stranded="The new master leads; what is listed as left to do is not done. Sentinel goes on with it.",
+            undo_incomplete="Nobody could find out who is the master. Redis ends a hold of writes automatically, after"
+            " thresholds.pause.",
+            cut_off="It was ended from outside ({close}): Redis ends its pause automatically, and Sentinel its failover.",
+            look="failover doctor {target}",
+            again="Starting it again is safe: it first recovers what is left.",
+        ),
         rows=(
             ReportPhase.DECIDE,
             ReportPhase.FENCE,

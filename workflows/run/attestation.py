@@ -17,7 +17,7 @@ async def attested(
     *,
     before: str = "",
     or_when: Callable[[], bool] = lambda: False,
-    summary: str = "wait for a person's word",
+    summary: str = "wait for an attestation",
 ) -> bool:
     """Wait for a statement other than ``before``, or until ``or_when``; return whether either has come in time.
 

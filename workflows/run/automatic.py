@@ -74,4 +74,4 @@ def must_not_be_held(record: Record | None) -> None:
 
     """
     if record is not None and is_paused(record, workflow.now()) and by_itself():
-        raise refuse(Refusal.PAUSED, f"nobody has asked for this run, and what happens by itself is {pause_words(record)}")
+        raise refuse(Refusal.PAUSED, f"nobody has asked for this run, and automatic actions are {pause_words(record)}")

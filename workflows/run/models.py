@@ -83,7 +83,7 @@ class Request(Input):
     def fault(self) -> str | None:
         """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
         if self.attests and not (self.called == Mode.FORCED.value and self.by.strip()):
-            return "attest: only with mode forced and by: a word needs a name"
+            return "attest: only with mode forced and by: an attestation needs a name"
         return None
 
     @property

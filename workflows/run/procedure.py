@@ -34,6 +34,19 @@ D = TypeVar("D", bound=Details)
 
 
 @dataclass(frozen=True)
+class Remedies:
+    """What a person is told of a run that did not come to its end. ``{target}`` and ``{close}`` are filled in."""
+
+    stranded: str = "It is past its point of no return; what is listed as left to do is not done."
+    undo_incomplete: str = "The undo did not come to its end; what is listed as left to do is not undone."
+    cut_off: str = "It was ended from outside ({close}): nothing was undone."
+    look: str = ""
+    """What to type; empty: the procedure's own plan."""
+    again: str = ""
+    """What starting it again does."""
+
+
+@dataclass(frozen=True)
 class ProcedureSpec:
     """All that others need to know of a procedure. ``workflows.catalog`` lists them; nothing else does."""
 
@@ -43,8 +56,6 @@ class ProcedureSpec:
     target: type[Target]
     plan: type[Plan]
     details: type[Details]
-    policy: Callable[[Any, str, str], ApprovalPolicy | None]
-    """From target, mode and run to who must approve; ``None``: nobody is ever asked."""
     serves: Callable[[Clients], Sequence[object]]
     """From the worker's clients to the objects whose methods are the procedure's steps; procedures may share them."""
     steps: Mapping[str, Shown] = field(default_factory=dict)
@@ -53,6 +64,7 @@ class ProcedureSpec:
     """Rows that its live progress shows before they are reached."""
     recovery: str = ""
     """What ``details.recovery_seconds`` counts: such a procedure is judged by it, and not by an outage of writes."""
+    remedies: Remedies = Remedies()
     drills: bool = False
     example: str = "orders"
     """A name that a target may have, for refusals."""
@@ -62,6 +74,12 @@ class ProcedureSpec:
         """Registered name of the workflow."""
         definition = workflow._Definition.must_from_class(self.runs)  # noqa: SLF001 - the SDK shows it nowhere else
         return str(definition.name)
+
+    @property
+    def policy(self) -> Callable[[Any, str, str], ApprovalPolicy]:
+        """From target, mode and run to who must approve."""
+        policy: Callable[[Any, str, str], ApprovalPolicy] = self.runs.policy
+        return policy
 
 
 class Procedure(Decidable, Generic[R, T, P, D]):
@@ -110,9 +128,10 @@ class Procedure(Decidable, Generic[R, T, P, D]):
     async def make_plan(self) -> P:
         """Survey, decide and keep the plan in ``state``. ApplicationError: the refusal that applies."""
 
-    @abstractmethod
-    def policy(self) -> ApprovalPolicy:
-        """Return who must approve."""
+    @staticmethod
+    def policy(target: Any, mode: str, run: str) -> ApprovalPolicy:  # noqa: ANN401, ARG004 - a target of the procedure
+        """Return who must approve; nobody, unless a procedure says otherwise."""
+        return ApprovalPolicy()
 
     @abstractmethod
     async def execute(self, plan: P) -> str:
@@ -136,4 +155,5 @@ class Procedure(Decidable, Generic[R, T, P, D]):
 
     async def agreed_to(self, plan: P) -> P:
         """Return ``plan``, made again if people had to decide. ApplicationError: they did not agree, or it has changed."""
-        return await approved(self.state, self.policy(), self.target, plan, self.make_plan)
+        policy = self.policy(self.target, self.state.mode, self.request.run.value)
+        return await approved(self.state, policy, self.target, plan, self.make_plan)

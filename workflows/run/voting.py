@@ -50,7 +50,7 @@ class Decidable:
         except ValueError as complaint:
             workflow.logger.warning("Ignored vote: %s", complaint)
 
-    @workflow.signal(description="A watch has begun this run, and its reason is gone.")
+    @workflow.signal(description="Detection has begun this run, and its reason is gone.")
     def withdraw(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """End the wait for approvals; what has been decided goes on."""
         if begun_by_watch():
@@ -66,7 +66,7 @@ class Decidable:
     def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
         self._check_word(said(Attestation, args))
 
-    @workflow.signal(description="Like attest, without an answer; a word that does not count is dropped.")
+    @workflow.signal(description="Like attest, without an answer; an attestation that does not count is dropped.")
     def attested(self, *args: Any) -> None:  # noqa: ANN401
         """Take the word (``Attestation``) if it counts. Never raises: an error here would wedge the run."""
         try:
@@ -102,7 +102,7 @@ class Decidable:
         """Raise ValueError when ``word`` does not count."""
         plan, target = self.state.plan, self.state.target
         if plan is None or target is None or plan.mode is not Mode.FORCED or self.state.forward_only:
-            message = "nothing waits for a word: only a forced failover before its promotion does"
+            message = "nothing waits for an attestation: only a forced failover before its promotion does"
             raise ValueError(message)
         if word.member != plan.suspect:
             message = f"member: {word.member} is not the old primary of this failover; that is {plan.suspect}"
@@ -141,7 +141,7 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
             f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
         ) from None
     if state.withdrawn and not gate.approved:
-        raise refuse(Refusal.WITHDRAWN, f"its watch has withdrawn it: {state.withdrawn}; nothing was changed")
+        raise refuse(Refusal.WITHDRAWN, f"detection has withdrawn it: {state.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
         raise refuse(
             Refusal.APPROVAL_REJECTED,

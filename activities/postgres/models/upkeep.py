@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget
 from estate.reference import Named
+from gate.api import KeptAside
 
 
 class AdoptStep(Wire):
@@ -23,6 +24,37 @@ class FirstRecord(Wire):
 
     leader: str
     epoch: int
+
+
+class KeptLook(Wire):
+    """Whose kept things to look through."""
+
+    target: Named[PostgresTarget]
+
+
+class KeptDiscard(Wire):
+    """Remove one thing that ``member`` keeps aside, for good."""
+
+    target: Named[PostgresTarget]
+    member: str
+    name: str
+    run: RunId
+
+
+class KeptBy(Wire):
+    """What one member keeps aside."""
+
+    member: str
+    items: tuple[KeptAside, ...] = ()
+    error: str = ""
+    """Why its gate could not be asked."""
+
+
+class KeptReport(Wire):
+    """What the members of a cluster keep aside."""
+
+    cluster: str
+    members: tuple[KeptBy, ...]
 
 
 class PauseNote(Wire):

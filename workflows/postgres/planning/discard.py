@@ -90,7 +90,7 @@ def must_be_within(given_up: GiveUp | None, loss: Loss) -> None:
     if loss.bytes > most.bytes or loss.transactions > most.transactions:
         raise refuse(
             Refusal.LOSS_TOO_LARGE,
-            f"{loss_words(loss)}, allowed are {_figures(most)}; to give that up, ask again with max_bytes and"
+            f"{loss_words(loss)}, allowed are {_figures(most)}; to lose that much, ask again with max_bytes and"
             " max_transactions that cover it",
         )
 
@@ -186,7 +186,7 @@ def _steps(record: Record, old: GateStatus, given_up: GiveUp, target: PostgresTa
     restarts = [app.deployment for app in target.cluster.applications if app.reconnect is Reconnect.ROLLOUT]
     return (
         f"checkpoint: {new}, so that its stop is short",
-        f"claim: leader record on Service {service} gets the discard intent {old.member} and epoch {record.epoch + 1}",
+        f"claim: leader record on Service {service} gets the lossy intent {old.member} and epoch {record.epoch + 1}",
         f"fence: {new} is stopped cleanly and kept stopped; its sessions end",
         f"count: what was written since {given_up.fork_lsn}; above {_figures(given_up.at_most)} all is undone",
         f"revert: {old.member} leads again as it is, on a timeline later than {given_up.timeline} (no way back from here)",
@@ -194,5 +194,5 @@ def _steps(record: Record, old: GateStatus, given_up: GiveUp, target: PostgresTa
         f"verify: a write through Service {service} reaches {old.member}",
         f"evict: no session of an application is left on {new}",
         *(f"reconnect: rolling restart of Deployment {name}" for name in restarts),
-        f"restore redundancy: {new} is copied anew from {old.member}; its directory is kept whole in {given_up.kept}",
+        f"restore redundancy: {new} is copied from {old.member}; its directory is kept in {given_up.kept}",
     )

@@ -32,7 +32,7 @@ from workflows.postgres.planning.planned import (
     usable_record,
 )
 
-_NO_WORD = "mode planned moves it without loss; the estate takes nobody's word that it is to be stopped"
+_NO_WORD = "mode planned moves it without loss; the estate accepts no attestation that it is to be stopped"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def must_be_gone(plan: PostgresPlan, target: PostgresTarget, *, attested_by: str
     """
     diagnosis = plan.diagnosis
     if diagnosis is not None and diagnosis.condition in LIVING and not attested_by:
-        words = "use mode planned, which loses nothing, or attest that it is to be stopped at any price"
+        words = "use mode planned, which loses nothing, or attest that it is to be stopped even if writes are lost"
         raise refuse(Refusal.PRIMARY_ALIVE, f"{diagnosis.reason}; {words if target.takes_words else _NO_WORD}")
 
 
@@ -143,11 +143,11 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     if caught_up and _doubt(gate, survey, record, target) is None:
         return None
     if gate.lag_seconds is None:
-        return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last word")
+        return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last position")
     if gate.lag_seconds > limit:
         return Limitation(
             Refusal.LAG_TOO_LARGE,
-            f"{name} was {gate.lag_seconds:.1f} s behind at the primary's last word, the limit is {limit:g} s"
+            f"{name} was {gate.lag_seconds:.1f} s behind at the primary's last answer, the limit is {limit:g} s"
             " (thresholds.forced_lag)",
         )
     return None
@@ -181,7 +181,7 @@ def _receives(survey: Survey, name: str) -> bool:
 def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str:
     """Return what ends the wait for the old primary, on ``node`` if that is known; empty when nothing is awaited."""
     if diagnosis.condition in LIVING:
-        word = "somebody must say that it is to be stopped at any price" if target.takes_words else _NO_WORD
+        word = "somebody must attest that it is to be stopped even if writes are lost" if target.takes_words else _NO_WORD
         return f"{diagnosis.reason}; {word}"
     if diagnosis.gate_decides:
         return ""
@@ -193,7 +193,7 @@ def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str
         return f"{diagnosis.reason}; {forced.isolation_timeout.total_seconds():g} s must pass{sooner}"
     if who:
         return f"{diagnosis.reason}; if its gate stays silent, {who} must say that it is stopped"
-    return f"{diagnosis.reason}; the estate accepts nobody's word but its gate's"
+    return f"{diagnosis.reason}; the estate accepts no proof but its gate's"
 
 
 def _steps(record: Record, chosen: Candidate, target: PostgresTarget) -> tuple[str, ...]:

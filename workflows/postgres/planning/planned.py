@@ -72,7 +72,7 @@ def usable_record(survey: Survey, target: PostgresTarget) -> Record:
         raise refuse(
             Refusal.CLAIMED_ELSEWHERE,
             f"an unfinished switch to {record.intent.candidate} by {record.intent.run} stands in the record;"
-            " a run with run=real settles it first",
+            " a run with run=real recovers it first",
         )
     if record.leader not in target.cluster.members:
         raise refuse(Refusal.RECORD_DISAGREES, f"the record names {record.leader}, which the estate does not list")

@@ -191,7 +191,8 @@ class Switchover:
         except FailureError as failure:
             if touched_nothing(failure):
                 raise error from None
-            words = f"{cause_of(error)[1]}; what an earlier run left is not settled: {cause_of(failure)[1]}; start it again"
+            left = f"what an interrupted run left is not recovered: {cause_of(failure)[1]}; start it again"
+            words = f"{cause_of(error)[1]}; {left}"
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, words) from failure
         if settlement.settled is not Settled.NOTHING:
             state.details.settlement = settlement
