@@ -119,7 +119,7 @@ class Target(Entry):
     name: Name
     region: Region
     people: dict[str, tuple[str, ...]] = Field(default={})
-    records: str | None = None
+    records: str | None = Field(default=None, exclude=True)
     """As older versions have told runs that are open still; nobody asks for it any more."""
     seal: str = ""
     """Signature of the worker that looked it up; empty: it has no key."""

@@ -24,7 +24,7 @@ def reference_of(target: Target) -> Reference:
     """Return who ``target`` is. Settings that are as they are by default do not count: a later version may have more."""
     if target.told is not None:
         return target.told
-    content = target.model_dump(mode="json", exclude_defaults=True, exclude={"seal", "records"})
+    content = target.model_dump(mode="json", exclude_defaults=True, exclude={"seal"})
     digest = hashlib.sha256(f"{target.KIND}\n{json.dumps(content, sort_keys=True)}".encode()).hexdigest()
     names = {name: getattr(target, name) for name in target.NAMES}
     return Reference(kind=target.KIND, digest=digest[:_DIGEST_LENGTH], **names)

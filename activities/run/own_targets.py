@@ -41,6 +41,8 @@ class _Filling(ActivityInboundInterceptor):
             return await self._inventory.whole(value)
         if isinstance(value, tuple | list):
             return type(value)([await self._filled(one) for one in value])
+        if isinstance(value, dict):
+            return {key: await self._filled(one) for key, one in value.items()}
         if not isinstance(value, BaseModel):
             return value
         fields = {name: getattr(value, name) for name in type(value).model_fields}

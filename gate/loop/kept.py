@@ -28,16 +28,20 @@ def listed(settings: Settings) -> tuple[KeptAside, ...]:
     )
 
 
-def remove(settings: Settings, name: str) -> bool:
-    """Remove what is kept as ``name``, for good; return whether it was there. OSError: the volume does not let us."""
+def take_off(settings: Settings, name: str) -> bool:
+    """Take what is kept as ``name`` off the list, at once; return whether it was there. OSError: the volume refuses."""
     place = kept_folder(settings)
     there = _NAME.fullmatch(name) is not None and not name.endswith(_GOING) and (place / name).is_dir()
     if there:
         (place / name).rename(place / f"{name}{_GOING}")
-    for left in _below(place):
+    return there
+
+
+def clear(settings: Settings) -> None:
+    """Delete what was taken off the list, for good; minutes for much. OSError: the volume refuses."""
+    for left in _below(kept_folder(settings)):
         if left.suffix == _GOING:
             shutil.rmtree(left)
-    return there
 
 
 def _below(place: Path) -> list[Path]:

@@ -20,6 +20,12 @@ def _settings(tmp_path: Path) -> Any:
     return cast("Any", SimpleNamespace(own=tmp_path))
 
 
+def _remove(settings: Any, name: str) -> bool:
+    there = kept.take_off(settings, name)
+    kept.clear(settings)
+    return there
+
+
 def _names(settings: Any) -> list[str]:
     return sorted(item.name for item in kept.listed(settings))
 
@@ -33,8 +39,8 @@ def test_it_is_listed_with_its_size(tmp_path: Path) -> None:
 
 def test_a_removal_takes_one_thing_and_may_be_repeated(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
-    assert kept.remove(settings, "wal-20261101T010203Z")
-    assert not kept.remove(settings, "wal-20261101T010203Z")
+    assert _remove(settings, "wal-20261101T010203Z")
+    assert not _remove(settings, "wal-20261101T010203Z")
     assert _names(settings) == ["pgdata-20261102T010203Z"]
 
 
@@ -45,7 +51,7 @@ def test_a_removal_takes_one_thing_and_may_be_repeated(tmp_path: Path) -> None:
 def test_no_other_name_removes_anything(tmp_path: Path, name: str) -> None:
     settings = _settings(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    assert not kept.remove(settings, name)
+    assert not _remove(settings, name)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -53,7 +59,7 @@ def test_what_a_killed_gate_had_begun_to_remove_is_not_listed_and_goes_with_the_
     settings = _settings(tmp_path)
     (tmp_path / "kept" / "wal-20261101T010203Z").rename(tmp_path / "kept" / "wal-20261101T010203Z.going")
     assert _names(settings) == ["pgdata-20261102T010203Z"]
-    kept.remove(settings, "pgdata-20261102T010203Z")
+    _remove(settings, "pgdata-20261102T010203Z")
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["notes.txt"]
 
 
@@ -61,7 +67,7 @@ def test_what_a_person_moved_there_is_listed_too(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     (tmp_path / "kept" / "by-hand").mkdir()
     assert "by-hand" in _names(settings)
-    assert kept.remove(settings, "by-hand")
+    assert _remove(settings, "by-hand")
 
 
 def test_nothing_kept_is_an_empty_list(tmp_path: Path) -> None:

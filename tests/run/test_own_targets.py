@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 from pydantic import BaseModel, ValidationError
 from temporalio.client import Client
 
@@ -16,7 +17,8 @@ from activities.run.inventory import Inventory
 from activities.run.models.wire import RunId
 from activities.run.signing import Signatures
 from estate.base import Target
-from estate.loader import load_estate, resolve_target
+from estate.loader import load_estate, resolve_node, resolve_target
+from estate.nodes import NodeTarget
 from estate.reference import reference_of
 from tests.architecture.registered import classes
 from tests.fakes.world import B, World
@@ -105,6 +107,20 @@ def test_a_reference_holds_a_name_and_nothing_to_reach_it_with(tmp_path: Path) -
             getattr(told.target, field)
     with pytest.raises(ValidationError, match="kind is 'volcano', expected one of node, pool, postgres, redis, workload"):
         SettleRequest.model_validate({"target": {"kind": "volcano", "name": "x", "digest": "0"}, "run": _RUN})
+
+
+def test_what_an_older_version_told_a_run_is_the_same_target(tmp_path: Path) -> None:
+    write_estate(tmp_path / "estate.yaml", "orders")
+    content = yaml.safe_load((tmp_path / "estate.yaml").read_text(encoding="utf-8"))
+    content["node_pools"] = {"workers": {"region": "eastus"}}
+    (tmp_path / "estate.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    target = resolve_node(load_estate(tmp_path / "estate.yaml"), "node-2", "workers")
+    told = target.model_dump(mode="json")
+    for older in (told, *told["postgres"]):
+        older["records"] = "/var/lib/failover/records"
+
+    assert told["postgres"]
+    assert reference_of(NodeTarget.model_validate(told)) == reference_of(target)
 
 
 def test_any_setting_counts_but_one_that_is_as_by_default(tmp_path: Path) -> None:
