@@ -130,6 +130,8 @@ class Target(Entry):
         """Return a target of which only the reference is known: any other field is an AttributeError."""
         names: dict[str, Any] = {name: getattr(reference, name) for name in cls.NAMES}
         target = cls.model_construct(**names)
+        for field in set(target.__dict__) - set(names):
+            del target.__dict__[field]
         target._told = reference  # noqa: SLF001 - a target of this class
         return cast("Self", target)
 

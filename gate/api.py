@@ -201,6 +201,8 @@ class Kept(_Wire):
 
     member: str
     items: tuple[KeptAside, ...] = ()
+    removed: bool | None = None
+    """Answer to a removal: whether it was there."""
 
 
 class DiscardCommand(Command):

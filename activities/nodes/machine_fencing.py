@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.machine_models import MachineState, scale_set_machine
-from activities.nodes.models import NodeWitness
+from activities.nodes.models import NodeFact, NodeWitness
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import Inventory
 from estate.base import Region
@@ -61,9 +61,17 @@ class MachineWords:
 
     async def witness(self, target: NodeTarget) -> NodeWitness | None:
         """Return what can be seen of the node itself; ``None`` when it has left the cluster."""
-        nodes = await self._nodes.nodes(target.region)
-        node = next((one for one in nodes if one.name == target.name), None)
+        node = await self._node(target)
         return None if node is None else await self._nodes.witness(target.region, node, ())
+
+    async def is_its_machine(self, target: NodeTarget, provider_id: str) -> bool:
+        """Whether the node itself names that machine."""
+        node = await self._node(target)
+        return node is not None and node.provider_id == provider_id
+
+    async def _node(self, target: NodeTarget) -> NodeFact | None:
+        nodes = await self._nodes.nodes(target.region)
+        return next((one for one in nodes if one.name == target.name), None)
 
     def control_plane(self, target: NodeTarget) -> Machines:
         """Return who can say of the target's machine whether it runs."""

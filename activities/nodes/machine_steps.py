@@ -106,6 +106,8 @@ class MachineActivities:
         seen = await self._words.witness(target)
         if seen is None:
             return False
+        if not await self._words.is_its_machine(target, request.provider_id):
+            raise refuse(Refusal.BAD_INPUT, f"provider_id: {request.provider_id} is not the machine of {target.name}")
         if silence.is_broken(seen):
             raise refuse(Refusal.NODE_ALIVE, f"{target.name} answers again: its machine is not ended")
         return silence.lasts(seen, self._watched)

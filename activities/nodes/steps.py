@@ -117,9 +117,11 @@ class NodeActivities:
 
     @step("node.replace", FORWARD, lambda request: f"remove {len(request.pods)} pods of {request.target.name}")
     async def replace(self, request: ReplacePodsRequest) -> PodsReplaced:
-        """Remove pods without waiting for their kubelet, so that their controllers make new ones; gone ones stay gone."""
-        for pod in request.pods:
-            await granted(self._nodes.delete(request.target.region, pod, at_once=True))
+        """Remove those of the pods that are on the node, without waiting for its kubelet; gone ones stay gone."""
+        target, asked = request.target, {(pod.path, pod.uid) for pod in request.pods}
+        for pod in await granted(self._nodes.pods_on(target.region, target.name)):
+            if (pod.path, pod.uid) in asked:
+                await granted(self._nodes.delete(target.region, pod, at_once=True))
         return PodsReplaced(pods=tuple(pod.path for pod in request.pods), at=datetime.now(UTC))
 
     @step("node.give_up", FORWARD, lambda request: f"taint {request.target.name} as out of service")

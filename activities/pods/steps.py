@@ -88,24 +88,25 @@ class PodActivities:
         """
         target, pod = request.target, request.pod
         began, how = datetime.now(UTC), "an earlier attempt had done it"
-        if await self._is_as_before(target, pod):
+        if (own := await self._as_before(target, pod)) is not None:
             try:
-                how = await self._workloads.end_main_process(target, pod.name)
+                how = await self._workloads.end_main_process(target, own.name)
             except ForbiddenError as error:
                 raise refuse(Refusal.NOT_AVAILABLE, f"{error}; see drill-access.yaml in the shipped base") from error
             except MissingError:
                 how = "it had gone already"
-        while await self._is_as_before(target, pod):
+        while (own := await self._as_before(target, pod)) is not None:
             if datetime.now(UTC) - began > _DIES_WITHIN:
-                await self._workloads.delete(target, pod, at_once=True)
+                await self._workloads.delete(target, own, at_once=True)
                 how = f"{how}; it lived on, and was deleted without grace"
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         return Struck(pod=pod.name, at=began, how=how)
 
-    async def _is_as_before(self, target: WorkloadTarget, pod: PodSeen) -> bool:
+    async def _as_before(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen | None:
+        """Return the workload's own pod of that UID, unless it has changed: the name in the request decides nothing."""
         _, pods = await self._pods(target)
-        return not _has_changed(pod, pods)
+        return None if _has_changed(pod, pods) else next(one for one in pods if one.uid == pod.uid)
 
     @step(
         "pods.await_healthy",
@@ -148,9 +149,11 @@ class PodActivities:
 
     @step("pods.replace", FORWARD, lambda request: f"replace {', '.join(pod.name for pod in request.pods)}")
     async def replace(self, request: ReplaceRequest) -> Replaced:
-        """Delete the pods, so that their Deployment makes new ones; those that are gone stay gone."""
+        """Delete those of the pods that are the Deployment's own, so that it makes new ones; gone ones stay gone."""
         forced = tuple(pod.name for pod in request.pods if pod.trouble in _FORCE)
-        for pod in request.pods:
+        _, own = await self._pods(request.target)
+        asked = {(pod.name, pod.uid) for pod in request.pods}
+        for pod in (one for one in own if (one.name, one.uid) in asked):
             await self._workloads.delete(request.target, pod, at_once=pod.name in forced)
         return Replaced(pods=tuple(pod.name for pod in request.pods), forced=forced, at=datetime.now(UTC))
 

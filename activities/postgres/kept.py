@@ -44,8 +44,8 @@ class KeptActivities:
             raise refuse(Refusal.BAD_INPUT, f"member: {target.name} has no {request.member}")
         record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
         command = DiscardCommand(epoch=record.epoch, run=str(request.run), name=request.name)
-        await obeyed(gates.discard(target, request.member, command))
-        return await self.kept(KeptLook(target=target))
+        answer = await obeyed(gates.discard(target, request.member, command))
+        return (await self.kept(KeptLook(target=target))).model_copy(update={"removed": answer.removed})
 
     async def _of(self, target: PostgresTarget, member: str) -> KeptBy:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +40,7 @@ from estate.workloads import WorkloadTarget
 
 T = TypeVar("T")
 G = TypeVar("G", bound=Target)
+ANOTHER_MAY_KNOW = timedelta(seconds=1)
 _VERSIONS = 16
 """Versions of the file that are remembered."""
 
@@ -53,6 +55,7 @@ class Inventory:
         """
         self._path, self._signatures, self._any_version = path, signatures or Signatures(), any_version
         self._texts: deque[tuple[str, Estate]] = deque(maxlen=_VERSIONS)
+        self._look()
 
     def estate(self) -> Estate:
         """Return the estate as it is now. ApplicationError: ``BadEstate``, the file cannot be used."""
@@ -82,25 +85,36 @@ class Inventory:
         """Return what this worker knows of ``target``.
 
         Raises:
-            ApplicationError: ``BadInput`` when it knows no such target, or knows it otherwise.
+            ApplicationError: ``BadInput`` when it knows no such target, or knows it otherwise. It is tried again: an edited
+                file reaches one worker before the other.
 
         """
         wanted = reference_of(target)
         found = self._own(wanted) or await self._signatures.found_in_history(type(target), wanted)
         if found is None:
-            raise refuse(
-                Refusal.BAD_INPUT,
-                f"{wanted.kind} {wanted.name}: this worker's estate does not list it, or not as this run was told"
-                f" (digest {wanted.digest}), and no other worker has signed that; if the estate was edited while the run"
-                " goes on, put it back until the run has ended",
+            raise ApplicationError(
+                f"{wanted.kind} {wanted.name}: this worker's estate does not list it, or not as this run was told, and no"
+                " worker has signed that; another worker may know it, or put the estate back until the run has ended",
+                type=Refusal.BAD_INPUT.value,
+                next_retry_delay=ANOTHER_MAY_KNOW,
             )
         assert isinstance(found, type(target))  # noqa: S101 - the kind is part of the reference
         return found
 
-    def _own(self, wanted: Reference) -> Target | None:
-        """Return what the file says, or has said before."""
+    @property
+    def latest(self) -> Estate | None:
+        """The newest version that could be read."""
+        self._look()
+        return self._texts[0][1] if self._texts else None
+
+    def _look(self) -> None:
+        """Remember the file as it is now; a file that cannot be used leaves what was read before."""
         with contextlib.suppress(ApplicationError):
             self.estate()
+
+    def _own(self, wanted: Reference) -> Target | None:
+        """Return what the file says, or has said before."""
+        self._look()
         for _, estate in self._texts:
             try:
                 found = resolve_reference(estate, wanted)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 from temporalio import activity
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.declare import step
 from activities.run.inventory import Inventory
@@ -39,12 +39,9 @@ class RecordsActivities:
 
         A directory that cannot be written is reported, not raised: a switch does not fail for its paperwork. The
         report is in this step's input and so in the run's history either way.
-
-        Raises:
-            ApplicationError: ``BadEstate`` when nobody can say where.
-
         """
-        records = self._inventory.estate().records if request.wanted else None
+        estate = self._inventory.latest if request.wanted else None
+        records = estate.records if estate else None
         if not records:
             return RecordsKept(note="the estate names no records directory; the report is in the run's history only")
         report, started = request.report, read(Ran, request.report).started_at
@@ -54,6 +51,8 @@ class RecordsActivities:
             write = asyncio.get_running_loop().run_in_executor(self._threads, _write, folder, report, history)
             paths = await asyncio.wait_for(write, _WRITE_WITHIN_SECONDS)
         except RPCError as error:
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:  # the server refuses its own page: read again
+                raise
             return RecordsKept(note=f"records: the history cannot be read: {error.message}")
         except OSError as error:
             return RecordsKept(note=f"records: {folder} cannot be written: {error.strerror or 'it does not answer'}")

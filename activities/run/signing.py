@@ -1,7 +1,8 @@
 """Signs what a run is told of its target, so that a worker with another estate can trust what the run's history says.
 
-The signature is an HMAC with a secret that only workers have. Whoever can write into Temporal can put any target into a
-history, and none that a worker would take for ours.
+The signature is an HMAC with a secret that only workers have, over the target and the run that was told of it: what was
+signed for one run is nothing in another one's history. A client that can write into Temporal can put any target into a
+history, and none that a worker would take for ours. Run IDs in a history's first event are the server's.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Signatures:
         if not (key := self._secret()):
             return target
         content = target.model_dump(mode="json", exclude_none=True)
-        return target.model_copy(update={"seal": _seal(key, target.KIND, content)})
+        return target.model_copy(update={"seal": _seal(key, target.KIND, activity.info().workflow_run_id, content)})
 
     async def found_in_history(self, kind: type[G], wanted: Reference) -> G | None:
         """Return the target of the run that has scheduled this step, if one of our workers has signed it."""
@@ -66,9 +67,12 @@ class Signatures:
 async def _search(kind: type[G], wanted: Reference, key: bytes) -> G | None:
     run = activity.info()
     handle = activity.client().get_workflow_handle(run.workflow_id or "", run_id=run.workflow_run_id)
+    told = {run.workflow_run_id}
     async for event in handle.fetch_history_events():
+        told |= _told(event)
         for content in _contents(event):
-            if not hmac.compare_digest(str(content.get("seal", "")), _seal(key, kind.KIND, content)):
+            seal = str(content.get("seal", "")).encode()
+            if not any(hmac.compare_digest(seal, _seal(key, kind.KIND, one, content).encode()) for one in told):
                 continue
             try:
                 target = read(kind, content)
@@ -79,9 +83,17 @@ async def _search(kind: type[G], wanted: Reference, key: bytes) -> G | None:
     return None
 
 
-def _seal(key: bytes, kind: str, content: dict[str, Any]) -> str:
+def _seal(key: bytes, kind: str, run: str | None, content: dict[str, Any]) -> str:
     text = json.dumps({**content, "seal": ""}, sort_keys=True)
-    return hmac.new(key, f"{kind}\n{text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{kind}\n{run}\n{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _told(event: HistoryEvent) -> set[str]:
+    """Return the runs that this one may have its target from: the one that it was reset from, the one that began it."""
+    if not event.HasField("workflow_execution_started_event_attributes"):
+        return set()
+    began = event.workflow_execution_started_event_attributes
+    return {began.original_execution_run_id, began.parent_workflow_execution.run_id} - {""}
 
 
 def _contents(event: HistoryEvent) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ def application(gate: Gate) -> web.Application:
     """Return the gate's HTTP application."""
     fencing, leading, joining, keeping = Fencing(gate), Reverting(gate), Joining(gate), Keeping(gate)
     app = web.Application(middlewares=[_guard(gate)])
+    keeping.begin()
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", lambda _: _readiness(gate))
     app.router.add_get("/metrics", lambda _: _metrics(gate))

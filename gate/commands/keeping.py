@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from gate.api import DiscardCommand, Kept, ProblemKind
-from gate.commands.handler import Context, Handler
+from gate.commands.handler import Handler
 from gate.loop import kept
 
 
 class Keeping(Handler):
     """Looks through what is kept aside."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._clearing = asyncio.Lock()
+    def begin(self) -> None:
+        """Delete what a gate that was killed had taken off the list."""
+        kept.clear(self._context.settings)
 
     async def show(self) -> Kept:
         """Return what is there. Changes nothing."""
@@ -22,22 +22,22 @@ class Keeping(Handler):
         return Kept(member=settings.member, items=await asyncio.to_thread(kept.listed, settings))
 
     async def discard(self, command: DiscardCommand) -> Kept:
-        """Remove what is kept as ``command.name``; one that is gone already is no error. Refused while a rejoin works.
+        """Take what is kept as ``command.name`` off the list, and begin to delete it; refused while a rejoin works.
 
-        Decisions wait for the renaming only: to delete a large directory takes longer than a primary may go unsupervised.
+        One that is gone already is no error. Decisions wait for the renaming only: to delete a large directory takes longer
+        than a primary may go unsupervised.
         """
         context = self._context
-        try:
-            async with context.lock:
-                self._accept(command)
-                if context.work.is_going_on:
-                    words = "the directory is being rewound or copied, and may be kept aside: try again after that"
-                    raise self._refuse(ProblemKind.NOT_SERVING, words)
+        async with context.lock:
+            self._accept(command)
+            if context.work.is_going_on:
+                words = "the directory is being rewound or copied, and may be kept aside: try again after that"
+                raise self._refuse(ProblemKind.NOT_SERVING, words)
+            try:
                 removed = kept.take_off(context.settings, command.name)
-            context.log("discard", run=command.run, name=command.name, removed=removed)
-            async with self._clearing:
-                await asyncio.to_thread(kept.clear, context.settings)
-        except OSError as error:
-            words = f"{command.name} cannot be removed: {error.strerror or error}"
-            raise self._refuse(ProblemKind.NOT_SERVING, words) from error
-        return await self.show()
+            except OSError as error:
+                words = f"{command.name} cannot be removed: {error.strerror or error}"
+                raise self._refuse(ProblemKind.NOT_SERVING, words) from error
+        context.log("discard", run=command.run, name=command.name, removed=removed)
+        self.begin()
+        return (await self.show()).model_copy(update={"removed": removed})

@@ -188,7 +188,9 @@ def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noq
         if local.empty:
             return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HAS NO DATA: restore it, or fail over to a standby")
         if local.half_rewound:
-            return Decision(Action.WAIT, "IS THE NAMED LEADER BUT HALF REWOUND: name another one, and it is copied")
+            return Decision(
+                Action.WAIT, "IS THE NAMED LEADER BUT HALF REWOUND: name another leader, to copy this member from"
+            )
         return _may_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
     if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
         if local.reverts:

@@ -1,7 +1,7 @@
 """What rejoins have moved aside on this member's volume: listed, and removed one by one when a person says so.
 
-A removal renames before it deletes: what stands in the list is whole, and what a killed gate had begun to remove goes with
-the next removal.
+A removal renames before it deletes: what stands in the list is complete, and what a killed gate had begun to delete goes
+when it starts again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock, Thread
 
 from gate.api import KeptAside
-from gate.loop.rejoin import folder_bytes, kept_folder
+from gate.loop.rejoin import GOING, folder_bytes, kept_folder
 from gate.settings import Settings
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:+_-]*")
-_GOING = ".going"
+_CLEARING = Lock()
 
 
 def listed(settings: Settings) -> tuple[KeptAside, ...]:
     """Return what is kept aside, oldest first. Reads every folder's size: seconds for a large one."""
-    found = [path for path in _below(kept_folder(settings)) if _NAME.fullmatch(path.name) and path.suffix != _GOING]
+    found = [path for path in _below(kept_folder(settings)) if _NAME.fullmatch(path.name) and path.suffix != GOING]
     return tuple(
         KeptAside(name=path.name, bytes=folder_bytes(path), since=datetime.fromtimestamp(path.stat().st_ctime, UTC))
         for path in sorted(found, key=lambda one: one.stat().st_ctime)
@@ -31,17 +32,25 @@ def listed(settings: Settings) -> tuple[KeptAside, ...]:
 def take_off(settings: Settings, name: str) -> bool:
     """Take what is kept as ``name`` off the list, at once; return whether it was there. OSError: the volume refuses."""
     place = kept_folder(settings)
-    there = _NAME.fullmatch(name) is not None and not name.endswith(_GOING) and (place / name).is_dir()
+    there = _NAME.fullmatch(name) is not None and not name.endswith(GOING) and (place / name).is_dir()
     if there:
-        (place / name).rename(place / f"{name}{_GOING}")
+        (place / name).rename(place / f"{name}{GOING}")
     return there
 
 
 def clear(settings: Settings) -> None:
-    """Delete what was taken off the list, for good; minutes for much. OSError: the volume refuses."""
-    for left in _below(kept_folder(settings)):
-        if left.suffix == _GOING:
-            shutil.rmtree(left)
+    """Delete what was taken off the list, beside everything else: a gate that ends does not wait for that.
+
+    What cannot be deleted stays, and is tried again with the next removal and when the gate starts.
+    """
+    Thread(target=_clear, args=(settings,), name="clear", daemon=True).start()
+
+
+def _clear(settings: Settings) -> None:
+    with _CLEARING:
+        for left in _below(kept_folder(settings)):
+            if left.suffix == GOING:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _below(place: Path) -> list[Path]:

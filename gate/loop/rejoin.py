@@ -45,6 +45,10 @@ class NotPossibleError(Exception):
     """A rejoin cannot go on; the sentence says what a person can do."""
 
 
+GOING = ".going"
+"""Ends the name of what a person has removed and what is being deleted."""
+
+
 def kept_folder(settings: Settings) -> Path:
     """Return where things are kept aside."""
     return settings.own / "kept"
@@ -171,7 +175,8 @@ def _keep_wal(settings: Settings, control: ControlData, leader: GateStatus, say:
     if not segments:
         return
     aside = kept_folder(settings) / f"wal-{_stamp()}"
-    if any(_holds(folder, segments) for folder in kept_folder(settings).glob("wal-*")):
+    kept = (folder for folder in kept_folder(settings).glob("wal-*") if folder.suffix != GOING)
+    if any(_holds(folder, segments) for folder in kept):
         return  # kept by an attempt that failed after this
     aside.mkdir(parents=True, exist_ok=True)
     for path in segments:

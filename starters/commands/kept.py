@@ -42,9 +42,9 @@ def kept_command(  # noqa: PLR0913 - one parameter an option
     reason: arg.Reason = "",
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
-    """List what rejoins of a PostgreSQL cluster's members have kept aside, or remove one thing of it.
+    """List or remove what rejoins have kept aside.
 
-    wal-… is WAL that a former primary had written past the fork, pgdata-… its whole directory. Either may hold the only copy
+    wal-… is WAL that a former primary had written past the fork, pgdata-… its data directory. Either may hold the only copy
     of writes that a failover has left behind. --remove is for good.
     """
     respond(output, kept(TypedKept(target, member, remove, by, reason)))
@@ -61,8 +61,11 @@ async def kept(typed: TypedKept) -> Answer:
     start = Start("postgres-kept", request, kept_id(request.cluster), summary=summary, at_most=_AT_MOST)
     report = await answer_to(client, start, KeptReport)
     shown = [one for one in report.members if typed.member in {None, one.member}]
+    if not shown:
+        names = ", ".join(one.member for one in report.members)
+        raise CommandError(Exit.USAGE, f"member: {report.cluster} has no {typed.member}; it has {names}")
     code = Exit.FAILED if any(one.error for one in shown) else Exit.DONE
-    done = [Text(f"removed: {request.remove} of {request.member}")] if request.remove else []
+    done = [Text(_done(request, report))] if request.remove else []
     return Answer(code, {"members": [one.model_dump(mode="json") for one in shown]}, Group(*done, *_lines(report, shown)))
 
 
@@ -83,9 +86,14 @@ def _lines(report: KeptReport, shown: list[KeptBy]) -> list[Rows | Text]:
     for one in shown:
         for item in one.items:
             table.add_row(one.member, item.name, str(item.bytes), moment(item.since))
-    holder = next((one for one in shown if one.items), None)
-    lines: list[Rows | Text] = [table] if holder else [Text(f"{report.cluster}: nothing is kept aside")]
-    if holder:
-        what = f"failover kept {report.cluster} --member {holder.member} --remove {holder.items[0].name}"
-        lines.append(Text(f"remove one, for good: {what} --by YOU --reason WHY"))
-    return lines + [Text(f"{one.member} does not say: {one.error}") for one in shown if one.error]
+    lines: list[Rows | Text] = [Text(f"{one.member} does not answer: {one.error}") for one in shown if one.error]
+    if any(one.items for one in shown):
+        what = f"failover kept {report.cluster} --member MEMBER --remove NAME --by YOU --reason WHY"
+        return [table, *lines, Text(f"remove one, for good: {what}")]
+    return lines or [Text(f"{report.cluster}: nothing is kept aside")]
+
+
+def _done(request: KeptRequest, report: KeptReport) -> str:
+    if report.removed:
+        return f"removed: {request.remove} of {request.member}"
+    return f"{request.member} does not keep {request.remove} (any more): see the list"

@@ -161,8 +161,9 @@ class GateHand:
 
     def discard(self, name: str) -> Kept:
         """Remove one of them; one that is gone already is no error."""
+        there = name in {item.name for item in self.kept().items}
         self._member.discarded.add(name)
-        return self.kept()
+        return self.kept().model_copy(update={"removed": there})
 
     def _may_promote(self, epoch: int, system: str, lsn: str | None) -> None:
         member = self._member

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +23,7 @@ def _settings(tmp_path: Path) -> Any:
 
 def _remove(settings: Any, name: str) -> bool:
     there = kept.take_off(settings, name)
-    kept.clear(settings)
+    kept._clear(settings)
     return there
 
 
@@ -61,6 +62,17 @@ def test_what_a_killed_gate_had_begun_to_remove_is_not_listed_and_goes_with_the_
     assert _names(settings) == ["pgdata-20261102T010203Z"]
     _remove(settings, "pgdata-20261102T010203Z")
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["notes.txt"]
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings(tmp_path)
+    for name in ("wal-20261101T010203Z", "pgdata-20261102T010203Z"):
+        assert kept.take_off(settings, name)
+    real = os.rmdir
+    monkeypatch.setattr("os.rmdir", lambda path, **more: None if "wal-" in str(path) else real(path, **more))
+    kept._clear(settings)
+    assert _names(settings) == []
+    assert not (tmp_path / "kept" / "pgdata-20261102T010203Z.going").exists()
 
 
 def test_what_a_person_moved_there_is_listed_too(tmp_path: Path) -> None:

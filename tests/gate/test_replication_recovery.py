@@ -80,7 +80,7 @@ async def test_a_pause_holds_it_unless_a_person_has_asked(tmp_path: Path) -> Non
     one = Standby(tmp_path, leader(**LEADS | DIVERGED))
     pause: dict[str, Any] = {"paused_until": "9999-01-01T00:00:00Z", "paused_by": "mona", "paused_because": "look first"}
     assert await one.due(**pause) is None
-    assert "nothing is done about it by itself: paused until" in one.recovery.obstacle
+    assert "nothing is done about it automatically: paused until" in one.recovery.obstacle
     assert await one.due(asked_for=True, **pause) is not None
     assert one.recovery.obstacle == ""
 

@@ -119,7 +119,7 @@ async def test_nobody_insists_in_time(temporal: Client, tmp_path: Path) -> None:
         bench.world.budgets["api-a-1"] = _BUDGET
         end, words = await bench.ending(await bench.start())
         assert end == "RolledBack"
-        assert "nobody insisted" in words
+        assert "nobody overrode it" in words
         assert not bench.is_cordoned
 
 

@@ -50,7 +50,7 @@ def _plan(
         ("isolation", "30 s must pass"),
         ("isolation attested", "30 s must pass, or somebody says that it is stopped"),
         ("isolation machine", "30 s must pass, or its machine's control plane says that it is stopped"),
-        ("gate", "the estate accepts nobody's word but its gate's"),
+        ("gate", "the estate accepts no proof but its gate's"),
     ],
 )
 def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str, words: str) -> None:
@@ -59,7 +59,7 @@ def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str,
 
 
 def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:
-    assert "nobody's word but its gate's" in _plan(_standby(B), proof=("gate", "machine")).attestation
+    assert "no proof but its gate's" in _plan(_standby(B), proof=("gate", "machine")).attestation
 
 
 @pytest.mark.parametrize(

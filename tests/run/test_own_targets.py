@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,19 @@ async def test_an_edit_does_not_reach_a_run_that_goes_on(bench: Bench) -> None:
     await bench.until_consistent()
 
 
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no time for another attempt."""
+    monkeypatch.setattr("activities.run.inventory.ANOTHER_MAY_KNOW", timedelta(minutes=30))
+
+
+@pytest.mark.usefixtures("_at_once")
 async def test_after_an_edit_and_a_restart_an_unsigned_run_is_refused_and_nothing_has_changed(bench: Bench) -> None:
     ending, why = await _approved_after(bench, restart=True, write_service="elsewhere")
 
     assert ending == "BadInput"
     assert f"postgres {bench.cluster}: this worker's estate" in why
-    assert "put it back until the run has ended" in why
+    assert "put the estate back until the run has ended" in why
     await bench.until_consistent()
     assert bench.world.record.leader != B
 
@@ -74,6 +82,22 @@ async def test_a_signed_one_goes_on_as_it_began(bench: Bench) -> None:
     await bench.until_consistent()
 
 
+async def test_what_one_worker_does_not_know_another_may(bench: Bench) -> None:
+    handle = await bench.switch(to=B)
+    digest = (await bench.until_phase(handle, Phase.AWAITING_APPROVAL)).plan.digest  # type: ignore[union-attr]
+    before = bench.estate.read_text(encoding="utf-8")
+    write_estate(bench.estate, bench.cluster, write_service="elsewhere")
+    await bench.stop_worker()
+    bench.start_worker()
+    await handle.execute_update("decide", Decision(by="dana", plan=digest, approve=True))
+    await bench.until_phase(handle, Phase.SURVEYING)
+    bench.estate.write_text(before, encoding="utf-8")
+
+    assert await bench.ending(handle) == "completed"
+    await bench.until_consistent()
+
+
+@pytest.mark.usefixtures("_at_once")
 async def test_another_s_signature_counts_for_nothing(bench: Bench) -> None:
     bench.signatures = Signatures(lambda: "somebody else's")
     await bench.stop_worker()

@@ -83,7 +83,7 @@ async def test_one_that_is_given_up_does_not_say_that_nothing_was_touched(unaske
     unasked.world.faults.order("postgres.first_record", Fault.REFUSED)
     refused = await unasked.failover("adopt", unasked.cluster, "--by", "omar", "--watch")
     assert refused.code == 3, refused
-    assert "Given up: nobody leads yet" in refused.out
+    assert "Abandoned: nobody leads yet" in refused.out
     assert "nothing was changed" not in refused.out
 
 

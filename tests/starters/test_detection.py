@@ -62,7 +62,7 @@ async def test_the_old_names_still_work(watched: tuple[WatchBench, Command]) -> 
     early = await failover("watchers", "acknowledge", bench.watch_id, "--by", "dana")
     stopped = await failover("watchers", "stop", bench.bench.cluster)
     assert (started.code, early.code, stopped.code) == (0, 3, 0), (started, early, stopped)
-    assert "there is nothing to acknowledge" in early.err
+    assert "there is nothing to re-arm" in early.err
 
 
 async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: tuple[WatchBench, Command]) -> None:
@@ -71,7 +71,7 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     await failover("detection", "start")
     await bench.bench.until(bench._all_have_spoken)
     early = await failover("detection", "re-arm", own, "--by", "dana")
-    assert (early.code, "there is nothing to acknowledge" in early.err) == (3, True)
+    assert (early.code, "there is nothing to re-arm" in early.err) == (3, True)
     take_away(bench.bench.world, Gone.DEAD)
     bench.let(GONE)
     await bench.bench.finished(await bench.run())
@@ -82,7 +82,7 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     assert f"failover detection re-arm {own} --by NAME" in status.out
     report = await failover("report", bench.bench.cluster)
     assert "from when witnesses first saw it gone" in report.out
-    for by, code, words in (("", 2, "by: missing"), ("nobody", 3, "by: nobody cannot acknowledge")):
+    for by, code, words in (("", 2, "by: missing"), ("nobody", 3, "by: nobody cannot re-arm")):
         ran = await failover("detection", "re-arm", bench.bench.cluster, *(["--by", by] if by else []))
         assert (ran.code, words in ran.err) == (code, True), ran
     done = await failover("detection", "re-arm", bench.bench.cluster, "--by", "dana", "--output", "json")

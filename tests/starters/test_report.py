@@ -138,7 +138,7 @@ def test_a_terminated_run_says_that_nothing_was_undone() -> None:
     ran = report("terminated")
 
     assert "Terminated in Temporal: nothing was undone" in ran.stdout
-    assert "it first settles what this one left behind" in ran.stdout
+    assert "it first recovers what this one left behind" in ran.stdout
 
 
 def test_a_refusal_shows_what_was_seen() -> None:

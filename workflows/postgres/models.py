@@ -122,7 +122,7 @@ class KeptRequest(Input):
 
     cluster: ShortName
     member: ShortName | None = None
-    remove: Annotated[str, Field(max_length=100)] | None = None
+    remove: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """Its name, as the list has it."""
     by: Person = ""
     reason: Reason = ""

@@ -60,7 +60,8 @@ class PostgresPlan(Plan):
         """Return what else an approver must know."""
         lines = [f"timeline {self.timeline}, epoch {self.epoch} → {self.epoch + 1}, synchronous standby: {self.sync}"]
         if self.give_up is not None:
-            lines += [f"loss: {self.loss}", f"the data of the lost transactions is kept in {self.give_up.kept}"]
+            lines += [f"loss: {self.loss}"] if self.loss else []
+            lines += [f"the data of the lost transactions is kept in {self.give_up.kept}"]
         return tuple(lines) if self.timeline else ()
 
     def decisions(self) -> dict[str, Any]:

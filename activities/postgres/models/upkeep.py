@@ -55,6 +55,8 @@ class KeptReport(Wire):
 
     cluster: str
     members: tuple[KeptBy, ...]
+    removed: bool | None = None
+    """Answer to a removal: whether it was there still."""
 
 
 class PauseNote(Wire):
