@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 
+from activities.postgres.models.post_promotion import Evicted
 from activities.postgres.models.transfer import Quiet
+from activities.run.models.report import Outcome
+from workflows.run.outcome import Summary
 from workflows.run.payloads import ForgivingPayloadConverter, Unreadable
 
 _OURS, _PLAIN = ForgivingPayloadConverter(), PydanticPayloadConverter()
@@ -43,3 +47,10 @@ def test_one_that_cannot_be_decoded_does_not_hide_the_others() -> None:
 )
 def test_never_raises_without_a_type(metadata: dict[str, bytes], data: bytes) -> None:
     assert len(_OURS.from_payloads([Payload(metadata=metadata, data=data)])) == 1
+
+
+def test_what_is_unset_is_left_out_but_where_people_read_it() -> None:
+    (step,) = _OURS.to_payloads([Evicted(member="a", words="b")])
+    (answer,) = _OURS.to_payloads([Summary(outcome=Outcome.COMPLETED, explanation="done", leader="a")])
+    assert json.loads(step.data) == {"member": "a", "words": "b"}
+    assert json.loads(answer.data).keys() == Summary.model_fields.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +33,8 @@ class WatchState(Wire):
 
 class WatchStatus(Wire):
     """Answer of the query ``watch_status``; the memo ``watch`` holds the same."""
+
+    shown: ClassVar[bool] = True
 
     target: str
     policy: str
@@ -80,6 +83,8 @@ class WatchersRequest(_Typed):
 
 class StartedWatches(Wire):
     """Which watches were started, and which ran already; by workflow ID."""
+
+    shown: ClassVar[bool] = True
 
     started: tuple[str, ...] = ()
     running: tuple[str, ...] = ()

@@ -143,6 +143,8 @@ class ApprovalStatus(Wire):
 class Status(Wire):
     """Answer of the query ``status``."""
 
+    shown: ClassVar[bool] = True
+
     phase: Phase
     cluster: str
     mode: str

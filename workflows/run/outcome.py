@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from temporalio import workflow
 from temporalio.exceptions import (
@@ -28,6 +28,8 @@ from workflows.run.uncancellable import uncancellable
 
 class Summary(Wire):
     """Result of a run that ended well; everything else is in the report."""
+
+    shown: ClassVar[bool] = True
 
     outcome: Outcome
     explanation: str

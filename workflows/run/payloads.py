@@ -30,12 +30,16 @@ class Unreadable:
 class _TolerantJson(PydanticJSONPlainPayloadConverter):
     """Reads what another version has written: fields that this one does not know are passed over.
 
-    Writes no field that is ``None``: that is a quarter of a history. Such a field must be ``None`` by default.
+    Writes no field that is ``None``, but in what is ``shown``: that is a quarter of a history. Such a field must be ``None``
+    by default.
     """
 
     def to_payload(self, value: Any) -> Payload:  # noqa: ANN401 - SDK's signature
         """Return the payload."""
-        return Payload(metadata={"encoding": self.encoding.encode()}, data=to_json(value, exclude_none=True))
+        return Payload(
+            metadata={"encoding": self.encoding.encode()},
+            data=to_json(value, exclude_none=not getattr(value, "shown", False)),
+        )
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ANN401 - SDK's signature
         """Return the value."""

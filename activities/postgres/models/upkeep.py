@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from activities.run.models.wire import RunId, Wire
 from estate.postgres import PostgresTarget
 from estate.reference import Named
@@ -53,6 +55,8 @@ class KeptBy(Wire):
 class KeptReport(Wire):
     """What the members of a cluster keep aside."""
 
+    shown: ClassVar[bool] = True
+
     cluster: str
     members: tuple[KeptBy, ...]
     removed: bool | None = None
@@ -71,6 +75,8 @@ class PauseNote(Wire):
 
 class Paused(Wire):
     """The pause as it stands in the record; an empty ``until`` is none."""
+
+    shown: ClassVar[bool] = True
 
     cluster: str
     until: str

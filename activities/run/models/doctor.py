@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import ClassVar
 
 from activities.run.models.wire import Wire
 
@@ -38,5 +39,7 @@ class Finding(Wire):
 
 class DoctorReport(Wire):
     """Everything that doctor found. Nothing was changed."""
+
+    shown: ClassVar[bool] = True
 
     findings: tuple[Finding, ...]

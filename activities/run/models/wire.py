@@ -7,7 +7,7 @@ What is written is strict: a field that does not exist is an error at the place 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,9 @@ class Wire(BaseModel):
     """Base of everything that travels between workflows and activities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shown: ClassVar[bool] = False
+    """Whether people and their scripts read it in Temporal: such an answer has all its fields, also those that are unset."""
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with changes. TypeError: a field that does not exist."""
