@@ -67,7 +67,7 @@ class DoctorActivities:
     def _signatures(self) -> tuple[Finding, ...]:
         if self._inventory.signs:
             return ()
-        words = "what runs are told of their targets is not signed: an edit of the estate and a restart strand open runs"
+        words = "what runs are told of their targets is not signed: after an edit of the estate open runs may wait"
         return (warning("signatures", words, "create the Secret failover-signing, see docs/install.md"),)
 
 

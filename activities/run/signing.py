@@ -32,7 +32,7 @@ class Signatures:
 
     def __init__(self, key: Callable[[], str] | None = None) -> None:
         """``key`` returns the secret, or raises ApplicationError."""
-        self._key, self._found = key, dict[Reference, Target]()
+        self._key, self._found = key, dict[tuple[str | None, Reference], Target]()
 
     @property
     def has_key(self) -> bool:
@@ -48,13 +48,14 @@ class Signatures:
 
     async def found_in_history(self, kind: type[G], wanted: Reference) -> G | None:
         """Return the target of the run that has scheduled this step, if one of our workers has signed it."""
-        key, found = self._secret(), self._found.get(wanted)
-        if found is None and key:
+        asked = activity.info().workflow_run_id, wanted  # what was found for one run proves nothing for another
+        if asked not in self._found and (key := self._secret()):
             found = await _search(kind, wanted, key)
-        if found is None:
-            return None
-        self._found[wanted] = found
-        return found if isinstance(found, kind) else None
+            if found is None:
+                return None
+            self._found[asked] = found
+        kept = self._found.get(asked)
+        return kept if isinstance(kept, kind) else None
 
     def _secret(self) -> bytes:
         try:

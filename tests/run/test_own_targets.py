@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 import pytest_asyncio
 import yaml
 from pydantic import BaseModel, ValidationError
+from temporalio import activity
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
 from activities.postgres.models.transfer import SettleRequest
 from activities.run.inventory import Inventory
@@ -20,6 +23,7 @@ from activities.run.signing import Signatures
 from estate.base import Target
 from estate.loader import load_estate, resolve_node, resolve_target
 from estate.nodes import NodeTarget
+from estate.postgres import PostgresTarget
 from estate.reference import reference_of
 from tests.architecture.registered import classes
 from tests.fakes.world import B, World
@@ -116,6 +120,23 @@ async def test_a_file_that_cannot_be_read_any_more_does_not_stop_a_run(bench: Be
 
     assert await bench.ending(handle) == "completed"
     await bench.until_consistent()
+
+
+async def test_what_is_found_for_one_run_proves_nothing_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_estate(tmp_path / "estate.yaml", "orders")
+    target = resolve_target(load_estate(tmp_path / "estate.yaml"), "orders")
+    signatures, wanted = Signatures(lambda: "a secret"), reference_of(target)
+
+    async def search(*_: Any) -> Any:
+        return target if activity.info().workflow_run_id == "its own" else None
+
+    monkeypatch.setattr("activities.run.signing._search", search)
+    found = []
+    for run in ("its own", "another", "its own"):
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, workflow_run_id=run)
+        found.append(await environment.run(signatures.found_in_history, PostgresTarget, wanted))
+    assert found == [target, None, target]
 
 
 def test_a_reference_holds_a_name_and_nothing_to_reach_it_with(tmp_path: Path) -> None:

@@ -12,15 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from activities.postgres.kept import KeptActivities
 from activities.postgres.models.upkeep import KeptDiscard, KeptLook, KeptReport
 from workflows.postgres.models import KeptRequest, kept_id, lock_id
 from workflows.postgres.steps import resolve
-from workflows.postgres.upkeep import as_one_sentence, checked
+from workflows.postgres.upkeep import checked, in_one_sentence
 from workflows.run.inputs import parse
-from workflows.run.outcome import was_cancelled
 from workflows.run.state import TARGET
 from workflows.run.steps import me, step
 
@@ -39,15 +37,11 @@ class PostgresKept:
         """Return what is kept afterwards."""
         request = checked(self._request, self._bad_input, kept_id)
         workflow.upsert_search_attributes([TARGET.value_set(lock_id(request.cluster))])
-        try:
-            target = await resolve(request.cluster)
-            if request.remove is None:
-                return await step(KeptActivities.kept, KeptLook(target=target))
-            member = request.member or ""
-            return await step(
-                KeptActivities.discard, KeptDiscard(target=target, member=member, name=request.remove, run=me())
-            )
-        except ActivityError as error:
-            if was_cancelled(error):
-                raise
-            raise as_one_sentence(error) from error
+        return await in_one_sentence(self._look(request))
+
+    async def _look(self, request: KeptRequest) -> KeptReport:
+        target = await resolve(request.cluster)
+        if request.remove is None:
+            return await step(KeptActivities.kept, KeptLook(target=target))
+        discard = KeptDiscard(target=target, member=request.member or "", name=request.remove, run=me())
+        return await step(KeptActivities.discard, discard)

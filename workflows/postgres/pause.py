@@ -12,15 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from activities.postgres.models.upkeep import Paused, PauseNote
 from activities.postgres.pause import PauseActivities
 from workflows.postgres.models import PauseRequest, lock_id, pause_id
 from workflows.postgres.steps import resolve
-from workflows.postgres.upkeep import as_one_sentence, checked
+from workflows.postgres.upkeep import checked, in_one_sentence
 from workflows.run.inputs import parse
-from workflows.run.outcome import was_cancelled
 from workflows.run.state import TARGET
 from workflows.run.steps import step
 
@@ -39,12 +37,7 @@ class PostgresPause:
         """Return the pause as it stands in the record afterwards."""
         request = checked(self._request, self._bad_input, pause_id)
         workflow.upsert_search_attributes([TARGET.value_set(lock_id(request.cluster))])
-        try:
-            return await self._write(request)
-        except ActivityError as error:
-            if was_cancelled(error):
-                raise
-            raise as_one_sentence(error) from error
+        return await in_one_sentence(self._write(request))
 
     async def _write(self, request: PauseRequest) -> Paused:
         target = await resolve(request.cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
@@ -11,8 +11,9 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.run.errors import Refusal, refuse
 from workflows.postgres.models import KeptRequest, PauseRequest
 from workflows.run.inputs import taken
-from workflows.run.outcome import cause_of
+from workflows.run.outcome import cause_of, was_cancelled
 
+A = TypeVar("A")
 R = TypeVar("R", PauseRequest, KeptRequest)
 
 
@@ -26,7 +27,12 @@ def checked(request: R | None, bad_input: ApplicationError | None, own_id: Calla
     return known
 
 
-def as_one_sentence(error: ActivityError) -> ApplicationError:
-    """Return what the run ends with because of ``error``."""
-    kind, message = cause_of(error)
-    return ApplicationError(message, type=kind, non_retryable=True)
+async def in_one_sentence(work: Awaitable[A]) -> A:
+    """Return the answer of ``work``. ApplicationError: what lies behind a step that failed; a cancel stays one."""
+    try:
+        return await work
+    except ActivityError as error:
+        if was_cancelled(error):
+            raise
+        kind, message = cause_of(error)
+        raise ApplicationError(message, type=kind, non_retryable=True) from error
