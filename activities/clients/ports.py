@@ -197,14 +197,14 @@ class Postgres(Protocol):
         """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
-        """Create, insert, read and drop through the write Service, on a new connection.
+        """Insert, read and delete a row through the write Service, on a new connection.
 
         ``endpoints`` of the answer is empty; the step fills it. Raises UnreachableError until a server behind the
         Service accepts the write *and* is ``leader`` (told by the address that answers).
         """
 
     async def prepare_rows(self, target: PostgresTarget) -> None:
-        """Create the table that ``write_row`` writes to, once."""
+        """Make the tables that ``write_row`` writes to, once."""
 
     async def write_row(self, target: PostgresTarget, run: str, row: int, *, timeout: timedelta) -> None:
         """Insert row number ``row`` of ``run`` through the write Service: new connection, insert, commit, close.
@@ -221,7 +221,7 @@ class Postgres(Protocol):
         """Return how many of ``rows`` of ``run`` the server behind the write Service does not have."""
 
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
-        """Remove the rows of ``run``. Safe to repeat."""
+        """Remove the rows of ``run`` and count them as our own transactions. Safe to repeat."""
 
 
 class RedisServers(Protocol):

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
+from activities.clients import own_writes
 from activities.clients.foreign import Message, is_refused, says
 from activities.clients.kubernetes.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
@@ -67,7 +67,10 @@ class PostgresClient:
             self._addresses.forget_pod(target.region, member)
             raise UnreachableError(f"{host.name} takes no connection ({silence.value})", silence)
         async with self._reach(target, host, within) as connection:
-            return SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
+            fact = SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
+            if fact.in_recovery:
+                return fact
+            return fact.model_copy(update={"own_transactions": await own_writes.own_transactions(connection)})
 
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:
         """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""
@@ -76,36 +79,30 @@ class PostgresClient:
             return tuple(SessionFact.model_validate(row) for row in rows)
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:
-        """Create, insert, read and drop through the write Service, on a new connection.
+        """Insert, read and delete a row through the write Service, on a new connection.
 
         Raises:
             UnreachableError: nobody took the write, or somebody other than ``leader`` did.
 
         """
-        began, mark = time.monotonic(), secrets.token_hex(4)
-        table = sql.Identifier("failover", f"verify_{mark}")
+        began, run = time.monotonic(), f"verify/{secrets.token_hex(4)}"
         async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
             row = await (await connection.execute("select current_setting('cluster_name') as name")).fetchone()
             if row is None or row["name"] != leader:
                 raise UnreachableError(f"behind the write Service answers {row and row['name']}, not yet {leader}")
-            await connection.execute(sql.SQL("create table {} (mark text primary key)").format(table))
-            try:
-                await connection.execute(sql.SQL("insert into {} values (%s)").format(table), (mark,))
-                found = await (await connection.execute(sql.SQL("select mark from {}").format(table))).fetchone()
-            finally:
-                await connection.execute(sql.SQL("drop table {}").format(table))
-        if found is None or found["mark"] != mark:
+            await own_writes.make_tables(connection)
+            await own_writes.add_row(connection, run, 0)
+            lost = await own_writes.missing(connection, run, (0,))
+            await own_writes.remove(connection, run)
+        if lost:
             raise UnreachableError(f"{leader} took a write and did not return it")
         milliseconds = (time.monotonic() - began) * 1000
         return Verified(leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC))
 
     async def prepare_rows(self, target: PostgresTarget) -> None:
-        """Create the table that ``write_row`` writes to, once."""
+        """Make the tables that ``write_row`` writes to, once."""
         async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
-            await connection.execute(
-                "create table if not exists failover.writes"
-                " (run text, row int, at timestamptz default clock_timestamp(), primary key (run, row))"
-            )
+            await own_writes.make_tables(connection)
 
     async def write_row(self, target: PostgresTarget, run: str, row: int, *, timeout: timedelta) -> None:
         """Insert row number ``row`` of ``run`` through the write Service: new connection, insert, commit, close.
@@ -118,7 +115,7 @@ class PostgresClient:
         try:
             async with self._connect(target, await self._service(target), timeout) as connection:
                 connection.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
-                await connection.execute("insert into failover.writes (run, row) values (%s, %s)", (run, row))
+                await own_writes.add_row(connection, run, row)
         except TimeoutError as error:
             raise WriteFailedError("timeout", f"no acknowledgement within {timeout.total_seconds():g} s") from error
         except psycopg.Error as error:
@@ -131,19 +128,12 @@ class PostgresClient:
     async def missing_rows(self, target: PostgresTarget, run: str, rows: tuple[int, ...]) -> int:
         """Return how many of ``rows`` of ``run`` the server behind the write Service does not have."""
         async with self._reach(target, await self._service(target), timedelta(seconds=10)) as connection:
-            found = await (
-                await connection.execute(
-                    "select count(*) as missing from unnest(%s::int[]) as wanted (row) where not exists"
-                    " (select from failover.writes where run = %s and writes.row = wanted.row)",
-                    (list(rows), run),
-                )
-            ).fetchone()
-        return int(found["missing"]) if found else len(rows)
+            return await own_writes.missing(connection, run, rows)
 
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
-        """Remove the rows of ``run``. Safe to repeat."""
+        """Remove the rows of ``run`` and count them as our own transactions. Safe to repeat."""
         async with self._reach(target, await self._service(target), timedelta(seconds=10)) as connection:
-            await connection.execute("delete from failover.writes where run = %s", (run,))
+            await own_writes.remove(connection, run)
 
     async def _member(self, target: PostgresTarget, member: str) -> _Host:
         return _Host(member_name(target, member), await self._addresses.of_member(target, member))

@@ -48,6 +48,7 @@ class PostgresPair:
 
     def start(self, member: str) -> None:
         options = [f"listen_addresses={self.address(member)}", f"port={self.port}", "unix_socket_directories="]
+        options.append(f"cluster_name={member}")
         command = [*_AS_POSTGRES, str(_program("postgres")), "-D", str(self.folder / member)]
         with (self.folder / f"{member}.log").open("ab") as log:
             self.processes[member] = subprocess.Popen(

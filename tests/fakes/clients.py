@@ -221,7 +221,11 @@ class FakePostgres:
     ) -> SqlFact:  # fmt: skip
         async with self.world.faults.around("postgres.facts"):
             found = self._running(self.world.members[member])
-            return SqlFact(in_recovery=found.role is Role.STANDBY, timeline=found.timeline, system_identifier=found.system)
+            leads = found.role is not Role.STANDBY
+            return SqlFact(
+                in_recovery=not leads, timeline=found.timeline, system_identifier=found.system,
+                own_transactions=self.world.own_transactions if leads else 0,
+            )  # fmt: skip
 
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:  # noqa: ARG002
         async with self.world.faults.around("postgres.sessions"):

@@ -81,6 +81,8 @@ class World:
         self.patch(record_patch(record.model_copy(update={"resource_version": "1"})))
         for member in self.members.values():
             member.remember(epoch=5)
+        self.own_transactions = 0
+        """Transactions that the leader has by SQL as ours."""
         self.node_of: dict[str, str] = {}
         """Member → the node that its pod is on, where a test cares."""
         self.changed: list[str] = []

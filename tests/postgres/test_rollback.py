@@ -66,6 +66,17 @@ async def test_what_was_written_since_is_given_up_and_kept_aside(bench: Bench) -
     assert [kept >= world.given_up for kept in new.kept] == [True]
 
 
+async def test_what_failover_itself_has_written_is_no_loss(bench: Bench) -> None:
+    bench.world.own_transactions = 2
+    handle = await roll_back(bench, max_transactions=1)
+    assert (await bench.finished(handle)).outcome == "completed"
+    plan = await bench.plan(handle)
+    assert plan.give_up is not None
+    assert (plan.give_up.so_far.transactions, plan.give_up.own) == (1, 2)
+    assert "not in that loss: 2 transactions of failover itself (it measured, and verified)" in plan.about()
+    assert bench.world.given_up == {("after", row) for row in range(3)}
+
+
 async def test_a_plan_says_what_would_be_lost_and_changes_nothing(bench: Bench) -> None:
     bench.world.untouchable = True
     before = bench.world.snapshot

@@ -17,6 +17,7 @@ class Loss(Wire):
 
     bytes: int
     transactions: int
+    """Without those of ``failover`` itself, as far as they were counted (``SqlFact.own_transactions``)."""
 
 
 class GiveUp(Wire):
@@ -28,6 +29,8 @@ class GiveUp(Wire):
     """Its earlier timelines and where each was left, oldest first."""
     promoted_xid: int
     """Transactions from this one on were begun after the promotion."""
+    own: int = 0
+    """How many of them were writes of ``failover`` itself, which nobody misses: a run measures, and verifies the route."""
     so_far: Loss
     """As surveyed; counted again once nobody can write any more."""
     at_most: Loss
@@ -61,6 +64,8 @@ class PostgresPlan(Plan):
         lines = [f"timeline {self.timeline}, epoch {self.epoch} → {self.epoch + 1}, synchronous standby: {self.sync}"]
         if self.give_up is not None:
             lines += [f"loss: {self.loss}"] if self.loss else []
+            own = self.give_up.own
+            lines += [f"not in that loss: {own} transactions of failover itself (it measured, and verified)"] if own else []
             lines += [f"the data of the lost transactions is kept in {self.give_up.kept}"]
         return tuple(lines) if self.timeline else ()
 
@@ -70,5 +75,5 @@ class PostgresPlan(Plan):
         if not self.lossless:
             decisions["lossless"] = False
         if self.give_up is not None:
-            decisions["give_up"] = self.give_up.model_dump(mode="json", exclude={"so_far", "kept"})
+            decisions["give_up"] = self.give_up.model_dump(mode="json", exclude={"so_far", "kept", "own"})
         return decisions

@@ -37,6 +37,8 @@ class SqlFact(Wire):
     system_identifier: str
     sync_states: dict[str, str] = Field(default_factory=dict)
     """Primary: ``application_name`` → ``sync_state`` of its standbys."""
+    own_transactions: int = 0
+    """Primary: transactions of ``failover`` itself on this timeline, at least: measuring and verifying writes."""
 
 
 class SessionFact(Wire):

@@ -3,7 +3,8 @@
 Possible only while the member that led before is held exactly as it was: its server is stopped, its directory has neither
 been rewound nor followed anybody, and it is on the timeline that the new primary's grew out of. Its gate must say all of
 that. The loss is counted in bytes of WAL behind the fork and in transactions begun since the promotion, both upper bounds;
-a figure that is unknown refuses. The caps are decisions, and part of what is approved; the figures drift, and are not.
+a figure that is unknown refuses. Transactions of ``failover`` itself, which nobody misses, are taken off; a leader that says
+nothing of them by SQL has none. The caps are decisions, and part of what is approved; the figures drift, and are not.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
     record = usable_record(survey, target)
     leader = leader_of(record, survey)
     old = _held(record, leader, survey, target)
-    given_up = _give_up(request, leader)
+    given_up = _give_up(request, leader, _own(survey, record.leader))
     must_be_within(given_up, given_up.so_far)
     _must_have_room(leader, old, target)
     return PostgresPlan(
@@ -47,7 +48,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
         sync=record.sync,
         candidates=(_as_candidate(old),),
         applications=target.cluster.applications,
-        steps=_steps(record, old, given_up, target),
+        steps=_steps(request, record, old, given_up, target),
         lossless=False,
         loss=f"so far {loss_words(given_up.so_far)}; {_allowed(request, given_up)}",
         give_up=given_up,
@@ -76,7 +77,7 @@ def counted_loss(given_up: GiveUp | None, fenced: Fenced) -> Loss:
             Refusal.LOSS_UNKNOWN,
             f"the loss cannot be counted: stopped on timeline {fenced.timeline}, next transaction {fenced.next_xid}",
         )
-    return _loss(given_up.fork_lsn, given_up.promoted_xid, fenced.end_lsn, fenced.next_xid)
+    return _loss(given_up.fork_lsn, given_up.promoted_xid + given_up.own, fenced.end_lsn, fenced.next_xid)
 
 
 def must_be_within(given_up: GiveUp | None, loss: Loss) -> None:
@@ -135,7 +136,12 @@ def _held(record: Record, leader: GateStatus, survey: Survey, target: PostgresTa
     return gate
 
 
-def _give_up(request: RollbackRequest, leader: GateStatus) -> GiveUp:
+def _own(survey: Survey, leader: str) -> int:
+    fact = survey.member(leader)
+    return fact.sql.own_transactions if fact and fact.sql else 0
+
+
+def _give_up(request: RollbackRequest, leader: GateStatus, own: int) -> GiveUp:
     figures = (leader.timeline, leader.current_lsn, leader.promoted_xid, leader.next_xid)
     timeline, current, promoted, upcoming = figures
     if timeline is None or current is None or promoted is None or upcoming is None or not leader.history:
@@ -144,7 +150,7 @@ def _give_up(request: RollbackRequest, leader: GateStatus) -> GiveUp:
             f"{leader.member} does not tell what was written since its promotion: timeline {timeline}, end of WAL {current},"
             f" transaction at the promotion {promoted}, next transaction {upcoming}",
         )
-    so_far = _loss(leader.history[-1][1], promoted, current, upcoming)
+    so_far = _loss(leader.history[-1][1], promoted + own, current, upcoming)
     at_most = so_far
     if request.max_bytes is not None and request.max_transactions is not None:
         at_most = Loss(bytes=int(request.max_bytes), transactions=request.max_transactions)
@@ -154,14 +160,15 @@ def _give_up(request: RollbackRequest, leader: GateStatus) -> GiveUp:
         timeline=timeline,
         history=leader.history,
         promoted_xid=promoted,
+        own=own,
         so_far=so_far,
         at_most=at_most,
         kept=f"gate/kept/pgdata-* on the volume of {leader.member}",
     )
 
 
-def _loss(fork: str, promoted_xid: int, end: str, next_xid: int) -> Loss:
-    return Loss(bytes=max(parse_lsn(end) - parse_lsn(fork), 0), transactions=max(next_xid - promoted_xid, 0))
+def _loss(fork: str, first_xid: int, end: str, next_xid: int) -> Loss:
+    return Loss(bytes=max(parse_lsn(end) - parse_lsn(fork), 0), transactions=max(next_xid - first_xid, 0))
 
 
 def _must_have_room(leader: GateStatus, old: GateStatus, target: PostgresTarget) -> None:
@@ -181,14 +188,17 @@ def _as_candidate(old: GateStatus) -> Candidate:
     return Candidate(name=old.member, eligible=True, reason=reason)
 
 
-def _steps(record: Record, old: GateStatus, given_up: GiveUp, target: PostgresTarget) -> tuple[str, ...]:
+def _steps(
+    request: RollbackRequest, record: Record, old: GateStatus, given_up: GiveUp, target: PostgresTarget
+) -> tuple[str, ...]:
+    cap = "the caps of the start" if request.max_bytes is None else _figures(given_up.at_most)
     new, service = record.leader, target.cluster.write_service
     restarts = [app.deployment for app in target.cluster.applications if app.reconnect is Reconnect.ROLLOUT]
     return (
         f"checkpoint: {new}, so that its stop is short",
         f"claim: leader record on Service {service} gets the lossy intent {old.member} and epoch {record.epoch + 1}",
         f"fence: {new} is stopped cleanly and kept stopped; its sessions end",
-        f"count: what was written since {given_up.fork_lsn}; above {_figures(given_up.at_most)} all is undone",
+        f"count: what was written since {given_up.fork_lsn}; above {cap} all is undone",
         f"revert: {old.member} leads again as it is, on a timeline later than {given_up.timeline} (no way back from here)",
         f"route: Service {service} sends writes to {old.member}; a pause of bringing members back ends",
         f"verify: a write through Service {service} reaches {old.member}",
