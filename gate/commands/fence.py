@@ -56,7 +56,7 @@ class Fencing(Handler):
             raise self._refuse(ProblemKind.UNCLEAN_STOP, f"the server is stopped but not cleanly: {control.state}")
         settings, end = context.settings, control.checkpoint_lsn
         if clean:
-            end = await end_of_wal(settings.programs, settings.data, control)
+            end = end_of_wal(settings.data, control)
         return Fenced(
             epoch=command.epoch, clean=clean, timeline=control.timeline, checkpoint_lsn=control.checkpoint_lsn, end_lsn=end,
             sessions_ended=context.sampler.sessions or 0, stopped_at=datetime.now(UTC), next_xid=control.next_xid,

@@ -74,7 +74,7 @@ async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: in
         control = await read_control(settings.programs, settings.data)
         if (why := _cannot_be_rewound(settings, control, leader)) is not None:
             say(f"{why}: the directory is kept")
-        elif await _ends_before_fork(settings, control, leader):
+        elif _ends_before_fork(settings, control, leader):
             say("stopped before the fork: no rewind needed")
             (settings.data / _SIGNAL).touch()
             return
@@ -145,12 +145,15 @@ async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say:
     revert.unmark_rewind(settings)
 
 
-async def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
-    if control.state != CLEAN_PRIMARY:
-        return False
+def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
+    """Whether this directory certainly holds nothing that the leader lacks: then it follows as it is."""
     fork = fork_of(control.timeline, leader)
-    end = await end_of_wal(settings.programs, settings.data, control)
-    return fork is not None and parse_lsn(end) <= parse_lsn(fork)
+    if control.state != CLEAN_PRIMARY or fork is None:
+        return False
+    try:
+        return parse_lsn(end_of_wal(settings.data, control)) <= parse_lsn(fork)
+    except ProgramError:
+        return False
 
 
 def is_given_up(timeline: int, leader: GateStatus) -> bool:
