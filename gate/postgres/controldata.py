@@ -74,9 +74,7 @@ async def read_control(programs: Path, data: Path, within: float = _CONTROL_WITH
     Raises:
         ProgramError: it failed, did not end ``within`` seconds, or printed something else.
     """
-    text = await run_program(
-        str(programs / "pg_controldata"), "-D", str(data), environment={"LC_ALL": "C"}, within=within
-    )
+    text = await run_program(str(programs / "pg_controldata"), "-D", str(data), environment={"LC_ALL": "C"}, within=within)
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
     try:
         turns, _, xid = fields["Latest checkpoint's NextXID"].partition(":")
@@ -132,7 +130,8 @@ def end_of_wal(data: Path, control: ControlData) -> str:
             segment.seek(start % control.segment_bytes)
             length = struct.unpack("=I", segment.read(4))[0]
     except (OSError, struct.error) as error:
-        raise ProgramError(f"the checkpoint at {control.checkpoint_lsn} cannot be read from segment {name}: {error}") from error
+        message = f"the checkpoint at {control.checkpoint_lsn} cannot be read from segment {name}: {error}"
+        raise ProgramError(message) from error
     if not _RECORD_HEADER < length < _LONGEST_CHECKPOINT:
         raise ProgramError(f"there is no checkpoint at {control.checkpoint_lsn} in segment {name}: {length} bytes")
     return format_lsn(record_end(start, length, control.segment_bytes))
