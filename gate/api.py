@@ -11,7 +11,8 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/checkpoint``     ``Command`` → ``GateStatus``: CHECKPOINT, so that the stop that follows is short
 ``POST /v1/fence``          ``FenceCommand`` → ``Fenced``: the server is stopped and stays stopped
 ``POST /v1/unfence``        ``Command`` → ``GateStatus``: the fence is lifted; answers when the server serves again
-``POST /v1/seal``           ``Command`` → ``Sealed``: revoke, ignore everything below this epoch; was I promoted?
+``POST /v1/seal``           ``SealCommand`` → ``Sealed``: revoke, ignore everything below this epoch; was I promoted?
+``POST /v1/prepare``        ``PromoteCommand`` → ``GateStatus``: could it lead now? Has it all, and replayed it?
 ``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
 ``POST /v1/revert``         ``RevertCommand`` → ``Promoted``: a former primary leads again, as it is, on an unused timeline
 ``POST /v1/adopt``          ``AdoptCommand`` → ``Adopted``: roles are made in a directory that has run without a gate
@@ -218,6 +219,10 @@ class FenceCommand(Command):
     """``True``: fast stop with a shutdown checkpoint, refuse when the stop was not clean, or when it does not lead.
     ``False``: stop at any price, in whatever state: a server that does not stop in two seconds is killed."""
     timeout_seconds: float = Field(default=30.0, gt=0)
+    """Clean: after so long the server goes on stopping, and the answer is *not serving*: ask again, or unfence."""
+    wait_for: tuple[str, ...] = ()
+    """Clean: members that must have the end of WAL before the server is down; empty: every member. Nobody else is waited
+    for."""
 
 
 class Fenced(_Wire):
@@ -254,6 +259,17 @@ class PromoteCommand(Command):
     wanted_lsn: str | None = None
     """Wait for WAL up to here as long as it keeps coming; to lack it is no reason to refuse."""
     system_identifier: str
+    replayed: bool = False
+    """Refuse unless WAL up to ``at_least_lsn`` has been replayed, too: a promotion ends only once everything is."""
+    within_seconds: float = Field(default=60.0, gt=0)
+    """Refuse, or answer *not serving*, after so long."""
+
+
+class SealCommand(Command):
+    """Ignore everything below the epoch, and say whether a promotion may have taken effect."""
+
+    stop_unfinished: bool = False
+    """A promotion that was accepted and has not come to its end: stop the server, so that it provably never happened."""
 
 
 class RevertCommand(Command):

@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from gate.api import Command, FenceCommand, Fenced, GateStatus, ProblemKind, Role, Sealed, ServerState
+from gate.api import (
+    Command,
+    FenceCommand,
+    Fenced,
+    GateStatus,
+    ProblemKind,
+    Role,
+    SealCommand,
+    Sealed,
+    ServerState,
+)
 from gate.commands.handler import Handler
 from gate.loop import revert
 from gate.postgres.controldata import CLEAN_PRIMARY, end_of_wal, newest_timeline
@@ -13,6 +23,8 @@ from gate.postgres.sql import NOT_ANSWERING, checkpoint
 
 _SERVE_WITHIN_SECONDS = 90.0
 _AT_ANY_PRICE_SECONDS = 2.0
+_STOPS_BEFORE_UNFENCED_SECONDS = 0.2
+"""A stop that hangs is no reason to let clients wait: then the server is killed, and started anew."""
 
 
 class Fencing(Handler):
@@ -42,7 +54,9 @@ class Fencing(Handler):
             context.log("fence", run=command.run)
             if not command.clean:
                 await context.server.stop_now(within=_AT_ANY_PRICE_SECONDS)
-            elif not await context.server.stop(within=command.timeout_seconds):
+            elif not await context.clean_stop.stop(
+                command.wait_for or context.settings.peers, within=command.timeout_seconds
+            ):
                 raise self._refuse(
                     ProblemKind.NOT_SERVING, f"the server is still stopping after {command.timeout_seconds:g} s"
                 )
@@ -72,6 +86,7 @@ class Fencing(Handler):
                 raise self._refuse(
                     ProblemKind.RECORD_FORBIDS, f"the record names {record.leader}, intent {record.intent}: stays fenced"
                 )
+            await context.server.finish_stopping(within=_STOPS_BEFORE_UNFENCED_SECONDS)
             context.store.write(fenced_at=None)
             context.log("unfence", run=command.run)
         context.kick.set()
@@ -82,18 +97,31 @@ class Fencing(Handler):
             await asyncio.sleep(0.02)
         return context.status()
 
-    async def revoke(self, command: Command) -> Sealed:
+    async def revoke(self, command: SealCommand) -> Sealed:
         """Promise to ignore everything below the epoch; say whether a promotion may have taken effect."""
         context = self._context
         async with context.lock:
             self._accept(command)
             accepted = context.store.state.promoted_at
+            if accepted is not None and command.stop_unfinished and await self._is_unfinished():
+                context.log("stops a promotion that has not come to its end", run=command.run)
+                await context.server.stop_now(within=0)
             if accepted is not None and await self._never_happened():
                 revert.forget(context.settings.data, context.store.state)
                 context.store.write(promoted_at=None, promoted_xid=None, reverting=None)
                 accepted = None
             context.log("seal", run=command.run, promoted=accepted is not None)
             return Sealed(epoch=command.epoch, promoted=accepted is not None, status=context.status())
+
+    async def _is_unfinished(self) -> bool:
+        """Whether the server runs and does not say that it has left recovery."""
+        context = self._context
+        if context.server.state is ServerState.STOPPED or context.store.state.reverting is not None:
+            return False
+        try:
+            return bool((await context.session.row("select pg_is_in_recovery() as yes", within=0.3))["yes"])
+        except NOT_ANSWERING:
+            return True
 
     async def _never_happened(self) -> bool:
         """Whether an accepted promotion provably did nothing: the server is down and still a standby on its timeline."""

@@ -21,6 +21,7 @@ from gate.loop.serving import Serving
 from gate.loop.state import Store
 from gate.loop.work import Work
 from gate.postgres.catchup import CatchUp
+from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
 from gate.postgres.server import Server
 from gate.postgres.sql import Session
@@ -39,6 +40,7 @@ class Context(Protocol):
     """Lets the loop look at once."""
     lease: Lease
     server: Server
+    clean_stop: CleanStop
     session: Session
     sampler: Sampler
     control: ControlFile

@@ -37,7 +37,8 @@ def application(gate: Gate) -> web.Application:
     app.router.add_post("/v1/checkpoint", _command(api.Command, fencing.checkpoint))
     app.router.add_post("/v1/fence", _command(api.FenceCommand, fencing.fence))
     app.router.add_post("/v1/unfence", _command(api.Command, fencing.unfence))
-    app.router.add_post("/v1/seal", _command(api.Command, fencing.revoke))
+    app.router.add_post("/v1/seal", _command(api.SealCommand, fencing.revoke))
+    app.router.add_post("/v1/prepare", _command(api.PromoteCommand, leading.prepare))
     app.router.add_post("/v1/promote", _command(api.PromoteCommand, leading.promote))
     app.router.add_post("/v1/revert", _command(api.RevertCommand, leading.revert))
     app.router.add_post("/v1/adopt", _command(api.AdoptCommand, joining.adopt))
@@ -81,7 +82,7 @@ def _command(model: type[C], run: Callable[[C], Awaitable[BaseModel]]) -> Callab
             return _json(await run(command))
         except RefusedError as refused:
             return _json(refused.problem, _STATUS.get(refused.problem.kind, _CONFLICT))
-        except ProgramError as error:
+        except (ProgramError, OSError) as error:
             problem = api.Problem(kind=api.ProblemKind.NOT_SERVING, message=str(error), epoch=command.epoch)
             return _json(problem, _STATUS[problem.kind])
 

@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from gate.api import Command, ProblemKind, PromoteCommand, Promoted, Role, ServerState
+from gate.api import Command, GateStatus, ProblemKind, PromoteCommand, Promoted, Role, ServerState
 from gate.commands.handler import Handler
 from gate.postgres.catchup import BehindError
+from gate.postgres.lsn import parse_lsn
 from gate.postgres.sql import NOT_ANSWERING, next_xid
 
 _PROMOTE_AGAIN_SECONDS = 0.05
 _LOOK_AGAIN_SECONDS = 0.005
-_PROMOTE_WITHIN_SECONDS = 60.0
+_REPLAY = "select pg_is_wal_replay_paused() as paused, coalesce(pg_last_wal_replay_lsn(), '0/0')::text as replayed"
 
 
 class Promoting(Handler):
     """Takes the server out of recovery."""
+
+    async def prepare(self, command: PromoteCommand) -> GateStatus:
+        """Return once nothing is left that could keep this server from leading; changes nothing but the epoch seen.
+
+        Asked while an undo is still a short way: from the promotion's acceptance on, only its end tells what has happened.
+        """
+        async with self._context.lock:
+            self._accept(command)
+            if self._context.store.state.promoted_at != command.epoch:
+                await self._may_promote(command)
+            return self._context.status()
 
     async def promote(self, command: PromoteCommand) -> Promoted:
         """Leave recovery and lead."""
@@ -30,7 +42,7 @@ class Promoting(Handler):
             if context.server.state is ServerState.STOPPED:
                 return self._promoted_before(command)
             context.serving.open()
-            return await self._promote(command)
+            return await self._promote(command, command.within_seconds)
 
     async def _xid(self) -> int | None:
         """Return the next transaction ID before the promotion; unknown must not hold the promotion up."""
@@ -64,15 +76,37 @@ class Promoting(Handler):
                 f" epoch {command.epoch} may not promote {context.settings.member}",
             )
         if command.at_least_lsn is not None:
-            await self._must_have(command.at_least_lsn)
+            await self._must_have(command.at_least_lsn, command.within_seconds)
+        if command.replayed and command.at_least_lsn is not None:
+            await self._must_replay(command.at_least_lsn, command.within_seconds)
         if command.wanted_lsn is not None:
             await self._should_have(command.wanted_lsn)
 
-    async def _must_have(self, wanted: str) -> None:
+    async def _must_have(self, wanted: str, within: float) -> None:
         try:
-            await self._context.catch_up.to(wanted)
+            await self._context.catch_up.to(wanted, within)
         except BehindError as error:
             raise self._refuse(ProblemKind.LSN_NOT_REACHED, str(error)) from error
+        except NOT_ANSWERING as error:
+            raise self._refuse(ProblemKind.NOT_SERVING, f"the server does not answer: {error}") from error
+
+    async def _must_replay(self, wanted: str, within: float) -> None:
+        """Refuse what is held up in replay: a promotion comes to its end only once everything received is replayed."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + within
+        try:
+            while True:
+                row = await self._context.session.row(_REPLAY)
+                if row["paused"]:
+                    message = (
+                        f"its replay of WAL is paused at {row['replayed']}: look into its log, or pg_wal_replay_resume()"
+                    )
+                    raise self._refuse(ProblemKind.LSN_NOT_REACHED, message)
+                if parse_lsn(row["replayed"]) >= parse_lsn(wanted):
+                    return
+                if clock() > deadline:
+                    raise self._refuse(ProblemKind.LSN_NOT_REACHED, f"has replayed {row['replayed']}, needs {wanted}")
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         except NOT_ANSWERING as error:
             raise self._refuse(ProblemKind.NOT_SERVING, f"the server does not answer: {error}") from error
 
@@ -84,7 +118,7 @@ class Promoting(Handler):
         if missing:
             self._context.log("leads without the end of the old primary's WAL", missing=missing)
 
-    async def _promote(self, command: Command) -> Promoted:
+    async def _promote(self, command: Command, within: float) -> Promoted:
         """Ask again every 50 ms: a request that meets the wait for the lost upstream would sleep up to five seconds."""
         session, clock = self._context.session, asyncio.get_running_loop()
         began, sent, next_send = clock.time(), 0, 0.0
@@ -93,8 +127,8 @@ class Promoting(Handler):
                 if clock.time() >= next_send:
                     await session.row("select case when pg_is_in_recovery() then pg_promote(false) end")
                     sent, next_send = sent + 1, clock.time() + _PROMOTE_AGAIN_SECONDS
-                if clock.time() - began > _PROMOTE_WITHIN_SECONDS:
-                    raise self._refuse(ProblemKind.NOT_SERVING, f"still in recovery after {_PROMOTE_WITHIN_SECONDS:g} s")
+                if clock.time() - began > within:
+                    raise self._refuse(ProblemKind.NOT_SERVING, f"still in recovery after {within:g} s")
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             row = await session.row(
                 "select pg_current_wal_lsn()::text as lsn,"

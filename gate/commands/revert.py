@@ -17,6 +17,7 @@ from gate.postgres.controldata import ControlData, newest_timeline
 from gate.record import Mode
 
 _RUNS_WITHIN_SECONDS = 30.0
+_LEADS_WITHIN_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 
@@ -39,7 +40,7 @@ class Reverting(Promoting):
         async with context.lock:
             self._accept(command)
             context.serving.open()
-            return await self._promote(command)
+            return await self._promote(command, _LEADS_WITHIN_SECONDS)
 
     async def _may_revert(self, command: RevertCommand) -> ControlData:
         """Return the control file of a directory that may lead again."""

@@ -31,6 +31,7 @@ from gate.loop.state import Store
 from gate.loop.status import Status
 from gate.loop.work import Work
 from gate.postgres.catchup import CatchUp, received_lsn
+from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
 from gate.postgres.server import Server
 from gate.postgres.sql import NOT_ANSWERING, Session, checkpoint
@@ -55,6 +56,7 @@ class Gate:
         self.server, self.api = Server(settings, self.lease), ApiServer(settings)
         self.peers = Peers(settings, self.api)
         self.synchronous = Synchronous(settings, partial(checkpoint, settings), partial(up_to_date, self.session))
+        self.clean_stop = CleanStop(self.server, self.session, self.log)
         self.serving = Serving(settings, self.store, self.server, self.peers, self.control, self.synchronous, self.log)
         self.sampler = Sampler(settings, self.server, lambda: self.serving.following)
         self.catch_up = CatchUp(
@@ -118,7 +120,8 @@ class Gate:
         """
         self.log("asked to end: stops the server")
         self.supervisor.end()
-        if self.server.frozen or not (await self.server.stop(within=50) or await self.server.stop(within=5, quick=True)):
+        stop = partial(self.clean_stop.stop, self.settings.peers)
+        if self.server.frozen or not (await stop(within=50) or await self.server.stop(within=5, quick=True)):
             self.server.kill()
         for end in (self.api.close, self.peers.close):
             with contextlib.suppress(*NOT_ANSWERING):

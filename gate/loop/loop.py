@@ -32,6 +32,8 @@ _LEADER_POLL_SECONDS = 0.15
 """A primary must hear of a claim soon: whoever takes a person's word that it is stopped waits little longer than this."""
 _STOPS_WITHIN_SECONDS = 3.0
 _STOPS_CLEANLY_WITHIN_SECONDS = 30.0
+_STOPS_FOR_A_TURN_SECONDS = 0.5
+"""A fenced server that goes on stopping is waited for a turn at a time: commands, such as an undo's, come in between."""
 _STARTS = {Action.START_LEADER, Action.START_STANDBY, Action.START_REVERTED}
 
 
@@ -142,7 +144,7 @@ class Loop:
         gate, record = self._gate, outside.record
         match decision.action:
             case Action.STOP:
-                await gate.server.stop(within=_STOPS_CLEANLY_WITHIN_SECONDS)
+                await gate.clean_stop.stop(gate.settings.peers, within=_STOPS_FOR_A_TURN_SECONDS)
             case Action.STOP_NOW:
                 await gate.server.stop_now(within=_STOPS_WITHIN_SECONDS)
             case Action.START_LEADER | Action.START_REVERTED:

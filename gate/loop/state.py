@@ -1,7 +1,13 @@
-"""What a gate must not forget: written and fsynced before it is acted upon."""
+"""What a gate must not forget: written and fsynced before it is acted upon.
+
+A full disk must not keep a gate from fencing, or from undoing a fence: most databases that stop writing stop for it. So
+there are always two files, each with its place on disk. The one that is not in use is overwritten, brought to disk, and
+takes the other's name in one step, so that what a crash leaves is one of the two, whole.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 from pathlib import Path
@@ -29,8 +35,12 @@ class State(BaseModel):
     """Leader that a person has asked this member to follow although automatic rejoin is paused; empty once it does."""
 
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 class Store:
-    """Keeps ``State`` in one file; one gate per directory."""
+    """Keeps ``State`` in one file, and a second one to write the next into; one gate per directory."""
 
     def __init__(self, folder: Path) -> None:
         """Open, or start with a fresh state.
@@ -44,13 +54,22 @@ class Store:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else "{}"
         self.state = State.model_validate_json(text)
+        self._spare = folder / "state.spare"
+        if not self._spare.exists():
+            write_durably(self._spare, text)
 
     def write(self, **changes: int | str | None) -> None:
-        """Change fields, on disk first; nothing is written when nothing changes."""
+        """Change fields, on disk first; nothing is written when nothing changes. OSError: the disk does not take it."""
         wanted = self.state.model_copy(update=changes)
         if wanted == self.state:
             return
-        write_durably(self._path, wanted.model_dump_json())
+        text = wanted.model_dump_json()
+        if self._path.exists() and self._spare.exists():
+            _overwrite(self._spare, text)
+            _exchange(self._spare, self._path)
+            sync_folder(self._path.parent)
+        else:
+            write_durably(self._path, text)
         self.state = wanted
 
 
@@ -63,6 +82,21 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     scratch.replace(path)
     sync_folder(path.parent)
+
+
+def _overwrite(path: Path, text: str) -> None:
+    """Put ``text`` into the blocks that ``path`` has, and on disk."""
+    with path.open("r+", encoding="utf-8") as file:
+        file.write(text)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two files take each other's name at once; where the file system cannot, ``one`` takes the other's place."""
+    if _libc.renameat2(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE) != 0:
+        one.replace(other)
 
 
 def sync_folder(folder: Path) -> None:

@@ -40,22 +40,25 @@ class CatchUp:
     """Lets the standby receive WAL from another member."""
     log: Callable[..., None]
 
-    async def to(self, wanted: str) -> None:
+    async def to(self, wanted: str, within: float = _WITHIN_SECONDS) -> None:
         """Return once WAL up to ``wanted`` has been received. Follows another standby meanwhile if it must.
+
+        After ``within`` seconds, two at most, nobody is waited for any more.
 
         Raises:
             BehindError: neither the leader nor another standby has sent it in time.
             gate.postgres.sql.NOT_ANSWERING: the server does not answer.
         """
         clock = asyncio.get_running_loop().time
-        ask_at, deadline, helper = clock() + _ON_ITS_WAY_SECONDS, clock() + _WITHIN_SECONDS, ""
+        began, helper = clock(), ""
+        ask_at, deadline = began + _ON_ITS_WAY_SECONDS, began + min(_WITHIN_SECONDS, within)
         while parse_lsn(received := await self.received()) < parse_lsn(wanted):
             if clock() > deadline:
                 raise BehindError(f"has received {received}, needs {wanted}" + (f", and {helper} has it" if helper else ""))
             if not helper and clock() > ask_at:
                 helper, ask_at = await self._helper(wanted), clock() + _ASK_AGAIN_SECONDS
                 if helper:
-                    deadline = clock() + _FROM_ANOTHER_WITHIN_SECONDS
+                    deadline = min(clock() + _FROM_ANOTHER_WITHIN_SECONDS, max(began + within, deadline))
                     self.log("receives what it lacks from another standby", follows=helper, wanted=wanted, has=received)
                     await self.follow(helper)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -134,6 +134,9 @@ host  all         all        all        reject
 
 
 def _write(path: Path, text: str) -> None:
+    """Put ``text`` there, whole or not at all; a full disk matters only where something changes."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
     scratch = path.with_name(f"{path.name}.new")
     scratch.touch(mode=0o600)
     scratch.write_text(text, encoding="utf-8")

@@ -96,6 +96,13 @@ class Server:
             self.kill()
             await process.wait()
 
+    async def finish_stopping(self, *, within: float) -> None:
+        """Kill a server that is stopping and not down ``within`` seconds; one that was not asked to stop is left alone."""
+        if self.state is ServerState.STOPPING and not await self.stop(within=within):
+            self.kill()
+            if self._process is not None:
+                await self._process.wait()
+
     def kill(self) -> None:
         """Kill every process, held or not. What was acknowledged is on disk."""
         if self.pid is not None:

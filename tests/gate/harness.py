@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psycopg
@@ -29,6 +30,7 @@ from gate.api import (
     Promoted,
     RevertCommand,
     Role,
+    SealCommand,
     Sealed,
     ServerState,
 )
@@ -186,21 +188,30 @@ class Cluster:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    async def fence(self, member: str, epoch: int, *, clean: bool = True) -> Fenced:
-        command = FenceCommand(epoch=epoch, run="test/1", clean=clean)
+    async def fence(self, member: str, epoch: int, *, clean: bool = True, **more: Any) -> Fenced:
+        command = FenceCommand(epoch=epoch, run="test/1", clean=clean, **more)
         return Fenced.model_validate_json(await self.call(member, "fence", command))
 
     async def unfence(self, member: str, epoch: int) -> GateStatus:
         return GateStatus.model_validate_json(await self.call(member, "unfence", Command(epoch=epoch, run="test/1")))
 
-    async def seal(self, member: str, epoch: int) -> Sealed:
-        return Sealed.model_validate_json(await self.call(member, "seal", Command(epoch=epoch, run="test/1")))
+    async def seal(self, member: str, epoch: int, **more: Any) -> Sealed:
+        command = SealCommand(epoch=epoch, run="test/1", **more)
+        return Sealed.model_validate_json(await self.call(member, "seal", command))
 
-    async def promote(self, member: str, epoch: int, lsn: str | None = None, *, wanted: str | None = None) -> Promoted:
-        command = PromoteCommand(
-            epoch=epoch, run="test/1", at_least_lsn=lsn, wanted_lsn=wanted, system_identifier=self.record.system_identifier
-        )
+    async def promote(
+        self, member: str, epoch: int, lsn: str | None = None, *, wanted: str | None = None, **more: Any
+    ) -> Promoted:
+        command = self.promotion(epoch, lsn, wanted_lsn=wanted, **more)
         return Promoted.model_validate_json(await self.call(member, "promote", command))
+
+    async def prepare(self, member: str, epoch: int, lsn: str, **more: Any) -> GateStatus:
+        command = self.promotion(epoch, lsn, replayed=True, **more)
+        return GateStatus.model_validate_json(await self.call(member, "prepare", command))
+
+    def promotion(self, epoch: int, lsn: str | None, **more: Any) -> PromoteCommand:
+        system = self.record.system_identifier
+        return PromoteCommand(epoch=epoch, run="test/1", at_least_lsn=lsn, system_identifier=system, **more)
 
     async def revert(self, member: str, epoch: int, given_up: GateStatus, **changes: object) -> Promoted:
         command = RevertCommand(

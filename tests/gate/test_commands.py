@@ -8,7 +8,17 @@ from typing import Any, cast
 
 import pytest
 
-from gate.api import Command, FenceCommand, GateStatus, ProblemKind, PromoteCommand, Role, ServerFacts, ServerState
+from gate.api import (
+    Command,
+    FenceCommand,
+    GateStatus,
+    ProblemKind,
+    PromoteCommand,
+    Role,
+    SealCommand,
+    ServerFacts,
+    ServerState,
+)
 from gate.commands.fence import Fencing
 from gate.commands.handler import Context, RefusedError
 from gate.commands.join import Joining
@@ -23,6 +33,19 @@ from tests.postgres.samples import SYSTEM, A, B, record, status
 STANDBYS = ControlData("in archive recovery", SYSTEM, timeline=3, checkpoint_lsn="0/1", segment_bytes=1 << 24, next_xid=1)
 
 
+class CleanStopOf:
+    """Its clean stop, which never comes to its end."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    async def stop(self, wait_for: tuple[str, ...], *, within: float) -> bool:
+        assert wait_for
+        assert within > 0
+        self._member.on_disk.append(self._member.store.state)
+        return False
+
+
 class Member:
     """What commands see of member A: nothing else of a gate is there."""
 
@@ -33,6 +56,7 @@ class Member:
         self.store, self.lease = Store(self.settings.own), Lease.make()
         self.store.write(epoch=5, **state)
         self.server = self.sampler = self.control = self.api = self
+        self.clean_stop = CleanStopOf(self)
         self.state = ServerState.RUNNING if role else ServerState.STOPPED
         self.facts = ServerFacts(role=role, system_identifier=SYSTEM)
         self.answer: Record | Exception | None = record()
@@ -47,11 +71,6 @@ class Member:
         assert within > 0
         self.on_disk.append(self.store.state)
         raise RuntimeError("the test ends here")
-
-    async def stop(self, *, within: float) -> bool:
-        assert within > 0
-        self.on_disk.append(self.store.state)
-        return False
 
     async def read(self) -> ControlData:
         return STANDBYS
@@ -111,17 +130,17 @@ async def test_a_fence_is_lifted_only_for_the_member_that_the_record_names(tmp_p
 async def test_revoking_needs_no_api_server_and_keeps_the_epoch(tmp_path: Path) -> None:
     one = Member(tmp_path, Role.STANDBY)
     one.answer = TimeoutError("silent")
-    revoked = await Fencing(one.context).revoke(Command(**_command(7)))
+    revoked = await Fencing(one.context).revoke(SealCommand(**_command(7)))
     assert (revoked.promoted, one.store.state.epoch) == (False, 7)
 
 
 async def test_an_accepted_promotion_is_forgotten_only_when_it_provably_did_nothing(tmp_path: Path) -> None:
     running = Member(tmp_path / "running", Role.STANDBY, promoted_at=5)
-    assert (await Fencing(running.context).revoke(Command(**_command(7)))).promoted
+    assert (await Fencing(running.context).revoke(SealCommand(**_command(7)))).promoted
     stopped = Member(tmp_path / "stopped", None, promoted_at=5)
-    assert (await Fencing(stopped.context).revoke(Command(**_command(7)))).promoted
+    assert (await Fencing(stopped.context).revoke(SealCommand(**_command(7)))).promoted
     (stopped.settings.data / "standby.signal").touch()
-    assert not (await Fencing(stopped.context).revoke(Command(**_command(8)))).promoted
+    assert not (await Fencing(stopped.context).revoke(SealCommand(**_command(8)))).promoted
     assert stopped.store.state == State(epoch=8)
 
 
