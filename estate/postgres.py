@@ -68,6 +68,8 @@ class Thresholds(Entry):
     kube-proxy takes changes at most once a second: a route that follows another change waits for the rest of it."""
     free_disk: ByteSize = ByteSize(256 * 1024 * 1024)
     """Least free space on the candidate's volume."""
+    outage_budget: timedelta = Field(default=timedelta(seconds=3), ge=timedelta(seconds=1))
+    """How long a planned switch may keep writes stopped until its candidate leads; then it is undone, whatever the cause."""
 
 
 class ProofKind(StrEnum):

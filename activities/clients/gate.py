@@ -13,7 +13,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from activities.clients.kubernetes.addresses import Addresses
-from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.ports import GateRefusedError, UnknownCommandError, UnreachableError
 from activities.clients.secrets import read_secret
 from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
@@ -31,6 +31,7 @@ from gate.api import (
     PromoteCommand,
     Promoted,
     RevertCommand,
+    SealCommand,
     Sealed,
 )
 
@@ -38,10 +39,12 @@ A = TypeVar("A", bound=BaseModel)
 _CONNECT_SECONDS = 1.5
 _CONNECT_SHARE = 0.5
 """A connection that is not taken must be told from an answer that does not come, however short the patience."""
-_ERROR = 400
+_MARGIN_SECONDS = 0.5
+"""An answer that comes at the gate's own limit is still waited for."""
+_ERROR, _NOT_FOUND = 400, 404
 _WITHIN = {
-    "checkpoint": 300.0, "fence": 40.0, "unfence": 100.0, "seal": 10.0, "promote": 9.0, "revert": 40.0, "rejoin": 5.0,
-    "adopt": 280.0, "kept": 30.0, "discard": 40.0,
+    "checkpoint": 300.0, "unfence": 100.0, "seal": 10.0, "revert": 40.0, "rejoin": 5.0, "adopt": 280.0, "kept": 30.0,
+    "discard": 40.0,
 }  # fmt: skip
 """Seconds to wait for each command's answer: the gate's own limit and a margin, but less than the step's posture."""
 
@@ -62,38 +65,40 @@ class GateClient:
         """CHECKPOINT on the member's server."""
         return await self._command(target, member, "checkpoint", Command(epoch=epoch, run=run), GateStatus)
 
-    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True) -> Fenced:
-        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
-        return await self._command(target, member, "fence", FenceCommand(epoch=epoch, run=run, clean=clean), Fenced)
-
-    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
-        """Lift the fence; answer when the server serves again."""
-        return await self._command(target, member, "unfence", Command(epoch=epoch, run=run), GateStatus)
-
-    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:
-        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
-        return await self._command(target, member, "seal", Command(epoch=epoch, run=run), Sealed)
-
-    async def promote(  # noqa: PLR0913 - the gate's command, one argument a field
+    async def fence(  # noqa: PLR0913 - the gate's command, one argument a field
         self,
         target: PostgresTarget,
         member: str,
         epoch: int,
         run: str,
         *,
-        system_identifier: str,
-        at_least_lsn: str | None,
-        wanted_lsn: str | None = None,
-    ) -> Promoted:
+        clean: bool = True,
+        wait_for: tuple[str, ...] = (),
+        within: timedelta = timedelta(seconds=30),
+    ) -> Fenced:
+        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
+        seconds = within.total_seconds()
+        command = FenceCommand(epoch=epoch, run=run, clean=clean, wait_for=wait_for, timeout_seconds=seconds)
+        return await self._call(target, member, "fence", command, Fenced, seconds + _MARGIN_SECONDS)
+
+    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Lift the fence; answer when the server serves again."""
+        return await self._command(target, member, "unfence", Command(epoch=epoch, run=run), GateStatus)
+
+    async def seal(
+        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False
+    ) -> Sealed:
+        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
+        command = SealCommand(epoch=epoch, run=run, stop_unfinished=stop_unfinished)
+        return await self._command(target, member, "seal", command, Sealed)
+
+    async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:
+        """Return once nothing keeps the member from being promoted as ``command`` says."""
+        await self._call(target, member, "prepare", command, GateStatus, command.within_seconds + _MARGIN_SECONDS)
+
+    async def promote(self, target: PostgresTarget, member: str, command: PromoteCommand) -> Promoted:
         """Let the member lead; answer when its server accepts writes."""
-        command = PromoteCommand(
-            epoch=epoch,
-            run=run,
-            system_identifier=system_identifier,
-            at_least_lsn=at_least_lsn,
-            wanted_lsn=wanted_lsn,
-        )
-        return await self._command(target, member, "promote", command, Promoted)
+        return await self._call(target, member, "promote", command, Promoted, command.within_seconds + _MARGIN_SECONDS)
 
     async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:
         """Let a former primary lead again as it is, on an unused timeline; answer when its server accepts writes."""
@@ -141,6 +146,8 @@ class GateClient:
                 timeout=limits,
             ) as reply:
                 text, failed = await reply.text(), reply.status >= _ERROR
+                if reply.status == _NOT_FOUND:
+                    raise UnknownCommandError(f"the gate of {member} does not know {what}: it is of an earlier version")
             if failed:
                 raise GateRefusedError(member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)

@@ -16,7 +16,18 @@ from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
-from gate.api import Adopted, DiscardCommand, Fenced, GateStatus, Kept, Problem, Promoted, RevertCommand, Sealed
+from gate.api import (
+    Adopted,
+    DiscardCommand,
+    Fenced,
+    GateStatus,
+    Kept,
+    Problem,
+    PromoteCommand,
+    Promoted,
+    RevertCommand,
+    Sealed,
+)
 from gate.record import Record
 
 
@@ -39,6 +50,10 @@ class ForbiddenError(Exception):
 
 class MissingError(Exception):
     """The object does not exist; names it."""
+
+
+class UnknownCommandError(Exception):
+    """A gate of an earlier version does not know this command."""
 
 
 class GateRefusedError(Exception):
@@ -149,26 +164,42 @@ class Gates(Protocol):
     async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """CHECKPOINT on the member's server."""
 
-    async def fence(self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True) -> Fenced:
-        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
-
-    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
-        """Lift the fence; answer when the server serves again."""
-
-    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:
-        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
-
-    async def promote(  # noqa: PLR0913 - the gate's command, one argument a field
+    async def fence(  # noqa: PLR0913 - the gate's command, one argument a field
         self,
         target: PostgresTarget,
         member: str,
         epoch: int,
         run: str,
         *,
-        system_identifier: str,
-        at_least_lsn: str | None,
-        wanted_lsn: str | None = None,
-    ) -> Promoted:
+        clean: bool = True,
+        wait_for: tuple[str, ...] = (),
+        within: timedelta = ...,
+    ) -> Fenced:
+        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint.
+
+        A clean stop waits until the members ``wait_for`` (empty: all) have the end of WAL, and no longer than ``within``.
+        """
+
+    async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
+        """Lift the fence; answer when the server serves again."""
+
+    async def seal(
+        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False
+    ) -> Sealed:
+        """Make the member ignore everything below ``epoch``, and say whether it was promoted.
+
+        ``stop_unfinished``: a promotion that has not come to its end is stopped, so that it never happened.
+        """
+
+    async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:
+        """Return once nothing keeps the member from being promoted as ``command`` says. Changes nothing.
+
+        Raises:
+            UnknownCommandError: its gate is of an earlier version, which cannot be asked.
+
+        """
+
+    async def promote(self, target: PostgresTarget, member: str, command: PromoteCommand) -> Promoted:
         """Let the member lead; answer when its server accepts writes."""
 
     async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:

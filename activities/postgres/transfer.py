@@ -9,18 +9,30 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from activities.clients.ports import UnreachableError
+from activities.clients.ports import GateRefusedError, UnknownCommandError, UnreachableError
 from activities.clients.systems import Systems
-from activities.postgres.gate_errors import obeyed
+from activities.postgres.gate_errors import obeyed, refused
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.polling import NotYetError, until
+from activities.run.polling import AttemptClock, NotYetError, until
 from activities.run.postures import CHANGE, CHANGE_SOON, CHANGE_UNHURRIED
-from gate.api import Fenced, GateStatus, Promoted, RevertCommand, Role, ServerState
+from gate.api import (
+    Fenced,
+    GateStatus,
+    ProblemKind,
+    PromoteCommand,
+    Promoted,
+    RevertCommand,
+    Role,
+    ServerState,
+)
 from gate.record import Mode
 
 _CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
+_STOPS_WITHIN, _LEADS_WITHIN = timedelta(seconds=30), timedelta(seconds=60)
+_PASSING = {ProblemKind.NOT_STANDBY, ProblemKind.NOT_SERVING, ProblemKind.API_UNREACHABLE}
+"""Of a standby that is there: asked again in a moment, it may answer otherwise."""
 _ASK_AGAIN_SECONDS = 0.05
 _QUIET_AT_MOST_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.1
@@ -63,20 +75,56 @@ class SwitchActivities:
 
     @step("postgres.fence", CHANGE, lambda switch: f"fence {switch.plan.primary}")
     async def fence(self, switch: Switch) -> Fenced:
-        """Stop the old primary cleanly, keep it stopped, and see that the candidate is still there.
+        """Stop the old primary cleanly, keep it stopped, and see that the candidate could lead now.
 
-        The candidate is looked at before and after: one that is gone must be noticed while the way back is short. That of
-        a discard is no standby: it is stopped, and its directory has not been touched.
+        The candidate is looked at before and after: one that is gone, or that could not come to the end of a promotion, must
+        be noticed while the way back is short. That of a discard is no standby: it is stopped, and its directory has not
+        been touched.
 
         Raises:
-            ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``.
+            ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``, ``CandidateBehind``.
 
         """
+        clock, plan, run = AttemptClock(), switch.plan, str(switch.run)
         await self._candidate_stands(switch)
-        primary, run = switch.plan.primary, str(switch.run)
-        fenced = await obeyed(self._systems.gates.fence(switch.target, primary, switch.epoch, run))
-        await self._candidate_stands(switch)
+        wait_for = () if plan.mode is Mode.DISCARD else (plan.candidate,)
+        fenced = await obeyed(
+            self._systems.gates.fence(
+                switch.target, plan.primary, switch.epoch, run, wait_for=wait_for, within=clock.left(_STOPS_WITHIN)
+            )
+        )
+        if plan.mode is Mode.DISCARD:
+            await self._candidate_stands(switch)
+        else:
+            await self._candidate_is_ready(switch, fenced, clock)
         return fenced
+
+    async def _candidate_is_ready(self, switch: Switch, fenced: Fenced, clock: AttemptClock) -> None:
+        """Return once the candidate's gate says that nothing keeps its server from being promoted.
+
+        Raises:
+            ApplicationError: ``CandidateFailed``, ``CandidateBehind``.
+
+        """
+        within = clock.left(_CANDIDATE_ANSWERS_WITHIN)
+        command = _promotion(PromoteRequest(switch=switch, end_lsn=fenced.end_lsn), within)
+
+        async def is_ready() -> bool:
+            try:
+                await self._systems.gates.prepare(switch.target, switch.plan.candidate, command)
+            except GateRefusedError as error:
+                if error.problem.kind in _PASSING:
+                    raise NotYetError(error.problem.message) from error
+                raise refused(error) from error
+            return True
+
+        try:
+            await until(is_ready, every=_ASK_AGAIN_SECONDS, within=within.total_seconds(), bears=(UnreachableError,))
+        except TimeoutError as why:
+            what = str(why) or f"its gate did not answer within {within.total_seconds():.1f} s"
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{switch.plan.candidate} could not be promoted now: {what}") from None
+        except UnknownCommandError:
+            await self._candidate_stands(switch)
 
     async def _candidate_stands(self, switch: Switch) -> None:
         """Return once the candidate's gate says that it runs as a standby, or is held as it was.
@@ -107,17 +155,8 @@ class SwitchActivities:
             ApplicationError: ``CandidateBehind``, ``CandidateFailed``, ``RecordChanged``, ``Superseded``.
 
         """
-        switch = request.switch
-        promotion = self._systems.gates.promote(
-            switch.target,
-            switch.plan.candidate,
-            switch.epoch,
-            str(switch.run),
-            system_identifier=switch.plan.system_identifier,
-            at_least_lsn=request.end_lsn,
-            wanted_lsn=request.wanted_lsn,
-        )
-        return await obeyed(promotion)
+        switch, within = request.switch, AttemptClock().left(_LEADS_WITHIN)
+        return await obeyed(self._systems.gates.promote(switch.target, switch.plan.candidate, _promotion(request, within)))
 
     @step("postgres.revert", CHANGE, lambda switch: f"bring {switch.plan.candidate} back as it is")
     async def revert(self, switch: Switch) -> Promoted:
@@ -138,6 +177,19 @@ class SwitchActivities:
             history=given_up.history,
         )
         return await obeyed(self._systems.gates.revert(switch.target, plan.candidate, command))
+
+
+def _promotion(request: PromoteRequest, within: timedelta) -> PromoteCommand:
+    switch = request.switch
+    return PromoteCommand(
+        epoch=switch.epoch,
+        run=str(switch.run),
+        system_identifier=switch.plan.system_identifier,
+        at_least_lsn=request.end_lsn,
+        wanted_lsn=request.wanted_lsn,
+        replayed=switch.plan.mode is Mode.PLANNED,
+        within_seconds=within.total_seconds(),
+    )
 
 
 def _stands_by(status: GateStatus) -> bool:

@@ -37,7 +37,8 @@ from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import ProblemKind, Sealed
 from gate.record import Mode, Record
 
-_UNSEALED_AFTER = timedelta(seconds=2)
+_UNSEALED_AFTER = timedelta(seconds=0.5)
+"""Clients wait for writes meanwhile, and where none was asked to promote there is nothing that a promise would change."""
 _ASK_AGAIN_SECONDS = 0.2
 _FOLLOWED_WITHIN_SECONDS = 10.0
 
@@ -79,10 +80,14 @@ class UndoActivities:
     async def _seal(self, request: GiveBackRequest, epoch: int) -> Sealed | None:
         """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent."""
         switch, candidate = request.switch, request.switch.plan.candidate
+        # Only where the old primary is intact: after a forced claim nobody else could lead.
+        stop = switch.plan.mode is Mode.PLANNED
         deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
         while True:
             try:
-                return await obeyed(self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run)))
+                return await obeyed(
+                    self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run), stop_unfinished=stop)
+                )
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)

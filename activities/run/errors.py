@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     NOT_WHOLE = "NotWhole"
     NOT_THE_PODS = "NotThePods"
     NOT_VERIFIED = "NotVerified"
+    BUDGET_SPENT = "BudgetSpent"
     ROLLED_BACK = "RolledBack"
     ROLLBACK_INCOMPLETE = "RollbackIncomplete"
     STRANDED = "Stranded"

@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
+from temporalio import activity
+
 T = TypeVar("T")
+
+
+_ANSWER_SECONDS = 0.3
+"""What an attempt keeps for its own answer, when it tells others how long they may take."""
+_SOON = timedelta(seconds=0.3)
+
+
+class AttemptClock:
+    """How much of this attempt of a step is left: what it asks for must answer before the attempt is given up."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._loop = asyncio.get_running_loop()
+        info = activity.info()
+        allowed = info.start_to_close_timeout or timedelta.max
+        self._ends = self._loop.time() + allowed.total_seconds() / info.attempt - _ANSWER_SECONDS
+
+    def left(self, at_most: timedelta) -> timedelta:
+        """Return it, ``at_most``; a little is always left. A later attempt has less: what the first took is gone."""
+        return max(min(timedelta(seconds=self._ends - self._loop.time()), at_most), _SOON)
 
 
 class NotYetError(TimeoutError):

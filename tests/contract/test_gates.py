@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from activities.clients.ports import GateRefusedError
-from gate.api import ProblemKind, RevertCommand, Role, ServerState
-from gate.record import Intent, Mode
+from gate.api import ProblemKind, PromoteCommand, RevertCommand, Role, ServerState
+from gate.record import Intent, Mode, Record
 from tests.contract.conftest import Bench
 
 RUN = "contract/1"
@@ -21,17 +21,16 @@ async def test_leader_and_standby_say_what_they_are(bench: Bench) -> None:
     assert second.lag_bytes is not None
 
 
-async def test_nobody_is_promoted_without_an_intent(bench: Bench) -> None:
+def _promotion(record: Record, epoch: int, end_lsn: str | None = None) -> PromoteCommand:
+    system = record.system_identifier
+    return PromoteCommand(epoch=epoch, run=RUN, system_identifier=system, at_least_lsn=end_lsn, replayed=True)
+
+
+@pytest.mark.parametrize("command", ["prepare", "promote"])
+async def test_nobody_is_promoted_without_an_intent(bench: Bench, command: str) -> None:
     record = await bench.record()
     with pytest.raises(GateRefusedError) as refused:
-        await bench.gates.promote(
-            bench.target,
-            await bench.standby(),
-            record.epoch,
-            RUN,
-            system_identifier=record.system_identifier,
-            at_least_lsn=None,
-        )
+        await getattr(bench.gates, command)(bench.target, await bench.standby(), _promotion(record, record.epoch))
     assert refused.value.problem.kind is ProblemKind.RECORD_FORBIDS
 
 
@@ -67,9 +66,7 @@ async def test_a_claim_is_given_back_and_a_late_promotion_changes_nothing(bench:
     again = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
     sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN)
     with pytest.raises(GateRefusedError) as late:
-        await bench.gates.promote(
-            bench.target, standby, epoch, RUN, system_identifier=record.system_identifier, at_least_lsn=None
-        )
+        await bench.gates.promote(bench.target, standby, _promotion(record, epoch))
     await bench.write(epoch=epoch + 1, intent=None)
     status = await bench.gates.unfence(bench.target, record.leader, epoch + 1, RUN)
     assert fenced.clean
@@ -84,13 +81,11 @@ async def test_a_promotion_is_answered_alike_twice_and_sealed_as_promoted(bench:
     epoch = record.epoch + 1
     await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
     fenced = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
-    answers = [
-        await bench.gates.promote(
-            bench.target, standby, epoch, RUN, system_identifier=record.system_identifier, at_least_lsn=fenced.end_lsn
-        )
-        for _ in range(2)
-    ]
-    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN)
+    command = _promotion(record, epoch, fenced.end_lsn)
+    await bench.gates.prepare(bench.target, standby, command)
+    answers = [await bench.gates.promote(bench.target, standby, command) for _ in range(2)]
+    await bench.gates.prepare(bench.target, standby, command)
+    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN, stop_unfinished=True)
     await bench.write(leader=standby, previous=record.leader, epoch=epoch + 1, intent=None, sync="none")
     assert answers[0].timeline == answers[1].timeline == fenced.timeline + 1
     assert sealed.promoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from activities.clients.ports import MissingError, UnreachableError, WriteFailedError
+from activities.clients.ports import MissingError, UnknownCommandError, UnreachableError, WriteFailedError
 from activities.clients.systems import Systems
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.models.post_promotion import Verified
@@ -15,7 +15,19 @@ from activities.run.models.diagnosis import Silence
 from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
-from gate.api import Adopted, DiscardCommand, Fenced, GateStatus, Kept, ProblemKind, Promoted, RevertCommand, Role, Sealed
+from gate.api import (
+    Adopted,
+    DiscardCommand,
+    Fenced,
+    GateStatus,
+    Kept,
+    ProblemKind,
+    PromoteCommand,
+    Promoted,
+    RevertCommand,
+    Role,
+    Sealed,
+)
 from gate.record import Record, read_record, record_patch
 from tests.fakes.gatehand import GateHand
 from tests.fakes.member import Member
@@ -145,9 +157,17 @@ class FakeGates:
                 raise hand.no(ProblemKind.NOT_PRIMARY, "does not run as primary")
             return hand.status()
 
-    async def fence(
-        self, target: PostgresTarget, member: str, epoch: int, run: str, *, clean: bool = True  # noqa: ARG002
-    ) -> Fenced:  # fmt: skip
+    async def fence(  # noqa: PLR0913 - the Protocol's
+        self,
+        target: PostgresTarget,  # noqa: ARG002
+        member: str,
+        epoch: int,
+        run: str,  # noqa: ARG002
+        *,
+        clean: bool = True,
+        wait_for: tuple[str, ...] = (),  # noqa: ARG002
+        within: timedelta = timedelta(seconds=30),  # noqa: ARG002
+    ) -> Fenced:
         async with self.world.faults.around("gates.fence"):
             self.world.touch(f"fence {member}")
             return self._hand(member).fence(epoch, clean=clean)
@@ -157,25 +177,23 @@ class FakeGates:
             self.world.touch(f"unfence {member}")
             return self._hand(member).unfence(epoch)
 
-    async def seal(self, target: PostgresTarget, member: str, epoch: int, run: str) -> Sealed:  # noqa: ARG002
+    async def seal(
+        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False  # noqa: ARG002
+    ) -> Sealed:  # fmt: skip
         async with self.world.faults.around("gates.seal"):
             self.world.touch(f"seal {member}")
-            return self._hand(member).seal(epoch)
+            return self._hand(member).seal(epoch, stop_unfinished=stop_unfinished)
 
-    async def promote(  # noqa: PLR0913 - the Protocol's
-        self,
-        target: PostgresTarget,  # noqa: ARG002
-        member: str,
-        epoch: int,
-        run: str,  # noqa: ARG002
-        *,
-        system_identifier: str,
-        at_least_lsn: str | None,
-        wanted_lsn: str | None = None,  # noqa: ARG002
-    ) -> Promoted:
+    async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:  # noqa: ARG002
+        async with self.world.faults.around("gates.prepare"):
+            if self.world.members[member].cannot_prepare:
+                raise UnknownCommandError(f"the gate of {member} does not know prepare")
+            self._hand(member).prepare(command)
+
+    async def promote(self, target: PostgresTarget, member: str, command: PromoteCommand) -> Promoted:  # noqa: ARG002
         async with self.world.faults.around("gates.promote"):
             self.world.touch(f"promote {member}")
-            return self._hand(member).promote(epoch, system_identifier, at_least_lsn)
+            return self._hand(member).promote(command)
 
     async def revert(self, target: PostgresTarget, member: str, command: RevertCommand) -> Promoted:  # noqa: ARG002
         async with self.world.faults.around("gates.revert"):

@@ -13,6 +13,7 @@ from gate.api import (
     KeptAside,
     Problem,
     ProblemKind,
+    PromoteCommand,
     Promoted,
     RevertCommand,
     Sealed,
@@ -81,24 +82,34 @@ class GateHand:
             raise self.no(ProblemKind.NOT_SERVING, "does not serve yet")
         return self.status()
 
-    def seal(self, epoch: int) -> Sealed:
+    def seal(self, epoch: int, *, stop_unfinished: bool = False) -> Sealed:
         """Promise to ignore everything below; say whether a promotion was accepted."""
         self.accept(epoch)
         member = self._member
+        if stop_unfinished and member.state.promoted_at is not None and member.stands_by:
+            member.stop()
         never = member.reverts if member.state.reverting is not None else member.standby_signal
         if member.state.promoted_at is not None and member.server is ServerState.STOPPED and never:
             member.standby_signal = member.standby_signal and member.state.reverting is None
             member.remember(promoted_at=None, promoted_xid=None, reverting=None)
         return Sealed(epoch=epoch, promoted=member.state.promoted_at is not None, status=self.status())
 
-    def promote(self, epoch: int, system: str, lsn: str | None) -> Promoted:
+    def prepare(self, command: PromoteCommand) -> None:
+        """Say whether it could be promoted now."""
+        self.accept(command.epoch)
+        if self._member.state.promoted_at != command.epoch:
+            self._may_promote(command)
+
+    def promote(self, command: PromoteCommand) -> Promoted:
         """Leave recovery and lead."""
         member = self._member
-        self.accept(epoch)
-        if member.state.promoted_at != epoch:
-            self._may_promote(epoch, system, lsn)
-            member.remember(promoted_at=epoch, promoted_xid=member.xid, reverting=None)
-        return self._lead(epoch)
+        self.accept(command.epoch)
+        if member.state.promoted_at != command.epoch:
+            self._may_promote(command)
+            member.remember(promoted_at=command.epoch, promoted_xid=member.xid, reverting=None)
+        if member.promotion_hangs:
+            raise self.no(ProblemKind.NOT_SERVING, "still in recovery")
+        return self._lead(command.epoch)
 
     def revert(self, command: RevertCommand) -> Promoted:
         """Lead again as it is, on an unused timeline."""
@@ -165,8 +176,8 @@ class GateHand:
         self._member.discarded.add(name)
         return self.kept().model_copy(update={"removed": there})
 
-    def _may_promote(self, epoch: int, system: str, lsn: str | None) -> None:
-        member = self._member
+    def _may_promote(self, command: PromoteCommand) -> None:
+        member, epoch, system, lsn = self._member, command.epoch, command.system_identifier, command.at_least_lsn
         if not member.stands_by:
             raise self.no(ProblemKind.NOT_STANDBY, "does not run as a standby")
         if member.system != system:
@@ -176,6 +187,8 @@ class GateHand:
             raise self.no(ProblemKind.RECORD_FORBIDS, f"the record is at epoch {record.epoch}")
         if lsn is not None and member.position < parse_lsn(lsn):
             raise self.no(ProblemKind.LSN_NOT_REACHED, f"has received {format_lsn(member.position)}, needs {lsn}")
+        if command.replayed and member.replay_held:
+            raise self.no(ProblemKind.LSN_NOT_REACHED, "its replay is paused")
 
     def _record(self) -> Record:
         """Ask the API server."""

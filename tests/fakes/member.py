@@ -68,6 +68,11 @@ class Member:
     disk_free: int = 10 * 2**30
     system: str = SYSTEM
     stops_uncleanly: bool = False
+    replay_held: bool = False
+    cannot_prepare: bool = False
+    """Its gate is of an earlier version."""
+    promotion_hangs: bool = False
+    """It is accepted, and does not come to its end."""
     empty: bool = False
     """Its directory holds no database."""
     prepared: bool = False

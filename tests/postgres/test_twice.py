@@ -20,7 +20,7 @@ from gate.record import Mode
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
 from tests.postgres import test_forced_interruptions, test_interruptions, test_rollback_interruptions
-from tests.postgres.bench import Bench, Handle, serving
+from tests.postgres.bench import UNHURRIED, Bench, Handle, serving
 from tests.postgres.gone import POLICY, Gone, bring_back, take_away
 from tests.postgres.worker import steps_for
 
@@ -79,7 +79,7 @@ async def test_settling_what_an_earlier_run_left(
 
 @pytest.mark.parametrize("fault", [Fault.UNREPORTED, Fault.REFUSED])
 async def test_waiting_for_quiet_endpoints(temporal: Client, tmp_path: Path, fault: Fault) -> None:
-    async with serving(temporal, tmp_path, World(), thresholds={"quiet": "PT0.2S"}) as bench:
+    async with serving(temporal, tmp_path, World(), thresholds={**UNHURRIED, "quiet": "PT0.2S"}) as bench:
         bench.world.faults.order("kubernetes.await_quiet", fault)
         assert (await bench.finished(await bench.switch())).leader == B
         await bench.until_consistent()

@@ -42,6 +42,7 @@ from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import Fenced
 from gate.record import Mode
 from workflows.postgres.planning.discard import counted_loss, loss_words, must_be_within
+from workflows.postgres.transfer.budget import OutageBudget
 from workflows.postgres.transfer.fencing import proof_of
 from workflows.postgres.transfer.post_promotion import Aftermath, all_that_follows
 from workflows.run.measuring import Measuring
@@ -64,6 +65,7 @@ class Switchover:
         self._state = state
         self._switch = switch
         self._measuring = Measuring(state, self._around)
+        self._budget = OutageBudget(switch)
 
     async def carry_out(self) -> None:
         """Do all of it, or give the writes back and raise."""
@@ -84,13 +86,14 @@ class Switchover:
         state.left_to_do = all_that_follows(self._switch.plan)
         try:
             discards = plan.mode is Mode.DISCARD
+            within = self._budget.of(SwitchActivities.promote)
             proof = state.details.proof
             wanted_lsn = proof.wanted_lsn if proof else None
             if discards:
                 promoted = await uncancellable(step(SwitchActivities.revert, self._switch))
             else:
                 request = PromoteRequest(switch=self._switch, end_lsn=end_lsn, wanted_lsn=wanted_lsn)
-                promoted = await uncancellable(step(SwitchActivities.promote, request))
+                promoted = await uncancellable(step(SwitchActivities.promote, request, posture=within))
         except FailureError as error:
             state.enter(Phase.STRANDED, f"{plan.candidate} did not confirm its promotion: {cause_of(error)[1]}")
             return await uncancellable(self._go_back(error, promote_sent=True))
@@ -143,7 +146,8 @@ class Switchover:
         await self._claim()
         await self._pause()
         self._state.enter(Phase.FENCING)
-        fenced = await step(SwitchActivities.fence, self._switch)
+        self._budget.begin()
+        fenced = await step(SwitchActivities.fence, self._switch, posture=self._budget.of(SwitchActivities.fence))
         self._state.details.fenced = fenced
         return fenced
 
@@ -162,6 +166,7 @@ class Switchover:
     async def _go_back(self, error: BaseException, *, promote_sent: bool) -> int:
         """Undo; raise ``error`` when undone, or return the epoch at which the candidate leads after all."""
         state, switch = self._state, self._switch
+        error = self._budget.named(error)
         if not promote_sent:
             state.enter(Phase.UNDOING, cause_of(error)[1])
         # After a reset the claim belongs to an earlier run, whose promote may still be on its way.
