@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.lab import cluster
+from deploy.lab.estate import publish_estate, read_estate
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
 from deploy.lab.switching import connect
@@ -47,10 +48,20 @@ def test_lab() -> Iterator[tuple[Lab, Path]]:
         lab.home.mkdir(parents=True)
         (lab.home / OWNER_FILE).write_text(os.environ[MARK], encoding="utf-8")
     try:
-        yield lab, cluster.up(lab)
+        binaries = cluster.up(lab)
+        _give_time(lab, binaries)
+        yield lab, binaries
     finally:
         if not keep:
             cluster.down(lab)
+
+
+def _give_time(lab: Lab, binaries: Path) -> None:
+    """Let no switch be undone for its outage budget alone: these tests interrupt, on a machine that others may use."""
+    estate = read_estate(lab, binaries)
+    for one in estate["postgres"].values():
+        one["thresholds"]["outage_budget"] = "PT30S"
+    publish_estate(lab, binaries, estate)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
