@@ -7,15 +7,12 @@ time that the fence and the promotion have, all their attempts included; then wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.postgres.models.transfer import Switch
-from activities.run.declare import declared
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import Posture, lasting
 from gate.record import Mode
@@ -37,9 +34,8 @@ class OutageBudget:
         """From here on writes are stopped."""
         self._began = workflow.now()
 
-    def of(self, method: Callable[..., Any]) -> Posture:
-        """Return how long to insist on the step ``method``: as it says itself, but within what is left of the budget."""
-        usual = declared(method).posture
+    def within(self, usual: Posture) -> Posture:
+        """Return how long to insist on a step: as it says itself (``usual``), but within what is left of the budget."""
         if self._allowed is None:
             return usual
         left = max(self._left, _LEAST)

@@ -38,7 +38,7 @@ from activities.postgres.undo import UndoActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement, MeasureRequest
 from activities.run.models.todo import Todo, todo
-from activities.run.postures import COMPENSATE, FORWARD
+from activities.run.postures import CHANGE, CHANGE_SOON, COMPENSATE, FORWARD
 from gate.api import Fenced
 from gate.record import Mode
 from workflows.postgres.planning.discard import counted_loss, loss_words, must_be_within
@@ -86,7 +86,7 @@ class Switchover:
         state.left_to_do = all_that_follows(self._switch.plan)
         try:
             discards = plan.mode is Mode.DISCARD
-            within = self._budget.of(SwitchActivities.promote)
+            within = self._budget.within(CHANGE_SOON)
             proof = state.details.proof
             wanted_lsn = proof.wanted_lsn if proof else None
             if discards:
@@ -147,7 +147,7 @@ class Switchover:
         await self._pause()
         self._state.enter(Phase.FENCING)
         self._budget.begin()
-        fenced = await step(SwitchActivities.fence, self._switch, posture=self._budget.of(SwitchActivities.fence))
+        fenced = await step(SwitchActivities.fence, self._switch, posture=self._budget.within(CHANGE))
         self._state.details.fenced = fenced
         return fenced
 
