@@ -65,31 +65,16 @@ class GateClient:
         """CHECKPOINT on the member's server."""
         return await self._command(target, member, "checkpoint", Command(epoch=epoch, run=run), GateStatus)
 
-    async def fence(  # noqa: PLR0913 - the gate's command, one argument a field
-        self,
-        target: PostgresTarget,
-        member: str,
-        epoch: int,
-        run: str,
-        *,
-        clean: bool = True,
-        wait_for: tuple[str, ...] = (),
-        within: timedelta = timedelta(seconds=30),
-    ) -> Fenced:
-        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint."""
-        seconds = within.total_seconds()
-        command = FenceCommand(epoch=epoch, run=run, clean=clean, wait_for=wait_for, timeout_seconds=seconds)
-        return await self._call(target, member, "fence", command, Fenced, seconds + _MARGIN_SECONDS)
+    async def fence(self, target: PostgresTarget, member: str, command: FenceCommand) -> Fenced:
+        """Stop the member's server and keep it stopped."""
+        return await self._call(target, member, "fence", command, Fenced, command.timeout_seconds + _MARGIN_SECONDS)
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Lift the fence; answer when the server serves again."""
         return await self._command(target, member, "unfence", Command(epoch=epoch, run=run), GateStatus)
 
-    async def seal(
-        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False
-    ) -> Sealed:
-        """Make the member ignore everything below ``epoch``, and say whether it was promoted."""
-        command = SealCommand(epoch=epoch, run=run, stop_unfinished=stop_unfinished)
+    async def seal(self, target: PostgresTarget, member: str, command: SealCommand) -> Sealed:
+        """Make the member ignore everything below the command's epoch, and say whether it was promoted."""
         return await self._command(target, member, "seal", command, Sealed)
 
     async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:
@@ -147,7 +132,7 @@ class GateClient:
             ) as reply:
                 text, failed = await reply.text(), reply.status >= _ERROR
                 if reply.status == _NOT_FOUND:
-                    raise UnknownCommandError(f"the gate of {member} does not know {what}: it is of an earlier version")
+                    raise UnknownCommandError(f"what answers for the gate of {member} does not know {what}")
             if failed:
                 raise GateRefusedError(member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)

@@ -19,6 +19,7 @@ from estate.redis import RedisTarget
 from gate.api import (
     Adopted,
     DiscardCommand,
+    FenceCommand,
     Fenced,
     GateStatus,
     Kept,
@@ -26,6 +27,7 @@ from gate.api import (
     PromoteCommand,
     Promoted,
     RevertCommand,
+    SealCommand,
     Sealed,
 )
 from gate.record import Record
@@ -52,8 +54,8 @@ class MissingError(Exception):
     """The object does not exist; names it."""
 
 
-class UnknownCommandError(Exception):
-    """A gate of an earlier version does not know this command."""
+class UnknownCommandError(UnreachableError):
+    """What answers does not know this command: a gate of an earlier version, or no gate."""
 
 
 class GateRefusedError(Exception):
@@ -164,32 +166,14 @@ class Gates(Protocol):
     async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """CHECKPOINT on the member's server."""
 
-    async def fence(  # noqa: PLR0913 - the gate's command, one argument a field
-        self,
-        target: PostgresTarget,
-        member: str,
-        epoch: int,
-        run: str,
-        *,
-        clean: bool = True,
-        wait_for: tuple[str, ...] = (),
-        within: timedelta = ...,
-    ) -> Fenced:
-        """Stop the member's server and keep it stopped; ``clean`` refuses a stop without shutdown checkpoint.
-
-        A clean stop waits until the members ``wait_for`` (empty: all) have the end of WAL, and no longer than ``within``.
-        """
+    async def fence(self, target: PostgresTarget, member: str, command: FenceCommand) -> Fenced:
+        """Stop the member's server and keep it stopped."""
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """Lift the fence; answer when the server serves again."""
 
-    async def seal(
-        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False
-    ) -> Sealed:
-        """Make the member ignore everything below ``epoch``, and say whether it was promoted.
-
-        ``stop_unfinished``: a promotion that has not come to its end is stopped, so that it never happened.
-        """
+    async def seal(self, target: PostgresTarget, member: str, command: SealCommand) -> Sealed:
+        """Make the member ignore everything below the command's epoch, and say whether it was promoted."""
 
     async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:
         """Return once nothing keeps the member from being promoted as ``command`` says. Changes nothing.
@@ -223,6 +207,9 @@ class Postgres(Protocol):
 
     async def facts(self, target: PostgresTarget, member: str, *, within: timedelta = ...) -> SqlFact:
         """Return what ``member`` says of itself, asked by its own address."""
+
+    async def own_transactions(self, target: PostgresTarget, member: str, *, within: timedelta = ...) -> int:
+        """Return how many transactions of ours the timeline of ``member``, a primary, holds, at least."""
 
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:
         """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""

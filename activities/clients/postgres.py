@@ -67,10 +67,12 @@ class PostgresClient:
             self._addresses.forget_pod(target.region, member)
             raise UnreachableError(f"{host.name} takes no connection ({silence.value})", silence)
         async with self._reach(target, host, within) as connection:
-            fact = SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
-            if fact.in_recovery:
-                return fact
-            return fact.model_copy(update={"own_transactions": await own_writes.own_transactions(connection)})
+            return SqlFact.model_validate(await (await connection.execute(_FACTS)).fetchone())
+
+    async def own_transactions(self, target: PostgresTarget, member: str, *, within: timedelta = _ANSWER_WITHIN) -> int:
+        """Return how many transactions of ours the timeline of ``member``, a primary, holds, at least."""
+        async with self._reach(target, await self._member(target, member), within) as connection:
+            return await own_writes.own_transactions(connection)
 
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:
         """Return the clients' sessions on ``member`` but for the operator's own, asked by its own address."""

@@ -39,7 +39,7 @@ from activities.run.heartbeat import keep_details
 from activities.run.models.diagnosis import LIVING
 from activities.run.postures import WAIT
 from estate.postgres import ProofKind
-from gate.api import Fenced, ProblemKind
+from gate.api import FenceCommand, Fenced, ProblemKind, SealCommand
 from gate.postgres.lsn import parse_lsn
 
 T = TypeVar("T")
@@ -195,7 +195,8 @@ class _Search:
 
     async def _ask_its_gate(self) -> Fenced | None:
         switch, gates = self._switch, self._systems.gates
-        return await _answer(gates.fence(switch.target, switch.plan.primary, switch.epoch, str(switch.run), clean=False))
+        command = FenceCommand(epoch=switch.epoch, run=str(switch.run), clean=False)
+        return await _answer(gates.fence(switch.target, switch.plan.primary, command))
 
     async def _unvouched_before(self) -> float:
         """Return for how many seconds before the claim the API server has certainly vouched for nobody."""
@@ -223,7 +224,8 @@ class _Search:
 
     async def _tell(self, name: str) -> None:
         switch = self._switch
-        sealed = await _answer(self._systems.gates.seal(switch.target, name, switch.epoch, str(switch.run)))
+        command = SealCommand(epoch=switch.epoch, run=str(switch.run))
+        sealed = await _answer(self._systems.gates.seal(switch.target, name, command))
         if sealed is not None:
             self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)
 

@@ -79,6 +79,9 @@ class SurveyActivities:
             _attempt(self._systems.gates.status(target, name, timeout=patience), patience * 2),
             _attempt(self._systems.postgres.facts(target, name, within=patience), patience * 2),
         )
+        if sql is not None and not sql.in_recovery:  # apart: who waits for a table of ours is not silent for that
+            own, _, _ = await _attempt(self._systems.postgres.own_transactions(target, name, within=patience), patience * 2)
+            sql = sql.model_copy(update={"own_transactions": own or 0})
         return MemberFact(
             name=name,
             gate=gate,

@@ -18,6 +18,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.polling import AttemptClock, NotYetError, until
 from activities.run.postures import CHANGE, CHANGE_SOON, CHANGE_UNHURRIED
 from gate.api import (
+    FenceCommand,
     Fenced,
     GateStatus,
     ProblemKind,
@@ -77,22 +78,23 @@ class SwitchActivities:
     async def fence(self, switch: Switch) -> Fenced:
         """Stop the old primary cleanly, keep it stopped, and see that the candidate could lead now.
 
-        The candidate is looked at before and after: one that is gone, or that could not come to the end of a promotion, must
-        be noticed while the way back is short. That of a discard is no standby: it is stopped, and its directory has not
-        been touched.
+        The candidate is looked at before and after: that it has died, or could not come to the end of a promotion, must be
+        noticed while the way back is short. That of a discard is no standby: it is stopped, and its directory has not been
+        touched.
 
         Raises:
             ApplicationError: ``UncleanStop``, ``NoPrimary``, ``Superseded``, ``CandidateFailed``, ``CandidateBehind``.
 
         """
-        clock, plan, run = AttemptClock(), switch.plan, str(switch.run)
+        clock, plan = AttemptClock(), switch.plan
         await self._candidate_stands(switch)
-        wait_for = () if plan.mode is Mode.DISCARD else (plan.candidate,)
-        fenced = await obeyed(
-            self._systems.gates.fence(
-                switch.target, plan.primary, switch.epoch, run, wait_for=wait_for, within=clock.left(_STOPS_WITHIN)
-            )
+        command = FenceCommand(
+            epoch=switch.epoch,
+            run=str(switch.run),
+            wait_for=() if plan.mode is Mode.DISCARD else (plan.candidate,),
+            timeout_seconds=clock.left(_STOPS_WITHIN).total_seconds(),
         )
+        fenced = await obeyed(self._systems.gates.fence(switch.target, plan.primary, command))
         if plan.mode is Mode.DISCARD:
             await self._candidate_stands(switch)
         else:
@@ -112,6 +114,8 @@ class SwitchActivities:
         async def is_ready() -> bool:
             try:
                 await self._systems.gates.prepare(switch.target, switch.plan.candidate, command)
+            except UnknownCommandError:
+                await self._candidate_stands(switch)
             except GateRefusedError as error:
                 if error.problem.kind in _PASSING:
                     raise NotYetError(error.problem.message) from error
@@ -123,8 +127,6 @@ class SwitchActivities:
         except TimeoutError as why:
             what = str(why) or f"its gate did not answer within {within.total_seconds():.1f} s"
             raise refuse(Refusal.CANDIDATE_FAILED, f"{switch.plan.candidate} could not be promoted now: {what}") from None
-        except UnknownCommandError:
-            await self._candidate_stands(switch)
 
     async def _candidate_stands(self, switch: Switch) -> None:
         """Return once the candidate's gate says that it runs as a standby, or is held as it was.

@@ -34,7 +34,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import RunId
 from activities.run.polling import until
 from activities.run.postures import COMPENSATE, FORWARD
-from gate.api import ProblemKind, Sealed
+from gate.api import ProblemKind, SealCommand, Sealed
 from gate.record import Mode, Record
 
 _UNSEALED_AFTER = timedelta(seconds=0.5)
@@ -81,13 +81,11 @@ class UndoActivities:
         """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent."""
         switch, candidate = request.switch, request.switch.plan.candidate
         # Only where the old primary is intact: after a forced claim nobody else could lead.
-        stop = switch.plan.mode is Mode.PLANNED
+        command = SealCommand(epoch=epoch, run=str(switch.run), stop_unfinished=switch.plan.mode is Mode.PLANNED)
         deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
         while True:
             try:
-                return await obeyed(
-                    self._systems.gates.seal(switch.target, candidate, epoch, str(switch.run), stop_unfinished=stop)
-                )
+                return await obeyed(self._systems.gates.seal(switch.target, candidate, command))
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from activities.clients.kubernetes.addresses import Addresses
@@ -57,7 +58,7 @@ async def _measured(client: PostgresClient, target: PostgresTarget, run: str, ro
 
 
 async def _own(client: PostgresClient, target: PostgresTarget, member: str) -> int:
-    return (await client.facts(target, member)).own_transactions
+    return await client.own_transactions(target, member)
 
 
 async def test_our_own_transactions_are_counted_for_the_timeline_they_were_made_on(
@@ -112,3 +113,18 @@ async def test_the_route_is_verified_where_nothing_may_be_made_or_dropped_any_mo
     assert (await client.verify_write(target, "pg-0")).leader == "pg-0"
     with pytest.raises(UnreachableError, match="not yet pg-1"):
         await client.verify_write(target, "pg-1")
+
+
+async def test_a_table_of_ours_that_somebody_has_locked_makes_nobody_silent(
+    pair: PostgresPair, client: PostgresClient, target: PostgresTarget
+) -> None:
+    await _provide(pair)
+    await _measured(client, target, "now", 1)
+    locked = await psycopg.AsyncConnection.connect(
+        host=pair.address("pg-0"), port=pair.port, user="postgres", dbname="postgres"
+    )
+    async with locked:
+        await locked.execute("lock table failover.writes in access exclusive mode")
+        assert not (await client.facts(target, "pg-0")).in_recovery
+        with pytest.raises(UnreachableError):
+            await client.own_transactions(target, "pg-0", within=timedelta(seconds=0.5))

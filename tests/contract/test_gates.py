@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from activities.clients.ports import GateRefusedError
-from gate.api import ProblemKind, PromoteCommand, RevertCommand, Role, ServerState
+from gate.api import FenceCommand, ProblemKind, PromoteCommand, RevertCommand, Role, SealCommand, ServerState
 from gate.record import Intent, Mode, Record
 from tests.contract.conftest import Bench
 
@@ -35,8 +35,9 @@ async def test_nobody_is_promoted_without_an_intent(bench: Bench, command: str) 
 
 
 async def test_a_standby_is_not_fenced_as_a_primary(bench: Bench) -> None:
+    command = FenceCommand(epoch=(await bench.record()).epoch, run=RUN)
     with pytest.raises(GateRefusedError) as refused:
-        await bench.gates.fence(bench.target, await bench.standby(), (await bench.record()).epoch, RUN)
+        await bench.gates.fence(bench.target, await bench.standby(), command)
     assert refused.value.problem.kind is ProblemKind.NOT_PRIMARY
 
 
@@ -62,9 +63,9 @@ async def test_a_claim_is_given_back_and_a_late_promotion_changes_nothing(bench:
     record, standby = await bench.record(), await bench.standby()
     epoch = record.epoch + 1
     await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
-    fenced = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
-    again = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
-    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN)
+    fenced = await bench.gates.fence(bench.target, record.leader, FenceCommand(epoch=epoch, run=RUN))
+    again = await bench.gates.fence(bench.target, record.leader, FenceCommand(epoch=epoch, run=RUN))
+    sealed = await bench.gates.seal(bench.target, standby, SealCommand(epoch=epoch + 1, run=RUN))
     with pytest.raises(GateRefusedError) as late:
         await bench.gates.promote(bench.target, standby, _promotion(record, epoch))
     await bench.write(epoch=epoch + 1, intent=None)
@@ -80,12 +81,12 @@ async def test_a_promotion_is_answered_alike_twice_and_sealed_as_promoted(bench:
     record, standby = await bench.record(), await bench.standby()
     epoch = record.epoch + 1
     await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
-    fenced = await bench.gates.fence(bench.target, record.leader, epoch, RUN)
+    fenced = await bench.gates.fence(bench.target, record.leader, FenceCommand(epoch=epoch, run=RUN))
     command = _promotion(record, epoch, fenced.end_lsn)
     await bench.gates.prepare(bench.target, standby, command)
     answers = [await bench.gates.promote(bench.target, standby, command) for _ in range(2)]
     await bench.gates.prepare(bench.target, standby, command)
-    sealed = await bench.gates.seal(bench.target, standby, epoch + 1, RUN, stop_unfinished=True)
+    sealed = await bench.gates.seal(bench.target, standby, SealCommand(epoch=epoch + 1, run=RUN, stop_unfinished=True))
     await bench.write(leader=standby, previous=record.leader, epoch=epoch + 1, intent=None, sync="none")
     assert answers[0].timeline == answers[1].timeline == fenced.timeline + 1
     assert sealed.promoted

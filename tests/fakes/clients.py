@@ -18,6 +18,7 @@ from estate.postgres import PostgresTarget
 from gate.api import (
     Adopted,
     DiscardCommand,
+    FenceCommand,
     Fenced,
     GateStatus,
     Kept,
@@ -26,6 +27,7 @@ from gate.api import (
     Promoted,
     RevertCommand,
     Role,
+    SealCommand,
     Sealed,
 )
 from gate.record import Record, read_record, record_patch
@@ -157,32 +159,20 @@ class FakeGates:
                 raise hand.no(ProblemKind.NOT_PRIMARY, "does not run as primary")
             return hand.status()
 
-    async def fence(  # noqa: PLR0913 - the Protocol's
-        self,
-        target: PostgresTarget,  # noqa: ARG002
-        member: str,
-        epoch: int,
-        run: str,  # noqa: ARG002
-        *,
-        clean: bool = True,
-        wait_for: tuple[str, ...] = (),  # noqa: ARG002
-        within: timedelta = timedelta(seconds=30),  # noqa: ARG002
-    ) -> Fenced:
+    async def fence(self, target: PostgresTarget, member: str, command: FenceCommand) -> Fenced:  # noqa: ARG002
         async with self.world.faults.around("gates.fence"):
             self.world.touch(f"fence {member}")
-            return self._hand(member).fence(epoch, clean=clean)
+            return self._hand(member).fence(command.epoch, clean=command.clean)
 
     async def unfence(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:  # noqa: ARG002
         async with self.world.faults.around("gates.unfence"):
             self.world.touch(f"unfence {member}")
             return self._hand(member).unfence(epoch)
 
-    async def seal(
-        self, target: PostgresTarget, member: str, epoch: int, run: str, *, stop_unfinished: bool = False  # noqa: ARG002
-    ) -> Sealed:  # fmt: skip
+    async def seal(self, target: PostgresTarget, member: str, command: SealCommand) -> Sealed:  # noqa: ARG002
         async with self.world.faults.around("gates.seal"):
             self.world.touch(f"seal {member}")
-            return self._hand(member).seal(epoch, stop_unfinished=stop_unfinished)
+            return self._hand(member).seal(command)
 
     async def prepare(self, target: PostgresTarget, member: str, command: PromoteCommand) -> None:  # noqa: ARG002
         async with self.world.faults.around("gates.prepare"):
@@ -239,11 +229,14 @@ class FakePostgres:
     ) -> SqlFact:  # fmt: skip
         async with self.world.faults.around("postgres.facts"):
             found = self._running(self.world.members[member])
-            leads = found.role is not Role.STANDBY
-            return SqlFact(
-                in_recovery=not leads, timeline=found.timeline, system_identifier=found.system,
-                own_transactions=self.world.own_transactions if leads else 0,
-            )  # fmt: skip
+            return SqlFact(in_recovery=found.role is Role.STANDBY, timeline=found.timeline, system_identifier=found.system)
+
+    async def own_transactions(
+        self, target: PostgresTarget, member: str, *, within: timedelta = timedelta(seconds=3)  # noqa: ARG002
+    ) -> int:  # fmt: skip
+        async with self.world.faults.around("postgres.own_transactions"):
+            self._running(self.world.members[member])
+            return self.world.own_transactions
 
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:  # noqa: ARG002
         async with self.world.faults.around("postgres.sessions"):

@@ -16,6 +16,7 @@ from gate.api import (
     PromoteCommand,
     Promoted,
     RevertCommand,
+    SealCommand,
     Sealed,
     ServerState,
 )
@@ -82,17 +83,17 @@ class GateHand:
             raise self.no(ProblemKind.NOT_SERVING, "does not serve yet")
         return self.status()
 
-    def seal(self, epoch: int, *, stop_unfinished: bool = False) -> Sealed:
+    def seal(self, command: SealCommand) -> Sealed:
         """Promise to ignore everything below; say whether a promotion was accepted."""
-        self.accept(epoch)
+        self.accept(command.epoch)
         member = self._member
-        if stop_unfinished and member.state.promoted_at is not None and member.stands_by:
+        if command.stop_unfinished and member.state.promoted_at is not None and member.stands_by:
             member.stop()
         never = member.reverts if member.state.reverting is not None else member.standby_signal
         if member.state.promoted_at is not None and member.server is ServerState.STOPPED and never:
             member.standby_signal = member.standby_signal and member.state.reverting is None
             member.remember(promoted_at=None, promoted_xid=None, reverting=None)
-        return Sealed(epoch=epoch, promoted=member.state.promoted_at is not None, status=self.status())
+        return Sealed(epoch=command.epoch, promoted=member.state.promoted_at is not None, status=self.status())
 
     def prepare(self, command: PromoteCommand) -> None:
         """Say whether it could be promoted now."""
