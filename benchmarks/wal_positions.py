@@ -27,18 +27,10 @@ from typing import Any
 from gate.postgres.lsn import parse_lsn
 from tests.gate import template
 from tests.gate.harness import Cluster, RefusedError, running_cluster
+from tests.postgres_programs import FILL_SEGMENT
 
 _RESULTS = Path(__file__).parent / "results"
 _SEGMENT, _PAGE, _RECORD = 16 * 1024 * 1024, 8192, 120
-_FILL = """do $$ declare target bigint; here bigint; begin
-  here := pg_current_wal_insert_lsn() - '0/0';
-  target := (here / {segment} + 1) * {segment} - {distance};
-  loop
-    here := pg_current_wal_insert_lsn() - '0/0';
-    exit when target - here < 120;
-    perform pg_logical_emit_message(false, 'fill', repeat('x', greatest(least(target - here - 120, 900000)::int, 1)));
-  end loop;
-end $$"""
 
 
 def _distance() -> int:
@@ -50,7 +42,7 @@ def _distance() -> int:
 async def _move(cluster: Cluster, old: str, new: str, number: int) -> dict[str, Any]:
     """Move from ``old`` to ``new``; return what was measured."""
     await cluster.sql(old, f"insert into moves values ({number})")  # noqa: S608 - a number
-    await cluster.as_superuser(old, _FILL.format(segment=_SEGMENT, distance=_distance()))
+    await cluster.as_superuser(old, FILL_SEGMENT.format(distance=_distance()))
     epoch = cluster.claim(new)
     began = time.monotonic()
     fenced = await cluster.fence(old, epoch, wait_for=[new], timeout_seconds=30)

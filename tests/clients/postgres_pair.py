@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import subprocess
@@ -15,14 +14,13 @@ from typing import Any
 import psycopg
 
 from deploy.clients.postgres_client import PostgresSettings
-from deploy.lab.packages import postgres_bin
 from gate.postgres.processes import kill_all, signal_all
 from tests.leftovers.servers import end_all_in
 from tests.ports import free_port
+from tests.postgres_programs import command, run
 
 PASSWORD = "loopback-password"
 MEMBERS = ("pg-0", "pg-1")
-_AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 
 
 class PostgresPair:
@@ -49,10 +47,10 @@ class PostgresPair:
     def start(self, member: str) -> None:
         options = [f"listen_addresses={self.address(member)}", f"port={self.port}", "unix_socket_directories="]
         options.append(f"cluster_name={member}")
-        command = [*_AS_POSTGRES, str(_program("postgres")), "-D", str(self.folder / member)]
+        start = command("postgres", "-D", self.folder / member)
         with (self.folder / f"{member}.log").open("ab") as log:
             self.processes[member] = subprocess.Popen(
-                [*command, *(word for option in options for word in ("-c", option))], stdout=log, stderr=log, cwd="/"
+                [*start, *(word for option in options for word in ("-c", option))], stdout=log, stderr=log, cwd="/"
             )
 
     def standby_signal(self, member: str, primary: str) -> None:
@@ -146,7 +144,7 @@ async def template(folder: Path) -> Path:
     """Make the data directories of a pair, once; return where they are."""
     _give(folder)
     pair = PostgresPair(folder)
-    _run("initdb", "-D", folder / "pg-0", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+    run("initdb", "-D", folder / "pg-0", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
     with (folder / "pg-0/postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("wal_retrieve_retry_interval = 100ms\nshared_buffers = 16MB\nfsync = off\nmax_wal_senders = 4\n")
         file.write("dynamic_shared_memory_type = mmap\n")  # in the folder, with which it goes when a server is killed
@@ -159,7 +157,7 @@ async def template(folder: Path) -> Path:
         await pair.sql("pg-0", "create table numbers (writer text, number int, primary key (writer, number))")
         await pair.sql("pg-0", "grant all on numbers to app")
         await pair.sql("pg-0", "grant create on schema public to app")
-        _run(
+        run(
             "pg_basebackup",
             "-h",
             pair.address("pg-0"),
@@ -202,14 +200,3 @@ def _give(folder: Path, made: Path | None = None) -> None:
     shutil.chown(folder, "postgres", "postgres")
     if made:
         subprocess.run(["cp", "-a", *(str(made / member) for member in MEMBERS), str(folder)], check=True)
-
-
-def _program(name: str) -> Path:
-    found = postgres_bin()
-    assert found
-    return found / name
-
-
-def _run(program: str, *arguments: object) -> None:
-    command = [*_AS_POSTGRES, str(_program(program)), *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True, cwd="/", env={"PATH": os.environ["PATH"]})

@@ -6,7 +6,6 @@ import asyncio
 import re
 import shutil
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +26,8 @@ from gate.postgres.controldata import (
 )
 from gate.postgres.lsn import format_lsn, parse_lsn
 from tests.leftovers.servers import end_all_in
+from tests.postgres_programs import FILL_SEGMENT, run
 
-_AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 _PAGE, _CHECKPOINT = 8192, 114
 _MIB = 1024 * 1024
 
@@ -41,16 +40,9 @@ def place(_real_servers: None, folder: Path) -> Iterator[Path]:
     end_all_in(folder)
 
 
-def _program(name: str, *arguments: object, fed: str = "") -> str:
-    found = postgres_bin()
-    assert found
-    command = [*_AS_POSTGRES, str(found / name), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, input=fed, cwd="/").stdout
-
-
 def _made(place: Path, segment_mib: int) -> Path:
     data = place / "data"
-    _program("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize", segment_mib)
+    run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize", segment_mib)
     settings = "fsync = off\nmin_wal_size = 160MB\nautovacuum = off\nlisten_addresses = ''\n"
     memory = f"dynamic_shared_memory_type = mmap\nunix_socket_directories = '{place}'\n"
     with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
@@ -63,17 +55,8 @@ def _stop_with_checkpoint_near(data: Path, distance: int) -> None:
 
     A session in single-user mode ends with a shutdown checkpoint like that of a server.
     """
-    fill = f"""do $$ declare size bigint; target bigint; here bigint; begin
-  size := (select setting::bigint from pg_settings where name = 'wal_segment_size');
-  here := pg_current_wal_insert_lsn() - '0/0';
-  target := (here / size + 1) * size - {distance};
-  loop
-    here := pg_current_wal_insert_lsn() - '0/0';
-    exit when target - here < 120;
-    perform pg_logical_emit_message(false, 'fill', repeat('x', greatest(least(target - here - 120, 60000)::int, 1)));
-  end loop;
-end $$;"""
-    text = _program("postgres", "--single", "-D", data, "postgres", fed=fill.replace("\n", " ") + "\n")
+    fill = FILL_SEGMENT.format(distance=distance)
+    text = run("postgres", "--single", "-D", data, "postgres", fed=fill.replace("\n", " ") + ";\n")
     assert "ERROR" not in text, text
 
 
@@ -82,7 +65,7 @@ def _says_waldump(data: Path, control: ControlData, *, crosses: bool) -> str:
     start = parse_lsn(control.checkpoint_lsn)
     places = (start, start + _CHECKPOINT) if crosses else (start,)
     segments = [data / "pg_wal" / segment_name(control.timeline, place, control.segment_bytes) for place in places]
-    text = _program("pg_waldump", "-t", control.timeline, "-s", control.checkpoint_lsn, "-n", 1, *segments)
+    text = run("pg_waldump", "-t", control.timeline, "-s", control.checkpoint_lsn, "-n", 1, *segments)
     found = re.search(r"len \(rec/tot\):\s*\d+/\s*(\d+)", text)
     assert found
     assert "CHECKPOINT_SHUTDOWN" in text

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lab.packages import postgres_bin
 from gate.api import ProblemKind, Role, ServerState
 from gate.postgres.processes import children_of
 from tests.gate.harness import PASSWORD, Cluster, RefusedError
-
-_AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+from tests.postgres_programs import command
 
 
 @asynccontextmanager
@@ -33,14 +31,13 @@ async def _foreign_consumer(pair: Cluster, *more: str) -> AsyncIterator[subproce
 
 
 def _begin_receiving(pair: Cluster, more: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    found, folder = postgres_bin(), pair.folder / "received"
-    assert found
+    folder = pair.folder / "received"
     folder.mkdir()
     subprocess.run(["chown", "postgres:", str(folder)], check=True)
     address = f"host={pair.address('pg-0')} port={pair.postgres_port} user=replicator application_name=cdc"
-    command = [*_AS_POSTGRES, str(found / "pg_receivewal"), "-D", str(folder), "-d", address, "--no-loop", *more]
+    receive = command("pg_receivewal", "-D", folder, "-d", address, "--no-loop", *more)
     with (pair.folder / "cdc.log").open("wb") as log:
-        return subprocess.Popen(command, env={"PGPASSWORD": PASSWORD}, stdout=log, stderr=log, cwd="/")
+        return subprocess.Popen(receive, env={"PGPASSWORD": PASSWORD}, stdout=log, stderr=log, cwd="/")
 
 
 @pytest.mark.parametrize("options", [(), ("--slot", "cdc")])
