@@ -32,8 +32,9 @@ from gate.record import Mode
 
 _CANDIDATE_ANSWERS_WITHIN = timedelta(seconds=2)
 _STOPS_WITHIN, _LEADS_WITHIN = timedelta(seconds=30), timedelta(seconds=60)
-_PASSING = {ProblemKind.NOT_STANDBY, ProblemKind.NOT_SERVING, ProblemKind.API_UNREACHABLE}
-"""Of a standby that is there: asked again in a moment, it may answer otherwise."""
+_PASSING = {ProblemKind.NOT_STANDBY, ProblemKind.NOT_SERVING}
+"""Of a standby that is there: asked again in a moment, it may answer otherwise. That the API server is away is no fault of
+the candidate's, and keeps an undo from writing the record, too: then the whole step is tried again."""
 _ASK_AGAIN_SECONDS = 0.05
 _QUIET_AT_MOST_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.1

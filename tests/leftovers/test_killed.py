@@ -52,8 +52,14 @@ def _namespace(pid: int) -> str:
 
 def _in_memory(pids: list[int]) -> set[str]:
     """Return the shared memory of PostgreSQL that lies outside its folders."""
-    maps = "".join(Path(f"/proc/{pid}/maps").read_text(encoding="utf-8") for pid in pids)
+    maps = "".join(_maps(pid) for pid in pids)
     return set(re.findall(rf"{MEMORY}/PostgreSQL\.\d+", maps))
+
+
+def _maps(pid: int) -> str:
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since it was listed, and holds nothing
+        return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    return ""
 
 
 def test_a_run_that_is_killed_in_the_middle_leaves_nothing(tmp_path: Path) -> None:

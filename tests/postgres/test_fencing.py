@@ -14,7 +14,7 @@ from activities.postgres import fencing
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.run.models.wire import RunId
-from gate.api import Fenced, GateStatus, Sealed
+from gate.api import Fenced, GateStatus, SealCommand, Sealed
 from gate.record import Mode
 from tests.fakes.clients import NoMachines
 from tests.postgres.samples import NOW, SYSTEM, A, B, C, status, target
@@ -35,9 +35,9 @@ class _Gates:
             raise UnreachableError(f"the gate of {A} is not reachable")
         return self.fenced
 
-    async def seal(self, _: Any, name: str, epoch: int, *__: Any) -> Sealed:
+    async def seal(self, _: Any, name: str, command: SealCommand) -> Sealed:
         """Accept every epoch."""
-        return Sealed(epoch=epoch, promoted=False, status=status(name))
+        return Sealed(epoch=command.epoch, promoted=False, status=status(name))
 
     async def status(self, _: Any, name: str, **__: Any) -> GateStatus:
         if self.other is None:

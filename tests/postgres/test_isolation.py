@@ -15,7 +15,7 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId
-from gate.api import Sealed
+from gate.api import SealCommand, Sealed
 from gate.record import Mode
 from tests.fakes.clients import NoMachines
 from tests.postgres.samples import SYSTEM, A, B, C, status, target
@@ -47,9 +47,9 @@ class _Gates:
     async def fence(self, *_: Any, **__: Any) -> None:
         raise UnreachableError(f"the gate of {A} is not reachable")
 
-    async def seal(self, _: Any, name: str, epoch: int, *__: Any) -> Sealed:
+    async def seal(self, _: Any, name: str, command: SealCommand) -> Sealed:
         asked = {A: self.asked[name[-1]]} if name[-1] in self.asked else {}
-        return Sealed(epoch=epoch, promoted=False, status=status(name, asked=asked))
+        return Sealed(epoch=command.epoch, promoted=False, status=status(name, asked=asked))
 
     async def status(self, _: Any, name: str, **__: Any) -> Any:
         return status(name)
