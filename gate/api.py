@@ -16,6 +16,7 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/promote``        ``PromoteCommand`` → ``Promoted``: answers when the server has left recovery
 ``POST /v1/revert``         ``RevertCommand`` → ``Promoted``: a former primary leads again, as it is, on an unused timeline
 ``POST /v1/adopt``          ``AdoptCommand`` → ``Adopted``: roles are made in a directory that has run without a gate
+``POST /v1/leave``          ``LeaveCommand`` → ``GateStatus``: a standby says that it ends; commits no longer wait for it
 ``POST /v1/rejoin``         ``Command`` → ``GateStatus``: look at the record now and rejoin, although paused; answers at once
 ==========================  ==================================================================================
 
@@ -263,6 +264,12 @@ class PromoteCommand(Command):
     """Refuse unless WAL up to ``at_least_lsn`` has been replayed, too: a promotion ends only once everything is."""
     within_seconds: float = Field(default=60.0, gt=0)
     """Refuse, or answer *not serving*, after so long."""
+
+
+class LeaveCommand(Command):
+    """A standby is asked to end: commits are not to wait for it."""
+
+    member: str = Field(min_length=1)
 
 
 class SealCommand(Command):

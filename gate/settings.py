@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     durability: Literal["available", "strict"] = "available"
     isolation_timeout: float = Field(default=30.0, gt=0)
     """Seconds without API server and peers after which a primary stops itself."""
-    standby_timeout: float = Field(default=5.0, gt=0)
+    standby_timeout: float = Field(default=0.5, gt=0)
     """Seconds that a synchronous standby may be gone before commits stop waiting for it (``available`` only)."""
     starved_after: float = Field(default=10.0, gt=0)
     """Seconds without replication after which a standby asks whether its leader still has the WAL that it needs."""

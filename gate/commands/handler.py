@@ -25,6 +25,7 @@ from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
 from gate.postgres.server import Server
 from gate.postgres.sql import Session
+from gate.postgres.synchronous import Synchronous
 from gate.record import Record
 from gate.settings import Settings
 
@@ -48,6 +49,7 @@ class Context(Protocol):
     api: ApiServer
     peers: Peers
     serving: Serving
+    synchronous: Synchronous
     work: Work
     doing: str
 

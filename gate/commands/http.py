@@ -15,6 +15,7 @@ from gate.commands.fence import Fencing
 from gate.commands.handler import RefusedError
 from gate.commands.join import Joining
 from gate.commands.keeping import Keeping
+from gate.commands.leave import Leaving
 from gate.commands.revert import Reverting
 from gate.loop.core import Gate
 from gate.postgres.controldata import ProgramError
@@ -41,6 +42,7 @@ def application(gate: Gate) -> web.Application:
     app.router.add_post("/v1/prepare", _command(api.PromoteCommand, leading.prepare))
     app.router.add_post("/v1/promote", _command(api.PromoteCommand, leading.promote))
     app.router.add_post("/v1/revert", _command(api.RevertCommand, leading.revert))
+    app.router.add_post("/v1/leave", _command(api.LeaveCommand, Leaving(gate).leave))
     app.router.add_post("/v1/adopt", _command(api.AdoptCommand, joining.adopt))
     app.router.add_post("/v1/rejoin", _command(api.Command, joining.rejoin))
     return app

@@ -13,7 +13,7 @@ import contextlib
 import aiohttp
 from pydantic import ValidationError
 
-from gate.api import MEMBER_HEADER, Command, GateStatus
+from gate.api import MEMBER_HEADER, Command, GateStatus, LeaveCommand
 from gate.lease.kube import SILENT, ApiServer
 from gate.settings import Settings
 
@@ -67,6 +67,20 @@ class Peers:
         timeout = aiohttp.ClientTimeout(total=300)
         async with self._session().post(
             self._url(member, "checkpoint"), json=command.model_dump(), headers=self._headers(), timeout=timeout
+        ) as answer:
+            answer.raise_for_status()
+
+    async def leave(self, leader: str, epoch: int) -> None:
+        """Tell the leader's gate that this member's server ends; it answers once commits do not wait for it.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError: it did not answer.
+        """
+        member = self._settings.member
+        command = LeaveCommand(epoch=max(epoch, 1), run=f"gate/{member}", member=member)
+        timeout = aiohttp.ClientTimeout(total=2)
+        async with self._session().post(
+            self._url(leader, "leave"), json=command.model_dump(), headers=self._headers(), timeout=timeout
         ) as answer:
             answer.raise_for_status()
 

@@ -15,6 +15,8 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 
+import aiohttp
+
 from gate.api import GateStatus
 from gate.lease.kube import ApiServer
 from gate.lease.lease import Lease
@@ -119,6 +121,7 @@ class Gate:
         not outlive its gate.
         """
         self.log("asked to end: stops the server")
+        await self._take_leave()
         self.supervisor.end()
         stop = partial(self.clean_stop.stop, self.settings.peers)
         if self.server.frozen or not (await stop(within=50) or await self.server.stop(within=5, quick=True)):
@@ -126,3 +129,12 @@ class Gate:
         for end in (self.api.close, self.peers.close):
             with contextlib.suppress(*NOT_ANSWERING):
                 await end()
+
+    async def _take_leave(self) -> None:
+        """Let the leader go on without this standby before its server stops; one that does not answer is not waited for."""
+        record = self.record
+        if record is not None and record.leader != self.settings.member:
+            try:
+                await self.peers.leave(record.leader, self.store.state.epoch)
+            except (aiohttp.ClientError, *NOT_ANSWERING) as error:
+                self.log("ends without a word of the leader", leader=record.leader, why=str(error) or type(error).__name__)

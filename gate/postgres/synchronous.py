@@ -4,9 +4,9 @@ The record's ``sync`` is a promise: every acknowledged write is with one of the 
 ever waits for some of these, never for others. A shorter list promises more: server first, record second, once each of the
 listed has everything. A longer list, or none, promises less: record first (a new epoch, compare-and-swap), server second,
 so that nobody can promote a standby in the belief that it has every acknowledged write. A standby that comes or goes is
-waited for a while before the list follows, unless there is no list. Commits that wait are never cancelled: a cancelled wait
-is an acknowledged write that may exist once. Only members count: whatever else streams from here (a base backup, an
-archiver) is no standby.
+waited for a while before the list follows, unless there is no list, or unless it has said that it ends
+(``gate.commands.leave``). Commits that wait are never cancelled: a cancelled wait is an acknowledged write that may exist
+once. Only members count: whatever else streams from here (a base backup, an archiver) is no standby.
 """
 
 from __future__ import annotations
@@ -51,17 +51,25 @@ class Synchronous:
         self._checkpoint: asyncio.Task[None] | None = None
         self._waits = False
         """Commits are known to wait."""
+        self._going: set[str] = set()
+        """Standbys that have said that they end, and are still connected."""
 
     async def tend(self, record: Record, followers: tuple[Follower, ...]) -> Change | None:
         """Return what is due; asked again and again while this member leads undisputed."""
         states = {row.member: row.state for row in followers}
-        streaming = tuple(name for name in sorted(self._settings.peers) if states.get(name) == "streaming")
+        self._going &= states.keys()
+        stay = set(self._settings.peers) - self._going
+        streaming = tuple(name for name in sorted(stay) if states.get(name) == "streaming")
         wanted = self._settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
             return await self._follow(record, wanted, followers)
         if streaming or self._strict:
             return await self._tighten(record, wanted, followers)
         return Change(names=()) if self.names else None
+
+    def let_go(self, member: str) -> None:
+        """Wait for ``member`` no longer, from the next look on until it has gone and come again."""
+        self._going.add(member)
 
     def begin(self, names: tuple[str, ...]) -> None:
         """Start from ``names``, which a configuration that was just written lets commits wait for."""
@@ -88,7 +96,8 @@ class Synchronous:
         if set(wanted) == set(listed):
             self._differs_since = None
             return Change(names=listed) if self.names != listed else None
-        if self._differs_for() < self._settings.standby_timeout:
+        is_going = not self._going.isdisjoint(listed)
+        if self._differs_for() < self._settings.standby_timeout and not is_going:
             return None if self.names else Change(names=listed)
         if not wanted:
             return self._relax(record, ())
