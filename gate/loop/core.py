@@ -35,6 +35,7 @@ from gate.loop.work import Work
 from gate.postgres.catchup import CatchUp, received_lsn
 from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
+from gate.postgres.least_settings import HeldUp
 from gate.postgres.server import Server
 from gate.postgres.sql import NOT_ANSWERING, Session, checkpoint
 from gate.postgres.synchronous import Synchronous, up_to_date
@@ -58,6 +59,7 @@ class Gate:
         self.server, self.api = Server(settings, self.lease), ApiServer(settings)
         self.peers = Peers(settings, self.api)
         self.synchronous = Synchronous(settings, partial(checkpoint, settings), partial(up_to_date, self.session))
+        self.held_up = HeldUp(self.session, self.control)
         self.clean_stop = CleanStop(self.server, self.session, self.log)
         self.serving = Serving(settings, self.store, self.server, self.peers, self.control, self.synchronous, self.log)
         self.sampler = Sampler(settings, self.server, lambda: self.serving.following)
@@ -121,7 +123,7 @@ class Gate:
         not outlive its gate.
         """
         self.log("asked to end: stops the server")
-        await self._take_leave()
+        await self.take_leave()
         self.supervisor.end()
         stop = partial(self.clean_stop.stop, self.settings.peers)
         if self.server.frozen or not (await stop(within=50) or await self.server.stop(within=5, quick=True)):
@@ -130,7 +132,7 @@ class Gate:
             with contextlib.suppress(*NOT_ANSWERING):
                 await end()
 
-    async def _take_leave(self) -> None:
+    async def take_leave(self) -> None:
         """Let the leader go on without this standby before its server stops; one that does not answer is not waited for."""
         record = self.record
         if record is not None and record.leader != self.settings.member:

@@ -183,6 +183,10 @@ class Loop:
                     await self._change(change, record)
             case Effect.FOLLOW:
                 await gate.serving.follow(record.leader)
+            case Effect.RECOVER if held_up := await gate.held_up.by():
+                gate.say(f"replay is paused: {held_up}, its primary's; starts anew with these")
+                await gate.take_leave()
+                await gate.server.stop(within=_STOPS_CLEANLY_WITHIN_SECONDS)
             case Effect.RECOVER:
                 asked_for = gate.store.state.rejoin_behind == record.leader
                 if (recovery := await gate.recovery.tend(record, sample.facts, asked_for=asked_for)) is not None:

@@ -15,7 +15,8 @@ from gate.lease.peers import Peers
 from gate.loop import revert
 from gate.loop.state import Store
 from gate.postgres.configuration import write_configuration
-from gate.postgres.controldata import ControlFile
+from gate.postgres.controldata import ControlFile, is_standbys
+from gate.postgres.least_settings import too_small
 from gate.postgres.server import Server
 from gate.postgres.synchronous import Synchronous
 from gate.settings import Settings
@@ -48,7 +49,19 @@ class Serving:
         """
         if leader or revert.is_pending(self.settings.data, self.store.state) or await self._was_cut_short():
             (self.settings.data / "standby.signal").touch()
-        await self.server.start(self._configure(leader=leader, sync=sync))
+        configuration = self._configure(leader=leader, sync=sync)
+        await self.server.start(configuration, await self._overrides(configuration))
+
+    async def _overrides(self, configuration: Path) -> dict[str, int]:
+        """Return what a directory in recovery must be started with beside its configuration."""
+        if not is_standbys(self.settings.data):
+            return {}
+        await self.control.refresh()
+        overrides = await too_small(self.settings, configuration, self.control.last)
+        if overrides:
+            more = ", ".join(f"{name}={value}" for name, value in overrides.items())
+            self.log(f"starts with its primary's settings, which are higher than its own: {more}")
+        return overrides
 
     async def _was_cut_short(self) -> bool:
         """Whether a promotion ended in the middle, by the control file as it is now: what was read earlier may be old."""

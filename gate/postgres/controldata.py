@@ -21,6 +21,14 @@ _LONGEST_CHECKPOINT = 4096
 _CONTROL_WITHIN_SECONDS = 30.0
 _CONTROL_SOON_SECONDS = 1.0
 """pg_controldata reads one small file: 5 ms. Where clients wait for writes meanwhile, it is asked again instead."""
+_NEEDED = {
+    "max_connections": "max_connections setting",
+    "max_worker_processes": "max_worker_processes setting",
+    "max_wal_senders": "max_wal_senders setting",
+    "max_prepared_transactions": "max_prepared_xacts setting",
+    "max_locks_per_transaction": "max_locks_per_xact setting",
+}
+"""Setting → how ``pg_controldata`` calls it."""
 CLEAN_PRIMARY = "shut down"
 IN_RECOVERY = {"in archive recovery", "shut down in recovery"}
 
@@ -36,6 +44,8 @@ class ControlData:
     segment_bytes: int
     next_xid: int
     """As of the latest checkpoint, with its epoch: a number that never wraps."""
+    needs: tuple[tuple[str, int], ...] = ()
+    """Settings with which the primary ran, and less than which a standby must not have."""
 
 
 class ProgramError(Exception):
@@ -85,6 +95,7 @@ async def read_control(programs: Path, data: Path, within: float = _CONTROL_WITH
             checkpoint_lsn=format_lsn(parse_lsn(fields["Latest checkpoint location"])),
             segment_bytes=int(fields["Bytes per WAL segment"]),
             next_xid=(int(turns) << 32) + int(xid),
+            needs=tuple((name, int(fields[label])) for name, label in _NEEDED.items() if label in fields),
         )
     except (KeyError, ValueError) as error:
         raise ProgramError(f"pg_controldata printed no control file: {error!r} in {text[:200]!r}") from error

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from gate.api import ServerState
@@ -50,13 +51,18 @@ class Server:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures) if self._failures > 1 else 0
         return time.monotonic() < self._ended_at + pause
 
-    async def start(self, configuration: Path) -> None:
-        """Start the postmaster; returns at once, ``serves`` says when it answers."""
+    async def start(self, configuration: Path, overrides: Mapping[str, int] | None = None) -> None:
+        """Start the postmaster; returns at once, ``serves`` says when it answers.
+
+        ``overrides``: settings that go before every file, ``ALTER SYSTEM``'s too.
+        """
+        options = [part for name, value in (overrides or {}).items() for part in ("-c", f"{name}={value}")]
         self._stopping, self.serves, self.answered_at = False, False, None
         await clear_stale_locks(self._settings)
         self._process = await asyncio.create_subprocess_exec(
-            str(self._settings.programs / "postgres"), "-D", str(self._settings.data), "-c", f"config_file={configuration}"
-        )
+            str(self._settings.programs / "postgres"), "-D", str(self._settings.data), "-c",
+            f"config_file={configuration}", *options,
+        )  # fmt: skip
         self._started_at = time.monotonic()
         self._lease.postmaster = self._process.pid
         asyncio.get_running_loop().create_task(self._watch(self._process))

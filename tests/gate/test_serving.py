@@ -24,7 +24,8 @@ class _Server:
         self.started: list[Path] = []
         self.reloads = 0
 
-    async def start(self, configuration: Path) -> None:
+    async def start(self, configuration: Path, overrides: dict[str, int]) -> None:
+        assert not overrides
         self.started.append(configuration)
 
     def reload(self) -> None:
