@@ -277,6 +277,8 @@ class SealCommand(Command):
 
     stop_unfinished: bool = False
     """A promotion that was accepted and has not come to its end: stop the server, so that it provably never happened."""
+    stop_receiving: bool = False
+    """A standby receives nothing more before it answers, and confirms nothing: not until the intent has left the record."""
 
 
 class RevertCommand(Command):

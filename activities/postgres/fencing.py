@@ -185,12 +185,15 @@ class _Search:
 
     async def _received(self, name: str) -> str | None:
         plan = self._switch.plan
+        is_promised = plan.lossless and name in plan.sync.split(",")
         try:
             status = await self._systems.gates.status(self._switch.target, name, timeout=_LOOK_WITHIN)
         except UnreachableError:
-            if plan.lossless and name in plan.sync.split(","):
+            if is_promised:
                 raise
             return None
+        if status.receive_lsn is None and is_promised:
+            raise UnreachableError(f"the gate of {name} answers, and its server does not: {status.doing}")
         return status.receive_lsn
 
     async def _ask_its_gate(self) -> Fenced | None:
@@ -224,7 +227,7 @@ class _Search:
 
     async def _tell(self, name: str) -> None:
         switch = self._switch
-        command = SealCommand(epoch=switch.epoch, run=str(switch.run))
+        command = SealCommand(epoch=switch.epoch, run=str(switch.run), stop_receiving=True)
         sealed = await _answer(self._systems.gates.seal(switch.target, name, command))
         if sealed is not None:
             self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)

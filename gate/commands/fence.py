@@ -23,6 +23,7 @@ from gate.postgres.sql import NOT_ANSWERING, checkpoint
 
 _SERVE_WITHIN_SECONDS = 90.0
 _AT_ANY_PRICE_SECONDS = 2.0
+_RECEIVER_LOOKS, _RECEIVER_LOOK_SECONDS = 200, 0.01
 _STOPS_BEFORE_UNFENCED_SECONDS = 0.2
 """A stop that hangs is no reason to let clients wait: then the server is killed, and started anew."""
 
@@ -106,12 +107,34 @@ class Fencing(Handler):
             if accepted is not None and command.stop_unfinished and await self._is_unfinished():
                 context.log("stops a promotion that has not come to its end", run=command.run)
                 await context.server.stop_now(within=0)
+            if command.stop_receiving and accepted is None:
+                await self._stop_receiving()
             if accepted is not None and await self._never_happened():
                 revert.forget(context.settings.data, context.store.state)
                 context.store.write(promoted_at=None, promoted_xid=None, reverting=None)
                 accepted = None
             context.log("seal", run=command.run, promoted=accepted is not None)
             return Sealed(epoch=command.epoch, promoted=accepted is not None, status=context.status())
+
+    async def _stop_receiving(self) -> None:
+        """Let go of the upstream; return once it is gone, with what was received in the next status.
+
+        From then on no commit is acknowledged because this member has it, whoever still runs as primary.
+        """
+        context = self._context
+        if context.sampler.facts.role is not Role.STANDBY:
+            return
+        try:
+            await context.serving.follow("")
+            for _ in range(_RECEIVER_LOOKS):
+                if not await context.session.rows("select from pg_stat_wal_receiver"):
+                    break
+                await asyncio.sleep(_RECEIVER_LOOK_SECONDS)
+            else:
+                raise self._refuse(ProblemKind.NOT_SERVING, "its WAL receiver does not end")
+        except NOT_ANSWERING as error:
+            raise self._refuse(ProblemKind.NOT_SERVING, f"the server does not answer: {error}") from error
+        await context.sampler.sample()
 
     async def _is_unfinished(self) -> bool:
         """Whether the server runs and does not say that it has left recovery."""

@@ -41,7 +41,9 @@ class Peers:
         return self._known.get(member)
 
     async def locate(self, member: str) -> None:
-        """Learn where ``member`` is now; what was known stays when nobody says."""
+        """Learn where ``member`` (empty: nobody) is now; what was known stays when nobody says."""
+        if not member:
+            return
         with contextlib.suppress(*SILENT):
             address = await self._api.address_of(member)
             if address:

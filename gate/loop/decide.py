@@ -177,6 +177,8 @@ def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noq
         return _may_lead(local, record, outside) or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
     if claimed_for_me and local.state.promoted_at == record.epoch:
         return Decision(Action.KEEP, "is about to lead")
+    if intent is not None and intent.mode is Mode.FORCED and not local.following:
+        return Decision(Action.KEEP, f"receives nothing more: a forced failover to {intent.candidate} has been claimed")
     if local.following != record.leader:
         return Decision(Action.FOLLOW, f"follows {record.leader}", record.leader)
     return Decision(Action.KEEP, f"follows {record.leader}", record.leader)
@@ -201,6 +203,8 @@ def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noq
     held = _held_by_pause(local, record, outside)
     if local.empty:
         return held or Decision(Action.BASE_BACKUP, f"no data yet; copies {record.leader}", record.leader)
+    if local.standby_signal and intent is not None and intent.mode is Mode.FORCED:
+        return Decision(Action.START_STANDBY, f"follows nobody: a forced failover to {intent.candidate} has been claimed")
     if local.standby_signal:
         return Decision(Action.START_STANDBY, f"follows {record.leader}", record.leader)
     return held or Decision(Action.REJOIN, f"was primary; follows {record.leader} from now on", record.leader)

@@ -72,7 +72,7 @@ class Serving:
         return cut_short
 
     async def follow(self, leader: str) -> None:
-        """Let a standby that runs receive WAL from ``leader``, wherever its pod is now."""
+        """Let a standby that runs receive WAL from ``leader``, wherever its pod is now; empty: from nobody."""
         await self.peers.locate(leader)
         self._configure(leader=leader)
         self.server.reload()

@@ -26,6 +26,10 @@ def _promotion(record: Record, epoch: int, end_lsn: str | None = None) -> Promot
     return PromoteCommand(epoch=epoch, run=RUN, system_identifier=system, at_least_lsn=end_lsn, replayed=True)
 
 
+def _seal(epoch: int, *, stop_unfinished: bool = False) -> SealCommand:
+    return SealCommand(epoch=epoch, run=RUN, stop_unfinished=stop_unfinished)
+
+
 @pytest.mark.parametrize("command", ["prepare", "promote"])
 async def test_nobody_is_promoted_without_an_intent(bench: Bench, command: str) -> None:
     record = await bench.record()
@@ -65,7 +69,7 @@ async def test_a_claim_is_given_back_and_a_late_promotion_changes_nothing(bench:
     await bench.write(epoch=epoch, intent=Intent(candidate=standby, mode=Mode.PLANNED, run=RUN))
     fenced = await bench.gates.fence(bench.target, record.leader, FenceCommand(epoch=epoch, run=RUN))
     again = await bench.gates.fence(bench.target, record.leader, FenceCommand(epoch=epoch, run=RUN))
-    sealed = await bench.gates.seal(bench.target, standby, SealCommand(epoch=epoch + 1, run=RUN))
+    sealed = await bench.gates.seal(bench.target, standby, _seal(epoch + 1))
     with pytest.raises(GateRefusedError) as late:
         await bench.gates.promote(bench.target, standby, _promotion(record, epoch))
     await bench.write(epoch=epoch + 1, intent=None)
@@ -86,7 +90,7 @@ async def test_a_promotion_is_answered_alike_twice_and_sealed_as_promoted(bench:
     await bench.gates.prepare(bench.target, standby, command)
     answers = [await bench.gates.promote(bench.target, standby, command) for _ in range(2)]
     await bench.gates.prepare(bench.target, standby, command)
-    sealed = await bench.gates.seal(bench.target, standby, SealCommand(epoch=epoch + 1, run=RUN, stop_unfinished=True))
+    sealed = await bench.gates.seal(bench.target, standby, _seal(epoch + 1, stop_unfinished=True))
     await bench.write(leader=standby, previous=record.leader, epoch=epoch + 1, intent=None, sync="none")
     assert answers[0].timeline == answers[1].timeline == fenced.timeline + 1
     assert sealed.promoted

@@ -87,6 +87,8 @@ class GateHand:
         """Promise to ignore everything below; say whether a promotion was accepted."""
         self.accept(command.epoch)
         member = self._member
+        if command.stop_receiving and member.stands_by:
+            member.following = ""
         if command.stop_unfinished and member.state.promoted_at is not None and member.stands_by:
             member.stop()
         never = member.reverts if member.state.reverting is not None else member.standby_signal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,3 +118,37 @@ async def _waits_for(cluster: Cluster) -> set[str]:
     (row,) = await cluster.sql("pg-0", "show synchronous_standby_names")
     listed = str(row[0]).partition("(")[2].rstrip(")")
     return {name.strip().strip('"') for name in listed.split(",") if name.strip()}
+
+
+async def test_once_a_forced_claim_is_known_no_standby_confirms_anything_for_the_old_primary(three: Cluster) -> None:
+    await three.sql("pg-0", "create table rows (n int)")
+    os.kill(three.gates["pg-0"].pid, signal.SIGSTOP)  # whoever says that it is stopped is wrong: its server goes on
+    epoch = three.claim("pg-1", Mode.FORCED)
+    told = [await three.seal(member, epoch, stop_receiving=True) for member in sorted(BOTH)]
+    late = asyncio.create_task(three.sql("pg-0", "insert into rows values (1)"))
+    _, waits = await asyncio.wait({late}, timeout=2)
+    assert waits, "a commit was acknowledged that the new primary will not have"
+    now = [await three.status(member) for member in sorted(BOTH)]
+    assert [one and one.receive_lsn for one in now] == [one.status.receive_lsn for one in told]
+    await three.promote("pg-1", epoch)
+    three.route("pg-1")
+    os.kill(three.gates["pg-0"].pid, signal.SIGCONT)
+    await three.until_synchronous("pg-2", 60)
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    assert await three.sql("pg-1", "select count(*) from rows") == [(0,)]
+
+
+async def test_standbys_follow_again_once_a_forced_claim_is_undone(three: Cluster) -> None:
+    os.kill(three.gates["pg-0"].pid, signal.SIGSTOP)
+    epoch = three.claim("pg-1", Mode.FORCED)
+    for member in BOTH:
+        await three.seal(member, epoch, stop_receiving=True)
+    three.kill("pg-2", signal.SIGKILL)
+    three.start("pg-2")  # a gate that dies meanwhile does not forget
+    status = await three.until_role("pg-2", Role.STANDBY)
+    assert status.upstream is None
+    three.api.write(epoch=epoch + 1, intent=None)
+    os.kill(three.gates["pg-0"].pid, signal.SIGCONT)
+    await three.until(lambda: set(three.record.sync_members) == BOTH, 60)
+    await three.sql("pg-0", "create table goes_on (n int)")
