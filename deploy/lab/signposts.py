@@ -18,9 +18,10 @@ def write_environment(lab: Lab) -> None:
 
 def signposts(lab: Lab) -> str:
     """Return the lines to print."""
+    speak = f". {lab.home}/environment && ./run failover" if lab.option else "./run failover"
     return f"""
   Temporal UI       http://127.0.0.1:{lab.ports["ui"]}
-  look around       ./run failover doctor · ./run failover history · . {lab.home}/environment && kubectl get pods -A
-  move the database ./run failover start postgres-failover orders --by mona   (then: approve orders --by dana)
+  look around       {speak} doctor · {speak} history · . {lab.home}/environment && kubectl get pods -A
+  move the database {speak} start postgres-failover orders --by mona   (then: approve orders --by dana)
   break something   ./run failover lab break primary{lab.option} · heal{lab.option}
   take it down      ./run failover lab down{lab.option}"""

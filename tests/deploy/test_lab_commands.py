@@ -15,6 +15,7 @@ from deploy.lab import binaries, breaking, cluster, processes
 from deploy.lab.commands import lab
 from deploy.lab.names import NODES, Lab, LabUsageError
 from deploy.lab.packages import ensure_packages
+from deploy.lab.signposts import signposts
 
 
 @pytest.fixture(autouse=True)
@@ -135,6 +136,16 @@ def test_up_and_down_with_json_print_one_document_and_their_progress_beside_it(m
     assert (up.exit_code, document["ui"], "control plane" in up.stderr) == (0, "http://127.0.0.1:3", True)
     assert document["environment"]["TEMPORAL_ADDRESS"] == "127.0.0.1:2"
     assert (down.exit_code, json.loads(down.stdout)["done"], "processes" in down.stderr) == (0, "down", True)
+
+
+@pytest.mark.parametrize(("name", "spoken_to"), [("lab", ""), ("shop", ". {home}/environment && ")])
+def test_the_commands_that_a_lab_shows_speak_to_this_lab(name: str, spoken_to: str) -> None:
+    one = Lab(name)
+    one.home.mkdir(parents=True)
+    (one.home / "ports.json").write_text('{"ui": 3}', encoding="utf-8")
+    shown = signposts(one)
+    for command in ("doctor", "history", "start postgres-failover"):
+        assert f" {spoken_to.format(home=one.home)}./run failover {command}" in shown
 
 
 def test_break_and_heal_with_json_print_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
