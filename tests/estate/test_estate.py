@@ -99,7 +99,7 @@ def test_further_faults_are_counted(tmp_path: Path) -> None:
 
 def test_a_region_that_is_not_listed_is_named(tmp_path: Path) -> None:
     fault = _fault(tmp_path, GOOD.replace("region: eastus", "region: estus"))
-    assert ("'estus'" in fault, "known: eastus, westus2" in fault) == (True, True)
+    assert ("'estus'" in fault, "known: eastus" in fault) == (True, True)
 
 
 def test_a_policy_that_nobody_can_meet_is_refused(tmp_path: Path) -> None:
