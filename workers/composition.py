@@ -20,6 +20,7 @@ from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
+from activities.clients.kubernetes.permissions import PermissionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
@@ -64,7 +65,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         EstateActivities(inventory),
         WatchActivities(inventory),
         RecordsActivities(inventory),
-        DoctorActivities(inventory, SubjectLook(clients.systems, clients.redis, kubernetes, machines)),
+        DoctorActivities(inventory, SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines)),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

@@ -11,11 +11,13 @@ import logging
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -28,6 +30,8 @@ from workflows.run.state import SEARCH_ATTRIBUTES
 
 _USAGE = 2
 _TRY_AGAIN_SECONDS = 1.0
+_READY_SECONDS = 5.0
+_ANSWERS_WITHIN = timedelta(seconds=5)
 _log = logging.getLogger("failover.worker")
 
 
@@ -69,9 +73,36 @@ async def _serve(settings: WorkerSettings) -> int:
     worker = make_witness(client, settings) if settings.witness else make_worker(client, settings)
     async with worker:
         _log.info("serves %s in namespace %s (pid %d)", worker.task_queue, client.namespace, os.getpid())
+        showing = asyncio.create_task(_show_ready(client, settings.ready)) if settings.ready else None
         await ended
+        if showing:
+            showing.cancel()
         _log.info("asked to end: running steps get %g s", settings.grace)
     return 0
+
+
+async def _show_ready(client: Client, file: Path) -> None:
+    """Renew ``file`` while Temporal answers, and remove it while it does not. A process that hangs lets it grow old."""
+    try:
+        while True:
+            try:
+                await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_ANSWERS_WITHIN)
+                _mark(file, ready=True)
+            except RPCError:
+                _mark(file, ready=False)
+            await asyncio.sleep(_READY_SECONDS)
+    finally:
+        _mark(file, ready=False)
+
+
+def _mark(file: Path, *, ready: bool) -> None:
+    try:
+        if ready:
+            file.touch()
+        else:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("cannot show whether it is ready: %s; see FAILOVER_READY", error)
 
 
 def _runtime(settings: WorkerSettings) -> Runtime | None:

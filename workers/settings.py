@@ -25,5 +25,7 @@ class WorkerSettings(BaseSettings):
     does not survive that its estate is edited and all workers are restarted."""
     metrics: str | None = None
     """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
+    ready: Path | None = None
+    """File to renew while Temporal answers, for a readiness probe that looks at its age; none when unset."""
     grace: float = Field(default=10.0, ge=0)
     """Seconds that running steps get to finish after SIGTERM; then another worker takes them over."""

@@ -153,6 +153,9 @@ class Permissions(Protocol):
     async def may(self, region: Region, verb: str, resource: str, name: str = "", group: str = "") -> bool:
         """Return whether we may do ``verb`` on ``resource`` (``pods/log`` for a part of one)."""
 
+    async def may_delete(self, region: Region, pod: str) -> bool:
+        """Return whether the API server would let us delete this pod, by a dry run. MissingError without the pod."""
+
     async def selector_managers(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the field managers that own the selector of ``service``."""
 

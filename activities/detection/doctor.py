@@ -21,7 +21,10 @@ async def of_witnesses(client: Client, queue: str, witnesses: tuple[str, ...]) -
     if not absent:
         return [ok(subject, f"all {len(witnesses)} are there")]
     words = f"{there} of {len(witnesses)} are there, not {', '.join(absent)}"
-    remedy = "see the StatefulSet failover-witness, and FAILOVER_WITNESS of each"
+    remedy = (
+        f"`kubectl logs {absent[0]}` says why; witnesses need TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE of the workers"
+        " (ConfigMap failover-temporal) and the name in FAILOVER_WITNESS that the estate lists"
+    )
     if 2 * there > len(witnesses):
         return [warning(subject, words, remedy)]
     return [fault(subject, f"{words}: no majority, so automatic detection finds nothing", remedy)]

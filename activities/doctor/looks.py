@@ -36,6 +36,11 @@ Right = tuple[str, str, str, str]
 """Verb, resource, name (empty: any) and API group."""
 _PATIENCE = timedelta(seconds=2)
 _NO = (UnreachableError, ForbiddenError, MissingError)
+_NODES_REMEDY = "see worker/node-access.yaml: ClusterRoleBinding failover-nodes must name the worker's account and namespace"
+_GUARD_REMEDY = (
+    "apply worker/guard.yaml (Kubernetes 1.30 or later), and the rule guard.failover of the Role (worker/access.yaml):"
+    " by it the guard knows a worker"
+)
 
 
 class SubjectLook:
@@ -76,6 +81,7 @@ class SubjectLook:
             findings.append(fault(target.name, f"cannot be surveyed: {error}", remedy))
         findings.append(await self._selector(target))
         findings += [await self._application(target, one.deployment) for one in cluster.applications]
+        findings += await self._guard(target)
         return findings + await self._may_all(target.region, _rights_for(target))
 
     async def _redis_master(self, target: RedisTarget) -> list[Finding]:
@@ -96,7 +102,22 @@ class SubjectLook:
     async def _pools_of(self, region: Region) -> list[Finding]:
         wanted = [(verb, "nodes", "", "") for verb in ("get", "list", "patch")]
         wanted += [("list", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods/eviction", "", "")]
-        return await self._may_all(region, wanted)
+        return await self._may_all(region, wanted, _NODES_REMEDY)
+
+    async def _guard(self, target: PostgresTarget) -> list[Finding]:
+        """Try to delete a member's pod, as a dry run: the admission policy must deny it, whatever our account is called."""
+        subject = f"{target.name}: guard"
+        for member in target.cluster.members:
+            try:
+                if await self._permissions.may_delete(target.region, member):
+                    words = f"nothing keeps a worker from deleting the pod {member} and the others that keep data"
+                    return [warning(subject, words, _GUARD_REMEDY)]
+            except MissingError:
+                continue
+            except _NO as error:
+                return [warning(subject, str(error), "ask again once the API server answers")]
+            return [ok(subject, f"no worker may delete {member}")]
+        return []
 
     def _secret(self, reference: str) -> Finding | None:
         try:
@@ -126,14 +147,17 @@ class SubjectLook:
             return warning(subject, f"{ready} of {wanted} pods ready", f"kubectl describe deployment {deployment}")
         return ok(subject, f"{ready} of {wanted} pods ready")
 
-    async def _may_all(self, region: Region, wanted: list[Right]) -> list[Finding]:
+    async def _may_all(self, region: Region, wanted: list[Right], remedy: str = "") -> list[Finding]:
         """Return a finding per missing permission, or one that says that all are there."""
+        remedy = (
+            remedy or f"see worker/access.yaml: the Role failover-worker in namespace {region.namespace}, with your names"
+        )
         refused = []
         for verb, resource, name, group in wanted:
             try:
                 if not await self._permissions.may(region, verb, resource, name, group):
                     what = f"may not {verb} {resource} {name}".rstrip()
-                    refused.append(fault("permissions", what, "bind the worker's service account to the shipped Role"))
+                    refused.append(fault("permissions", what, remedy))
             except _NO as error:
                 return [fault("permissions", str(error), "see the region's context in the estate")]
         return refused or [ok("permissions", f"all {len(wanted)} that a switch needs are granted")]

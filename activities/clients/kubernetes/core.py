@@ -170,34 +170,6 @@ class KubernetesClient:
             ),
         )
 
-    async def may(self, region: Region, verb: str, resource: str, name: str = "", group: str = "") -> bool:
-        """Return whether the API server says that we may do ``verb`` on ``resource`` (``pods/log`` for a part of one)."""
-        kind, _, part = resource.partition("/")
-        attributes = {"namespace": region.namespace, "verb": verb, "resource": kind, "group": group}
-        attributes |= {"name": name} if name else {}
-        attributes |= {"subresource": part} if part else {}
-        body: Any = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        answer = await self.call(
-            region,
-            "ask what we may do",
-            lambda api: client.AuthorizationV1Api(api).create_self_subject_access_review(body, _request_timeout=TIMEOUT),
-        )
-        return bool((answer.get("status") or {}).get("allowed"))
-
-    async def selector_managers(self, region: Region, service: str) -> tuple[str, ...]:
-        """Return the field managers that own the selector of ``service``."""
-        found = await self.service(region, service)
-        owners = (
-            entry.get("manager", "?")
-            for entry in found["metadata"].get("managedFields") or []
-            if "f:selector" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
-        )
-        return tuple(sorted(set(owners)))
-
     async def service(self, region: Region, service: str) -> dict[str, Any]:
         """Return a Service as plain JSON."""
         return await self.call(
