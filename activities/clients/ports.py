@@ -6,7 +6,7 @@ Each adapter raises only the errors below, so that a step can tell *no* (an answ
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from activities.postgres.models.post_promotion import Verified
 from activities.postgres.models.survey import PodFact, SessionFact, SqlFact
@@ -116,6 +116,26 @@ class LeaderRecords(Protocol):
         """Return what ``write`` would change, as a diff made from a server-side dry run."""
 
 
+class Rollout(NamedTuple):
+    """How far the pods of a Deployment are those of its current template."""
+
+    ready: int
+    """Up to date and ready."""
+    wanted: int
+    done: bool
+    paused: bool = False
+    """Nobody makes new pods before it is resumed."""
+    refused: str = ""
+    """Why the API server refuses its new pods: a quota, a policy."""
+
+    @property
+    def hindrance(self) -> str:
+        """Return why a restart would not begin, or not get on; empty when nothing is known."""
+        if self.paused:
+            return "is paused: its restart does not begin before `kubectl rollout resume`"
+        return f"gets no new pods: {self.refused}" if self.refused else ""
+
+
 class Kubernetes(Protocol):
     """One region's cluster, as far as a switch needs it."""
 
@@ -140,8 +160,8 @@ class Kubernetes(Protocol):
     async def restart_deployment(self, region: Region, deployment: str, mark: str) -> None:
         """Start a rolling restart, once per ``mark``: a second call with the same mark changes nothing."""
 
-    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
-        """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
+    async def deployment_progress(self, region: Region, deployment: str) -> Rollout:
+        """Return how far the Deployment's rollout is, and what holds it up."""
 
     async def untaken_pods(self, region: Region, deployment: str) -> dict[str, str]:
         """Return pod → node of the Deployment's pods that a node was given and that its kubelet has not taken up."""

@@ -140,12 +140,16 @@ class SubjectLook:
     async def _application(self, target: Target, deployment: str) -> Finding:
         subject = f"Deployment {deployment}"
         try:
-            ready, wanted, _ = await self._systems.kubernetes.deployment_progress(target.region, deployment)
+            rollout = await self._systems.kubernetes.deployment_progress(target.region, deployment)
         except _NO as error:
             return fault(subject, str(error), "see that Deployment in the estate, and the worker's Role")
-        if ready < wanted:
-            return warning(subject, f"{ready} of {wanted} pods ready", f"kubectl describe deployment {deployment}")
-        return ok(subject, f"{ready} of {wanted} pods ready")
+        ready = f"{rollout.ready} of {rollout.wanted} pods ready"
+        if rollout.hindrance:
+            command = "rollout resume" if rollout.paused else "describe"
+            return warning(subject, f"{rollout.hindrance}; {ready}", f"kubectl {command} deployment/{deployment}")
+        if rollout.ready < rollout.wanted:
+            return warning(subject, ready, f"kubectl describe deployment {deployment}")
+        return ok(subject, ready)
 
     async def _may_all(self, region: Region, wanted: list[Right], remedy: str = "") -> list[Finding]:
         """Return a finding per missing permission, or one that says that all are there."""

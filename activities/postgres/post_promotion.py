@@ -6,8 +6,9 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.clients.ports import ForbiddenError, MissingError, Rollout, UnreachableError
 from activities.clients.systems import Systems
+from activities.postgres.applications import wrote
 from activities.postgres.claim import current_record
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.post_promotion import (
@@ -29,12 +30,14 @@ from gate.api import SYNCHRONOUS, Role, ServerState
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Record
 
-_LOOK_EVERY_SECONDS = 0.1
+_LOOK_EVERY_SECONDS, _HINDERED_SECONDS = 0.1, 1.0
 _TRY_AGAIN = timedelta(milliseconds=50)
 _LOOK_WITHIN = timedelta(seconds=1)
 _WRITES_WITHIN = timedelta(seconds=30)
 _LISTED_WITHIN_SECONDS = 10.0
 """Twice the time for which a gate watches a standby that comes before commits wait for that one too."""
+_IDLE_SECONDS = 5.0
+"""An application that did not write before either is given a moment, and the time that its restart takes."""
 _TAKEN_UP_SECONDS = 10.0
 """A kubelet takes up a new pod within a second or two. A dead one never does, and Kubernetes needs minutes to see it."""
 
@@ -125,32 +128,35 @@ class AftermathActivities:
             mark = f"{request.switch.run}@{request.switch.epoch}"
             await self._systems.kubernetes.restart_deployment(region, application.deployment, mark)
         while True:
-            ready, wanted, done = await self._systems.kubernetes.deployment_progress(region, application.deployment)
+            rollout = await self._systems.kubernetes.deployment_progress(region, application.deployment)
             seconds = time.monotonic() - started
-            waits = "" if done or seconds < _TAKEN_UP_SECONDS else await self._waits_for(request)
-            if done or waits:
+            waits = "" if rollout.done else await self._waits_for(request, rollout, seconds)
+            if rollout.done or waits:
                 return Reconnected(
                     deployment=application.deployment,
                     restarted=restart,
-                    ready=ready,
-                    wanted=wanted,
+                    ready=rollout.ready,
+                    wanted=rollout.wanted,
                     seconds=seconds,
-                    note=waits,
+                    note=waits or await self._idleness(request),
                 )
             waited = (datetime.now(UTC) - request.since).total_seconds()
             if waited > application.ready_within.total_seconds():
-                raise refuse(
-                    Refusal.NOT_VERIFIED,
-                    f"Deployment {application.deployment} has {ready} of {wanted} pods ready after {waited:.0f} s",
-                )
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+                words = f"has {rollout.ready} of {rollout.wanted} pods ready after {waited:.0f} s"
+                why = f"; it {rollout.hindrance}" if rollout.hindrance else ""
+                raise refuse(Refusal.NOT_VERIFIED, f"Deployment {application.deployment} {words}{why}")
+            await asyncio.sleep(_HINDERED_SECONDS if rollout.hindrance else _LOOK_EVERY_SECONDS)
 
-    async def _waits_for(self, request: ReconnectRequest) -> str:
+    async def _waits_for(self, request: ReconnectRequest, rollout: Rollout, seconds: float) -> str:
         """Return what the restart of an application that writes already waits for, and that no waiting of ours brings about.
 
         Empty when there is no such thing. One that does not write yet may hang on a connection that only a restart ends.
         """
         deployment, switch = request.application.deployment, request.switch
+        if seconds < _TAKEN_UP_SECONDS and not rollout.paused:  # which only a person ends
+            return ""
+        if rollout.hindrance:
+            return f"LEFT TO DO: it {rollout.hindrance}" if await self._wrote(switch, deployment) else ""
         try:
             untaken = await self._systems.kubernetes.untaken_pods(switch.target.region, deployment)
         except (UnreachableError, MissingError, ForbiddenError):
@@ -160,12 +166,20 @@ class AftermathActivities:
         where = ", ".join(f"{pod} on {node}" for pod, node in sorted(untaken.items()))
         return f"its restart waits for a node that does not answer ({where}) and goes on without this run"
 
+    async def _idleness(self, request: ReconnectRequest) -> str:
+        """Return why an application that is back has not written: it did not before, either."""
+        deployment, switch = request.application.deployment, request.switch
+        if deployment not in switch.plan.idle or await self._wrote(switch, deployment):
+            return ""
+        return "no client asked it to write, before the move or since"
+
     @step("postgres.first_write", READ_LONG, lambda request: f"{request.deployment} writes again")
     async def first_write(self, request: FirstWriteRequest) -> FirstWrite:
         """Return when a session of one of the application's pods has written on the new primary. Changes nothing.
 
         Seen in ``pg_stat_activity``: a transaction that writes now, or a session whose last statement was a write. An
-        application that writes nothing within ``_WRITES_WITHIN`` is not in trouble for that; the answer says so.
+        application that writes nothing within ``_WRITES_WITHIN`` is not in trouble for that; the answer says so. One that
+        did not write before the move, either, is not waited for longer than its restart takes.
         """
         switch, began = request.switch, time.monotonic()
         while time.monotonic() - began < _WRITES_WITHIN.total_seconds():
@@ -173,18 +187,24 @@ class AftermathActivities:
             since_then = [passed - one for one in ago if one <= passed]
             if since_then:
                 return FirstWrite(deployment=request.deployment, seconds=min(since_then))
+            idle = request.deployment in switch.plan.idle and time.monotonic() - began >= _IDLE_SECONDS
+            if idle and await self._is_back(switch, request.deployment):
+                break
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         return FirstWrite(deployment=request.deployment, seconds=None)
 
+    async def _is_back(self, switch: Switch, deployment: str) -> bool:
+        try:
+            return (await self._systems.kubernetes.deployment_progress(switch.target.region, deployment)).done
+        except (UnreachableError, MissingError, ForbiddenError):
+            return False
+
     async def _wrote(self, switch: Switch, deployment: str) -> list[float]:
         """Return how many seconds ago each of the application's sessions wrote, as far as one can see."""
-        target = switch.target
         try:
-            pods = set((await self._systems.kubernetes.pods_of(target.region, deployment)).values())
-            found = await self._systems.postgres.sessions(target, switch.plan.candidate)
+            return await wrote(self._systems, switch.target, switch.plan.candidate, deployment)
         except (UnreachableError, MissingError, ForbiddenError):
             return []
-        return [one.wrote_seconds_ago for one in found if one.address in pods and one.wrote_seconds_ago is not None]
 
     @step("postgres.rejoin", CHANGE, lambda request: f"ask {request.member} to follow {request.leader}")
     async def rejoin(self, request: FollowRequest) -> None:

@@ -15,8 +15,9 @@ from typing import TypeVar
 from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.clients.systems import Systems
+from activities.postgres.applications import look_at
 from activities.postgres.claim import found_record
-from activities.postgres.models.survey import MemberFact, PodFact, Survey, SurveyRequest
+from activities.postgres.models.survey import ApplicationFact, MemberFact, PodFact, Survey, SurveyRequest
 from activities.run.declare import step
 from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
@@ -47,15 +48,22 @@ class SurveyActivities:
         target = request.target
         record = await granted(found_record(self._systems, target))
         names = target.cluster.members
-        (pods, pods_error, _), log_tail, seen = await asyncio.gather(
+        (pods, pods_error, _), log_tail, seen, applications = await asyncio.gather(
             _attempt(self._systems.kubernetes.pods(target.region, names), request.patience),
             self._log_tail(request, record),
             asyncio.gather(*(self._member(request, name) for name in names)),
+            self._applications(request, record),
         )
         if record is not None and _is_silent(record.leader, seen):
             seen = await asyncio.gather(*(self._ask_again(request, fact, record.leader) for fact in seen))
         members = tuple(_with_pod(fact, (pods or {}).get(fact.name), pods_error) for fact in seen)
-        return Survey(at=datetime.now(UTC), record=record, members=members, log_tail=log_tail[-_LOG_BYTES:])
+        return Survey(
+            at=datetime.now(UTC),
+            record=record,
+            members=members,
+            log_tail=log_tail[-_LOG_BYTES:],
+            applications=tuple(applications),
+        )
 
     async def _ask_again(self, request: SurveyRequest, fact: MemberFact, leader: str) -> MemberFact:
         """Ask a standby once more whether it hears from the leader, which has been silent to us for a while by now."""
@@ -72,6 +80,15 @@ class SurveyActivities:
         logs = self._systems.kubernetes.logs(request.target.region, record.leader, _LOG_LINES)
         tail, error, _ = await _attempt(logs, request.patience_with(record.leader))
         return tail or f"log not available: {error}"
+
+    async def _applications(self, request: SurveyRequest, record: Record | None) -> list[ApplicationFact]:
+        if record is None:
+            return []
+        target, within = request.target, request.patience_with(record.leader)
+        looks = (
+            look_at(self._systems, target, record.leader, one.deployment, within) for one in target.cluster.applications
+        )
+        return await asyncio.gather(*looks)
 
     async def _member(self, request: SurveyRequest, name: str) -> MemberFact:
         target, patience = request.target, request.patience_with(name)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.clients.ports import ConflictError, MissingError
+from activities.clients.ports import ConflictError, MissingError, Rollout
 from tests.contract.conftest import Bench
 
 
@@ -46,11 +46,11 @@ async def test_a_restart_with_the_same_mark_is_one_restart(bench: Bench) -> None
     await bench.kubernetes.restart_deployment(bench.region, name, "contract@1")
 
     async def is_done() -> bool:
-        return (await bench.kubernetes.deployment_progress(bench.region, name))[2]
+        return (await bench.kubernetes.deployment_progress(bench.region, name)).done
 
     await bench.until(is_done)
     await bench.kubernetes.restart_deployment(bench.region, name, "contract@1")
-    assert await bench.kubernetes.deployment_progress(bench.region, name) == (2, 2, True)
+    assert await bench.kubernetes.deployment_progress(bench.region, name) == Rollout(2, 2, done=True)
     assert await bench.kubernetes.untaken_pods(bench.region, name) == {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from activities.clients.ports import MissingError, UnknownCommandError, UnreachableError, WriteFailedError
+from activities.clients.ports import MissingError, Rollout, UnknownCommandError, UnreachableError, WriteFailedError
 from activities.clients.systems import Systems
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.models.post_promotion import Verified
@@ -115,10 +115,11 @@ class FakeKubernetes:
             if found.mark != mark:
                 found.mark, found.restarts = mark, found.restarts + 1
 
-    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:  # noqa: ARG002
+    async def deployment_progress(self, region: Region, deployment: str) -> Rollout:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.deployment_progress"):
-            stuck = self._deployment(deployment).stuck
-            return (1, 2, False) if stuck else (2, 2, True)
+            found = self._deployment(deployment)
+            stuck = found.stuck or (found.restarts > 0 and (found.paused or bool(found.refused)))
+            return Rollout(1 if stuck else 2, 2, not stuck, paused=found.paused, refused=found.refused)
 
     async def untaken_pods(self, region: Region, deployment: str) -> dict[str, str]:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.untaken_pods"):
@@ -241,7 +242,8 @@ class FakePostgres:
     async def sessions(self, target: PostgresTarget, member: str) -> tuple[SessionFact, ...]:  # noqa: ARG002
         async with self.world.faults.around("postgres.sessions"):
             self._running(self.world.members[member])
-            return tuple(SessionFact(address=one, user="app", wrote_seconds_ago=0.0) for one in self.world.app_addresses)
+            ago = 0.0 if self.world.app_writes else None
+            return tuple(SessionFact(address=one, user="app", wrote_seconds_ago=ago) for one in self.world.app_addresses)
 
     async def verify_write(self, target: PostgresTarget, leader: str) -> Verified:  # noqa: ARG002
         async with self.world.faults.around("postgres.verify_write"):

@@ -41,6 +41,10 @@ class Deployment:
     """Its pods never become ready."""
     untaken: tuple[tuple[str, str], ...] = ()
     """Pods and the nodes that do not take them up."""
+    paused: bool = False
+    """Its controller makes no new pods."""
+    refused: str = ""
+    """Why the API server refuses its new pods."""
 
 
 @dataclass
@@ -74,6 +78,8 @@ class World:
         self.deployments = {"api-deployment": Deployment(), "worker-deployment": Deployment()}
         self.app_addresses: tuple[str, ...] = ("10.0.0.7",)
         """Where the applications' sessions come from."""
+        self.app_writes = True
+        """Clients of the applications ask them to write."""
         self.service: dict[str, Any] | None = {
             "metadata": {"name": "postgresql-primary", "namespace": "aiagent-prod", "resourceVersion": "1"}, "spec": {}
         }  # fmt: skip

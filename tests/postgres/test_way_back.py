@@ -14,7 +14,7 @@ from starters.history.model import facts_of
 from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
-from tests.postgres.bench import Bench
+from tests.postgres.bench import Bench, Handle
 
 MUTATING_CALLS = (
     "kubernetes.write_record", "gates.checkpoint", "gates.fence", "gates.promote", "kubernetes.restart_deployment",
@@ -169,6 +169,46 @@ async def test_a_restart_that_waits_for_a_dead_node_holds_up_only_what_was_not_s
     else:
         refusal = await bench.refused(handle)
         assert (refusal.type, "api-deployment has 1 of 2 pods ready" in refusal.message) == ("Stranded", True)
+
+
+async def _note(bench: Bench, handle: Handle) -> str:
+    assert (await bench.finished(handle)).outcome == "completed"
+    history = await handle.fetch_history()
+    details = facts_of(chronicle_of(history.events, handle.id)).known.of(PostgresDetails)
+    return details.reconnected[0].note
+
+
+@pytest.mark.parametrize(("paused", "refused"), [(True, ""), (False, "exceeded quota: pods")])
+async def test_a_restart_that_does_not_begin_holds_up_nothing_that_writes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, paused: bool, refused: str
+) -> None:
+    monkeypatch.setattr(post_promotion, "_TAKEN_UP_SECONDS", 0.2)
+    application = bench.world.deployments["api-deployment"]
+    application.paused, application.refused = paused, refused
+    plan = await bench.switch(run="plan")
+    await bench.finished(plan)
+    why = "is paused" if paused else "gets no new pods: exceeded quota"
+    assert [line for line in (await bench.plan(plan)).remarks if f"api-deployment {why}" in line]
+    assert f"LEFT TO DO: it {why}" in await _note(bench, await bench.switch())
+
+
+async def test_a_paused_application_that_does_not_write_is_left_to_do_with_the_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post_promotion, "_WRITES_WITHIN", timedelta(seconds=1))
+    bench.world.deployments["api-deployment"].paused, bench.world.app_addresses = True, ()
+    refusal = await bench.refused(await bench.switch())
+    assert refusal.type == "Stranded"
+    assert "1 of 2 pods ready" in refusal.message
+    assert "kubectl rollout resume" in refusal.message
+
+
+async def test_an_idle_application_adds_nothing_but_its_restart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post_promotion, "_WRITES_WITHIN", timedelta(hours=1))
+    monkeypatch.setattr(post_promotion, "_IDLE_SECONDS", 0.2)
+    bench.world.app_writes = False
+    handle = await bench.switch()
+    assert await _note(bench, handle) == "no client asked it to write, before the move or since"
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, None])

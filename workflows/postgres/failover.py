@@ -66,7 +66,7 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
         state.details.survey = survey
         must_not_be_held(survey.record)
         make = make_forced_plan if forced else make_plan
-        state.plan = plan = make(request, target, survey)
+        state.plan = plan = self.with_applications(make(request, target, survey), survey)
         if request.run is not Run.PLAN:
             must_be_gone(plan, target, attested_by=state.attested_by)
         return plan

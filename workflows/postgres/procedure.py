@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
+from activities.postgres.models.survey import Survey
 from activities.postgres.preview import PreviewActivities
 from estate.postgres import PostgresTarget
 from workflows.postgres.recovery import recovered
@@ -29,6 +30,13 @@ class PostgresProcedure(Procedure[R, PostgresTarget, PostgresPlan, PostgresDetai
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left in the leader record."""
         return await recovered(self.state, self.target)
+
+    @staticmethod
+    def with_applications(plan: PostgresPlan, survey: Survey) -> PostgresPlan:
+        """Return ``plan`` with what was seen of the applications; it changes nothing that people agree to."""
+        hindered = [f"{one.deployment} {one.hindrance}" for one in survey.applications if one.hindrance]
+        idle = tuple(one.deployment for one in survey.applications if one.idle)
+        return plan.model_copy(update={"idle": idle, "remarks": (*plan.remarks, *hindered)})
 
     async def preview(self, plan: PostgresPlan) -> str:
         """Ask the API server what would change."""

@@ -73,7 +73,7 @@ class PostgresRollback(PostgresProcedure[RollbackRequest]):
         else:
             to = previous_member(usable_record(survey, target), target)
             plan = make_plan(FailoverRequest(cluster=request.cluster, mode=Mode.PLANNED, to=to), target, survey)
-        state.plan = plan
+        state.plan = plan = self.with_applications(plan, survey)
         return plan
 
     @staticmethod

@@ -17,8 +17,8 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-from activities.clients.kubernetes.podstate import pod_fact
-from activities.clients.ports import ConflictError, ForbiddenError, MissingError, UnreachableError
+from activities.clients.kubernetes.podstate import pod_fact, rollout_of
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError, Rollout, UnreachableError
 from activities.postgres.models.survey import PodFact
 from estate.base import Region
 
@@ -149,16 +149,9 @@ class KubernetesClient:
             ),
         )
 
-    async def deployment_progress(self, region: Region, deployment: str) -> tuple[int, int, bool]:
-        """Return (ready and up-to-date pods, wanted pods, rollout finished)."""
-        found = await self.deployment(region, deployment)
-        status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
-        updated, available, total = (
-            int(status.get(key) or 0) for key in ("updatedReplicas", "availableReplicas", "replicas")
-        )
-        seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"]["generation"])
-        done = seen and updated == wanted and available == wanted and total == wanted
-        return min(updated, available) if seen else 0, wanted, done
+    async def deployment_progress(self, region: Region, deployment: str) -> Rollout:
+        """Return how far the Deployment's rollout is, and what holds it up."""
+        return rollout_of(await self.deployment(region, deployment))
 
     async def deployment(self, region: Region, deployment: str) -> dict[str, Any]:
         """Return a Deployment as plain JSON."""

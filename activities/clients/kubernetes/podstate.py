@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from activities.clients.ports import Rollout
 from activities.pods.models import PodSeen, Trouble
 from activities.postgres.models.survey import PodFact
 
@@ -116,6 +117,24 @@ def _last_end(containers: list[dict[str, Any]]) -> str:
             if (ended := state.get("terminated")) is not None:
                 return f"{ended.get('reason') or 'ended'} ({ended.get('exitCode')})"
     return ""
+
+
+def rollout_of(deployment: dict[str, Any]) -> Rollout:
+    """Return what a Deployment's JSON says of its rollout."""
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    wanted = int(spec.get("replicas", 1))
+    updated, available, total = (int(status.get(key) or 0) for key in ("updatedReplicas", "availableReplicas", "replicas"))
+    seen = int(status.get("observedGeneration") or 0) >= int(deployment["metadata"]["generation"])
+    done = seen and updated == wanted and available == wanted and total == wanted
+    failure = _conditions(deployment).get("ReplicaFailure", {})
+    refused = str(failure.get("message") or failure.get("reason") or "") if failure.get("status") == "True" else ""
+    return Rollout(
+        ready=min(updated, available) if seen else 0,
+        wanted=wanted,
+        done=done,
+        paused=bool(spec.get("paused")),
+        refused=refused[:_EVENT_CHARACTERS],
+    )
 
 
 def event_line(event: dict[str, Any]) -> tuple[str, str]:

@@ -56,6 +56,8 @@ class PostgresPlan(Plan):
     sync: str = ""
     candidates: tuple[Candidate, ...] = ()
     applications: tuple[Application, ...] = ()
+    idle: tuple[str, ...] = ()
+    """Applications that were not seen to write before: nothing is waited for that they did not do."""
     give_up: GiveUp | None = None
     """Discard: what is given up."""
 

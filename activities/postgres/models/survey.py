@@ -65,6 +65,16 @@ class MemberFact(Wire):
     pod_error: str = ""
 
 
+class ApplicationFact(Wire):
+    """An application of the cluster before anything is moved."""
+
+    deployment: str
+    hindrance: str = ""
+    """Why a restart of its pods would not begin, or not get on; empty: nothing is known that would hold it up."""
+    idle: bool = False
+    """None of its sessions on the leader was seen to write lately."""
+
+
 class Survey(Wire):
     """The cluster as it was at ``at``."""
 
@@ -74,6 +84,8 @@ class Survey(Wire):
     """In the estate's order."""
     log_tail: str = ""
     """Last 100 lines of the leader's container log: evidence, not input to any decision."""
+    applications: tuple[ApplicationFact, ...] = ()
+    """In the estate's order."""
 
     def member(self, name: str) -> MemberFact | None:
         """Return the member called ``name``."""
