@@ -21,8 +21,8 @@ class Workloads(Protocol):
     async def evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:
         """Return ``pod`` with its latest events and its last log lines; what cannot be had is left out."""
 
-    async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:
-        """End the first process of a pod's first container; return how. MissingError without such a pod."""
+    async def end_main_process(self, target: WorkloadTarget, pod: PodSeen) -> str:
+        """End the first process of a pod's container; return how. MissingError without such a pod."""
 
     async def delete(self, target: WorkloadTarget, pod: PodSeen, *, at_once: bool) -> None:
         """Delete this very pod (by its UID); one that is gone is success. ``at_once`` waits for no kubelet."""

@@ -143,7 +143,7 @@ class Kubernetes(Protocol):
         """Return the pods that exist among ``names``."""
 
     async def logs(self, region: Region, pod: str, lines: int) -> str:
-        """Return the last ``lines`` lines of the pod's first container."""
+        """Return the last ``lines`` lines of the pod's main container."""
 
     async def endpoints(self, region: Region, service: str) -> tuple[str, ...]:
         """Return the pods that are ready behind ``service``, sorted."""

@@ -48,7 +48,10 @@ class PodSeen(Wire):
     """What the kubelet, the scheduler or the probe says of it."""
     since: datetime | None = None
     """When it stopped being ready; ``None`` for one that is."""
+    container: str = ""
+    """The container that it is about: its main one, or the one that is not ready."""
     restarts: int = 0
+    """Of its main container."""
     last_end: str = ""
     """How its container last ended: ``OOMKilled (137)``."""
     events: tuple[str, ...] = ()

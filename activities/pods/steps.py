@@ -90,7 +90,7 @@ class PodActivities:
         began, how = datetime.now(UTC), "an earlier attempt had done it"
         if (own := await self._as_before(target, pod)) is not None:
             try:
-                how = await self._workloads.end_main_process(target, own.name)
+                how = await self._workloads.end_main_process(target, own)
             except ForbiddenError as error:
                 raise refuse(Refusal.NOT_AVAILABLE, f"{error}; see drill-access.yaml in the shipped base") from error
             except MissingError:

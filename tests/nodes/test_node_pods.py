@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes.nodestate import is_homeless, node_fact
-from activities.clients.kubernetes.podstate import event_line, pod_seen
+from activities.clients.kubernetes.podstate import event_line, main_container, pod_fact, pod_seen, rollout_of
+from activities.clients.ports import Rollout
 from activities.pods.models import Trouble
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -91,6 +92,55 @@ def test_how_a_container_ended_last_is_told() -> None:
     seen = pod_seen(_pod({**_RUNS, "lastState": ended}), NOW)
     assert seen is not None
     assert seen.last_end == "OOMKilled (137)"
+
+
+def _pod_of_two(sidecar: dict[str, Any], main: dict[str, Any], annotation: str | None, first: str) -> dict[str, Any]:
+    """Return a pod with containers ``aproxy`` and ``main``; their states are listed by name, as the API does."""
+    pod = _pod(None, ready="True")
+    pod["spec"]["containers"] = [{"name": first}, {"name": "main" if first == "aproxy" else "aproxy"}]
+    pod["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": annotation} if annotation else {}
+    pod["status"]["containerStatuses"] = [{"name": "aproxy", **sidecar}, {"name": "main", **main}]
+    return pod
+
+
+_CRASHES = {"ready": False, "restartCount": 7, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "first", "main"),
+    [(None, "main", "main"), ("main", "aproxy", "main"), ("gone", "main", "main"), (None, "aproxy", "aproxy")],
+)
+def test_the_state_of_a_pod_is_that_of_its_main_container(annotation: str | None, first: str, main: str) -> None:
+    pod = _pod_of_two(_CRASHES, {**_RUNS, "ready": True}, annotation, first)
+    assert main_container(pod) == main
+    fact = pod_fact(pod)
+    assert (fact.container, fact.restarts) == (("running", 8) if main == "main" else ("waiting: CrashLoopBackOff", 8))
+
+
+def test_a_container_that_is_not_ready_is_what_a_broken_pod_is_about() -> None:
+    pod = _pod_of_two(_CRASHES, {**_RUNS, "ready": True}, None, "main")
+    pod["status"]["conditions"][0]["status"] = "False"
+    seen = pod_seen(pod, NOW)
+    assert seen is not None
+    assert (seen.trouble, seen.container, seen.restarts) == (Trouble.CRASHING, "aproxy", 1)
+    seen = pod_seen(_pod_of_two({**_RUNS, "ready": True}, {**_RUNS, "ready": True}, None, "main"), NOW)
+    assert seen is not None
+    assert seen.container == "main"
+
+
+def _deployment(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    counts = {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 2, "replicas": 2}
+    return {"metadata": {"generation": 3}, "spec": {"replicas": 2, **(spec or {})}, "status": {**counts, **status}}
+
+
+def test_what_holds_a_rollout_up_is_read_from_the_deployment() -> None:
+    assert rollout_of(_deployment()) == Rollout(2, 2, done=True)
+    assert rollout_of(_deployment(observedGeneration=2)) == Rollout(0, 2, done=False)
+    paused = rollout_of(_deployment({"paused": True}, updatedReplicas=0))
+    assert (paused.done, "kubectl rollout resume" in paused.hindrance) == (False, True)
+    condition = {"type": "ReplicaFailure", "status": "True", "message": "pods is forbidden: exceeded quota: compute"}
+    assert "exceeded quota: compute" in rollout_of(_deployment(conditions=[condition])).hindrance
+    assert rollout_of(_deployment(conditions=[{**condition, "status": "False"}])).hindrance == ""
 
 
 def test_events_are_one_line_each_in_order_of_time() -> None:

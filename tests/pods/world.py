@@ -70,12 +70,12 @@ class PodWorld:
     async def evidence(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen:  # noqa: ARG002
         return pod.model_copy(update={"events": ("12:00:00 Warning BackOff: as told",), "log_tail": "its last words"})
 
-    async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:  # noqa: ARG002
-        if pod not in self.pods_by_name:
-            raise MissingError(f"Pod {pod} does not exist")
-        self.struck.append(pod)
+    async def end_main_process(self, target: WorkloadTarget, pod: PodSeen) -> str:  # noqa: ARG002
+        if pod.name not in self.pods_by_name:
+            raise MissingError(f"Pod {pod.name} does not exist")
+        self.struck.append(pod.name)
         if not self.stubborn:
-            one = self.pods_by_name[pod]
+            one = self.pods_by_name[pod.name]
             changes = {"trouble": Trouble.STARTING, "since": datetime.now(UTC), "restarts": one.seen.restarts + 1}
             one.seen = one.seen.model_copy(update=changes)
             one.ready_at = time.monotonic() + self.restarts_within

@@ -17,7 +17,7 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-from activities.clients.kubernetes.podstate import pod_fact, rollout_of
+from activities.clients.kubernetes.podstate import main_container, pod_fact, rollout_of
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, Rollout, UnreachableError
 from activities.postgres.models.survey import PodFact
 from estate.base import Region
@@ -49,12 +49,14 @@ class KubernetesClient:
         found = await asyncio.gather(*(self._pod(region, name) for name in names))
         return {fact.name: fact for fact in found if fact is not None}
 
-    async def logs(self, region: Region, pod: str, lines: int, *, previous: bool = False) -> str:
-        """Return the last ``lines`` lines of the pod's first container; ``previous``: of the one that ended last."""
+    async def logs(self, region: Region, pod: str, lines: int, *, container: str = "", previous: bool = False) -> str:
+        """Return the last lines of a container, else of the pod's main one; ``previous``: of the one that ended last."""
 
         def call(api: client.ApiClient) -> str:
-            text = client.CoreV1Api(api).read_namespaced_pod_log(
-                pod, region.namespace, tail_lines=lines, previous=previous, _request_timeout=TIMEOUT
+            core, space = client.CoreV1Api(api), region.namespace
+            of = container or main_container(plain(api, core.read_namespaced_pod(pod, space, _request_timeout=TIMEOUT)))
+            text = core.read_namespaced_pod_log(
+                pod, space, container=of, tail_lines=lines, previous=previous, _request_timeout=TIMEOUT
             )
             return str(text)
 
@@ -184,12 +186,7 @@ class KubernetesClient:
 
     async def call(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> dict[str, Any]:
         """Return the answer as plain JSON."""
-
-        def plain(api: client.ApiClient) -> dict[str, Any]:
-            answer: dict[str, Any] = api.sanitize_for_serialization(call(api))  # type: ignore[no-untyped-call]
-            return answer
-
-        answer: dict[str, Any] = await self.run(region, what, plain)
+        answer: dict[str, Any] = await self.run(region, what, lambda api: plain(api, call(api)))
         return answer
 
     async def run(self, region: Region, what: str, call: Callable[[client.ApiClient], Any]) -> Any:  # noqa: ANN401
@@ -206,6 +203,12 @@ class KubernetesClient:
         if context not in self._clients:
             self._clients[context] = make_client(context)
         return self._clients[context]
+
+
+def plain(api: client.ApiClient, found: object) -> dict[str, Any]:
+    """Return what the client's library made of an answer as the JSON that it was."""
+    answer: dict[str, Any] = api.sanitize_for_serialization(found)  # type: ignore[no-untyped-call]
+    return answer
 
 
 def make_client(context: str | None) -> client.ApiClient:

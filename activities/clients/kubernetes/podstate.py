@@ -20,6 +20,7 @@ _CANNOT_START = {
     "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError",
 }  # fmt: skip
 _EVENT_CHARACTERS = 300
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
 def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
@@ -28,7 +29,7 @@ def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
     trouble, words = _trouble(pod, conditions, now)
     if trouble is None:
         return None
-    containers = status.get("containerStatuses") or []
+    containers = _main_first(pod, status.get("containerStatuses") or [])
     return PodSeen(
         name=pod["metadata"]["name"],
         uid=pod["metadata"]["uid"],
@@ -36,7 +37,8 @@ def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
         trouble=trouble,
         words=words[:_EVENT_CHARACTERS],
         since=None if trouble is Trouble.NONE else _since(pod, conditions),
-        restarts=_restarts(containers),
+        container=_concerned(pod, containers),
+        restarts=_restarts(containers[:1]),
         last_end=_last_end(containers),
     )
 
@@ -44,7 +46,7 @@ def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
 def pod_fact(pod: dict[str, Any]) -> PodFact:
     """Return what a survey of a cluster wants to know of a member's pod."""
     status = pod.get("status") or {}
-    containers = status.get("containerStatuses") or []
+    containers = _main_first(pod, status.get("containerStatuses") or [])
     return PodFact(
         name=pod["metadata"]["name"],
         phase=status.get("phase", "Unknown"),
@@ -55,6 +57,25 @@ def pod_fact(pod: dict[str, Any]) -> PodFact:
         address=status.get("podIP"),
         container=_state_of(containers[0]) if containers else "",
     )
+
+
+def main_container(pod: dict[str, Any]) -> str:
+    """Return the container that a pod is there for: the one that its annotation names as kubectl's default, else the first.
+
+    The API chooses none where there are several, and lists their states by name: a sidecar may come first there.
+    """
+    names = [one["name"] for one in (pod.get("spec") or {}).get("containers") or []]
+    named = (pod["metadata"].get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    return named if named in names else next(iter(names), "")
+
+
+def _main_first(pod: dict[str, Any], containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    main = main_container(pod)
+    return sorted(containers, key=lambda one: one.get("name") != main)
+
+
+def _concerned(pod: dict[str, Any], containers: list[dict[str, Any]]) -> str:
+    return next((one["name"] for one in containers if not one.get("ready") and "name" in one), main_container(pod))
 
 
 def _trouble(pod: dict[str, Any], conditions: dict[str, dict[str, Any]], now: datetime) -> tuple[Trouble | None, str]:
@@ -70,7 +91,7 @@ def _trouble(pod: dict[str, Any], conditions: dict[str, dict[str, Any]], now: da
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return Trouble.UNSCHEDULED, str(scheduled.get("message") or scheduled.get("reason") or "")
-    return _of_containers(status.get("containerStatuses") or [], conditions)
+    return _of_containers(_main_first(pod, status.get("containerStatuses") or []), conditions)
 
 
 def _of_containers(containers: list[dict[str, Any]], conditions: dict[str, dict[str, Any]]) -> tuple[Trouble, str]:

@@ -75,14 +75,16 @@ class WorkloadsClient:
             return ""
         for previous in (True, False) if pod.trouble is Trouble.CRASHING else (False,):
             try:
-                text = await self._kubernetes.logs(target.region, pod.name, _LOG_LINES, previous=previous)
+                text = await self._kubernetes.logs(
+                    target.region, pod.name, _LOG_LINES, container=pod.container, previous=previous
+                )
             except _NOT_TO_BE_HAD:
                 continue
             return text[-_LOG_CHARACTERS:]
         return ""
 
-    async def end_main_process(self, target: WorkloadTarget, pod: str) -> str:
-        """End the first process of a pod's first container; return how. MissingError without such a pod."""
+    async def end_main_process(self, target: WorkloadTarget, pod: PodSeen) -> str:
+        """End the first process of a pod's container; return how. MissingError without such a pod."""
 
         def call(_: client.ApiClient) -> str:
             api = client.CoreV1Api(make_client(target.region.context))  # stream() changes its client while it runs
@@ -90,8 +92,9 @@ class WorkloadsClient:
                 return str(
                     stream(
                         api.connect_get_namespaced_pod_exec,
-                        pod,
+                        pod.name,
                         target.region.namespace,
+                        container=pod.container,
                         command=["sh", "-c", _END_MAIN_PROCESS],
                         stdout=True,
                         stderr=True,
@@ -99,9 +102,9 @@ class WorkloadsClient:
                     )
                 )
             except ApiException as error:
-                raise _told(error, pod) from error
+                raise _told(error, pod.name) from error
 
-        said = str(await self._kubernetes.run(target.region, f"exec in Pod {pod}", call)).strip()
+        said = str(await self._kubernetes.run(target.region, f"exec in Pod {pod.name}", call)).strip()
         return said.splitlines()[0] if said else "kill 1"
 
     async def delete(self, target: WorkloadTarget, pod: PodSeen, *, at_once: bool) -> None:

@@ -26,7 +26,7 @@ class PodFact(Wire):
     restarts: int = 0
     address: str | None = None
     container: str = ""
-    """What the kubelet said last of its first container: ``running``, ``waiting: REASON``, ``ended: REASON``."""
+    """What the kubelet said last of its main container: ``running``, ``waiting: REASON``, ``ended: REASON``."""
 
 
 class SqlFact(Wire):
