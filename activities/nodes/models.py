@@ -50,6 +50,10 @@ class NodePod(Wire):
     leaving: bool = False
     stays: str = ""
     """Why it is not evicted: of a DaemonSet, of the node itself, over; empty when it is."""
+    volumes: tuple[str, ...] = ()
+    """What it may write and outlives it, unless it says that it may run twice for a while."""
+    leads: str = ""
+    """The label by which it says that it leads a database; survey: of none that the estate lists."""
     homeless: bool = False
     """Every other node has one of its kind already, and its anti-affinity asks for a node without: it will wait."""
 
@@ -57,6 +61,11 @@ class NodePod(Wire):
     def path(self) -> str:
         """``namespace/name``."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether it must not run twice: only proof that its node is stopped lets another one take its place."""
+        return self.owner_kind == "StatefulSet" or (self.owner_kind == "ReplicaSet" and bool(self.volumes))
 
 
 class Carried(Wire):

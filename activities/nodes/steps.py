@@ -28,7 +28,7 @@ from activities.nodes.models import (
     Returned,
     SettledRequest,
 )
-from activities.nodes.survey import granted
+from activities.nodes.survey import granted, leads_unlisted
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
@@ -84,6 +84,8 @@ class NodeActivities:
     async def drain(self, request: DrainRequest) -> Drained:
         """Evict what is on the node; return when nothing is left, or when budgets have refused for ``blocked_after``.
 
+        A pod that leads a database which nobody here moves first is not evicted without ``insisted_by``, either.
+
         Repeating it goes on where the last attempt was: it may evict the worker that it runs on. With ``insisted_by`` what
         a budget refuses is deleted instead.
         """
@@ -109,6 +111,9 @@ class NodeActivities:
     async def _evict(self, request: DrainRequest, pod: NodePod) -> Blocked | None:
         """Evict one pod; return what its budget says, ``None`` when it goes."""
         region = request.target.region
+        if (label := leads_unlisted(request.target, pod)) and not request.insisted_by:
+            words = f"it leads a database that the estate does not list ({label}): move that first, by its own means"
+            return Blocked(pod=pod.path, words=words)
         words = await granted(self._nodes.evict(region, pod))
         if words and request.insisted_by:
             await granted(self._nodes.delete(region, pod))

@@ -82,7 +82,9 @@ class NodeLookActivities:
             self._nodes.witness(target.region, node, pods),
             granted(self._nodes.homeless(target.region, target.name, others)),
         )
-        pods = tuple(pod.model_copy(update={"homeless": pod.uid in homeless}) for pod in pods)
+        pods = tuple(
+            pod.model_copy(update={"homeless": pod.uid in homeless, "leads": leads_unlisted(target, pod)}) for pod in pods
+        )
         return NodeSurvey(
             at=datetime.now(UTC), node=node, others=others, pods=pods, witness=witness, carries=carries, unknown=unknown
         )
@@ -130,6 +132,13 @@ class NodeLookActivities:
             return None if any(await self._carries(request.target, request.pods)) else datetime.now(UTC)
 
         return await until(free_since, every=_LOOK_SECONDS)
+
+
+def leads_unlisted(target: NodeTarget, pod: NodePod) -> str:
+    """Return the label by which a pod says that it leads a database which the estate does not list; else nothing."""
+    known = {(one.region.namespace, name) for one in target.postgres for name in one.cluster.members}
+    known |= {(one.region.namespace, name) for one in target.redis for name in one.deployment.servers}
+    return "" if (pod.namespace, pod.name) in known else pod.leads
 
 
 async def granted(question: Awaitable[T]) -> T:

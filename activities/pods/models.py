@@ -54,6 +54,8 @@ class PodSeen(Wire):
     """Of its main container."""
     last_end: str = ""
     """How its container last ended: ``OOMKilled (137)``."""
+    volumes: tuple[str, ...] = ()
+    """What it may write and outlives it."""
     events: tuple[str, ...] = ()
     """Broken: its latest events, oldest first."""
     log_tail: str = ""
@@ -63,6 +65,16 @@ class PodSeen(Wire):
     def is_ready(self) -> bool:
         """Whether it does its work."""
         return self.trouble is Trouble.NONE
+
+    @property
+    def unseen(self) -> bool:
+        """Whether its kubelet does not do its part: waiting for it to end would be waiting for ever."""
+        return self.trouble in {Trouble.STUCK, Trouble.NODE_SILENT}
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it may go on writing data that its replacement would write too: nobody sees it end."""
+        return self.unseen and bool(self.volumes)
 
 
 class WorkloadSurvey(Wire):

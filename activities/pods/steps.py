@@ -22,7 +22,6 @@ from activities.pods.models import (
     ReplaceRequest,
     StrikeRequest,
     Struck,
-    Trouble,
     WorkloadLook,
     WorkloadSurvey,
 )
@@ -37,8 +36,6 @@ _LOOK_SECONDS, _ASK_SECONDS = 0.2, 0.05
 _ANSWERS_IN_A_ROW = 10
 _DIES_WITHIN = timedelta(seconds=10)
 """A first process that was told to end, and handles it, takes no longer here; then the pod is deleted without grace."""
-_FORCE = {Trouble.STUCK, Trouble.NODE_SILENT}
-"""Whose kubelet does not do its part, so that waiting for it would be waiting for ever."""
 
 
 class PodActivities:
@@ -97,8 +94,9 @@ class PodActivities:
                 how = "it had gone already"
         while (own := await self._as_before(target, pod)) is not None:
             if datetime.now(UTC) - began > _DIES_WITHIN:
-                await self._workloads.delete(target, own, at_once=True)
-                how = f"{how}; it lived on, and was deleted without grace"
+                await self._workloads.delete(target, own, at_once=not own.volumes)
+                grace = "with its grace" if own.volumes else "without grace"
+                how = f"{how}; it lived on, and was deleted {grace}"
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         return Struck(pod=pod.name, at=began, how=how)
@@ -149,11 +147,14 @@ class PodActivities:
 
     @step("pods.replace", FORWARD, lambda request: f"replace {', '.join(pod.name for pod in request.pods)}")
     async def replace(self, request: ReplaceRequest) -> Replaced:
-        """Delete those of the pods that are the Deployment's own, so that it makes new ones; gone ones stay gone."""
-        forced = tuple(pod.name for pod in request.pods if pod.trouble in _FORCE)
+        """Delete those of the pods that are the Deployment's own, so that it makes new ones; gone ones stay gone.
+
+        One that may still write data where nobody sees it stays: a new one would write the same data beside it.
+        """
+        forced = tuple(pod.name for pod in request.pods if pod.unseen)
         _, own = await self._pods(request.target)
         asked = {(pod.name, pod.uid) for pod in request.pods}
-        for pod in (one for one in own if (one.name, one.uid) in asked):
+        for pod in (one for one in own if (one.name, one.uid) in asked and not one.may_write):
             await self._workloads.delete(request.target, pod, at_once=pod.name in forced)
         return Replaced(pods=tuple(pod.name for pod in request.pods), forced=forced, at=datetime.now(UTC))
 

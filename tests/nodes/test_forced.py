@@ -45,6 +45,30 @@ async def test_pods_without_data_come_back_while_those_with_data_wait_for_a_word
     assert details.recovery_seconds is not None
 
 
+async def test_a_deployments_pod_with_a_volume_waits_for_a_word_and_is_named_with_it(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "grafana-1", owner="grafana", volumes=("claim grafana",))
+    bench.world.go_dark(bench.node)
+    handle = await bench.start(mode="forced")
+    status = await bench.until_phase(handle, "awaiting proof")
+    assert sorted(bench.world.removed) == ["api-a-1", "api-b-1"]
+    assert status.plan is not None
+    assert "aiagent-prod/grafana-1 (claim grafana) keep data" in status.plan.attestation
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    end, words = await bench.ending(handle)
+    assert end == "completed", words
+    assert sorted(bench.world.removed) == ["api-a-1", "api-b-1", "grafana-1"]
+
+
+async def test_a_leader_of_another_estate_is_named_and_waits_for_a_word(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "ledger-0", "StatefulSet", owner="ledger", leads="role=primary")
+    bench.world.go_dark(bench.node)
+    handle = await bench.start(mode="forced")
+    status = await bench.until_phase(handle, "awaiting proof")
+    assert status.plan is not None
+    assert [one for one in status.plan.steps if "ledger-0 leads a database that the estate does not list" in one]
+    assert "ledger-0" not in bench.world.removed
+
+
 async def test_a_node_that_comes_back_is_taken_back_once_it_is_well(bench: NodeBench) -> None:
     _with_data(bench)
     handle = await bench.start(mode="forced", attest=True)

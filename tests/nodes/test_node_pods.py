@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes.nodestate import is_homeless, node_fact
+from activities.clients.kubernetes.nodestate import pod_fact as node_pod
 from activities.clients.kubernetes.podstate import event_line, main_container, pod_fact, pod_seen, rollout_of
 from activities.clients.ports import Rollout
 from activities.pods.models import Trouble
@@ -126,6 +127,56 @@ def test_a_container_that_is_not_ready_is_what_a_broken_pod_is_about() -> None:
     seen = pod_seen(_pod_of_two({**_RUNS, "ready": True}, {**_RUNS, "ready": True}, None, "main"), NOW)
     assert seen is not None
     assert seen.container == "main"
+
+
+def _with_volume(
+    source: dict[str, Any], *, read_only: bool = False, annotations: dict[str, str] | None = None
+) -> dict[str, Any]:
+    mount = {"name": "v", "mountPath": "/v", "readOnly": read_only}
+    owner = {"kind": "ReplicaSet", "name": "r", "controller": True}
+    metadata = {"name": "p", "namespace": "a", "uid": "u", "ownerReferences": [owner], "annotations": annotations or {}}
+    spec = {"containers": [{"name": "c", "volumeMounts": [mount]}], "volumes": [{"name": "v", **source}]}
+    return {"metadata": metadata, "spec": spec, "status": {"phase": "Running"}}
+
+
+_CLAIM = {"persistentVolumeClaim": {"claimName": "reports"}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "volumes"),
+    [
+        (_with_volume(_CLAIM), ("claim reports",)),
+        (_with_volume({"hostPath": {"path": "/data"}}), ("hostPath /data",)),
+        (_with_volume({"nfs": {"server": "s", "path": "/x"}}), ("nfs /x",)),
+        (_with_volume({"csi": {"driver": "d"}}), ("csi v",)),
+        (_with_volume(_CLAIM, read_only=True), ()),
+        (_with_volume({"persistentVolumeClaim": {"claimName": "reports", "readOnly": True}}), ()),
+        (_with_volume({"csi": {"driver": "secrets-store.csi.k8s.io", "readOnly": True}}), ()),
+        (_with_volume(_CLAIM, annotations={"failover/may-run-twice": "true"}), ()),
+        (_with_volume(_CLAIM, annotations={"failover/may-run-twice": "false"}), ("claim reports",)),
+        *((_with_volume({kind: {}}), ()) for kind in ("emptyDir", "configMap", "secret", "projected", "downwardAPI")),
+    ],
+)
+def test_what_a_pod_may_write_and_outlives_it(pod: dict[str, Any], volumes: tuple[str, ...]) -> None:
+    fact = node_pod(pod)
+    assert (fact.volumes, fact.keeps_data) == (volumes, bool(volumes))
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "leads"),
+    [
+        ({"role": "primary"}, "StatefulSet", "role=primary"),
+        ({"spilo-role": "master"}, "StatefulSet", "spilo-role=master"),
+        ({"cnpg.io/instanceRole": "primary"}, "Cluster", "cnpg.io/instanceRole=primary"),
+        ({"role": "standby"}, "StatefulSet", ""),
+        ({"role": "primary"}, "ReplicaSet", ""),
+        ({}, "StatefulSet", ""),
+    ],
+)
+def test_a_pod_says_by_its_label_that_it_leads(labels: dict[str, str], kind: str, leads: str) -> None:
+    pod = _with_volume(_CLAIM)
+    pod["metadata"] |= {"labels": labels, "ownerReferences": [{"kind": kind, "name": "o", "controller": True}]}
+    assert node_pod(pod).leads == leads
 
 
 def _deployment(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:

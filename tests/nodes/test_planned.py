@@ -101,6 +101,38 @@ async def test_a_person_who_insists_has_it_deleted(bench: NodeBench) -> None:
     assert bench.report().insisted_by == "dana"
 
 
+async def test_a_leader_that_the_estate_does_not_list_waits_for_a_person(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "ledger-0", "StatefulSet", owner="ledger", leads="role=primary")
+    handle = await bench.start()
+    status = await bench.until_phase(handle, "blocked by a disruption budget")
+    assert "aiagent-prod/ledger-0: it leads a database that the estate does not list (role=primary)" in status.explanation
+    assert status.plan is not None
+    assert [one for one in status.plan.steps if one.startswith("WAIT FOR A PERSON") and "ledger-0" in one]
+    assert "ledger-0" not in bench.world.evicted
+    await handle.execute_update("insist", {"by": "dana", "node": bench.node})
+    assert (await bench.ending(handle))[0] == "completed"
+    assert "ledger-0" in bench.world.evicted
+
+
+async def test_a_leader_that_somebody_moves_meanwhile_is_waited_for_no_longer(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "ledger-0", "StatefulSet", owner="ledger", leads="role=primary")
+    handle = await bench.start()
+    await bench.until_phase(handle, "blocked by a disruption budget")
+    bench.world.pods = [(node, pod.model_copy(update={"leads": ""})) for node, pod in bench.world.pods]
+    assert (await bench.ending(handle))[0] == "completed"
+
+
+async def test_the_estates_own_leader_is_no_stranger_for_its_label(bench: NodeBench) -> None:
+    leader = bench.put_primary()
+    bench.world.pods = [
+        (node, pod.model_copy(update={"leads": "role=primary"} if pod.name == leader else {}))
+        for node, pod in bench.world.pods
+    ]
+    end, words = await bench.ending(await bench.start())
+    assert end == "completed", words
+    assert leader in bench.world.evicted
+
+
 async def test_a_cancel_while_a_budget_holds_it_up_lets_pods_on_again(bench: NodeBench) -> None:
     bench.world.budgets["api-a-1"] = _BUDGET
     handle = await bench.start()

@@ -60,6 +60,19 @@ async def test_a_pod_whose_kubelet_is_silent_is_removed_at_once(bench: PodBench,
     assert details.replaced.forced == ("api-1",)
 
 
+@pytest.mark.parametrize("trouble", [Trouble.STUCK, Trouble.NODE_SILENT])
+async def test_one_that_may_still_write_its_volume_stays_until_its_machine_is_stopped(
+    bench: PodBench, trouble: Trouble
+) -> None:
+    bench.world.break_pod("api-1", trouble)
+    pod = bench.world.pods_by_name["api-1"]
+    pod.seen = pod.seen.model_copy(update={"volumes": ("claim reports",), "node": "node-2"})
+    end, words = await bench.ending(await bench.start())
+    assert (end, bench.world.deleted) == ("Stranded", [])
+    assert "may still write claim reports" in words
+    assert "failover plan node-failover node-2 --mode forced" in words
+
+
 async def test_where_every_pod_is_broken_it_is_not_the_pods(bench: PodBench) -> None:
     for name in bench.world.names:
         bench.world.break_pod(name, Trouble.NOT_READY)

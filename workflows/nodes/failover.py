@@ -200,7 +200,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
             deadline = deadline or workflow.now() + self.target.settings.decided_within
             words = "; ".join(f"{one.pod}: {one.words}" for one in drained.blocked)
             if workflow.now() >= deadline:
-                raise refuse(Refusal.BLOCKED, f"a disruption budget does not let it go ({words}), and nobody overrode it")
+                raise refuse(Refusal.BLOCKED, f"it cannot be drained ({words}), and nobody overrode it")
             self.state.enter(Phase.BLOCKED, words)
 
     async def _evict(self) -> Drained:

@@ -33,6 +33,7 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> NodePlan:
     steps = (
         f"cordon: nothing new is put on {node.name}",
         *(f"move: {one.workflow} {one.target}, which leads from {one.pod}" for one in survey.carries),
+        *(f"WAIT FOR A PERSON: {line}" for line in _unlisted(survey)),
         f"evict: {len(survey.to_evict)} pods leave as their disruption budgets allow; {_staying(survey)} stay",
         f"await ready: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",
         f"uncordon: {node.name} takes pods again" if uncordon else f"keep: {node.name} stays cordoned",
@@ -60,12 +61,13 @@ def make_forced_node_plan(target: NodeTarget, survey: NodeSurvey) -> NodePlan:
         f"cordon: nothing new is put on {node.name}",
         f"replace: {len(stateless)} pods without data are replaced at once",
         *(f"move: {one.workflow} {one.target} (forced), which led from {one.pod}" for one in survey.carries),
+        *_unlisted(survey),
         *((f"prove: {_proof(node.name, machines)}; then it is tainted as out of service (no way back from here)",
            f"replace: {len(stateful)} pods with data are replaced, with their volumes") if stateful else ()),
         f"await ready: every workload that lost a pod is ready elsewhere{_but(survey)}",
         f"return: {node.name} takes pods again when it is healthy",
     )  # fmt: skip
-    names = _list([pod.path for pod in stateful])
+    names = _list([f"{pod.path} ({', '.join(pod.volumes)})" if pod.volumes else pod.path for pod in stateful])
     who = f"{machines.kind} or somebody" if machines else "somebody"
     word = f"{names} keep data: {who} must say that {node.name} is stopped" if stateful else ""
     ends = f"{machines.kind}, {'may' if machines.may_end else 'may not'} end" if machines else ""
@@ -110,13 +112,13 @@ def diagnosis_of(survey: NodeSurvey) -> Diagnosis:
 
 
 def keeps_nothing(survey: NodeSurvey) -> tuple[NodePod, ...]:
-    """Return the pods of Deployments: others take their place, and they bear to run twice for a while."""
-    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "ReplicaSet")
+    """Return the pods of Deployments that write nothing which outlives them: they bear to run twice for a while."""
+    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "ReplicaSet" and not pod.keeps_data)
 
 
 def keeps_data(survey: NodeSurvey) -> tuple[NodePod, ...]:
-    """Return the pods of StatefulSets: none of them may run twice."""
-    return tuple(pod for pod in survey.to_evict if pod.owner_kind == "StatefulSet")
+    """Return the pods of StatefulSets, and of Deployments with data: none of them may run twice."""
+    return tuple(pod for pod in survey.to_evict if pod.keeps_data)
 
 
 def waiting_for_a_node(survey: NodeSurvey) -> tuple[LeftToDo, ...]:
@@ -128,6 +130,12 @@ def waiting_for_a_node(survey: NodeSurvey) -> tuple[LeftToDo, ...]:
 def not_ready(settled: NodeSettled) -> tuple[LeftToDo, ...]:
     """Return an entry per workload that is not ready elsewhere."""
     return tuple(todo(Todo.REPAIR, unready) for unready in settled.unready)
+
+
+def _unlisted(survey: NodeSurvey) -> list[str]:
+    """Return a line per leader of a database that the estate does not list: nobody here would move it first."""
+    what = "leads a database that the estate does not list"
+    return [f"{pod.path} {what} ({pod.leads}): move it first, by its own means" for pod in survey.to_evict if pod.leads]
 
 
 def _but(survey: NodeSurvey) -> str:

@@ -82,8 +82,8 @@ def patience_ends(target: WorkloadTarget, survey: WorkloadSurvey, now: datetime)
 
 
 def to_replace(survey: WorkloadSurvey) -> tuple[PodSeen, ...]:
-    """Return the broken pods for which a new one can do better."""
-    return tuple(one for one in survey.broken if one.trouble not in _NOT_THE_POD)
+    """Return the broken pods for which a new one can do better, without two of them that write the same data."""
+    return tuple(one for one in survey.broken if one.trouble not in _NOT_THE_POD and not one.may_write)
 
 
 def left_of(target: WorkloadTarget, survey: WorkloadSurvey) -> tuple[LeftToDo, ...]:
@@ -102,6 +102,10 @@ def left_of(target: WorkloadTarget, survey: WorkloadSurvey) -> tuple[LeftToDo, .
 
 
 def _remedy(pod: PodSeen, deployment: str) -> str:
+    if pod.may_write:
+        volumes = ", ".join(pod.volumes)
+        words = f"it may still write {volumes}, so no other takes its place before that machine is stopped"
+        return f"; {words}: failover plan node-failover {pod.node} --mode forced"
     remedies = {
         Trouble.CRASHING: f"; see its last lines, or kubectl rollout undo deployment/{deployment}",
         Trouble.CANNOT_START: f"; correct its image or configuration, or kubectl rollout undo deployment/{deployment}",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from activities.clients.kubernetes.podstate import data_volumes
 from activities.nodes.models import NodeFact, NodePod
 from gate.record import ANNOTATION_PREFIX
 
+_ROLES, _LEADERS = ("role", "spilo-role", "cnpg.io/instanceRole"), {"primary", "master", "leader"}
+"""Labels that gates and other managers of databases give to the pod of a leader."""
 CORDONED_FOR = f"{ANNOTATION_PREFIX}cordoned-for"
 
 
@@ -45,7 +48,16 @@ def pod_fact(pod: dict[str, Any]) -> NodePod:
         port=_first_port(pod),
         leaving=metadata.get("deletionTimestamp") is not None,
         stays=_why_it_stays(metadata, status, owner),
+        volumes=data_volumes(pod),
+        leads=_leads(metadata, owner),
     )
+
+
+def _leads(metadata: dict[str, Any], owner: dict[str, Any]) -> str:
+    """Return the label by which a pod says that it leads a database; a Deployment's pods lead none."""
+    labels = metadata.get("labels") or {}
+    told = [f"{key}={labels[key]}" for key in _ROLES if labels.get(key) in _LEADERS]
+    return told[0] if told and owner.get("kind") != "ReplicaSet" else ""
 
 
 def _why_it_stays(metadata: dict[str, Any], status: dict[str, Any], owner: dict[str, Any]) -> str:

@@ -20,6 +20,9 @@ _CANNOT_START = {
     "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError",
 }  # fmt: skip
 _EVENT_CHARACTERS = 300
+_EPHEMERAL = {"emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral", "image"}
+"""Kinds of volumes that end with their pod, or that it cannot write."""
+MAY_RUN_TWICE = "failover/may-run-twice"
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
@@ -40,6 +43,7 @@ def pod_seen(pod: dict[str, Any], now: datetime) -> PodSeen | None:
         container=_concerned(pod, containers),
         restarts=_restarts(containers[:1]),
         last_end=_last_end(containers),
+        volumes=data_volumes(pod),
     )
 
 
@@ -64,9 +68,40 @@ def main_container(pod: dict[str, Any]) -> str:
 
     The API chooses none where there are several, and lists their states by name: a sidecar may come first there.
     """
-    names = [one["name"] for one in (pod.get("spec") or {}).get("containers") or []]
-    named = (pod["metadata"].get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    names = [str(one["name"]) for one in (pod.get("spec") or {}).get("containers") or []]
+    named = str((pod["metadata"].get("annotations") or {}).get(_DEFAULT_CONTAINER, ""))
     return named if named in names else next(iter(names), "")
+
+
+def data_volumes(pod: dict[str, Any]) -> tuple[str, ...]:
+    """Return the volumes that a pod may write and that outlive it: a second pod would write them as well.
+
+    None where the pod says that it may run twice for a while. Whether a claim may be shared does not tell that.
+    """
+    if (pod["metadata"].get("annotations") or {}).get(MAY_RUN_TWICE) == "true":
+        return ()
+    volumes = (pod.get("spec") or {}).get("volumes") or []
+    return tuple(_volume(one) for one in volumes if _outlives(one) and _is_written(pod, one["name"]))
+
+
+def _outlives(volume: dict[str, Any]) -> bool:
+    kinds = set(volume) - {"name"}
+    return not kinds <= _EPHEMERAL and not any((volume[kind] or {}).get("readOnly") for kind in kinds)
+
+
+def _is_written(pod: dict[str, Any], name: str) -> bool:
+    spec = pod["spec"]
+    containers = [one for kind in ("containers", "initContainers", "ephemeralContainers") for one in spec.get(kind) or []]
+    devices = any(one["name"] == name for container in containers for one in container.get("volumeDevices") or [])
+    mounts = [one for container in containers for one in container.get("volumeMounts") or [] if one["name"] == name]
+    return devices or any(not one.get("readOnly") for one in mounts)
+
+
+def _volume(volume: dict[str, Any]) -> str:
+    kind = next(iter(set(volume) - {"name"}))
+    if kind == "persistentVolumeClaim":
+        return f"claim {volume[kind].get('claimName')}"
+    return f"{kind} {(volume[kind] or {}).get('path') or volume['name']}"
 
 
 def _main_first(pod: dict[str, Any], containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
