@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
+MASTER_PATTERN = r"^[A-Za-z0-9_][-A-Za-z0-9._]*$"
+"""Names of Redis masters are Sentinel's, which allows more; all other names fit it as well."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=253)]
+MasterName = Annotated[str, Field(pattern=MASTER_PATTERN, max_length=253)]
 
 
 def _is_reference(text: str) -> str:
@@ -102,7 +106,7 @@ class Reference(Entry):
     """Which target is meant, and a digest of everything that the estate said of it when it was looked up."""
 
     kind: str
-    name: Name
+    name: MasterName
     pool: str = ""
     """Of a node."""
     digest: str

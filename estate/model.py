@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Region
+from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
@@ -18,7 +18,7 @@ class Estate(Entry):
 
     regions: dict[Name, Region] = Field(min_length=1)
     postgres: dict[Name, PostgresCluster] = Field(default={})
-    redis: dict[Name, RedisDeployment] = Field(default={})
+    redis: dict[MasterName, RedisDeployment] = Field(default={})
     """By Sentinel's master name."""
     workloads: dict[Name, Workload] = Field(default={})
     """Deployments whose pods are looked after."""

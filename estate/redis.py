@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, SecretReference, SwitchApprovals, Target
+from estate.base import ApprovalPolicy, Entry, MasterName, Name, Objective, SecretReference, SwitchApprovals, Target
 from estate.watching import RedisWatching, Watching
 
 
@@ -63,6 +63,7 @@ class RedisTarget(Target):
 
     KIND: ClassVar[str] = "redis"
 
+    name: MasterName
     deployment: RedisDeployment
 
     @property

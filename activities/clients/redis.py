@@ -40,16 +40,27 @@ class RedisClient:
         self._addresses = addresses
 
     async def server(self, target: RedisTarget, name: str, *, within: timedelta = _WITHIN) -> ServerFact:
-        """Return what the server ``name`` says of itself."""
+        """Return what the server ``name`` says of itself.
+
+        Raises:
+            UnreachableError: it does not answer.
+            RedisAnswerError: it answers that we may not ask, or nobody knows where it can be reached.
+
+        """
         async with self._server(target, name, within) as (redis, host):
             info = await redis.info("replication")
-            announced = await redis.config_get("replica-announce-ip", "replica-announce-port")
-        port = int(announced.get("replica-announce-port") or 0) or target.deployment.port
+            announced = await _announced(redis)
+            own = (await redis.info("server"))["run_id"] if announced is None else ""
+        if announced is None:
+            address = await self._address_by_sentinels(target, name, own, f"{host}:{target.deployment.port}", within)
+        else:
+            port = int(announced.get("replica-announce-port") or 0) or target.deployment.port
+            address = f"{announced.get('replica-announce-ip') or host}:{port}"
         role = RedisRole(info["role"])
         is_replica = role is RedisRole.REPLICA
         return ServerFact(
             name=name,
-            address=f"{announced.get('replica-announce-ip') or host}:{port}",
+            address=address,
             role=role,
             offset=int(info["slave_repl_offset"] if is_replica else info["master_repl_offset"]),
             follows=f"{info['master_host']}:{info['master_port']}" if is_replica else "",
@@ -57,6 +68,36 @@ class RedisClient:
             replicas=int(info["connected_slaves"]),
             priority=int(info.get("slave_priority", 100)),
         )
+
+    async def _address_by_sentinels(
+        self, target: RedisTarget, name: str, own: str, pod: str, within: timedelta
+    ) -> str:  # fmt: skip
+        """Return the address of the server with the run ID ``own``: hardened servers do not tell what they announce.
+
+        The Sentinels know every server by its run ID, or by the pod's own address where it announces no other. A guess
+        would be dangerous: a master that nobody recognizes would be taken for a second one.
+
+        Raises:
+            RedisAnswerError: no Sentinel knows it, yet.
+
+        """
+        told = await asyncio.gather(*(self._known(target, one, within) for one in target.deployment.sentinels))
+        known = {run: address for addresses in told for run, address in addresses.items()}
+        if own in known:
+            return known[own]
+        if pod in known.values():
+            return pod
+        raise RedisAnswerError(name, "NOPERM it does not tell the address that it announces, and no Sentinel knows it")
+
+    async def _known(self, target: RedisTarget, sentinel: str, within: timedelta) -> dict[str, str]:
+        """Return run ID → address of every server that a Sentinel knows; none where it does not say."""
+        try:
+            async with self._reach(target, sentinel, target.deployment.sentinel_port, within) as (redis, _):
+                found = [await _ask(redis, "SENTINEL", "MASTER", target.name)]
+                found += await _ask(redis, "SENTINEL", "REPLICAS", target.name)
+        except (UnreachableError, RedisAnswerError):
+            return {}
+        return {one["runid"]: f"{one['ip']}:{one['port']}" for one in map(_pairs, found)}
 
     async def sentinel(self, target: RedisTarget, name: str, *, within: timedelta = _WITHIN) -> SentinelFact:
         """Return what the Sentinel ``name`` says of the master."""
@@ -66,7 +107,7 @@ class RedisClient:
             except errors.ResponseError as error:
                 return SentinelFact(name=name, error=f"{name} does not know the master {target.name}: {error}")
             can_decide, words = await _quorum(redis, target.name)
-        known = said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
+        known = _pairs(said)
         flags = _flags(known["flags"])
         return SentinelFact(
             name=name,
@@ -201,6 +242,18 @@ class RedisClient:
             raise RedisAnswerError(name, _with_code(error)) from error
         finally:
             await redis.aclose()
+
+
+async def _announced(redis: Redis) -> dict[str | None, str | None] | None:
+    """Return the address settings of a server; ``None`` where CONFIG is denied, renamed or disabled."""
+    try:
+        return await redis.config_get("replica-announce-ip", "replica-announce-port")
+    except errors.ResponseError:
+        return None
+
+
+def _pairs(said: Any) -> dict[str, Any]:  # noqa: ANN401 - a mapping or a list, by the library's version
+    return said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=True))
 
 
 async def _ask(redis: Redis, *words: str | int) -> Any:  # noqa: ANN401 - what Redis answers

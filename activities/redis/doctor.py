@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
 from activities.run.findings import fault, ok, warning
+from activities.run.models.diagnosis import Silence
 from activities.run.models.doctor import Finding
 from estate.redis import RedisTarget
 
@@ -24,6 +25,10 @@ def _of_master(target: RedisTarget, survey: RedisSurvey) -> Finding:
         return warning(
             target.name, "a failover is under way", f"wait for its end: failover plan redis-failover {target.name}"
         )
+    if survey.master is None and (away := [one for one in survey.servers if one.silence is Silence.TURNED_AWAY]):
+        names = ", ".join(one.name for one in away)
+        words = f"the master at {survey.named} may be one that answers and lets us not look: {names}"
+        return fault(target.name, words, "let the password's user run INFO, and CONFIG GET or give the Sentinels time")
     if survey.master is None:
         remedy = f"failover start redis-failover {target.name} --mode forced --by YOU"
         return fault(target.name, f"the master at {survey.named} does not answer", remedy)
@@ -32,6 +37,10 @@ def _of_master(target: RedisTarget, survey: RedisSurvey) -> Finding:
 
 def _of_server(fact: ServerFact, survey: RedisSurvey, target: RedisTarget) -> Finding:
     if fact.role is None:
+        if fact.silence is Silence.TURNED_AWAY:
+            return fault(
+                fact.name, f"turns us away: {fact.error}", "see the password in the estate, and the ACL of its user"
+            )
         return fault(fact.name, f"does not answer: {fact.error}", f"kubectl logs {fact.name}")
     if fact in survey.strays:
         remedy = f"failover start redis-failover {target.name} lets it follow first"

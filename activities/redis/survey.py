@@ -51,5 +51,6 @@ async def _fact(kind: type[F], ask: Callable[[str], Awaitable[F]], name: str, wi
         async with asyncio.timeout(within):
             return await ask(name)
     except (UnreachableError, RedisAnswerError, TimeoutError) as error:
-        silence = error.silence if isinstance(error, UnreachableError) else Silence.UNKNOWN
+        silence = Silence.TURNED_AWAY if isinstance(error, RedisAnswerError) else Silence.UNKNOWN
+        silence = error.silence if isinstance(error, UnreachableError) else silence
         return kind(name=name, error=str(error) or "no answer", silence=silence)

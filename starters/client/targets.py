@@ -13,7 +13,7 @@ from uuid import UUID
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from estate.base import NAME_PATTERN
+from estate.base import MASTER_PATTERN
 from starters.client.answers import CommandError, Exit
 from workflows.catalog import PROCEDURES
 from workflows.postgres.models import lock_id
@@ -60,7 +60,7 @@ def target_name(spec: ProcedureSpec, target: str) -> str:
 
 def _entry(target: str, locks: str, what: str, example: str) -> str:
     name = target.removeprefix(locks)
-    if not re.match(NAME_PATTERN, name):
+    if not re.match(MASTER_PATTERN, name):
         complaint = f"is no {what}'s name; use the name from the estate file, for example {example}"
         raise CommandError(Exit.USAGE, f"target: {target!r} {complaint}")
     return name

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from activities.run.models.inventory import ResolveRequest
-from estate.loader import EstateError, load_estate, resolve_target
+from estate.base import Reference
+from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
 from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml"
 GOOD = EXAMPLE.read_text(encoding="utf-8")
@@ -100,6 +102,18 @@ def test_further_faults_are_counted(tmp_path: Path) -> None:
 def test_a_region_that_is_not_listed_is_named(tmp_path: Path) -> None:
     fault = _fault(tmp_path, GOOD.replace("region: eastus", "region: estus"))
     assert ("'estus'" in fault, "known: eastus" in fault) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("prod_cache", True), ("Cache.1", True), ("-x", False), ("..", False), ("a b", False)]
+)
+def test_a_redis_master_is_called_as_sentinel_lets_it(tmp_path: Path, name: str, *, allowed: bool) -> None:
+    text = GOOD.replace("\n  mymaster:", f"\n  '{name}':")
+    if allowed:
+        found = resolve_redis(_load(tmp_path, text), name)
+        assert (found.name, RedisTarget.named(Reference(kind="redis", name=name, digest="")).name) == (name, name)
+    else:
+        assert "redis" in _fault(tmp_path, text)
 
 
 def test_a_policy_that_nobody_can_meet_is_refused(tmp_path: Path) -> None:

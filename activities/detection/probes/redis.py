@@ -30,6 +30,10 @@ class RedisEye:
         answers = [fact.name for fact in survey.sentinels if fact.master]
         if not answers and not any(fact.role for fact in survey.servers):
             return Look(blind="no server and no Sentinel answers: it may be this witness that is cut off")
+        turned_away = [fact for fact in survey.servers if fact.silence is Silence.TURNED_AWAY]
+        if survey.named and survey.master is None and turned_away:
+            words = "; ".join(f"{fact.name}: {fact.error}" for fact in turned_away)
+            return Look(blind=f"the master {survey.named} may be one that answers and lets nobody look ({words})")
         finding = self._trouble_in(survey, len(answers))
         return Look(findings=(finding,) if finding else ())
 
@@ -38,7 +42,7 @@ class RedisEye:
         if not survey.named:
             words = f"{answers} of {len(survey.sentinels)} Sentinels answer, and no majority names one master"
             return Finding(subject=name, condition=Condition.SILENT, words=words)
-        master = next((fact for fact in survey.servers if fact.address == survey.named), None)
+        master = survey.master
         if master is not None and master.is_master:
             return None
         if master is not None:
