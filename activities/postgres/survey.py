@@ -82,7 +82,7 @@ class SurveyActivities:
         return tail or f"log not available: {error}"
 
     async def _applications(self, request: SurveyRequest, record: Record | None) -> list[ApplicationFact]:
-        if record is None:
+        if record is None or record.leader not in request.target.cluster.members:
             return []
         target, within = request.target, request.patience_with(record.leader)
         looks = (
