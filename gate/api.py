@@ -31,6 +31,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gate.record import HIGHEST_EPOCH
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -185,7 +187,7 @@ class GateStatus(ServerFacts):
 class Command(_Wire):
     """What every command carries."""
 
-    epoch: int = Field(ge=1)
+    epoch: int = Field(ge=1, le=HIGHEST_EPOCH)
     run: str = Field(min_length=1)
     """``WORKFLOW_ID/RUN_ID`` on whose behalf; for the log."""
 

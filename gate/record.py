@@ -10,6 +10,7 @@ Life of a switchover, as epochs: ``5 leader=a`` → claim ``6 leader=a intent=b`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +21,8 @@ POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
 """Label that the StatefulSet controller puts on each of its pods; the write Service selects exactly one pod by it."""
 
 NO_SYNC = "none"
+HIGHEST_EPOCH = 2**31 - 1
+"""The Lease's ``leaseTransitions`` holds no higher number."""
 
 
 class Mode(StrEnum):
@@ -74,8 +77,24 @@ class Record(BaseModel):
         return () if self.sync == NO_SYNC else tuple(name for name in self.sync.split(",") if name)
 
 
+@dataclass(frozen=True)
+class Mirror:
+    """What the record's Kubernetes Lease says: who renewed it last as the leader (or was claimed), and at which epoch.
+
+    It is written by whoever has just read the record, so it is never later than its record.
+    """
+
+    holder: str
+    epoch: int
+
+
 class MalformedRecordError(ValueError):
-    """The annotations of a write Service cannot be read as a record."""
+    """There is no write Service, or its annotations cannot be read as a record."""
+
+
+def is_older(record: Record, epoch: int) -> bool:
+    """Whether ``record`` is from before ``epoch``, which has been seen: somebody has put an old copy back."""
+    return record.epoch < epoch
 
 
 def read_record(service: dict[str, Any]) -> Record | None:
@@ -96,7 +115,7 @@ def read_record(service: dict[str, Any]) -> Record | None:
     try:
         return Record(
             leader=notes["leader"],
-            epoch=int(notes["epoch"]),
+            epoch=_epoch(notes["epoch"]),
             intent=Intent(candidate=notes["intent"], mode=Mode(notes["mode"]), run=notes["intent-run"])
             if notes.get("intent")
             else None,
@@ -115,6 +134,13 @@ def read_record(service: dict[str, Any]) -> Record | None:
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
         message = f"the leader record on Service {name} cannot be read ({error}); compare its failover/* annotations"
         raise MalformedRecordError(message) from error
+
+
+def _epoch(text: str) -> int:
+    if not 0 <= (epoch := int(text)) <= HIGHEST_EPOCH:
+        message = f"epoch {epoch} is not between 0 and {HIGHEST_EPOCH}"
+        raise ValueError(message)
+    return epoch
 
 
 def record_patch(record: Record) -> dict[str, Any]:

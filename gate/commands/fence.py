@@ -20,6 +20,7 @@ from gate.commands.handler import Handler
 from gate.loop import revert
 from gate.postgres.controldata import CLEAN_PRIMARY, end_of_wal, newest_timeline
 from gate.postgres.sql import NOT_ANSWERING, checkpoint
+from gate.record import is_older
 
 _SERVE_WITHIN_SECONDS = 90.0
 _AT_ANY_PRICE_SECONDS = 2.0
@@ -34,7 +35,7 @@ class Fencing(Handler):
     async def checkpoint(self, command: Command) -> GateStatus:
         """CHECKPOINT, outside the lock: it may take long and changes no role."""
         if command.epoch < self._context.store.state.epoch:
-            self._accept(command)
+            await self._accept(command)
         if self._context.sampler.facts.role is not Role.PRIMARY:
             raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {self._context.doing}")
         try:
@@ -47,7 +48,7 @@ class Fencing(Handler):
         """Stop the server and keep it stopped."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             standing = context.store.state.fenced_at is not None
             if command.clean and not standing and context.sampler.facts.role is not Role.PRIMARY:
                 raise self._refuse(ProblemKind.NOT_PRIMARY, f"does not run as primary: {context.doing}")
@@ -81,11 +82,13 @@ class Fencing(Handler):
         """Lift the fence; answer once the server serves again."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             record = await self._record()
-            if record.leader != context.settings.member or record.intent is not None:
+            older = is_older(record, command.epoch)
+            if older or record.leader != context.settings.member or record.intent is not None:
                 raise self._refuse(
-                    ProblemKind.RECORD_FORBIDS, f"the record names {record.leader}, intent {record.intent}: stays fenced"
+                    ProblemKind.RECORD_FORBIDS,
+                    f"the record names {record.leader} at epoch {record.epoch}, intent {record.intent}: stays fenced",
                 )
             await context.server.finish_stopping(within=_STOPS_BEFORE_UNFENCED_SECONDS)
             context.store.write(fenced_at=None)
@@ -102,7 +105,7 @@ class Fencing(Handler):
         """Promise to ignore everything below the epoch; say whether a promotion may have taken effect."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             accepted = context.store.state.promoted_at
             if accepted is not None and command.stop_unfinished and await self._is_unfinished():
                 context.log("stops a promotion that has not come to its end", run=command.run)

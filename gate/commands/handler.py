@@ -26,8 +26,11 @@ from gate.postgres.controldata import ControlFile
 from gate.postgres.server import Server
 from gate.postgres.sql import Session
 from gate.postgres.synchronous import Synchronous
-from gate.record import Record
+from gate.record import MalformedRecordError, Record, is_older
 from gate.settings import Settings
+
+_FURTHEST_AHEAD = 1000
+"""A run's epoch is one or two above the record's, or one above what a gate has seen while an older record stood."""
 
 
 class Context(Protocol):
@@ -46,6 +49,8 @@ class Context(Protocol):
     sampler: Sampler
     control: ControlFile
     catch_up: CatchUp
+    record: Record | None
+    """As it was read last."""
     api: ApiServer
     peers: Peers
     serving: Serving
@@ -77,14 +82,34 @@ class Handler:
     def _refuse(self, kind: ProblemKind, message: str) -> RefusedError:
         return RefusedError(Problem(kind=kind, message=message, epoch=self._context.store.state.epoch))
 
-    def _accept(self, command: Command) -> None:
-        """Refuse an epoch below the highest seen; keep the new highest on disk."""
+    async def _accept(self, command: Command) -> None:
+        """Refuse an epoch below the highest seen, or far above all that is known; keep the new highest on disk."""
+        await self._must_be_near(command)
         seen = self._context.store.state.epoch
         if command.epoch < seen:
             raise self._refuse(
                 ProblemKind.STALE_EPOCH, f"epoch {command.epoch} of {command.run} is stale, {seen} has been seen here"
             )
         self._context.store.write(epoch=command.epoch)
+
+    async def _must_be_near(self, command: Command) -> None:
+        """Refuse an epoch that no run can have come to: it would shut every later run out.
+
+        The record is read only when the epoch is suspicious. Without the API server, or without a record, it is believed.
+        """
+        context = self._context
+        known = max(context.record.epoch if context.record else 0, context.store.state.epoch)
+        if command.epoch <= known + _FURTHEST_AHEAD:
+            return
+        try:
+            record = await context.api.record()
+        except (*SILENT, MalformedRecordError):
+            return
+        if record is not None and command.epoch > record.epoch + _FURTHEST_AHEAD:
+            raise self._refuse(
+                ProblemKind.RECORD_FORBIDS,
+                f"epoch {command.epoch} of {command.run} is more than {_FURTHEST_AHEAD} above the record's {record.epoch}",
+            )
 
     async def _record(self) -> Record:
         """Return the record; what it says counts as a look, so that a standby which is promoted now has a lease at once.
@@ -96,7 +121,8 @@ class Handler:
         if record is None:
             raise self._refuse(ProblemKind.RECORD_FORBIDS, "there is no leader record")
         member = self._context.settings.member
-        if record.leader != member and names(record, member):
+        is_current = not is_older(record, self._context.store.state.epoch)
+        if is_current and record.leader != member and names(record, member):
             self._context.lease.renew(asked)
         return record
 
@@ -105,3 +131,5 @@ class Handler:
             return await self._context.api.record()
         except SILENT as error:
             raise self._refuse(ProblemKind.API_UNREACHABLE, f"the API server does not answer: {error}") from error
+        except MalformedRecordError as error:
+            raise self._refuse(ProblemKind.RECORD_FORBIDS, str(error)) from error

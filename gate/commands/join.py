@@ -15,7 +15,7 @@ class Joining(Handler):
         """Prepare a directory that has run without a gate; the server stays stopped until the record names this member."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             try:
                 control = await adopt.must_be_adoptable(context.settings, command.system_identifier)
                 await self._may_be_adopted()
@@ -36,7 +36,7 @@ class Joining(Handler):
 
     async def rejoin(self, command: Command) -> GateStatus:
         """Look at the record now, and follow its leader even if automatic rejoin is paused; answers at once."""
-        self._accept(command)
+        await self._accept(command)
         record = await self._record()
         if record.epoch > command.epoch:
             raise self._refuse(ProblemKind.STALE_EPOCH, f"epoch {command.epoch} is stale, the record is at {record.epoch}")

@@ -29,7 +29,7 @@ class Keeping(Handler):
         """
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             if context.work.is_going_on:
                 words = "the directory is being rewound or copied, and may be kept aside: try again after that"
                 raise self._refuse(ProblemKind.NOT_SERVING, words)

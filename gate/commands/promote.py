@@ -34,7 +34,7 @@ class Promoting(Handler):
         """Leave recovery and lead."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             if context.store.state.promoted_at != command.epoch:
                 await self._may_promote(command)
                 context.store.write(promoted_at=command.epoch, promoted_xid=await self._xid(), reverting=None)

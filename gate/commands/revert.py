@@ -28,7 +28,7 @@ class Reverting(Promoting):
         """Lead again on an unused timeline."""
         context = self._context
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             if context.store.state.promoted_at != command.epoch:
                 control = await self._may_revert(command)
                 revert.occupy(context.settings.data, control.timeline, command.timeline, command.history)
@@ -38,7 +38,7 @@ class Reverting(Promoting):
         if not await self._until_it_runs():
             return self._promoted_before(command)
         async with context.lock:
-            self._accept(command)
+            await self._accept(command)
             context.serving.open()
             return await self._promote(command, _LEADS_WITHIN_SECONDS)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from gate.record import Record, read_record, record_patch
+from gate.record import MalformedRecordError, Mirror, Record, read_record, record_patch
 from gate.settings import Settings
 
 SILENT = (aiohttp.ClientError, TimeoutError, OSError)
@@ -38,8 +38,11 @@ class ApiServer:
 
         Raises:
             aiohttp.ClientError, TimeoutError: no answer, or not the one that we may act on.
+            MalformedRecordError: there is no write Service, or what it carries is no record.
         """
-        return read_record(await self._call("GET", self._service))
+        if (service := await self._find(self._service)) is None:
+            raise MalformedRecordError(f"there is no Service {self._settings.namespace}/{self._settings.service}")
+        return read_record(service)
 
     async def write(self, record: Record) -> Record:
         """Write with compare-and-swap; return the record as written.
@@ -57,9 +60,12 @@ class ApiServer:
         service = await self._call("GET", self._service)
         return str(service["metadata"]["resourceVersion"])
 
-    async def has_mirror(self) -> bool:
-        """Whether a Lease mirrors a record."""
-        return await self._find(f"{self._leases}/{self._settings.service}") is not None
+    async def mirror(self) -> Mirror | None:
+        """Return what the Lease says that mirrors the record, ``None`` when there is none."""
+        if (lease := await self._find(f"{self._leases}/{self._settings.service}")) is None:
+            return None
+        spec = lease.get("spec") or {}
+        return Mirror(holder=spec.get("holderIdentity") or "", epoch=int(spec.get("leaseTransitions") or 0))
 
     async def renew(self, record: Record) -> None:
         """Let the Lease say what the record says, and that its leader has just been here; with compare-and-swap.

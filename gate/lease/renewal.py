@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from gate.lease.kube import SILENT, ConflictError
 from gate.lease.lease import Lease
-from gate.lease.vouching import Outside, must_show_itself, vouches
+from gate.lease.vouching import Outside, to_show, vouches
 from gate.record import Record
 
 
@@ -23,20 +23,22 @@ class Renewal:
     lease: Lease
     epoch: Callable[[], int]
     """Returns the highest epoch that this gate has seen."""
+    leads: Callable[[], bool]
+    """Returns whether the server runs as primary."""
     show: Callable[[Record], Awaitable[None]]
     """Renews the record's Kubernetes Lease."""
     log: Callable[..., None]
 
     def by_a_look(self, asked: float, outside: Outside) -> None:
         """Renew it if what was seen vouches for this member, and nothing more is asked of it."""
-        if self._vouched(outside) and not must_show_itself(outside, self.member):
+        if self._vouched(outside) and to_show(outside, self.member, self.epoch(), leads=self.leads()) is None:
             self.lease.renew(asked)
 
     async def by_showing_itself(self, asked: float, outside: Outside) -> None:
         """As ``by_a_look``; a leader renews the Kubernetes Lease first."""
-        if self._vouched(outside) and must_show_itself(outside, self.member) and outside.record is not None:
+        if self._vouched(outside) and (shown := to_show(outside, self.member, self.epoch(), leads=self.leads())) is not None:
             try:
-                await self.show(outside.record)
+                await self.show(shown)
             except (ConflictError, *SILENT) as error:
                 self.log("the Lease is not renewed", why=str(error))
                 outside = replace(outside, api_answers=False)
@@ -44,4 +46,4 @@ class Renewal:
             self.lease.renew(asked)
 
     def _vouched(self, outside: Outside) -> bool:
-        return vouches(outside, self.member, self.epoch())
+        return vouches(outside, self.member, self.epoch(), leads=self.leads())

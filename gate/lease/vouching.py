@@ -1,6 +1,8 @@
 """Who vouches for a member, so that its server may take writes for another while.
 
-The API server vouches for a member that the record names and that no forced claim has passed over. Without the API server
+The API server vouches for a member that the record names and that no forced claim has passed over. Where the record is
+gone, cannot be read or is older than what the member has seen, the record's Lease stands in for it: it vouches for a
+primary that knows of no earlier epoch than the Lease, and that goes on renewing it. Without the API server
 a peer vouches, so that an outage of the API server alone stops no database: but only if no peer that answers knows of a
 later epoch than this member. One that was cut off meanwhile may not have heard of it. Whoever waits for this member's
 isolation has told the peers a later epoch first.
@@ -11,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gate.api import GateStatus
-from gate.record import Mode, Record
+from gate.record import Mirror, Mode, Record, is_older
 
 
 @dataclass(frozen=True)
@@ -20,18 +22,25 @@ class Outside:
 
     api_answers: bool
     record: Record | None
-    mirror: bool
-    """A Kubernetes Lease mirrors a record, whether or not the record is still there."""
+    mirror: Mirror | None
+    """The Kubernetes Lease, whether or not the record is still there; not looked for where the record is enough."""
     peers: dict[str, GateStatus | None]
     """Member → status, ``None`` when it does not answer."""
     paused: bool = False
     """The record carries a pause that is not over."""
+    unreadable: str = ""
+    """Why the API server, which answers, gave no record that can be read; empty when it gave one, or has none."""
 
 
-def vouches(outside: Outside, member: str, epoch: int) -> bool:
-    """Whether what was seen allows ``member``, which knows of ``epoch``, to take writes for another while."""
-    if outside.api_answers:
-        return outside.record is None or names(outside.record, member)
+def vouches(outside: Outside, member: str, epoch: int, *, leads: bool) -> bool:
+    """Whether what was seen allows ``member``, which knows of ``epoch``, to take writes for another while.
+
+    ``leads``: its server runs as primary.
+    """
+    if outside.api_answers and (record := outside.record) is not None and not is_older(record, epoch):
+        return names(record, member)
+    if outside.api_answers and _stands_in(outside, member, epoch, leads=leads):
+        return True
     answers = [status for status in outside.peers.values() if status is not None]
     return bool(answers) and all(status.epoch <= epoch for status in answers)
 
@@ -44,6 +53,26 @@ def names(record: Record, member: str) -> bool:
     return intent is not None and intent.candidate == member
 
 
-def must_show_itself(outside: Outside, member: str) -> bool:
-    """Whether the API server's answer counts for ``member`` only once the Kubernetes Lease is renewed: it leads."""
-    return outside.api_answers and outside.record is not None and outside.record.leader == member
+def _stands_in(outside: Outside, member: str, epoch: int, *, leads: bool) -> bool:
+    """Whether the Lease vouches for ``member`` in place of a record."""
+    mirror = outside.mirror
+    if outside.record is not None:  # an older one
+        return leads and mirror is not None and mirror.epoch <= epoch
+    if mirror is None:
+        return not outside.unreadable
+    return mirror.epoch <= epoch or mirror.holder == member
+
+
+def to_show(outside: Outside, member: str, epoch: int, *, leads: bool) -> Record | None:
+    """Return what ``member`` must renew the Kubernetes Lease by before the API server's answer counts for it.
+
+    ``None`` for one that does not lead. Nobody shows itself by a record that does not count, but by what it has seen.
+    """
+    record, mirror = outside.record, outside.mirror
+    if not outside.api_answers:
+        return None
+    if record is not None and not is_older(record, epoch):
+        return record if record.leader == member else None
+    if mirror is None or not leads:
+        return None
+    return Record(leader=member, epoch=max(mirror.epoch, epoch))

@@ -17,18 +17,18 @@ from functools import partial
 
 import aiohttp
 
-from gate.api import GateStatus
+from gate.api import GateStatus, Role
 from gate.lease.kube import ApiServer
 from gate.lease.lease import Lease
 from gate.lease.peers import Peers
 from gate.lease.renewal import Renewal
 from gate.lease.supervisor import Supervisor
 from gate.loop import revert
-from gate.loop.decide import Sample
 from gate.loop.observation import Observer
 from gate.loop.replication_recovery import ReplicationRecovery
 from gate.loop.sampler import Sampler
 from gate.loop.serving import Serving
+from gate.loop.situation import Sample
 from gate.loop.state import Store
 from gate.loop.status import Status
 from gate.loop.work import Work
@@ -68,9 +68,12 @@ class Gate:
             self.serving.follow, self.log,
         )  # fmt: skip
         self.work = Work(settings, self.peers, self.control, self.say, self.kick.set)
-        self.observer = Observer(self.api, self.peers, self._log_silence)
+        self.observer = Observer(self.api, self.peers, lambda: self.store.state.epoch, self._log_silence)
         self.supervisor = Supervisor(self.lease, settings.isolation_timeout, settings.data, self._hear_watchdog)
-        self.renewal = Renewal(settings.member, self.lease, lambda: self.store.state.epoch, self.api.renew, self.log)
+        self.renewal = Renewal(
+            settings.member, self.lease, lambda: self.store.state.epoch, lambda: self.sampler.facts.role is Role.PRIMARY,
+            self.api.renew, self.log,
+        )  # fmt: skip
         self.recovery = ReplicationRecovery(settings, self.peers.status)
         self.figures = Status(settings, self.control)
 
@@ -102,6 +105,7 @@ class Gate:
             empty=not (data / "PG_VERSION").exists(), standby_signal=(data / "standby.signal").exists(),
             timeline=facts.timeline or (control.timeline if control else 0), following=serving.following,
             reverts=revert.is_pending(data, state), half_rewound=revert.half_rewound(settings),
+            received=facts.receive_lsn,
             facts=facts, record=self.record, control=control, doing=self.doing, sessions=self.sampler.sessions,
             closed=serving.closed, may_open=serving.may_open, has_moved=serving.has_moved,
             silent_seconds=server.silent_seconds, frozen=server.frozen, heard=observer.heard, asked=observer.asked,

@@ -1,103 +1,28 @@
 """What a gate does next, as a pure function of what it knows. No clock, no I/O: every rule is a plain test.
 
-It leads only when the record, just read from the API server, names it, no intent names another, no fence stands and no
-peer leads on a later timeline. Peers alone justify following, never leading. Doubt means waiting, and saying why.
+It leads only when the record, just read from the API server, names it, no intent names another, no fence stands, no
+peer leads on a later timeline and nobody has seen a later epoch. Peers alone justify following, never leading. A record
+that is older than what has been seen here moves nobody. Doubt means waiting, and saying why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from gate.api import GateStatus, Role, ServerFacts, ServerState
+from gate.api import Role, ServerState
 from gate.lease.vouching import Outside
+from gate.loop.leading import as_before, must_not_lead, must_not_promote_itself, runs_as_primary, under_an_older_record
 from gate.loop.pause import pause_words
+from gate.loop.situation import Action, Decision, Local
 from gate.loop.state import State
-from gate.postgres.controldata import ControlData
-from gate.record import Mode, Record
-
-
-class Action(StrEnum):
-    """What to do next."""
-
-    KEEP = "keep"
-    WAIT = "wait"
-    START_LEADER = "start leader"
-    START_STANDBY = "start standby"
-    START_REVERTED = "start reverted"
-    """In recovery on its own timeline, following nobody, for the ``revert`` that was accepted."""
-    FOLLOW = "follow"
-    PROMOTE_SELF = "promote self"
-    STOP = "stop"
-    STOP_NOW = "stop now"
-    """Another member leads or has been claimed by force: at any price."""
-    REJOIN = "rejoin"
-    BASE_BACKUP = "base backup"
-    BOOTSTRAP = "bootstrap"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """An action, the member it is about, and a sentence for people."""
-
-    action: Action
-    reason: str
-    leader: str = ""
-
-
-@dataclass(frozen=True)
-class Local:
-    """One member as it stands."""
-
-    member: str
-    members: tuple[str, ...]
-    state: State
-    server: ServerState
-    role: Role | None
-    empty: bool
-    """No usable PGDATA."""
-    standby_signal: bool
-    """PGDATA is a standby's."""
-    timeline: int
-    following: str
-    """Member that ``primary_conninfo`` names."""
-    reverts: bool = False
-    """A ``revert`` was accepted, and its new timeline has not been begun."""
-    half_rewound: bool = False
-    """A rewind of PGDATA was begun and did not come to its end: it is no database now."""
-
-
-@dataclass(frozen=True)
-class Sample(Local):
-    """One member as it stands, with what only its own parts ask for; taken once a turn, and whenever somebody asks."""
-
-    facts: ServerFacts = field(default_factory=ServerFacts)
-    """What the server said last; without a role when it does not answer."""
-    record: Record | None = None
-    """As it was read last."""
-    control: ControlData | None = None
-    doing: str = ""
-    closed: bool = False
-    """The server that runs turns applications away."""
-    may_open: bool = False
-    """It does so although their time is over."""
-    has_moved: bool = False
-    """The member that the server follows is at another address than the server was told."""
-    sessions: int | None = None
-    """Of the primary, when it last answered."""
-    silent_seconds: float | None = None
-    frozen: bool = False
-    heard: Mapping[str, float] = field(default_factory=dict)
-    asked: Mapping[str, float] = field(default_factory=dict)
+from gate.record import Mode, Record, is_older
 
 
 def fence_stands(state: State, member: str, record: Record | None) -> bool:
     """Whether a fence still holds: it ends when the record, without an intent, has moved on."""
     if state.fenced_at is None:
         return False
-    if record is None or record.intent is not None:
+    if record is None or record.intent is not None or is_older(record, state.epoch):
         return True
     moved_away = record.leader != member and record.epoch >= state.fenced_at
     given_back = record.leader == member and record.epoch > state.fenced_at
@@ -108,9 +33,11 @@ def heeded(state: State, member: str, record: Record) -> dict[str, Any]:
     """Return what changes in ``member``'s durable state once it has read ``record``; empty when nothing does.
 
     An epoch counts when no intent stands, which only commands may accept. A fence, a promotion and a rejoin that was asked
-    for are forgotten once the record has left them behind.
+    for are forgotten once the record has left them behind. An older record changes nothing.
     """
     changes: dict[str, Any] = {}
+    if is_older(record, state.epoch):
+        return changes
     if record.epoch > state.epoch and record.intent is None:
         changes["epoch"] = record.epoch
     if state.fenced_at is not None and not fence_stands(state, member, record):
@@ -122,27 +49,26 @@ def heeded(state: State, member: str, record: Record) -> dict[str, Any]:
     return changes
 
 
-def decide(local: Local, outside: Outside) -> Decision:
+def decide(local: Local, outside: Outside) -> Decision:  # noqa: PLR0911 - one return a rule
     """Return what to do next."""
     if fence_stands(local.state, local.member, outside.record if outside.api_answers else None):
         why = f"fenced at epoch {local.state.fenced_at}"
         return Decision(Action.WAIT if local.server is ServerState.STOPPED else Action.STOP, why)
     if not outside.api_answers:
         return _without_api_server(local, outside)
+    if outside.unreadable:
+        return as_before(local, outside, f"{outside.unreadable}: a person must mend it")
     if outside.record is None:
         return _without_record(local, outside)
+    if is_older(outside.record, local.state.epoch):
+        return under_an_older_record(local, outside.record, outside)
     if local.server is not ServerState.STOPPED:
         return _running(local, outside.record, outside)
     return _stopped(local, outside.record, outside)
 
 
 def _without_api_server(local: Local, outside: Outside) -> Decision:
-    if local.server is not ServerState.STOPPED:
-        return Decision(Action.KEEP, "the API server does not answer; going on as before")
-    leader = _leading_peer(outside)
-    if leader is not None and local.standby_signal and not local.reverts and (leader.timeline or 0) >= local.timeline:
-        return Decision(Action.START_STANDBY, f"the API server does not answer; {leader.member} leads", leader.member)
-    return Decision(Action.WAIT, "the API server does not answer, and without it nobody may lead")
+    return as_before(local, outside, "the API server does not answer, and without it nobody may lead")
 
 
 def _without_record(local: Local, outside: Outside) -> Decision:
@@ -150,7 +76,7 @@ def _without_record(local: Local, outside: Outside) -> Decision:
         return Decision(Action.KEEP, "there is no leader record; going on as before")
     if not local.empty:
         return Decision(Action.WAIT, "there is no leader record but there is data here: a person must decide (adopt)")
-    if outside.mirror:
+    if outside.mirror is not None:
         return Decision(Action.WAIT, "the leader record is gone but its Lease is there: a person must restore it")
     if local.member != local.members[0]:
         return Decision(Action.WAIT, f"waits for {local.members[0]} to set the cluster up")
@@ -164,7 +90,7 @@ def _without_record(local: Local, outside: Outside) -> Decision:
 def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noqa: PLR0911 - one return a rule
     intent = record.intent
     named, claimed_for_me = record.leader == local.member, intent is not None and intent.candidate == local.member
-    if local.role is Role.PRIMARY or (local.role is None and not local.standby_signal):
+    if runs_as_primary(local):
         if named and intent is not None and not claimed_for_me and intent.mode is Mode.FORCED:
             return Decision(Action.STOP_NOW, f"a forced failover to {intent.candidate} has been claimed")
         if not named and not (claimed_for_me and local.state.promoted_at == record.epoch):
@@ -174,7 +100,8 @@ def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noq
     if local.server is not ServerState.RUNNING:
         return Decision(Action.KEEP, f"the server is {local.server}")
     if named:
-        return _may_lead(local, record, outside) or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
+        held = must_not_lead(local, record, outside) or must_not_promote_itself(local, outside)
+        return held or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
     if claimed_for_me and local.state.promoted_at == record.epoch:
         return Decision(Action.KEEP, "is about to lead")
     if intent is not None and intent.mode is Mode.FORCED and not local.following:
@@ -193,7 +120,7 @@ def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noq
             return Decision(
                 Action.WAIT, "IS THE NAMED LEADER BUT HALF REWOUND: name another leader, to copy this member from"
             )
-        return _may_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
+        return must_not_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
     if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
         if local.reverts:
             return Decision(Action.START_REVERTED, "is to lead again as it is, on an unused timeline")
@@ -215,18 +142,3 @@ def _held_by_pause(local: Local, record: Record, outside: Outside) -> Decision |
     if not outside.paused or local.state.rejoin_behind == record.leader:
         return None
     return Decision(Action.WAIT, f"does not follow {record.leader} by itself: {pause_words(record)}")
-
-
-def _may_lead(local: Local, record: Record, outside: Outside) -> Decision | None:
-    """Return why this member must not lead although the record names it, or ``None``."""
-    if record.intent is not None and record.intent.candidate != local.member:
-        return Decision(Action.WAIT, f"an intent names {record.intent.candidate}")
-    for status in outside.peers.values():
-        if status is not None and status.role is Role.PRIMARY and (status.timeline or 0) > local.timeline:
-            return Decision(Action.WAIT, f"{status.member} leads on the later timeline {status.timeline}")
-    return None
-
-
-def _leading_peer(outside: Outside) -> GateStatus | None:
-    leading = [status for status in outside.peers.values() if status is not None and status.role is Role.PRIMARY]
-    return leading[0] if len(leading) == 1 else None

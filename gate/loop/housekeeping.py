@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from gate.api import Role
-from gate.loop.decide import Sample
+from gate.loop.situation import Sample
 from gate.record import Record
 
 Label = tuple[Role | None, str, int]

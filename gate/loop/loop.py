@@ -17,15 +17,16 @@ from gate.lease.lease import now
 from gate.lease.vouching import Outside
 from gate.loop import housekeeping, rejoin
 from gate.loop.core import Gate
-from gate.loop.decide import Action, Decision, Sample, decide, heeded
+from gate.loop.decide import decide, heeded
 from gate.loop.housekeeping import Effect
 from gate.loop.replication_recovery import Recovery
+from gate.loop.situation import Action, Decision, Sample
 from gate.postgres import bootstrap
 from gate.postgres.controldata import ProgramError
 from gate.postgres.sql import NOT_ANSWERING, next_xid
 from gate.postgres.stale_locks import clear_stale_locks
 from gate.postgres.synchronous import Change
-from gate.record import Record
+from gate.record import Record, is_older
 
 _BUSY_POLL_SECONDS = 0.1
 _LEADER_POLL_SECONDS = 0.15
@@ -106,7 +107,7 @@ class Loop:
 
     async def _step(self) -> None:
         gate, asked = self._gate, now()
-        outside = await gate.observer.look(ask_peers=gate.server.state is ServerState.STOPPED)
+        outside = await self._look()
         gate.renewal.by_a_look(asked, outside)
         record = outside.record if outside.api_answers else None
         if record is not None:
@@ -127,14 +128,26 @@ class Loop:
             obstacle = gate.recovery.obstacle if decision.action is Action.KEEP else ""
             gate.say(obstacle or decision.reason)
         await self._act(decision, outside)
-        if record is not None and decision.action is Action.KEEP:
+        if record is not None and decision.action is Action.KEEP and not is_older(record, sample.state.epoch):
             for effect in housekeeping.due(sample, record, self._labelled):
                 await self._carry_out(effect, sample, record)
+
+    async def _look(self) -> Outside:
+        """Look outside; with all there is to be known for a member that may be about to lead."""
+        gate = self._gate
+        if gate.server.state is ServerState.STOPPED:
+            return await gate.observer.look(ask_peers=True, to_lead=True)
+        outside = await gate.observer.look(ask_peers=False)
+        named = outside.record is not None and outside.record.leader == gate.settings.member
+        if named and gate.sampler.facts.role is Role.STANDBY:
+            return await gate.observer.look(ask_peers=True, to_lead=True)
+        return outside
 
     def _heed(self, record: Record) -> None:
         """Take over what the leader record says of epochs, fences and doors."""
         gate, member = self._gate, self._gate.settings.member
-        if gate.record is not None and gate.record.leader == member != record.leader:
+        route_left = gate.record is not None and gate.record.leader == member != record.leader
+        if route_left and not is_older(record, gate.store.state.epoch):
             gate.serving.close_for_a_while()
         gate.record = record
         if changes := heeded(gate.store.state, member, record):
@@ -201,7 +214,7 @@ class Loop:
         gate = self._gate
         if change.record is not None:
             gate.record = await gate.api.write(change.record)
-            gate.store.write(epoch=max(change.record.epoch, gate.store.state.epoch))
+            gate.store.write(epoch=change.record.epoch)
         if change.names is not None:
             gate.serving.wait_for(change.names)
         gate.synchronous.carried_out(change)

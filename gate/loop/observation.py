@@ -19,7 +19,7 @@ from gate.lease.lease import now
 from gate.lease.peers import Peers
 from gate.lease.vouching import Outside
 from gate.loop.pause import is_paused
-from gate.record import MalformedRecordError
+from gate.record import MalformedRecordError, is_older
 
 _HEAR_EVERY_SECONDS = 1.0
 
@@ -27,24 +27,35 @@ _HEAR_EVERY_SECONDS = 1.0
 class Observer:
     """Looks at API server and peers."""
 
-    def __init__(self, api: ApiServer, peers: Peers, log: Callable[[str, str], None]) -> None:
-        """``log`` gets a sentence and its reason."""
-        self._api, self._peers, self._log = api, peers, log
+    def __init__(self, api: ApiServer, peers: Peers, epoch: Callable[[], int], log: Callable[[str, str], None]) -> None:
+        """``epoch`` returns the highest that this gate has seen; ``log`` gets a sentence and its reason."""
+        self._api, self._peers, self._epoch, self._log = api, peers, epoch, log
         self._heard_at: dict[str, float] = {}
         self._asked_at = dict.fromkeys(peers.names, now())
 
-    async def look(self, *, ask_peers: bool) -> Outside:
-        """Ask the API server, and the peers if ``ask_peers`` or if it does not answer or has no record."""
-        record, answers = None, True
+    async def look(self, *, ask_peers: bool, to_lead: bool = False) -> Outside:
+        """Ask the API server, and the peers if ``ask_peers`` or if it gives no record that this member may go by.
+
+        ``to_lead``: the record's Lease is looked at, too, and before the record: it is never later than its record.
+        """
+        record, mirror, answers, unreadable = None, None, True, ""
         try:
+            mirror = await self._api.mirror() if to_lead else None
             record = await self._api.record()
-        except (*SILENT, MalformedRecordError) as error:
+        except MalformedRecordError as error:
+            unreadable = str(error)
+            self._log("the leader record cannot be read", unreadable)
+        except SILENT as error:
             answers = False
             self._log("the API server does not answer", str(error))
-        peers = await self._ask_peers() if ask_peers or not answers or record is None else {}
-        mirror = await self._api.has_mirror() if answers and record is None else False
+        counts = record is not None and not is_older(record, self._epoch())
+        peers = await self._ask_peers() if ask_peers or not counts else {}
+        if answers and not counts and not to_lead:
+            mirror = await self._api.mirror()
         paused = is_paused(record, datetime.now(UTC))
-        return Outside(api_answers=answers, record=record, mirror=mirror, peers=peers, paused=paused)
+        return Outside(
+            api_answers=answers, record=record, mirror=mirror, peers=peers, paused=paused, unreadable=unreadable
+        )  # fmt: skip
 
     async def hear(self, seen: Callable[[float, Outside], Awaitable[None]]) -> None:
         """Look again and again, for ever, and tell ``seen`` when was asked and what was seen.

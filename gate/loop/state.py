@@ -59,8 +59,12 @@ class Store:
             write_durably(self._spare, text)
 
     def write(self, **changes: int | str | None) -> None:
-        """Change fields, on disk first; nothing is written when nothing changes. OSError: the disk does not take it."""
+        """Change fields, on disk first; nothing is written when nothing changes. The epoch is never lowered.
+
+        OSError: the disk does not take it.
+        """
         wanted = self.state.model_copy(update=changes)
+        wanted = wanted.model_copy(update={"epoch": max(wanted.epoch, self.state.epoch)})
         if wanted == self.state:
             return
         text = wanted.model_dump_json()

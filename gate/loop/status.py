@@ -9,8 +9,8 @@ from typing import Any
 
 from gate.api import GateStatus, Role, ServerFacts, ServerState
 from gate.loop import rejoin
-from gate.loop.decide import Sample
 from gate.loop.readiness import Readiness
+from gate.loop.situation import Sample
 from gate.postgres.controldata import ControlData, ControlFile, is_standbys
 from gate.postgres.wal import oldest_wal
 from gate.settings import Settings

@@ -15,7 +15,7 @@ from gate.api import GateStatus, Role
 from gate.lease.peers import Peers
 from gate.lease.vouching import Outside
 from gate.loop import rejoin
-from gate.loop.decide import Action, Decision
+from gate.loop.situation import Action, Decision
 from gate.postgres.controldata import ControlFile
 from gate.record import Record
 from gate.settings import Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from activities.run.models.diagnosis import Silence
 from gate.api import Follower, GateStatus, Role, ServerState
-from gate.loop.decide import Local
+from gate.loop.situation import Local
 from gate.loop.state import State
 from gate.postgres.lsn import format_lsn
 

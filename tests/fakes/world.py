@@ -19,11 +19,12 @@ from activities.clients.ports import ConflictError
 from activities.run.errors import Refusal, refuse
 from activities.run.models.lease import Unrenewed
 from gate.api import Role
-from gate.lease.vouching import Outside, must_show_itself, vouches
-from gate.loop.decide import Action, Decision, decide, heeded
+from gate.lease.vouching import Outside, to_show, vouches
+from gate.loop.decide import decide, heeded
 from gate.loop.pause import is_paused
+from gate.loop.situation import Action, Decision
 from gate.loop.state import State
-from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Record, read_record, record_patch
+from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Mirror, Record, read_record, record_patch
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
 
@@ -54,6 +55,11 @@ class Lease:
     holder: str = ""
     epoch: int = 0
     version: int = 1
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """What a gate reads; ``None`` before anybody has written it."""
+        return Mirror(self.holder, self.epoch) if self.holder else None
 
     @property
     def seen(self) -> Unrenewed:
@@ -251,7 +257,8 @@ class World:
                 member.remember(rejoin_behind="")
         for name in (name for name, status in outside.peers.items() if status is not None):
             self.members[name].asked_at[member.name] = now
-        if vouches(outside, member.name, member.state.epoch) and self._shows_itself(member, outside):
+        leads = member.role is Role.PRIMARY
+        if vouches(outside, member.name, member.state.epoch, leads=leads) and self._shows_itself(member, outside):
             member.vouched_at, member.held = now, False
         if now - member.vouched_at > self.isolation_seconds and member.role is not Role.STANDBY:
             member.stop()
@@ -259,9 +266,11 @@ class World:
 
     def _shows_itself(self, member: Member, outside: Outside) -> bool:
         """Renew the Lease as ``Renewal`` does; whether the API server's word counts, or a peer's does."""
-        if not must_show_itself(outside, member.name) or self.lease.write(member.name, self.record.epoch):
+        leads = member.role is Role.PRIMARY
+        shown = to_show(outside, member.name, member.state.epoch, leads=leads)
+        if shown is None or self.lease.write(shown.leader, shown.epoch):
             return True
-        return vouches(replace(outside, api_answers=False), member.name, member.state.epoch)
+        return vouches(replace(outside, api_answers=False), member.name, member.state.epoch, leads=leads)
 
     def thaw(self, member: Member) -> None:
         """Let a frozen container go on; its watchdog holds the server first."""
@@ -287,7 +296,7 @@ class World:
         answers = member.reachable and not member.hidden and self.api_answers
         record = self.record if answers else None
         paused = is_paused(record, datetime.now(UTC))
-        return Outside(api_answers=answers, record=record, mirror=True, peers=peers, paused=paused)
+        return Outside(api_answers=answers, record=record, mirror=self.lease.mirror, peers=peers, paused=paused)
 
     def _act(self, member: Member, decision: Decision) -> None:
         leader = self.members.get(decision.leader)

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -237,6 +237,17 @@ class Cluster:
         async with asyncio.timeout(seconds):
             while not holds():
                 await asyncio.sleep(0.02)
+
+    async def until_true(self, holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+        async with asyncio.timeout(seconds):
+            while not await holds():
+                await asyncio.sleep(0.05)
+
+    async def until_renewed(self, times: int) -> None:
+        """Wait until the Lease has been renewed so often."""
+        for _ in range(times):
+            version = self.api.lease_version
+            await self.until(lambda: self.api.lease_version != version)  # noqa: B023 - awaited at once
 
     async def until_synchronous(self, member: str, seconds: float = 25) -> None:
         await self.until(lambda: self.api.record and member in self.api.record.sync_members, seconds)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.api import Role, ServerFacts, ServerState
-from gate.loop.decide import Sample
+from gate.loop.situation import Sample
 from gate.loop.state import State
 from gate.settings import Settings
 from tests.postgres.samples import A, B, C

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from gate.api import GateStatus, Role, ServerState
 from gate.lease.vouching import Outside, vouches
-from gate.loop.decide import Action, Decision, Local, decide, fence_stands
+from gate.loop.decide import decide, fence_stands
+from gate.loop.situation import Action, Decision, Local
 from gate.loop.state import State
-from gate.record import Intent, Mode, Record
+from gate.record import Intent, Mirror, Mode, Record
 
 ME, B, C = "pg-a", "pg-b", "pg-c"
 MEMBERS = (ME, B, C)
@@ -28,13 +29,14 @@ _MOSTLY = st.sampled_from([True, True, True, False])
 _names = st.sampled_from([ME, ME, B, C])
 _epochs = st.integers(1, 4)
 _intents = st.none() | st.builds(Intent, candidate=_names, mode=st.sampled_from(Mode), run=st.just("x/1"))
+_mirrors = st.none() | st.builds(Mirror, holder=_names, epoch=st.integers(1, 5))
 _records = st.builds(Record, leader=_names, epoch=_epochs, intent=_intents)
 
 
 @st.composite
 def _locals(draw: st.DrawFn) -> Local:
     server = draw(_SERVERS)
-    state = State(epoch=4, fenced_at=draw(_SELDOM), promoted_at=draw(_SELDOM))
+    state = State(epoch=draw(st.sampled_from([1, 1, 1, 2, 3, 4])), fenced_at=draw(_SELDOM), promoted_at=draw(_SELDOM))
     return Local(
         member=ME,
         members=draw(st.sampled_from([MEMBERS, MEMBERS, (B, ME, C)])),
@@ -56,9 +58,10 @@ def _peer(name: str, **changes: Any) -> GateStatus:
     return GateStatus.model_validate({**usual, **changes})
 
 
+_seldom_later = st.sampled_from([1, 1, 1, 3, 5])
 _peers = st.fixed_dictionaries(
     {
-        name: st.none() | st.builds(_peer, st.just(name), role=st.none() | st.sampled_from(Role),
+        name: st.none() | st.builds(_peer, st.just(name), epoch=_seldom_later, role=st.none() | st.sampled_from(Role),
                                     timeline=st.none() | st.integers(1, 3), empty=st.booleans())
         for name in MEMBERS
     }
@@ -72,7 +75,7 @@ def _situations(draw: st.DrawFn) -> tuple[Local, Outside]:
     answers = draw(_MOSTLY)
     record = draw(_records) if answers and draw(_MOSTLY) else None
     paused = record is not None and draw(st.booleans())
-    return local, Outside(api_answers=answers, record=record, mirror=draw(st.booleans()), peers=peers, paused=paused)
+    return local, Outside(api_answers=answers, record=record, mirror=draw(_mirrors), peers=peers, paused=paused)
 
 
 @settings(max_examples=400)
@@ -88,6 +91,11 @@ def test_leads_only_when_a_fresh_record_names_it_and_nothing_speaks_against_it(s
     assert record.intent is None or record.intent.candidate == local.member
     assert not fence_stands(local.state, local.member, record)
     assert not local.empty
+    ahead = [one.epoch for one in outside.peers.values() if one and one.epoch > record.epoch and record.intent is None]
+    if record.epoch >= local.state.epoch:
+        assert (ahead, outside.mirror is None or outside.mirror.epoch <= record.epoch) == ([], True)
+    else:
+        assert (outside.mirror, decide(local, outside).action) == (Mirror(ME, local.state.epoch), Action.START_LEADER)
     later = [
         one for one in outside.peers.values() if one and one.role is Role.PRIMARY and (one.timeline or 0) > local.timeline
     ]
@@ -105,7 +113,7 @@ def test_starts_to_revert_only_for_a_claim_that_it_has_accepted(situation: tuple
     assert record.intent is not None
     assert (record.intent.candidate, record.epoch) == (local.member, local.state.promoted_at)
     assert record.leader != local.member
-    assert (local.reverts, local.server) == (True, ServerState.STOPPED)
+    assert (local.reverts, local.server, record.epoch >= local.state.epoch) == (True, ServerState.STOPPED, True)
     assert not fence_stands(local.state, local.member, record)
 
 
@@ -117,7 +125,8 @@ def test_does_not_touch_a_directory_that_is_claimed_to_lead_as_it_is(situation: 
     claimed = record and record.intent and record.intent.candidate == local.member and record.intent.mode is Mode.DISCARD
     if not claimed or record is None or record.leader == local.member or local.server is not ServerState.STOPPED:
         return
-    assert decide(local, outside).action in {Action.WAIT, Action.START_REVERTED}
+    if record.epoch >= local.state.epoch:
+        assert decide(local, outside).action in {Action.WAIT, Action.START_REVERTED}
 
 
 @settings(max_examples=400)
@@ -130,7 +139,7 @@ def test_sets_a_cluster_up_only_where_nobody_ever_had_one(
     outside = replace(outside, record=None if without_record else outside.record)
     if decide(local, outside).action is not Action.BOOTSTRAP:
         return
-    assert (outside.api_answers, outside.record, outside.mirror, local.empty) == (True, None, False, True)
+    assert (outside.api_answers, outside.record, outside.mirror, local.empty) == (True, None, None, True)
     assert local.member == local.members[0]
     assert all(status is not None and status.empty for status in outside.peers.values())
 
@@ -165,6 +174,8 @@ def test_a_primary_that_the_record_does_not_name_stops_unless_it_was_just_promot
     record = outside.record
     if local.role is not Role.PRIMARY or record is None or record.leader == local.member or local.state.fenced_at:
         return
+    if record.epoch < local.state.epoch:
+        return
     claimed = record.intent is not None and record.intent.candidate == local.member
     promoted = claimed and local.state.promoted_at == record.epoch
     assert decide(local, outside).action is (Action.KEEP if promoted else Action.STOP_NOW)
@@ -185,6 +196,28 @@ def test_while_paused_nobody_changes_a_directory_by_itself_and_nothing_else_is_h
     assert decide(asked, outside) == unpaused
 
 
+@settings(max_examples=400)
+@given(_situations())
+def test_an_older_record_moves_nobody(situation: tuple[Local, Outside]) -> None:
+    local, outside = situation
+    record = outside.record
+    if record is None or record.epoch >= local.state.epoch or local.state.fenced_at is not None:
+        return
+    decision = decide(local, outside)
+    stopped = local.server is ServerState.STOPPED
+    moves = {Action.WAIT, Action.START_STANDBY, Action.START_LEADER} if stopped else {Action.KEEP, Action.STOP_NOW}
+    assert decision.action in moves
+    assert f"at epoch {record.epoch}, epoch {local.state.epoch} has been seen here" in decision.reason
+    assert "failover repair" in decision.reason
+    primaries = [one for one in outside.peers.values() if one is not None and one.role is Role.PRIMARY]
+    if decision.action is Action.STOP_NOW:
+        assert any((one.timeline or 0) > local.timeline for one in primaries)
+    if decision.action is Action.START_STANDBY:
+        assert [decision.leader] == [one.member for one in primaries]
+    if decision.action is Action.START_LEADER:
+        assert (record.leader, primaries) == (ME, [])
+
+
 @given(_records, st.integers(1, 4), _names)
 def test_a_fence_ends_only_when_a_record_without_intent_has_moved_on(record: Record, fenced_at: int, member: str) -> None:
     stands = fence_stands(State(fenced_at=fenced_at), member, record)
@@ -196,8 +229,9 @@ def test_a_fence_ends_only_when_a_record_without_intent_has_moved_on(record: Rec
 
 
 def _decide(
-    *, record: Record | None, api_answers: bool = True, mirror: bool = True, peers: dict[str, Any] | None = None, **mine: Any
-) -> Decision:
+    *, record: Record | None, api_answers: bool = True, mirror: Mirror | None = None, peers: dict[str, Any] | None = None,
+    **mine: Any,
+) -> Decision:  # fmt: skip
     usual: dict[str, Any] = {
         "member": ME, "members": MEMBERS, "state": State(), "server": ServerState.RUNNING, "role": Role.PRIMARY,
         "empty": False, "standby_signal": False, "timeline": 1, "following": "",
@@ -247,7 +281,7 @@ def test_the_first_of_empty_members_sets_the_cluster_up() -> None:
     [
         ({**_EMPTY, C: None}, {}, f"silent ['{C}']"),
         ({**_EMPTY, C: _peer(C)}, {}, f"with data ['{C}']"),
-        (_EMPTY, {"mirror": True}, "its Lease is there"),
+        (_EMPTY, {"mirror": Mirror(B, 1)}, "its Lease is there"),
         (_EMPTY, {"members": (B, ME, C)}, f"waits for {B}"),
     ],
 )
@@ -256,7 +290,7 @@ def test_sets_nothing_up_in_doubt(peers: dict[str, Any], changes: dict[str, Any]
     assert (decision.action, words in decision.reason) == (Action.WAIT, True)
 
 
-def _first(peers: dict[str, Any], *, mirror: bool = False, **mine: Any) -> Decision:
+def _first(peers: dict[str, Any], *, mirror: Mirror | None = None, **mine: Any) -> Decision:
     return _decide(record=None, mirror=mirror, peers=peers, server=ServerState.STOPPED, role=None, empty=True, **mine)
 
 
@@ -274,7 +308,7 @@ def test_a_former_primary_rejoins_and_a_standby_starts() -> None:
 
 def test_a_former_primary_is_left_as_it_is_while_bringing_it_back_is_paused() -> None:
     record = Record(leader=B, epoch=2, paused_until="2999-01-01")
-    outside = Outside(api_answers=True, record=record, mirror=True, peers={}, paused=True)
+    outside = Outside(api_answers=True, record=record, mirror=None, peers={}, paused=True)
     usual: dict[str, Any] = {
         "member": ME, "members": MEMBERS, "state": State(), "server": ServerState.STOPPED, "role": None,
         "empty": False, "timeline": 1, "following": "",
@@ -321,17 +355,17 @@ def test_data_without_a_record_waits_for_a_person() -> None:
 
 @pytest.mark.parametrize("epochs", [(5, None), (4, 5)])
 def test_without_api_server_peers_vouch(epochs: tuple[int | None, int | None]) -> None:
-    assert vouches(_without_api_server(*epochs), ME, 5)
+    assert vouches(_without_api_server(*epochs), ME, 5, leads=True)
 
 
 @pytest.mark.parametrize("epochs", [(None, None), (6, None), (5, 6), (6, 5)])
 def test_nobody_vouches_when_one_peer_knows_of_a_later_epoch(epochs: tuple[int | None, int | None]) -> None:
-    assert not vouches(_without_api_server(*epochs), ME, 5)
+    assert not vouches(_without_api_server(*epochs), ME, 5, leads=True)
 
 
 def _without_api_server(*epochs: int | None) -> Outside:
     peers = {name: None if epoch is None else _peer(name, epoch=epoch) for name, epoch in zip((B, C), epochs, strict=True)}
-    return Outside(api_answers=False, record=None, mirror=True, peers=peers)
+    return Outside(api_answers=False, record=None, mirror=None, peers=peers)
 
 
 def test_a_half_rewound_directory_is_never_started_to_lead() -> None:

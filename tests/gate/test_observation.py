@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from typing import cast
 
-import pytest
-
 from gate.api import GateStatus
 from gate.lease.kube import ApiServer
 from gate.lease.peers import Peers
 from gate.loop.observation import Observer
-from gate.record import MalformedRecordError, Record
+from gate.record import MalformedRecordError, Mirror, Record
 from tests.postgres.samples import B, C, record, status
+
+MIRROR = Mirror(B, 5)
 
 
 class World:
     """An API server that gives ``answer``, and peers of which only B answers."""
 
     def __init__(self, answer: Record | Exception | None) -> None:
-        self.answer, self.names, self.asked, self.logged = answer, (B, C), 0, list[str]()
-        self.observer = Observer(cast("ApiServer", self), cast("Peers", self), lambda what, _: self.logged.append(what))
+        self.answer, self.names, self.asked, self.logged, self.order = answer, (B, C), 0, list[str](), list[str]()
+        api, peers = cast("ApiServer", self), cast("Peers", self)
+        self.observer = Observer(api, peers, lambda: 5, lambda what, _: self.logged.append(what))
 
     async def record(self) -> Record | None:
+        self.order.append("record")
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
-    async def has_mirror(self) -> bool:
-        return True
+    async def mirror(self) -> Mirror | None:
+        self.order.append("mirror")
+        return MIRROR
 
     async def statuses(self) -> dict[str, GateStatus | None]:
         self.asked += 1
@@ -37,21 +40,38 @@ class World:
 async def test_peers_are_asked_only_where_they_are_needed() -> None:
     world = World(record())
     outside = await world.observer.look(ask_peers=False)
-    assert (outside.record, outside.peers, outside.mirror, world.asked) == (record(), {}, False, 0)
+    assert (outside.record, outside.peers, outside.mirror, world.asked) == (record(), {}, None, 0)
     assert B in (await world.observer.look(ask_peers=True)).peers
 
 
-@pytest.mark.parametrize("failure", [TimeoutError("silent"), MalformedRecordError("edited by hand")])
-async def test_an_api_server_that_says_nothing_usable_does_not_answer(failure: Exception) -> None:
-    world = World(failure)
+async def test_an_api_server_that_is_silent_leaves_the_peers() -> None:
+    world = World(TimeoutError("silent"))
     outside = await world.observer.look(ask_peers=False)
-    assert (outside.api_answers, outside.record, outside.mirror, world.asked) == (False, None, False, 1)
+    assert (outside.api_answers, outside.record, outside.mirror, world.asked) == (False, None, None, 1)
     assert world.logged == ["the API server does not answer"]
+
+
+async def test_a_record_that_cannot_be_read_is_not_silence() -> None:
+    world = World(MalformedRecordError("edited by hand"))
+    outside = await world.observer.look(ask_peers=False)
+    assert (outside.api_answers, outside.record, outside.mirror, world.asked) == (True, None, MIRROR, 1)
+    assert (outside.unreadable, world.logged) == ("edited by hand", ["the leader record cannot be read"])
+
+
+async def test_beside_an_older_record_its_mirror_and_the_peers_count() -> None:
+    outside = await World(record(epoch=4)).observer.look(ask_peers=False)
+    assert (outside.record, outside.mirror, set(outside.peers)) == (record(epoch=4), MIRROR, {B, C})
+
+
+async def test_who_may_be_about_to_lead_looks_at_the_mirror_first() -> None:
+    world = World(record())
+    outside = await world.observer.look(ask_peers=True, to_lead=True)
+    assert (outside.mirror, world.order) == (MIRROR, ["mirror", "record"])
 
 
 async def test_without_a_record_its_mirror_and_the_peers_count() -> None:
     outside = await World(None).observer.look(ask_peers=False)
-    assert (outside.api_answers, outside.mirror, set(outside.peers)) == (True, True, {B, C})
+    assert (outside.api_answers, outside.mirror, set(outside.peers)) == (True, MIRROR, {B, C})
 
 
 async def test_a_pause_is_seen() -> None:

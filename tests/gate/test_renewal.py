@@ -24,7 +24,10 @@ class Renewing:
         self.lease, self.failure = Lease.make(), failure
         self.shown: list[Record] = []
         self.logged: list[str] = []
-        self.renewal = Renewal(A, self.lease, lambda: 5, self._show, lambda message, **_: self.logged.append(message))
+        self.renewal = Renewal(A, self.lease, lambda: 5, lambda: True, self._show, self._log)
+
+    def _log(self, message: str, **_: object) -> None:
+        self.logged.append(message)
 
     async def _show(self, seen: Record) -> None:
         if self.failure is not None:
@@ -41,7 +44,7 @@ class Renewing:
 
 
 def _seen(peer: GateStatus | None = None, *, answers: bool = True, **changes: Any) -> Outside:
-    return Outside(api_answers=answers, record=record(**{"epoch": 5, **changes}), mirror=False, peers={B: peer})
+    return Outside(api_answers=answers, record=record(**{"epoch": 5, **changes}), mirror=None, peers={B: peer})
 
 
 @pytest.mark.parametrize(

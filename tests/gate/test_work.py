@@ -12,7 +12,7 @@ from gate.api import GateStatus, Role
 from gate.lease.peers import Peers
 from gate.lease.vouching import Outside
 from gate.loop import rejoin
-from gate.loop.decide import Action, Decision
+from gate.loop.situation import Action, Decision
 from gate.loop.work import Work
 from gate.postgres.controldata import ControlFile
 from tests.gate.parts import Log, settings
@@ -39,7 +39,7 @@ class Working:
         return note
 
     async def become_standby(self, action: Action, of: GateStatus | None) -> list[str]:
-        outside = Outside(api_answers=True, record=record(leader=B), mirror=False, peers={B: of})
+        outside = Outside(api_answers=True, record=record(leader=B), mirror=None, peers={B: of})
         await self.work.become_standby(Decision(action, "", B), outside, record(leader=B))
         return self.done
 
