@@ -69,7 +69,15 @@ class Record(BaseModel):
     paused_because: str = ""
     selector: str = ""
     """Pod that the Service really sends writes to; must equal ``leader``."""
+    foreign: str = ""
+    """What else stands in its selector, comma-separated ``label=value``; the next write of the record takes it out.
+    Without ``selector``, every pod with these labels gets writes."""
     resource_version: str = ""
+
+    @property
+    def receivers(self) -> str:
+        """What gets the writes, as people read it."""
+        return self.selector or (f"every pod with {self.foreign}" if self.foreign else "nobody")
 
     @property
     def sync_members(self) -> tuple[str, ...]:
@@ -127,13 +135,20 @@ def read_record(service: dict[str, Any]) -> Record | None:
             paused_until=notes.get("paused-until", ""),
             paused_by=notes.get("paused-by", ""),
             paused_because=notes.get("paused-because", ""),
-            selector=((service.get("spec") or {}).get("selector") or {}).get(POD_NAME_LABEL, ""),
+            **_route(service),
             resource_version=metadata["resourceVersion"],
         )
     except (KeyError, ValueError) as error:
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
         message = f"the leader record on Service {name} cannot be read ({error}); compare its failover/* annotations"
         raise MalformedRecordError(message) from error
+
+
+def _route(service: dict[str, Any]) -> dict[str, str]:
+    """Return the pod that a Service sends writes to, and the labels that somebody else has put into its selector."""
+    labels = dict((service.get("spec") or {}).get("selector") or {})
+    pod = labels.pop(POD_NAME_LABEL, "")
+    return {"selector": pod, "foreign": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))}
 
 
 def _epoch(text: str) -> int:
@@ -148,7 +163,7 @@ def record_patch(record: Record) -> dict[str, Any]:
 
     The selector is written too, to ``record.leader``: leader and route can never be changed apart.
     """
-    intent = record.intent
+    intent, foreign = record.intent, [label.partition("=")[0] for label in record.foreign.split(",") if label]
     notes: dict[str, str | None] = {
         "leader": record.leader,
         "epoch": str(record.epoch),
@@ -169,5 +184,5 @@ def record_patch(record: Record) -> dict[str, Any]:
             "resourceVersion": record.resource_version,
             "annotations": {ANNOTATION_PREFIX + key: value for key, value in notes.items()},
         },
-        "spec": {"selector": {POD_NAME_LABEL: record.leader}},
+        "spec": {"selector": {POD_NAME_LABEL: record.leader} | dict.fromkeys(foreign)},
     }

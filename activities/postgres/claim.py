@@ -8,10 +8,10 @@ change and is refused. Killed between the write and the answer, the next attempt
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from activities.clients.granting import granted
-from activities.clients.ports import ConflictError, MissingError
+from activities.clients.ports import ConflictError, GateRefusedError, MissingError, UnreachableError
 from activities.clients.systems import Systems
 from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
@@ -20,9 +20,10 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import workflow_of
 from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget
-from gate.record import NO_SYNC, Intent, MalformedRecordError, Mode, Record
+from gate.record import HIGHEST_EPOCH, NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
 _BREATH_SECONDS = 0.02
+_SAYS_EPOCH_WITHIN = timedelta(seconds=0.5)
 NOTHING_CHANGED = "see the worker's Role; nothing was changed"
 
 
@@ -58,9 +59,8 @@ async def try_write(systems: Systems, target: PostgresTarget, record: Record) ->
 
 
 def is_ours(record: Record, switch: Switch) -> bool:
-    """Whether ``record`` carries the intent that ``switch`` wrote."""
-    intent = record.intent
-    return record.epoch == switch.epoch and intent is not None and intent.run == str(switch.run)
+    """Whether ``record`` carries the intent that ``switch`` wrote, at whatever epoch its claim took."""
+    return record.intent is not None and record.intent.run == str(switch.run)
 
 
 def has_moved(record: Record, switch: Switch) -> bool:
@@ -104,11 +104,11 @@ class ClaimActivities:
         "postgres.claim", CHANGE, lambda request: f"claim: intent {request.plan.candidate}, epoch {request.plan.epoch + 1}"
     )
     async def claim(self, request: ClaimRequest) -> Switch:
-        """Write the intent and the next epoch into the record. Repeating it changes nothing more.
+        """Write the intent, and an epoch above the record's and all gates'. Repeating it changes nothing more.
 
         Raises:
             ApplicationError: ``RecordChanged`` when leader, epoch, intent or selector are not as planned,
-                ``Unreachable`` when we may not write it.
+                ``RecordDisagrees`` when no higher epoch is left, ``Unreachable`` when we may not write it.
 
         """
         plan, run = request.plan, request.run
@@ -116,11 +116,32 @@ class ClaimActivities:
         while True:
             record = await current_record(self._systems, request.target)
             if is_ours(record, switch):
-                return switch
+                return switch.model_copy(update={"epoch": record.epoch})
             _must_be_as_planned(record, request)
+            switch = switch.model_copy(update={"epoch": await self._free_epoch(request)})
             intent = Intent(candidate=plan.candidate, mode=plan.mode, run=str(run))
             wanted = record.model_copy(update={"epoch": switch.epoch, "intent": intent, "run": str(run)})
             await granted(try_write(self._systems, request.target, wanted), NOTHING_CHANGED)
+
+    async def _free_epoch(self, request: ClaimRequest) -> int:
+        """Return the next epoch that no gate refuses; one that is silent, or is taken for dead, has no say."""
+        target, plan = request.target, request.plan
+        names = [name for name in target.cluster.members if plan.mode is not Mode.FORCED or name != plan.primary]
+        epoch = max([plan.epoch, *await asyncio.gather(*(self._epoch_of(target, name) for name in names))]) + 1
+        if epoch > HIGHEST_EPOCH:
+            raise refuse(
+                Refusal.RECORD_DISAGREES,
+                f"a gate of {target.name} has seen epoch {epoch - 1}, the last one there is; nothing was changed",
+            )
+        return epoch
+
+    async def _epoch_of(self, target: PostgresTarget, name: str) -> int:
+        """Return the highest epoch that a member's gate has seen; 0 when it does not say so at once."""
+        try:
+            async with asyncio.timeout(_SAYS_EPOCH_WITHIN.total_seconds()):
+                return (await self._systems.gates.status(target, name, timeout=_SAYS_EPOCH_WITHIN)).epoch
+        except (UnreachableError, GateRefusedError, TimeoutError):
+            return 0
 
     @step("postgres.route", FORWARD, lambda request: f"route writes to {request.switch.plan.candidate}")
     async def route(self, request: RouteRequest) -> Routed:

@@ -22,7 +22,7 @@ def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
         if waiting:
             remedy = f"{', '.join(waiting)} have data and wait for a person: failover adopt {target.name} --plan"
         return [fault(f"Service {target.cluster.write_service}", "has no leader record", remedy)]
-    findings = [*_of_record(target, record), *_of_pause(target, record, survey.at)]
+    findings = [*_of_record(target, record), *_of_older_record(target, survey), *_of_pause(target, record, survey.at)]
     for fact in survey.members:
         findings += _of_member(target, record, fact)
     return findings
@@ -32,10 +32,8 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
     service = f"Service {target.cluster.write_service}"
     findings = [ok(service, f"sends writes to {record.leader}, epoch {record.epoch}")]
     if record.selector != record.leader:
-        remedy = f"find out who changed the selector, then set it back to {record.leader}"
-        findings = [
-            fault(service, f"sends writes to {record.selector or 'nobody'}, its record names {record.leader}", remedy)
-        ]
+        remedy = f"find out who changed the selector, then: failover repair {target.name}"
+        findings = [fault(service, f"sends writes to {record.receivers}, its record names {record.leader}", remedy)]
     owner = record.intent.run if record.intent else record.unfinished
     if owner:
         remedy = (
@@ -48,6 +46,17 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
     else:
         findings.append(ok(service, f"commits wait for {record.sync}"))
     return findings
+
+
+def _of_older_record(target: PostgresTarget, survey: Survey) -> list[Finding]:
+    """Return the fault that the record is an old copy; a claim that is being undone passes by itself."""
+    record = survey.record
+    if record is None or record.intent is not None or not survey.ahead:
+        return []
+    seen = ", ".join(f"{name} has seen epoch {epoch}" for name, epoch in survey.ahead.items())
+    message = f"THE LEADER RECORD IS OLDER: it names {record.leader} at epoch {record.epoch}, and {seen}"
+    remedy = f"find out who put it back; nobody moves until a person decides: failover repair {target.name}"
+    return [fault(f"Service {target.cluster.write_service}", message, remedy)]
 
 
 def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Finding]:

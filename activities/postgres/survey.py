@@ -21,7 +21,7 @@ from activities.postgres.models.survey import ApplicationFact, MemberFact, PodFa
 from activities.run.declare import step
 from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
-from gate.record import Record
+from gate.record import Record, is_older
 
 T = TypeVar("T")
 _LOG_LINES = 100
@@ -56,6 +56,8 @@ class SurveyActivities:
         )
         if record is not None and _is_silent(record.leader, seen):
             seen = await asyncio.gather(*(self._ask_again(request, fact, record.leader) for fact in seen))
+        if record is not None and any(is_older(record, fact.gate.epoch) for fact in seen if fact.gate is not None):
+            record = await granted(found_record(self._systems, target))  # it may have been written since
         members = tuple(_with_pod(fact, (pods or {}).get(fact.name), pods_error) for fact in seen)
         return Survey(
             at=datetime.now(UTC),

@@ -18,7 +18,7 @@ from activities.clients.granting import granted
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.systems import Systems
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
-from activities.postgres.gate_errors import obeyed, refused
+from activities.postgres.gate_errors import refused
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import (
     GaveBack,
@@ -35,7 +35,7 @@ from activities.run.models.wire import RunId
 from activities.run.polling import until
 from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import ProblemKind, SealCommand, Sealed
-from gate.record import Mode, Record
+from gate.record import HIGHEST_EPOCH, Mode, Record
 
 _UNSEALED_AFTER = timedelta(seconds=0.5)
 """Clients wait for writes meanwhile, and where none was asked to promote there is nothing that a promise would change."""
@@ -67,25 +67,35 @@ class UndoActivities:
         if has_moved(record, switch):
             return _result(GaveBack.CANDIDATE_LEADS, record.epoch, f"the record names {candidate} already")
         if is_ours(record, switch):
-            sealed = await self._seal(request, switch.epoch + 1)
+            epoch = max(switch.epoch, record.epoch) + 1
+            sealed = await self._seal(request, epoch)
             if sealed is not None and sealed.promoted:
                 return _result(GaveBack.CANDIDATE_LEADS, sealed.epoch, f"{candidate} was promoted; going forward")
-            record = await self._return_record(switch, record)
+            record = await self._return_record(switch, record, sealed.epoch if sealed is not None else epoch)
         if record.epoch < switch.epoch:
             return await self._bar(request, record)
         if record.leader != old or record.intent is not None or record.run != str(switch.run):
             return _result(GaveBack.TAKEN_OVER, record.epoch, f"{record.run} has written the record since")
-        return _result(GaveBack.GIVEN_BACK, record.epoch, await self._unfence(switch, record.epoch))
+        record, message = await self._unfence(switch, record)
+        return _result(GaveBack.GIVEN_BACK, record.epoch, message)
 
     async def _seal(self, request: GiveBackRequest, epoch: int) -> Sealed | None:
-        """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent."""
+        """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent.
+
+        A gate that has seen a later epoch than ours promises at that one: the record carries our intent, so nobody has
+        claimed since, and the record follows it there.
+        """
         switch, candidate = request.switch, request.switch.plan.candidate
         # Only where the old primary is intact: after a forced claim nobody else could lead.
         command = SealCommand(epoch=epoch, run=str(switch.run), stop_unfinished=switch.plan.mode is Mode.PLANNED)
         deadline = asyncio.get_running_loop().time() + _UNSEALED_AFTER.total_seconds()
         while True:
             try:
-                return await obeyed(self._systems.gates.seal(switch.target, candidate, command))
+                return await self._systems.gates.seal(switch.target, candidate, command)
+            except GateRefusedError as error:
+                if (epoch := _higher(error, command.epoch)) == 0:
+                    raise refused(error) from error
+                command = command.model_copy(update={"epoch": epoch})
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(_ASK_AGAIN_SECONDS)
@@ -102,32 +112,35 @@ class UndoActivities:
             await self._write(switch, record.model_copy(update={"epoch": switch.epoch, "run": str(switch.run)}))
         return _result(GaveBack.GIVEN_BACK, record.epoch, "nothing had been claimed")
 
-    async def _return_record(self, switch: Switch, record: Record) -> Record:
-        wanted = record.model_copy(update={"epoch": switch.epoch + 1, "intent": None, "run": str(switch.run)})
+    async def _return_record(self, switch: Switch, record: Record, epoch: int) -> Record:
+        wanted = record.model_copy(update={"epoch": epoch, "intent": None, "run": str(switch.run)})
         return await self._write(switch, wanted)
 
     async def _write(self, switch: Switch, record: Record) -> Record:
         """Write the record; a conflict is retried as a whole step, since everything must be looked at again."""
         return await self._systems.leader_records.write(switch.target.region, switch.target.cluster.write_service, record)
 
-    async def _unfence(self, switch: Switch, epoch: int) -> str:
-        """Lift the fence; return what to say.
+    async def _unfence(self, switch: Switch, record: Record) -> tuple[Record, str]:
+        """Lift the fence; return the record, raised to what the gate has seen if it must be, and what to say.
 
         The old primary of a forced failover may well be dead: the record is its own again, and its gate lifts the fence by
         itself when it reads that.
         """
         old, forced = switch.plan.primary, switch.plan.mode is Mode.FORCED
         try:
-            await self._systems.gates.unfence(switch.target, old, epoch, str(switch.run))
+            await self._systems.gates.unfence(switch.target, old, record.epoch, str(switch.run))
         except GateRefusedError as error:
+            if epoch := _higher(error, record.epoch):
+                raised = record.model_copy(update={"epoch": epoch, "run": str(switch.run)})
+                return await self._unfence(switch, await self._write(switch, raised))
             if not (forced and error.problem.kind is ProblemKind.NOT_SERVING):
                 raise refused(error) from error
-            return f"{old} leads again as far as the record goes, and does not serve: {error.problem.message}"
+            return record, f"{old} leads again as far as the record goes, and does not serve: {error.problem.message}"
         except UnreachableError as error:
             if not forced:
                 raise
-            return f"{old} leads again as far as the record goes, and its gate is silent: {error}"
-        return f"{old} takes writes again"
+            return record, f"{old} leads again as far as the record goes, and its gate is silent: {error}"
+        return record, f"{old} takes writes again"
 
     @step("postgres.settle", COMPENSATE, lambda _: "recover what an earlier run left")
     async def settle(self, request: SettleRequest) -> Settlement:
@@ -180,6 +193,12 @@ class UndoActivities:
 
         with contextlib.suppress(TimeoutError, UnreachableError, GateRefusedError):
             await until(follows, every=_ASK_AGAIN_SECONDS, within=_FOLLOWED_WITHIN_SECONDS)
+
+
+def _higher(error: GateRefusedError, epoch: int) -> int:
+    """Return the later epoch for which a gate has refused ``epoch``; 0 when it has refused for something else."""
+    seen = error.problem.epoch
+    return seen if error.problem.kind is ProblemKind.STALE_EPOCH and epoch < seen <= HIGHEST_EPOCH else 0
 
 
 def _result(outcome: GaveBack, epoch: int, message: str) -> GiveBackResult:

@@ -27,6 +27,7 @@ from gate.loop.state import State
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Mirror, Record, read_record, record_patch
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
+from tests.gate.apiserver import merge_selector
 
 _RELAX_SECONDS = 0.3
 A, B, C = "postgresql-primary-0", "postgresql-standby-0", "postgresql-standby-1"
@@ -172,7 +173,7 @@ class World:
         notes = metadata.setdefault("annotations", {})
         for key, value in patch["metadata"].get("annotations", {}).items():
             notes.pop(key, None) if value is None else notes.update({key: value})
-        self.service["spec"].update(patch.get("spec", {}))
+        merge_selector(self.service["spec"], patch.get("spec", {}))
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
 
     def forget_gates(self) -> None:
@@ -190,6 +191,10 @@ class World:
     def point_service_at(self, pod: str) -> None:
         """Change the selector behind the record's back."""
         self.patch({"metadata": {}, "spec": {"selector": {POD_NAME_LABEL: pod}}})
+
+    def send_writes_to_all(self) -> None:
+        """Replace the selector by a label that every member has."""
+        self.patch({"metadata": {}, "spec": {"selector": {POD_NAME_LABEL: None, "app": "ledger"}}})
 
     def standbys_of(self, leader: Member) -> list[Member]:
         """Return the standbys that stream from ``leader``."""

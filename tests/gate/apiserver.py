@@ -13,6 +13,13 @@ NAMESPACE = "aiagent-prod"
 SERVICE = "postgresql-primary"
 
 
+def merge_selector(spec: dict[str, Any], patch: dict[str, Any]) -> None:
+    """Change the selector of a Service as a merge patch does: labels that are not named stay."""
+    if "selector" in patch:
+        labels = {**(spec.get("selector") or {}), **(patch["selector"] or {})}
+        spec["selector"] = {key: value for key, value in labels.items() if value is not None}
+
+
 class ApiServer:
     """A write Service, its Lease, and pods' labels."""
 
@@ -54,7 +61,7 @@ class ApiServer:
                 notes.pop(key, None)
             else:
                 notes[key] = value
-        self.service["spec"].update(patch.get("spec", {}))
+        merge_selector(self.service["spec"], patch.get("spec", {}))
         self._stamp()
 
     def application(self) -> web.Application:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.postgres.lsn import format_lsn, parse_lsn
-from gate.record import ANNOTATION_PREFIX, Intent, MalformedRecordError, Mode, Record, read_record, record_patch
+from gate.record import (
+    ANNOTATION_PREFIX,
+    POD_NAME_LABEL,
+    Intent,
+    MalformedRecordError,
+    Mode,
+    Record,
+    read_record,
+    record_patch,
+)
 
 _NAME = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 _RUN = st.builds("postgres/{}/{}".format, _NAME, _NAME)
@@ -49,6 +58,19 @@ def test_a_record_is_read_as_it_was_written_whatever_stood_there(before: Record,
 
 def test_a_service_without_annotations_has_no_record() -> None:
     assert read_record({"metadata": {"name": "pg", "resourceVersion": "1"}, "spec": {}}) is None
+
+
+def test_a_foreign_selector_is_named_and_taken_out_by_the_next_write() -> None:
+    service = _apply({"metadata": {"name": "pg"}}, record_patch(Record(leader="a", epoch=1, resource_version="1")))
+    service["spec"] = {"selector": {"app": "ledger", "tier": "db"}}
+    record = read_record(service)
+    assert record is not None
+    assert (record.selector, record.receivers) == ("", "every pod with app=ledger,tier=db")
+    assert record_patch(record)["spec"]["selector"] == {POD_NAME_LABEL: "a", "app": None, "tier": None}
+    service["spec"] = {"selector": {"app": "ledger", POD_NAME_LABEL: "b"}}
+    record = read_record(service)
+    assert record is not None
+    assert (record.selector, record.foreign, record.receivers) == ("b", "app=ledger", "b")
 
 
 @pytest.mark.parametrize(("key", "value"), [("epoch", "five"), ("epoch", ""), ("mode", "gently"), ("intent-run", None)])

@@ -52,6 +52,14 @@ def _primary_dead(world: World) -> None:
     world.members[A].alive = False
 
 
+def _older_record(world: World) -> None:
+    world.members[B].remember(epoch=9)
+
+
+def _foreign_selector(world: World) -> None:
+    world.send_writes_to_all()
+
+
 def _foreign_standby(world: World) -> None:
     world.members[B].system = "42"
 
@@ -116,6 +124,8 @@ def _unfinished_elsewhere(world: World) -> None:
         (_no_record, "NoRecord", "postgresql-primary"),
         (_unreadable_record, "RecordDisagrees", "failover/*"),
         (_selector_moved, "RecordDisagrees", f"sends writes to {B}, but its record names {A}"),
+        (_foreign_selector, "RecordDisagrees", "sends writes to every pod with app=ledger, but its record names"),
+        (_older_record, "RecordDisagrees", f"names {A} at epoch 5, and {B} has seen epoch 9; a person must decide"),
         (_leader_not_in_estate, "RecordDisagrees", "stranger-0"),
         (_claimed_elsewhere, "ClaimedElsewhere", "region/eastus/1"),
         (_unfinished_elsewhere, "ClaimedElsewhere", "region/eastus/1"),

@@ -11,7 +11,7 @@ from activities.run.models.wire import Wire
 from estate.postgres import PostgresTarget
 from estate.reference import Named
 from gate.api import GateStatus
-from gate.record import Record
+from gate.record import Record, is_older
 
 
 class PodFact(Wire):
@@ -90,6 +90,13 @@ class Survey(Wire):
     def member(self, name: str) -> MemberFact | None:
         """Return the member called ``name``."""
         return next((fact for fact in self.members if fact.name == name), None)
+
+    @property
+    def ahead(self) -> dict[str, int]:
+        """Members whose gates have seen a later epoch than the record's, which is an old copy then; with that epoch."""
+        epochs = {fact.name: fact.gate.epoch for fact in self.members if fact.gate is not None}
+        record = self.record
+        return {name: epoch for name, epoch in epochs.items() if record is not None and is_older(record, epoch)}
 
     def node_of(self, name: str) -> str:
         """Return the node that the member's pod was on; empty when that is not known."""

@@ -65,14 +65,21 @@ def usable_record(survey: Survey, target: PostgresTarget) -> Record:
     if record.selector != record.leader:
         raise refuse(
             Refusal.RECORD_DISAGREES,
-            f"Service {service} sends writes to {record.selector or 'nobody'}, but its record names {record.leader};"
-            " somebody changed the selector: find out who (failover doctor) before moving anything",
+            f"Service {service} sends writes to {record.receivers}, but its record names {record.leader};"
+            f" somebody changed the selector: find out who (failover doctor), then failover repair {target.name}",
         )
     if record.intent is not None:
         raise refuse(
             Refusal.CLAIMED_ELSEWHERE,
             f"an unfinished switch to {record.intent.candidate} by {record.intent.run} stands in the record;"
             " a run with run=real recovers it first",
+        )
+    if ahead := survey.ahead:
+        seen = ", ".join(f"{name} has seen epoch {epoch}" for name, epoch in ahead.items())
+        raise refuse(
+            Refusal.RECORD_DISAGREES,
+            f"the record on Service {service} is older than what has been seen: it names {record.leader} at epoch"
+            f" {record.epoch}, and {seen}; a person must decide who leads: failover repair {target.name}",
         )
     if record.leader not in target.cluster.members:
         raise refuse(Refusal.RECORD_DISAGREES, f"the record names {record.leader}, which the estate does not list")
