@@ -28,6 +28,7 @@ from starters.commands.history import history_command
 from starters.commands.kept import kept_command
 from starters.commands.override_budget import override_budget_command
 from starters.commands.pause import pause_command
+from starters.commands.repair import repair_command
 from starters.commands.report import report_command
 from starters.commands.resume import resume_command
 from starters.commands.status import status_command
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "resume": resume_command,
     "pause": pause_command,
     "kept": kept_command,
+    "repair": repair_command,
     "report": report_command,
     "history": history_command,
     "doctor": doctor_command,

@@ -21,6 +21,7 @@ from workflows.nodes.specs import SPECS as NODES
 from workflows.pods.specs import SPECS as PODS
 from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
+from workflows.postgres.repair import PostgresRepair
 from workflows.postgres.specs import SPECS as POSTGRES
 from workflows.redis.specs import SPECS as REDIS
 from workflows.run.phases import Shown
@@ -28,7 +29,10 @@ from workflows.run.procedure import ProcedureSpec
 
 PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES]
 """The one list of procedures: command, worker, reports and tests read it."""
-_OTHERS = (PostgresPause, PostgresKept, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart, Doctor)
+_OTHERS = (
+    PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart,
+    Doctor,
+)  # fmt: skip
 
 
 def workflows() -> list[type]:

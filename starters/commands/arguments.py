@@ -151,6 +151,10 @@ KeptMember = Annotated[
 Remove = Annotated[
     str | None, typer.Option("--remove", metavar="NAME", help="Delete this one thing, for good.", show_default=False)
 ]
+LastLeader = Annotated[
+    str | None, typer.Option("--leader", metavar="MEMBER", help="Where none runs as primary: who led last.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be changed.")]
 Off = Annotated[bool, typer.Option("--off", help="End the pause.")]
 OutputOption = Annotated[
     Output,

@@ -27,7 +27,7 @@ from tests.postgres.worker import steps_for
 HERE = {"postgres.give_back", "kubernetes.await_quiet", "kubernetes.preview", "postgres.rejoin"}
 _ELSEWHERE = {*test_interruptions.STEPS, *test_forced_interruptions.STEPS, *test_rollback_interruptions.STEPS}
 _ELSEWHERE |= {"postgres.pause", "postgres.adopt", "postgres.first_record"}  # test_pause.py, test_adopt.py
-_ELSEWHERE |= {"postgres.kept", "postgres.discard_kept"}  # test_kept.py
+_ELSEWHERE |= {"postgres.kept", "postgres.discard_kept", "postgres.repair"}  # test_kept.py, test_repair.py
 _ELSEWHERE |= {"estate.resolve_redis", "estate.resolve_workload"}  # tests/redis, tests/pods
 _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list"}  # tests/detection
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}

@@ -19,6 +19,7 @@ from activities.postgres.measure import MeasureActivities
 from activities.postgres.pause import PauseActivities
 from activities.postgres.post_promotion import AftermathActivities
 from activities.postgres.preview import PreviewActivities
+from activities.postgres.repair import RepairActivities
 from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
@@ -83,7 +84,7 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     systems = systems_of(world)
     with_systems = (
         SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
-        MeasureActivities, PauseActivities, KeptActivities, AdoptActivities,
+        MeasureActivities, PauseActivities, KeptActivities, AdoptActivities, RepairActivities,
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]

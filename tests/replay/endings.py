@@ -146,6 +146,21 @@ async def _kept_refused(bench: Bench) -> Handle:
     return await _kept_removed(bench, member="stranger")
 
 
+async def _repair(bench: Bench, **more: Any) -> Handle:
+    request = {"cluster": bench.cluster, "by": "mona", "reason": "a restored copy", **more}
+    return await bench.start(request, workflow="postgres-repair", id=f"repair/{bench.lock}")
+
+
+async def _repaired(bench: Bench) -> Handle:
+    bench.world.members[B].remember(epoch=9)
+    return await _repair(bench)
+
+
+async def _repair_refused(bench: Bench) -> Handle:
+    bench.world.write(unfinished="region/eastus/1")
+    return await _repair(bench)
+
+
 async def _pause_ended(bench: Bench) -> Handle:
     await bench.ending(await _pause(bench))
     return await _pause(bench, off=True)
@@ -196,6 +211,9 @@ _RUNS: dict[str, Begin] = {
     "pause-ended": _pause_ended,
     "pause-refused": _pause_refused,
     "pause-cancelled": _cancelled_in("postgres.pause", _pause),
+    "repair": _repaired,
+    "repair-refused": _repair_refused,
+    "repair-cancelled": _cancelled_in("postgres.repair", _repair),
     "doctor-refused": _doctor_refused,
     **{f"bad-input-{name}": _given_nonsense(name) for name in _NAMES if name != "postgres-failover"},
 }

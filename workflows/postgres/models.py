@@ -117,6 +117,26 @@ class PauseRequest(Input):
         return f"{missing[0]}: missing; who finds the pause must know who asked and why" if missing else None
 
 
+class RepairRequest(Input):
+    """Input of ``postgres-repair``."""
+
+    cluster: ShortName
+    leader: ShortName | None = None
+    """Where nobody runs as primary: the member that led last."""
+    dry_run: bool = False
+    """Only say what would be changed."""
+    by: Person = ""
+    reason: Reason = ""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
+        if self.dry_run:
+            return None
+        missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
+        return f"{missing[0]}: missing; it says who leads: give your name and why" if missing else None
+
+
 class KeptRequest(Input):
     """Input of ``postgres-kept``: what members keep aside; with ``remove`` one thing is removed first."""
 
@@ -139,6 +159,11 @@ class KeptRequest(Input):
 def kept_id(cluster: str) -> str:
     """Return the workflow ID of a look through what ``cluster`` keeps aside. It is no lock on anything else."""
     return f"kept/{lock_id(cluster)}"
+
+
+def repair_id(cluster: str) -> str:
+    """Return the workflow ID of a repair of ``cluster``'s leader record. It is no lock on anything else."""
+    return f"repair/{lock_id(cluster)}"
 
 
 def lock_id(cluster: str) -> str:

@@ -17,6 +17,7 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.pause import PauseActivities
 from activities.postgres.post_promotion import AftermathActivities
 from activities.postgres.preview import PreviewActivities
+from activities.postgres.repair import RepairActivities
 from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
@@ -71,6 +72,7 @@ def _owners(clients: Clients) -> tuple[object, ...]:
         ClaimActivities(systems),
         PauseActivities(systems),
         KeptActivities(systems),
+        RepairActivities(systems),
         AdoptActivities(systems),
         SwitchActivities(systems),
         ProveActivities(systems, NodeMachines(clients.inventory, nodes, MachineWords(nodes, machines))),

@@ -9,12 +9,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.run.errors import Refusal, refuse
-from workflows.postgres.models import KeptRequest, PauseRequest
+from workflows.postgres.models import KeptRequest, PauseRequest, RepairRequest
 from workflows.run.inputs import taken
 from workflows.run.outcome import cause_of, was_cancelled
 
 A = TypeVar("A")
-R = TypeVar("R", PauseRequest, KeptRequest)
+R = TypeVar("R", PauseRequest, KeptRequest, RepairRequest)
 
 
 def checked(request: R | None, bad_input: ApplicationError | None, own_id: Callable[[str], str]) -> R:

@@ -1,4 +1,4 @@
-"""What is done to a cluster without moving writes: adoption and pause."""
+"""What is done to a cluster without moving writes: adoption, repair of its record, pause."""
 
 from __future__ import annotations
 
@@ -61,6 +61,29 @@ class KeptReport(Wire):
     members: tuple[KeptBy, ...]
     removed: bool | None = None
     """Answer to a removal: whether it was there still."""
+
+
+class RepairOrder(Wire):
+    """Let the record of ``target`` agree with what its gates say."""
+
+    target: Named[PostgresTarget]
+    leader: str = ""
+    """Who is to lead where nobody runs as primary."""
+    dry_run: bool = False
+    run: RunId
+
+
+class Repaired(Wire):
+    """What a repair has changed in the leader record, or would change."""
+
+    shown: ClassVar[bool] = True
+
+    cluster: str
+    leader: str
+    epoch: int
+    changes: tuple[str, ...] = ()
+    """One line each; empty when record and gates agree."""
+    written: bool = False
 
 
 class PauseNote(Wire):

@@ -1,0 +1,154 @@
+"""Lets the leader record agree with the gates again: it is an older copy, or somebody has changed its selector.
+
+A gate that has seen a later epoch than the record's goes by it no more, whoever the record names. What is written here
+names the member that runs as primary, at an epoch above all that any gate and the Lease have seen, with our selector and
+nothing else in it. The list of synchronous members in an older record promises nothing: the leader makes it anew.
+
+In doubt nothing is written. Two primaries, an unfinished switch, or a silent gate that could be another primary's. Where
+nobody runs as primary a person names the member; then every gate must answer, and none may be on a later timeline. The
+record is read first and written by compare-and-swap, so that a claim in between makes this step look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from activities.clients.granting import granted
+from activities.clients.ports import GateRefusedError, UnreachableError
+from activities.clients.systems import Systems
+from activities.postgres.claim import NOTHING_CHANGED, current_record, try_write
+from activities.postgres.models.upkeep import Repaired, RepairOrder
+from activities.run.declare import step
+from activities.run.errors import Refusal, refuse
+from activities.run.postures import CHANGE
+from estate.postgres import PostgresTarget
+from gate.api import GateStatus, Role
+from gate.record import HIGHEST_EPOCH, NO_SYNC, Record
+
+_ANSWERS_WITHIN = timedelta(seconds=3)
+_UNCHANGED = "nothing was changed"
+_SHOWN = ("leader", "epoch", "sync", "previous")
+
+
+class RepairActivities:
+    """Writes the record that the gates bear out."""
+
+    def __init__(self, systems: Systems) -> None:
+        """Use ``systems`` for every look, and for the one write."""
+        self._systems = systems
+
+    @step("postgres.repair", CHANGE, lambda order: f"repair the leader record of {order.target.name}")
+    async def repair(self, order: RepairOrder) -> Repaired:
+        """Write the record, or say what would be written. Repeating it changes nothing more.
+
+        Raises:
+            ApplicationError: ``TwoPrimaries``, ``NoPrimary``, ``ClaimedElsewhere``, ``Unreachable``, ``BadInput``,
+                ``NoStandby``, ``NoRecord``, ``RecordDisagrees``; nothing was changed.
+
+        """
+        target, done = order.target, ()
+        while True:
+            record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
+            _must_be_free(record, target)
+            seen = await self._statuses(target)
+            leases = await granted(self._leases(target), NOTHING_CHANGED)
+            leader = _leader(order, record, seen, leases)
+            wanted = _wanted(order, record, leader, max([*leases.values(), *(one.epoch for one in seen.values() if one)]))
+            changes = _changes(record, wanted)
+            if not changes or order.dry_run:
+                return Repaired(
+                    cluster=target.name, leader=leader, epoch=wanted.epoch, changes=changes or done, written=bool(done)
+                )  # fmt: skip
+            await granted(try_write(self._systems, target, wanted), NOTHING_CHANGED)
+            done = changes
+
+    async def _statuses(self, target: PostgresTarget) -> dict[str, GateStatus | None]:
+        names = target.cluster.members
+        return dict(zip(names, await asyncio.gather(*(self._status(target, name) for name in names)), strict=True))
+
+    async def _status(self, target: PostgresTarget, name: str) -> GateStatus | None:
+        try:
+            return await self._systems.gates.status(target, name, timeout=_ANSWERS_WITHIN)
+        except (UnreachableError, GateRefusedError):
+            return None
+
+    async def _leases(self, target: PostgresTarget) -> dict[str, int]:
+        """Return the member that has renewed the Lease last, with its epoch; nothing is said of a Lease without one."""
+        service, found = target.cluster.write_service, {"": 0}
+        for name in target.cluster.members:
+            if (lease := await self._systems.leader_records.lease(target.region, service, name)) is not None:
+                found[name] = lease.epoch
+        return found
+
+
+def _must_be_free(record: Record, target: PostgresTarget) -> None:
+    if owner := record.intent.run if record.intent else record.unfinished:
+        raise refuse(
+            Refusal.CLAIMED_ELSEWHERE,
+            f"an unfinished switch of {owner} stands in the record: follow that run, or failover resume {target.name};"
+            f" {_UNCHANGED}",
+        )
+
+
+def _leader(order: RepairOrder, record: Record, seen: dict[str, GateStatus | None], leases: dict[str, int]) -> str:
+    """Return who the gates say leads; refuse in doubt."""
+    primaries = [name for name, one in seen.items() if one is not None and one.role is Role.PRIMARY]
+    silent = [name for name, one in seen.items() if one is None]
+    if len(primaries) > 1:
+        words = f"{' and '.join(primaries)} run as primary: stop the wrong one (delete its pod)"
+        raise refuse(Refusal.TWO_PRIMARIES, f"{words}, then repair; {_UNCHANGED}")
+    if not primaries:
+        return _named(order, record, seen, silent)
+    leader = primaries[0]
+    if order.leader not in {"", leader}:
+        words = f"leader: {leader} runs as primary, not {order.leader}; repair the record for {leader}, then fail over"
+        raise refuse(Refusal.BAD_INPUT, f"{words}; {_UNCHANGED}")
+    if silent and leader not in leases:
+        words = f"the gate of {', '.join(silent)} is silent, and the Lease is not {leader}'s: another primary may run there"
+        raise refuse(Refusal.UNREACHABLE, f"{words}; {_UNCHANGED}")
+    return leader
+
+
+def _named(order: RepairOrder, record: Record, seen: dict[str, GateStatus | None], silent: list[str]) -> str:
+    """Return the member that a person has named, once no gate speaks against it."""
+    name = order.leader
+    if not name:
+        words = f"no member of {order.target.name} runs as primary: say who has led last, --leader MEMBER"
+        raise refuse(Refusal.NO_PRIMARY, f"{words}; {_UNCHANGED}")
+    if name not in seen:
+        raise refuse(Refusal.BAD_INPUT, f"leader: {order.target.name} has no {name}; it has {', '.join(seen)}")
+    if silent:
+        words = f"the gate of {', '.join(silent)} is silent: whether it runs as primary is unknown"
+        raise refuse(Refusal.UNREACHABLE, f"{words}; {_UNCHANGED}")
+    others = {one.member: one for one in seen.values() if one is not None}
+    chosen = others.pop(name)
+    if chosen.empty or chosen.system_identifier != record.system_identifier:
+        raise refuse(Refusal.NO_STANDBY, f"{name} has no data of this cluster; {_UNCHANGED}")
+    if later := [one.member for one in others.values() if (one.timeline or 0) > (chosen.timeline or 0)]:
+        words = f"{', '.join(later)} is on a later timeline than {name} ({chosen.timeline}), and has led since"
+        raise refuse(Refusal.WRONG_TIMELINE, f"{words}; {_UNCHANGED}")
+    return name
+
+
+def _wanted(order: RepairOrder, record: Record, leader: str, seen: int) -> Record:
+    """Return the record that agrees: unchanged where it does."""
+    if record.leader == leader and record.epoch >= seen:
+        return record.model_copy(update={"selector": leader, "foreign": record.foreign})
+    epoch = max(record.epoch, seen) + 1
+    if epoch > HIGHEST_EPOCH:
+        raise refuse(Refusal.RECORD_DISAGREES, f"epoch {epoch - 1} has been seen, the last one; {_UNCHANGED}")
+    moved = {"previous": record.leader} if record.leader != leader else {}
+    update = {"leader": leader, "epoch": epoch, "sync": NO_SYNC, "run": str(order.run), "selector": leader, **moved}
+    return record.model_copy(update=update)
+
+
+def _changes(record: Record, wanted: Record) -> tuple[str, ...]:
+    """Return what differs, one line each."""
+    fields = [(name, getattr(record, name), getattr(wanted, name)) for name in _SHOWN]
+    lines = [f"{name}: {before or 'none'} → {after}" for name, before, after in fields if before != after]
+    if record.selector != wanted.leader:
+        lines.append(f"writes: to {record.receivers} → to {wanted.leader}")
+    elif record.foreign:
+        lines.append(f"selector: {record.foreign} is taken out")
+    return tuple(lines)
