@@ -47,7 +47,8 @@ class RepairActivities:
                 ``NoStandby``, ``NoRecord``, ``RecordDisagrees``; nothing was changed.
 
         """
-        target, done = order.target, ()
+        target = order.target
+        done: tuple[str, ...] = ()
         while True:
             record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
             _must_be_free(record, target)
