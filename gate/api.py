@@ -31,13 +31,13 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gate.record import HIGHEST_EPOCH
-
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+_HIGHEST_EPOCH = 2**31 - 1
+"""``gate.record.HIGHEST_EPOCH``: the interface imports nothing."""
 MEMBER_HEADER = "Failover-Member"
 """Whoever asks a gate says who it is: a member's name, or ``worker``."""
 
@@ -187,7 +187,7 @@ class GateStatus(ServerFacts):
 class Command(_Wire):
     """What every command carries."""
 
-    epoch: int = Field(ge=1, le=HIGHEST_EPOCH)
+    epoch: int = Field(ge=1, le=_HIGHEST_EPOCH)
     run: str = Field(min_length=1)
     """``WORKFLOW_ID/RUN_ID`` on whose behalf; for the log."""
 

@@ -7,8 +7,9 @@ import signal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from gate.api import GateStatus, ProblemKind, Role, ServerState
+from gate.api import Command, GateStatus, ProblemKind, Role, ServerState
 from gate.lease.vouching import Outside, to_show, vouches
 from gate.loop.decide import decide, fence_stands
 from gate.loop.situation import Action, Decision, Local
@@ -156,6 +157,12 @@ def test_an_epoch_that_no_lease_can_hold_is_no_record() -> None:
     patch = record_patch(Record(leader=A, epoch=HIGHEST_EPOCH + 1))
     with pytest.raises(MalformedRecordError, match=f"epoch {HIGHEST_EPOCH + 1} is not between 0 and {HIGHEST_EPOCH}"):
         read_record({"metadata": {**patch["metadata"], "name": "pg", "namespace": "prod"}})
+
+
+def test_a_command_carries_no_epoch_that_no_record_can_have() -> None:
+    assert Command(epoch=HIGHEST_EPOCH, run="test/1").epoch == HIGHEST_EPOCH
+    with pytest.raises(ValidationError):
+        Command(epoch=HIGHEST_EPOCH + 1, run="test/1")
 
 
 async def _failed_over(pair: Cluster) -> dict[str, Any]:
