@@ -25,7 +25,7 @@ class Promoting(Handler):
         Asked while an undo is still a short way: from the promotion's acceptance on, only its end tells what has happened.
         """
         async with self._context.lock:
-            self._accept(command)
+            await self._accept(command)
             if self._context.store.state.promoted_at != command.epoch:
                 await self._may_promote(command)
             return self._context.status()
