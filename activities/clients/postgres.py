@@ -26,8 +26,11 @@ from activities.postgres.models.post_promotion import Verified
 from activities.postgres.models.survey import SessionFact, SqlFact
 from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
+from gate.postgres.session import open_session
 
 _ANSWER_WITHIN = timedelta(seconds=3)
+_DURABLE = {"synchronous_commit": "on"}
+"""A write of ours proves or measures what an acknowledged commit is worth, however weakly our role is set to commit."""
 _FACTS: LiteralString = """
 select pg_is_in_recovery() as in_recovery,
        (select system_identifier::text from pg_control_system()) as system_identifier,
@@ -165,7 +168,8 @@ class PostgresClient:
     ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
         login = target.cluster.login
         async with asyncio.timeout(within.total_seconds()):
-            connection = await psycopg.AsyncConnection.connect(
+            connection = await open_session(
+                _DURABLE,
                 host=host.name,
                 hostaddr=host.address if host.address != host.name else None,
                 port=login.port,
@@ -174,7 +178,6 @@ class PostgresClient:
                 dbname=target.cluster.database,
                 sslmode=login.sslmode,
                 application_name="failover",
-                autocommit=True,
                 row_factory=dict_row,
             )
             try:

@@ -21,6 +21,7 @@ from psycopg import sql
 from gate.lease.kube import ApiServer
 from gate.postgres.configuration import OPERATOR_USER, REPLICATION_USER, write_configuration
 from gate.postgres.controldata import ProgramError, read_control, run_program
+from gate.postgres.session import AS_SUPERUSER, open_session
 from gate.record import NO_SYNC, Record
 from gate.settings import Settings
 
@@ -101,8 +102,8 @@ async def serving_privately(settings: Settings, data: Path, within: float = _STA
     process = await asyncio.create_subprocess_exec(str(settings.programs / "postgres"), "-D", str(data), *options)
 
     async def connect(database: str) -> psycopg.AsyncConnection:
-        return await psycopg.AsyncConnection.connect(
-            host=str(folder), port=settings.postgres_port, user="postgres", dbname=database, autocommit=True
+        return await open_session(
+            AS_SUPERUSER, host=str(folder), port=settings.postgres_port, user="postgres", dbname=database
         )
 
     try:

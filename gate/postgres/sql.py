@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from gate.postgres.configuration import socket_folder
+from gate.postgres.session import AS_SUPERUSER, open_session
 from gate.settings import Settings
 
 NOT_ANSWERING = (psycopg.Error, TimeoutError, OSError)
@@ -55,13 +56,13 @@ class Session:
 
     async def _connected(self) -> psycopg.AsyncConnection[Row]:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
+            self._connection = await open_session(
+                AS_SUPERUSER,
                 host=str(socket_folder(self._settings)),
                 port=self._settings.postgres_port,
                 user="postgres",
                 dbname="postgres",
                 application_name="gate",
-                autocommit=True,
                 row_factory=dict_row,
             )
         return self._connection

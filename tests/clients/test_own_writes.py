@@ -7,48 +7,24 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from activities.clients.kubernetes.addresses import Addresses
 from activities.clients.ports import UnreachableError
 from activities.clients.postgres import PostgresClient
-from estate.base import Region
-from estate.postgres import GateAccess, Login, PostgresCluster, PostgresTarget
-from tests.clients.postgres_pair import MEMBERS, PASSWORD, PostgresPair
+from estate.postgres import PostgresTarget
+from tests.clients.operator import Loopback, provide, target_of
+from tests.clients.postgres_pair import PASSWORD, PostgresPair
 
 _SOON = timedelta(seconds=3)
 
 
-class _Loopback(Addresses):
-    def __init__(self, pair: PostgresPair) -> None:
-        self._pair = pair
-
-    async def of_member(self, target: PostgresTarget, member: str) -> str:  # noqa: ARG002
-        return self._pair.address(member)
-
-    async def of_write_service(self, target: PostgresTarget) -> str:  # noqa: ARG002
-        return "127.0.2.20"
-
-    def forget_pod(self, region: Region, pod: str) -> None:
-        """Remember nothing."""
-
-
 @pytest.fixture
 def client(pair: PostgresPair) -> PostgresClient:
-    return PostgresClient(_Loopback(pair))
+    return PostgresClient(Loopback(pair))
 
 
 @pytest.fixture
 def target(pair: PostgresPair, monkeypatch: pytest.MonkeyPatch) -> PostgresTarget:
     monkeypatch.setenv("OPERATOR_PASSWORD", PASSWORD)
-    cluster = PostgresCluster(
-        region="eastus", database="postgres", members=MEMBERS, write_service="pg", gate=GateAccess(token="env:TOKEN"),
-        login=Login(user="app", password="env:OPERATOR_PASSWORD", port=pair.port),
-    )  # fmt: skip
-    return PostgresTarget(name="orders", region=Region(location="East US", namespace="prod"), cluster=cluster)
-
-
-async def _provide(pair: PostgresPair) -> None:
-    """Give the role what a gate gives to the operator's."""
-    await pair.sql("pg-0", "create schema failover authorization app; grant pg_monitor to app")
+    return target_of(pair)
 
 
 async def _measured(client: PostgresClient, target: PostgresTarget, run: str, rows: int) -> None:
@@ -64,7 +40,7 @@ async def _own(client: PostgresClient, target: PostgresTarget, member: str) -> i
 async def test_our_own_transactions_are_counted_for_the_timeline_they_were_made_on(
     pair: PostgresPair, client: PostgresClient, target: PostgresTarget
 ) -> None:
-    await _provide(pair)
+    await provide(pair)
     assert await _own(client, target, "pg-0") == 0
     await _measured(client, target, "failover-1", 5)
     assert await _own(client, target, "pg-0") == 5
@@ -87,7 +63,7 @@ async def test_our_own_transactions_are_counted_for_the_timeline_they_were_made_
 async def test_a_table_of_an_earlier_version_counts_from_now_on(
     pair: PostgresPair, client: PostgresClient, target: PostgresTarget
 ) -> None:
-    await _provide(pair)
+    await provide(pair)
     await pair.sql(
         "pg-0",
         "set role app; create table failover.writes"
@@ -102,7 +78,7 @@ async def test_a_table_of_an_earlier_version_counts_from_now_on(
 async def test_the_route_is_verified_where_nothing_may_be_made_or_dropped_any_more(
     pair: PostgresPair, client: PostgresClient, target: PostgresTarget
 ) -> None:
-    await _provide(pair)
+    await provide(pair)
     await client.prepare_rows(target)
     await pair.sql(
         "pg-0",

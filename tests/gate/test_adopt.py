@@ -20,6 +20,11 @@ from gate.settings import Settings
 from tests.gate.harness import PASSWORD, Cluster, RefusedError
 
 _WAITS = "a person must decide"
+_NO_DDL = """
+create function frozen() returns event_trigger language plpgsql as $$ begin
+if session_user = 'postgres' then raise exception 'DDL is frozen: ask the release team'; end if; end $$;
+create event trigger frozen on ddl_command_start execute function frozen()
+"""
 
 
 @asynccontextmanager
@@ -57,6 +62,8 @@ def _make_pair(cluster: Cluster, superuser: str) -> None:
             shop.execute("create database aiagent_prod owner shop")
             shop.execute("select pg_create_physical_replication_slot('left_behind')")
             shop.execute("alter system set synchronous_standby_names = 'gone'")
+        with psycopg.connect(host=str(first), port=cluster.postgres_port, user=superuser, dbname="aiagent_prod") as shop:
+            shop.execute(_NO_DDL)
         with psycopg.connect(host=str(first), port=cluster.postgres_port, user="shop", dbname="aiagent_prod") as shop:
             shop.execute("create table sold as select n from generate_series(1, 1000) n")
         source = f"host={first} port={cluster.postgres_port} user={superuser}"
