@@ -6,6 +6,7 @@ from datetime import datetime
 
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.findings import fault, ok, warning
+from activities.run.models.diagnosis import Silence
 from activities.run.models.doctor import Finding
 from estate.postgres import Durability, PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
@@ -74,7 +75,10 @@ def _of_member(target: PostgresTarget, record: Record, fact: MemberFact) -> list
         findings.append(fault(name, f"its gate does not answer: {fact.gate_error}", "see the pod and its network policy"))
     else:
         findings += _of_gate(target, record, fact.gate)
-    if fact.sql is None:
+    if fact.sql is None and fact.sql_silence is Silence.NO_ROOM:
+        remedy = "end idle sessions, or raise max_connections on all members, standbys first; its gate still sees it"
+        findings.append(warning(name, f"has no connection slot free: {fact.sql_error}", remedy))
+    elif fact.sql is None:
         findings.append(fault(name, f"does not answer SQL: {fact.sql_error}", "see login in the estate and pg_hba.conf"))
     else:
         findings.append(ok(name, f"answers SQL as {target.cluster.login.user}"))

@@ -24,6 +24,7 @@ from activities.postgres.models.post_promotion import (
 from activities.postgres.models.transfer import Switch
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.models.diagnosis import Silence
 from activities.run.postures import CHANGE, FORWARD, INSIST, READ, READ_LONG
 from estate.postgres import Reconnect
 from gate.api import SYNCHRONOUS, Role, ServerState
@@ -51,9 +52,10 @@ class AftermathActivities:
 
     @step("postgres.verify", INSIST, lambda switch: f"verify by a write to {switch.plan.candidate}")
     async def verify(self, switch: Switch) -> Verified:
-        """Write through the write Service until the new leader, and nobody else, has taken a write.
+        """Write through the write Service until the new leader, and nobody else, has answered a write.
 
-        Leaves nothing behind. Retried until it holds.
+        Retried until it holds. A refusal by the new leader itself is an answer: asking again would not change it, and it
+        must not keep applications from being brought over.
         """
         leader, target = switch.plan.candidate, switch.target
         endpoints = await self._systems.kubernetes.endpoints(target.region, target.cluster.write_service)
@@ -62,7 +64,8 @@ class AftermathActivities:
         try:
             verified = await self._systems.postgres.verify_write(target, leader)
         except UnreachableError as error:
-            raise retry_in(_TRY_AGAIN, str(error)) from error
+            full = f"{leader} has no connection slot free: " if error.silence is Silence.NO_ROOM else ""
+            raise retry_in(_TRY_AGAIN, f"{full}{error}") from error
         return verified.model_copy(update={"endpoints": endpoints})
 
     @step(

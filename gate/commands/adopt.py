@@ -146,7 +146,7 @@ async def _make_roles(settings: Settings, connection: psycopg.AsyncConnection) -
         await connection.execute(
             sql.SQL("{} role {} {} password {}").format(verb, sql.Identifier(name), sql.SQL(rights), sql.Literal(password))
         )
-    for statement in product_grants(settings):
+    for statement in product_grants(settings, connection.info.server_version):
         await connection.execute(statement)
     return made
 

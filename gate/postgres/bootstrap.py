@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from gate.lease.kube import ApiServer
-from gate.postgres.configuration import OPERATOR_USER, REPLICATION_USER, write_configuration
+from gate.postgres.configuration import OPERATOR_USER, REPLICATION_USER, RESERVED_SINCE, write_configuration
 from gate.postgres.controldata import ProgramError, read_control, run_program
 from gate.postgres.session import AS_SUPERUSER, open_session
 from gate.record import NO_SYNC, Record
@@ -77,7 +77,7 @@ async def _make_roles(settings: Settings, data: Path) -> None:
     """Make roles and database on a server that nobody else can reach."""
     async with serving_privately(settings, data) as connect:
         async with await connect("postgres") as connection:
-            for statement in _statements(settings):
+            for statement in _statements(settings, connection.info.server_version):
                 await connection.execute(statement)
         async with await connect(settings.database) as connection:
             owner = sql.Identifier(OPERATOR_USER)
@@ -137,19 +137,25 @@ def product_roles(settings: Settings) -> tuple[tuple[str, str, str], ...]:
     return tuple((name, rights[name], path.read_text(encoding="utf-8").strip()) for name, path in files.items())
 
 
-def product_grants(settings: Settings) -> list[sql.Composed]:
-    """Return what those roles may do: statements for the database ``postgres``, safe to repeat."""
+def product_grants(settings: Settings, server_version: int) -> list[sql.Composed]:
+    """Return what those roles may do: statements for the database ``postgres``, safe to repeat.
+
+    A server that keeps connection slots back for roles that are no superusers lets the operator's have them: applications
+    that take all others neither hide a standby nor keep a route from being verified.
+    """
     operator, replicator = sql.Identifier(OPERATOR_USER), sql.Identifier(REPLICATION_USER)
     rewind = "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)"
     functions = [*rewind, "pg_read_binary_file(text, bigint, bigint, boolean)"]
+    rights = ["pg_monitor", "pg_signal_backend", "pg_checkpoint"]
+    rights += ["pg_use_reserved_connections"] if server_version >= RESERVED_SINCE * 10_000 else []
     return [
-        sql.SQL("grant pg_monitor, pg_signal_backend, pg_checkpoint to {}").format(operator),
+        sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, rights)), operator),
         *(sql.SQL("grant execute on function pg_catalog.{} to {}").format(sql.SQL(name), replicator) for name in functions),
         sql.SQL("grant connect on database {} to {}").format(sql.Identifier(settings.database), operator),
     ]
 
 
-def _statements(settings: Settings) -> list[sql.Composed]:
+def _statements(settings: Settings, server_version: int) -> list[sql.Composed]:
     application = settings.application_password_file.read_text(encoding="utf-8").strip()
     roles = [*product_roles(settings), (settings.application_user, "login", application)]
     return [
@@ -160,5 +166,5 @@ def _statements(settings: Settings) -> list[sql.Composed]:
         sql.SQL("create database {} owner {}").format(
             sql.Identifier(settings.database), sql.Identifier(settings.application_user)
         ),
-        *product_grants(settings),
+        *product_grants(settings, server_version),
     ]

@@ -14,6 +14,10 @@ from gate.settings import Settings
 
 REPLICATION_USER = "replicator"
 OPERATOR_USER = "failover"
+RESERVED_SINCE = 16
+"""PostgreSQL 16 keeps connection slots back for roles that are no superusers."""
+_RESERVED = 3
+"""For the operator's looks, its measuring writer, and the write that proves a route."""
 _OURS = (
     "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "restore_command", "recovery_target",
     "hba_file", "port", "listen_addresses", "unix_socket_directories", "cluster_name", "default_transaction_read_only",
@@ -80,9 +84,17 @@ def write_configuration(  # noqa: PLR0913 - one argument a setting
     lines = [f"{key} = '{value}'" for key, value in values.items()]
     if settings.extra_config:
         lines.insert(0, f"include_if_exists '{settings.extra_config}'")
+    if _version(settings) >= RESERVED_SINCE:  # first, so that the extra configuration may say otherwise
+        lines.insert(0, f"reserved_connections = {_RESERVED}")
     _write(own / "postgresql.conf", "\n".join(lines) + "\n")
     _strip_auto(settings.data / "postgresql.auto.conf")
     return own / "postgresql.conf"
+
+
+def _version(settings: Settings) -> int:
+    """Return the major version that PGDATA was made by; 0 while there is none."""
+    path = settings.data / "PG_VERSION"
+    return int(path.read_text(encoding="utf-8")) if path.exists() else 0
 
 
 def _access(settings: Settings, *, closed: bool) -> str:

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, PodFact, Survey
+from activities.run.models.diagnosis import Silence
 from tests.postgres.samples import NOW, A, B, C, member, record, request, status, target
 from workflows.postgres.planning.forced import make_forced_plan
 
@@ -56,6 +57,18 @@ def _plan(
 def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str, words: str) -> None:
     pod = PodFact(name=A, phase="Running", ready=False, node="node-2")
     assert _plan(_standby(B), proof=tuple(proof.split()), pod=pod).attestation.endswith(f"; {words}")
+
+
+@pytest.mark.parametrize("silence", list(Silence))
+def test_a_candidate_that_turns_the_worker_away_is_fit_by_its_gates_word(silence: Silence) -> None:
+    turned_away: dict[str, Any] = {"sql": None, "sql_error": "FATAL: no slot", "sql_silence": silence}
+    if not silence.is_answer:
+        with pytest.raises(ApplicationError, match="does not answer SQL: FATAL: no slot"):
+            _plan(_standby(B, **turned_away))
+        return
+    plan = _plan(_standby(B, **turned_away), _standby(C, **turned_away))
+    assert (plan.candidate, plan.lossless) == (B, True)
+    assert "as its gate says" in plan.candidates[0].reason
 
 
 def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact
+from activities.run.models.diagnosis import Silence
 from activities.run.models.plan import digest_of
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.postgres.lsn import format_lsn
@@ -65,6 +66,22 @@ def test_refuses_a_standby_that_is_not_fit(changes: dict[str, Any], kind: str) -
     with pytest.raises(ApplicationError) as refused:
         _plan(member(B, **changes))
     assert (refused.value.type, refused.value.non_retryable, B in refused.value.message) == (kind, True, True)
+
+
+FULL: dict[str, Any] = {"sql": None, "sql_error": "sorry, too many clients already", "sql_silence": Silence.NO_ROOM}
+
+
+def test_full_connection_slots_refuse_nothing_and_are_named() -> None:
+    first = MemberFact(name=A, gate=leader(B), **FULL)
+    plan = _plan(member(B), members=(first, member(B, **FULL)))
+    assert (plan.candidate, plan.candidates[0].eligible) == (B, True)
+    assert plan.candidates[0].reason.endswith("as its gate says; it has no connection slot free for the worker")
+
+
+@pytest.mark.parametrize("silence", [silence for silence in Silence if silence is not Silence.NO_ROOM])
+def test_a_planned_switch_wants_an_answer_by_sql_all_the_same(silence: Silence) -> None:
+    with pytest.raises(ApplicationError, match="does not answer SQL"):
+        _plan(member(B, **{**FULL, "sql_silence": silence}))
 
 
 def test_a_standby_that_does_not_run_is_said_to_have_a_full_disk() -> None:
@@ -165,6 +182,7 @@ _STANDBY = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_STANDBY, max_size=6))
 def test_the_candidate_is_always_the_first_that_is_fit(figures: list[dict[str, Any]]) -> None:
     names = [f"pg-{number}" for number in range(len(figures))]

@@ -15,7 +15,7 @@ from activities.postgres.diagnosis import diagnose
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.diagnosis import LIVING, Diagnosis
+from activities.run.models.diagnosis import LIVING, Diagnosis, Silence
 from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
@@ -32,6 +32,8 @@ from workflows.postgres.planning.planned import (
     usable_record,
 )
 
+_ANSWERS = frozenset(silence for silence in Silence if silence.is_answer)
+"""A standby that turns the worker away, with whatever words, is there: its gate says the rest."""
 _NO_WORD = "mode planned moves it without loss; the estate accepts no attestation that it is to be stopped"
 
 
@@ -129,7 +131,7 @@ def _received(candidate: Candidate) -> int:
 def _limitation(fact: MemberFact, survey: Survey, record: Record, target: PostgresTarget) -> Limitation | None:
     """Return why ``fact`` may not be promoted by force, or ``None``."""
     gate = fact.gate
-    unfit = no_standby(fact, record, target)
+    unfit = no_standby(fact, record, target, _ANSWERS)
     if gate is None or unfit is not None:
         return unfit
     return _lag_of(gate, survey, record, target) or has_room(gate, target)

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import Silence
 from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, Reconnect
 from gate.api import SYNCHRONOUS, GateStatus, Role, ServerState
 from gate.record import Mode, Record
 from workflows.postgres.models import FailoverRequest
+
+FULL = frozenset((Silence.NO_ROOM,))
+"""All connection slots are taken, by readers or by applications that come back: a server that lives."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,9 @@ def _agreed(record: Record, fact: MemberFact) -> GateStatus:
         raise refuse(Refusal.UNREACHABLE, f"the gate of {record.leader} does not answer: {fact.gate_error}")
     if fact.gate.server is not ServerState.RUNNING or fact.gate.role is not Role.PRIMARY:
         raise refuse(Refusal.NO_PRIMARY, f"{record.leader} does not run as primary: its gate {fact.gate.doing}")
-    if fact.sql is None:
+    if fact.sql is None and fact.sql_silence not in FULL:
         raise refuse(Refusal.UNREACHABLE, f"{record.leader} does not answer SQL: {fact.sql_error}")
-    if fact.sql.in_recovery:
+    if fact.sql is not None and fact.sql.in_recovery:
         raise refuse(Refusal.NO_PRIMARY, f"{record.leader} says by SQL that it is in recovery")
     if fact.gate.system_identifier != record.system_identifier:
         raise refuse(
@@ -131,8 +135,14 @@ def limitation(fact: MemberFact, leader: GateStatus, record: Record, target: Pos
     return _follows(fact, gate, leader, record) or _is_close(gate, target)
 
 
-def no_standby(fact: MemberFact, record: Record, target: PostgresTarget) -> Limitation | None:
-    """Return why ``fact`` is no standby of this cluster that answers, which every promotion wants; ``None`` when it is."""
+def no_standby(
+    fact: MemberFact, record: Record, target: PostgresTarget, gate_suffices: frozenset[Silence] = FULL
+) -> Limitation | None:
+    """Return why ``fact`` is no standby of this cluster that answers, which every promotion wants; ``None`` when it is.
+
+    Its gate asks the server as superuser, on a socket of its own, and says all that SQL would say: ``gate_suffices`` are the
+    ways in which the worker may be turned away.
+    """
     gate = fact.gate
     if gate is None:
         return Limitation(Refusal.UNREACHABLE, f"the gate of {fact.name} does not answer: {fact.gate_error}")
@@ -140,7 +150,7 @@ def no_standby(fact: MemberFact, record: Record, target: PostgresTarget) -> Limi
         words = f"{fact.name} does not run as a standby: its gate {gate.doing}"
         full = has_room(gate, target)
         return Limitation(Refusal.NO_STANDBY, f"{words}; {full.reason}" if full else words)
-    if fact.sql is None:
+    if fact.sql is None and fact.sql_silence not in gate_suffices:
         return Limitation(Refusal.UNREACHABLE, f"{fact.name} does not answer SQL: {fact.sql_error}")
     return must_be_of_the_cluster(fact.name, gate, record)
 
@@ -198,11 +208,20 @@ def as_candidate(fact: MemberFact, limit: Limitation | None, praise: str) -> Can
     return Candidate(
         name=fact.name,
         eligible=limit is None,
-        reason=limit.reason if limit else praise,
+        reason=limit.reason if limit else f"{praise}{_by_its_gate_alone(fact)}",
         receive_lsn=gate.receive_lsn if gate else None,
         lag_bytes=gate.lag_bytes if gate else None,
         lag_seconds=gate.lag_seconds if gate else None,
     )
+
+
+def _by_its_gate_alone(fact: MemberFact) -> str:
+    """Return what the plan adds of a standby that has turned the worker's SQL away."""
+    if fact.sql is not None:
+        return ""
+    if fact.sql_silence in FULL:
+        return ", as its gate says; it has no connection slot free for the worker"
+    return f", as its gate says; it turns the worker away: {fact.sql_error}"
 
 
 def fit(
