@@ -241,7 +241,14 @@ class Postgres(Protocol):
         """Insert, read and delete a row through the write Service, on a new connection.
 
         ``endpoints`` of the answer is empty; the step fills it. Raises UnreachableError until a server behind the
-        Service accepts the write *and* is ``leader`` (told by the address that answers).
+        Service answers the write *and* is ``leader`` (told by its ``cluster_name``). An answer is also a refusal that is
+        not of the moment: a right that is missing, a trigger, an extension; then ``refused`` has its words.
+        """
+
+    async def try_write(self, target: PostgresTarget) -> str:
+        """Make the same write in a transaction that is rolled back; return the server's words if it refuses, else nothing.
+
+        UnreachableError: nobody answers.
         """
 
     async def prepare_rows(self, target: PostgresTarget) -> None:

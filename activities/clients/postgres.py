@@ -46,6 +46,9 @@ select coalesce(host(client_addr), '') as address, coalesce(usename, '') as user
        end as wrote_seconds_ago
 from pg_stat_activity where backend_type = 'client backend' and usename not in (current_user, 'postgres')
 """
+_OF_THE_MOMENT = frozenset(("08", "25", "40", "53", "55", "57", "58", "72", "XX"))
+"""Classes of SQLSTATE: connection, transaction state (a read-only server), rollback, resources, object state, intervention,
+operating system, snapshot, internal. Asked again, the same server may do it."""
 Row = dict[str, Any]
 
 
@@ -87,22 +90,39 @@ class PostgresClient:
         """Insert, read and delete a row through the write Service, on a new connection.
 
         Raises:
-            UnreachableError: nobody took the write, or somebody other than ``leader`` did.
+            UnreachableError: nobody answered the write, or somebody other than ``leader`` did.
 
         """
-        began, run = time.monotonic(), f"verify/{secrets.token_hex(4)}"
+        began, run, refused = time.monotonic(), f"verify/{secrets.token_hex(4)}", ""
         async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
-            row = await (await connection.execute("select current_setting('cluster_name') as name")).fetchone()
-            if row is None or row["name"] != leader:
-                raise UnreachableError(f"behind the write Service answers {row and row['name']}, not yet {leader}")
-            await own_writes.make_tables(connection)
-            await own_writes.add_row(connection, run, 0)
-            lost = await own_writes.missing(connection, run, (0,))
-            await own_writes.remove(connection, run)
-        if lost:
-            raise UnreachableError(f"{leader} took a write and did not return it")
+            await _must_lead(connection, leader)
+            try:
+                await _write(connection, run, leader)
+            except psycopg.Error as error:
+                if not is_verdict(error):
+                    raise
+                refused = _words_of(error)
         milliseconds = (time.monotonic() - began) * 1000
-        return Verified(leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC))
+        return Verified(
+            leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC), refused=refused
+        )
+
+    async def try_write(self, target: PostgresTarget) -> str:
+        """Make the write of ``verify_write`` in a transaction that is rolled back; return the server's words if it refuses.
+
+        Raises:
+            UnreachableError: nobody answers, or with a refusal of the moment.
+
+        """
+        async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
+            try:
+                async with connection.transaction(force_rollback=True):
+                    await _write(connection, f"try/{secrets.token_hex(4)}", target.name)
+            except psycopg.Error as error:
+                if not is_verdict(error):
+                    raise
+                return _words_of(error)
+        return ""
 
     async def prepare_rows(self, target: PostgresTarget) -> None:
         """Make the tables that ``write_row`` writes to, once."""
@@ -184,6 +204,33 @@ class PostgresClient:
                 yield connection
             finally:
                 await connection.close()
+
+
+async def _must_lead(connection: psycopg.AsyncConnection[Row], leader: str) -> None:
+    asked = "select current_setting('cluster_name') as name, pg_is_in_recovery() as in_recovery"
+    row = await (await connection.execute(asked)).fetchone()
+    if row is None or row["name"] != leader:
+        raise UnreachableError(f"behind the write Service answers {row and row['name']}, not yet {leader}")
+    if row["in_recovery"]:
+        raise UnreachableError(f"{leader} is still in recovery")
+
+
+async def _write(connection: psycopg.AsyncConnection[Row], run: str, leader: str) -> None:
+    await own_writes.make_tables(connection)
+    await own_writes.add_row(connection, run, 0)
+    lost = await own_writes.missing(connection, run, (0,))
+    await own_writes.remove(connection, run)
+    if lost:
+        raise UnreachableError(f"{leader} took a write and did not return it")
+
+
+def is_verdict(error: psycopg.Error) -> bool:
+    """Whether a server has refused a statement for good: neither silence, nor its state or its load at this moment."""
+    return error.sqlstate is not None and error.sqlstate[:2] not in _OF_THE_MOMENT
+
+
+def _words_of(error: psycopg.Error) -> str:
+    return f"{error.diag.message_primary or str(error).strip()} (SQLSTATE {error.sqlstate})"
 
 
 async def _listens(host: str, port: int, within: timedelta) -> Silence:

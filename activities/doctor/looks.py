@@ -79,6 +79,7 @@ class SubjectLook:
         except (ApplicationError, UnreachableError) as error:
             remedy = "see the worker's network and service account"
             findings.append(fault(target.name, f"cannot be surveyed: {error}", remedy))
+        findings.append(await self._write(target))
         findings.append(await self._selector(target))
         findings += [await self._application(target, one.deployment) for one in cluster.applications]
         findings += await self._guard(target)
@@ -125,6 +126,18 @@ class SubjectLook:
         except ApplicationError as error:
             return fault("secrets", error.message, "mount or set it for the worker")
         return None
+
+    async def _write(self, target: PostgresTarget) -> Finding:
+        """Try the write that proves a route after a failover, in a transaction that is rolled back."""
+        subject = f"Service {target.cluster.write_service}"
+        try:
+            refused = await self._systems.postgres.try_write(target)
+        except _NO as error:
+            return warning(subject, f"a write through it could not be tried: {error}", "see what is said of its leader")
+        if refused:
+            remedy = f"let role {target.cluster.login.user} write to schema failover: a failover cannot prove its route"
+            return fault(subject, f"its leader refuses failover's own write: {refused}", remedy)
+        return ok(subject, "takes failover's own write (rolled back)")
 
     async def _selector(self, target: PostgresTarget) -> Finding:
         subject = f"Service {target.cluster.write_service}"

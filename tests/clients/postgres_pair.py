@@ -100,6 +100,10 @@ class PostgresPair:
         self.processes["pg-0"].send_signal(signal.SIGINT)
         await asyncio.to_thread(self.processes["pg-0"].wait, 20)
 
+    def serve_by(self, member: str) -> None:
+        """Let the Service lead to ``member`` from now on, whatever that is."""
+        self._leader = member
+
     async def serve(self) -> None:
         """Forward connections to whoever leads; as a Service does, refuse them when nobody listens there."""
         self._service = await asyncio.start_server(self._accept, "127.0.2.20", self.port)

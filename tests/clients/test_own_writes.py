@@ -94,7 +94,7 @@ async def test_the_route_is_verified_where_nothing_may_be_made_or_dropped_any_mo
 async def test_a_table_of_ours_that_somebody_has_locked_makes_nobody_silent(
     pair: PostgresPair, client: PostgresClient, target: PostgresTarget
 ) -> None:
-    await _provide(pair)
+    await provide(pair)
     await _measured(client, target, "now", 1)
     locked = await psycopg.AsyncConnection.connect(
         host=pair.address("pg-0"), port=pair.port, user="postgres", dbname="postgres"
@@ -104,3 +104,54 @@ async def test_a_table_of_ours_that_somebody_has_locked_makes_nobody_silent(
         assert not (await client.facts(target, "pg-0")).in_recovery
         with pytest.raises(UnreachableError):
             await client.own_transactions(target, "pg-0", within=timedelta(seconds=0.5))
+_REFUSALS = {
+    "a right that is missing": "revoke insert on failover.writes from app",
+    "a trigger": (
+        "create function no() returns trigger language plpgsql as $$ begin raise exception 'ask the release team'; end $$;"
+        " create trigger no before insert on failover.writes for each row execute function no()"
+    ),
+    "a constraint": "alter table failover.writes add constraint no check (row < 0) not valid",
+    "an extension's own code": (
+        "create function no() returns trigger language plpgsql as $$ begin raise sqlstate 'ZZ999'; end $$;"
+        " create trigger no before insert on failover.writes for each row execute function no()"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", _REFUSALS.values(), ids=_REFUSALS)
+async def test_a_refusal_by_the_leader_itself_is_an_answer(
+    pair: PostgresPair, client: PostgresClient, target: PostgresTarget, statement: str
+) -> None:
+    await provide(pair)
+    await client.prepare_rows(target)
+    await pair.sql("pg-0", statement)
+    verified = await client.verify_write(target, "pg-0")
+    assert (verified.leader, "SQLSTATE" in verified.refused) == ("pg-0", True)
+    assert await client.try_write(target) == verified.refused
+    with pytest.raises(UnreachableError, match="not yet pg-1"):
+        await client.verify_write(target, "pg-1")
+
+
+@pytest.mark.parametrize("tables", ["made", "missing"])
+async def test_doctors_try_leaves_nothing_behind(
+    pair: PostgresPair, client: PostgresClient, target: PostgresTarget, tables: str
+) -> None:
+    await provide(pair)
+    if tables == "made":
+        await client.prepare_rows(target)
+    assert await client.try_write(target) == ""
+    there = await pair.sql("pg-0", "select to_regclass('failover.writes') is not null")
+    assert there == [(tables == "made",)]
+    assert tables == "missing" or await pair.sql("pg-0", "select count(*) from failover.writes") == [(0,)]
+
+
+async def test_a_leader_that_takes_no_writes_at_the_moment_is_asked_again(
+    pair: PostgresPair, client: PostgresClient, target: PostgresTarget
+) -> None:
+    await provide(pair)
+    await client.prepare_rows(target)
+    pair.serve_by("pg-1")
+    with pytest.raises(UnreachableError, match="pg-1 is still in recovery"):
+        await client.verify_write(target, "pg-1")
+    with pytest.raises(UnreachableError, match="recovery"):
+        await client.try_write(target)

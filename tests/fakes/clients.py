@@ -251,7 +251,15 @@ class FakePostgres:
             found = self.world.behind_service()
             if found is None or found.name != leader or not found.writes:
                 raise UnreachableError(f"behind the write Service answers {found and found.name}, not yet {leader}")
-            return Verified(leader=leader, endpoints=(), write_milliseconds=1.0, verified_at=datetime.now(UTC))
+            return Verified(
+                leader=leader, endpoints=(), write_milliseconds=1.0, verified_at=datetime.now(UTC),
+                refused=self.world.refuses_writes,
+            )  # fmt: skip
+
+    async def try_write(self, target: PostgresTarget) -> str:  # noqa: ARG002
+        async with self.world.faults.around("postgres.try_write"):
+            self._running(self.world.behind_service())
+            return self.world.refuses_writes
 
     async def prepare_rows(self, target: PostgresTarget) -> None:  # noqa: ARG002
         async with self.world.faults.around("postgres.prepare_rows"):

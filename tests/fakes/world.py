@@ -96,6 +96,8 @@ class World:
             member.remember(epoch=5)
         self.own_transactions = 0
         """Transactions that the leader has by SQL as ours."""
+        self.refuses_writes = ""
+        """What the leader says to the operator's own writes, if it refuses them for good."""
         self.node_of: dict[str, str] = {}
         """Member → the node that its pod is on, where a test cares."""
         self.changed: list[str] = []

@@ -98,5 +98,17 @@ async def test_is_not_verified_before_the_endpoints_have_followed(bench: Bench, 
     assert (await bench.finished(handle)).outcome == "completed"
 
 
+async def test_a_new_leader_that_refuses_our_own_write_is_an_answer_and_holds_nothing_up(bench: Bench) -> None:
+    bench.world.refuses_writes = "DDL is frozen: ask the release team (SQLSTATE P0001)"
+    handle = await bench.switch()
+    failed = await bench.refused(handle)
+    assert failed.type == "Stranded"
+    status = await bench.status(handle)
+    (left,) = status.left_to_do
+    assert (left.kind, left.subject, "ask the release team (SQLSTATE P0001)" in left.message) == ("verify", B, True)
+    assert (bench.world.record.leader, bench.world.record.unfinished, bench.world.record.sync) == (B, "", A)
+    assert bench.world.deployments["api-deployment"].restarts == 1
+
+
 def _kept(result: Summary) -> list[str]:
     return [Path(path).read_text(encoding="utf-8") for path in result.records]

@@ -32,6 +32,7 @@ from workflows.postgres import steps
 from workflows.postgres.models import AdoptRequest
 from workflows.postgres.planning.adoption import finishing_plan, make_adoption_plan
 from workflows.postgres.procedure import PostgresProcedure
+from workflows.postgres.transfer.post_promotion import refused_write
 from workflows.run import outcome
 from workflows.run.cancelling import cancel_and_wait
 from workflows.run.phases import Phase
@@ -140,8 +141,9 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
         )
         state.enter(Phase.VERIFYING)
         switch = Switch(target=target, plan=plan, epoch=request.epoch, run=request.run)
-        state.details.verified = await step(AftermathActivities.verify, switch)
+        state.details.verified = verified = await step(AftermathActivities.verify, switch)
         state.done(Todo.VERIFY)
+        state.left_to_do += refused_write(verified)
         state.can_be_ended = True
         state.enter(Phase.REJOINING, "service is restored")
         record = Record(leader=leader, epoch=request.epoch)

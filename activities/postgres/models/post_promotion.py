@@ -11,13 +11,15 @@ from estate.reference import Named
 
 
 class Verified(Wire):
-    """A write went through the write Service to the new leader."""
+    """A write went through the write Service to the new leader, and was taken or refused by that server itself."""
 
     leader: str
     endpoints: tuple[str, ...]
     """Pods behind the write Service."""
     write_milliseconds: float
     verified_at: datetime
+    refused: str = ""
+    """The new leader's own words: it answers, and does not let the operator's role write. Empty: it took the write."""
 
 
 class Evicted(Wire):

@@ -57,6 +57,7 @@ class Aftermath:
         state.enter(Phase.VERIFYING)
         state.details.verified = verified = await self._verify()
         state.done(Todo.VERIFY)
+        state.left_to_do += refused_write(verified)
         state.enter(Phase.RECONNECTING, "service is restored")
         routed = state.details.routed
         since = routed.routed_at if routed else verified.verified_at
@@ -171,6 +172,14 @@ def all_that_follows(plan: Plan) -> tuple[LeftToDo, ...]:
         todo(Todo.REDUNDANCY, f"redundancy: {old} follows {new}", old),
         todo(Todo.FINISH, "finish: take the mark of an unfinished switch off the record"),
     )
+
+
+def refused_write(verified: Verified) -> tuple[LeftToDo, ...]:
+    """Return what is left to do when the leader answered the verifying write with a refusal: applications may well write."""
+    if not verified.refused:
+        return ()
+    what = f"verify: {verified.leader} answers behind the write Service and refuses failover's own write"
+    return (todo(Todo.VERIFY, f"{what}: {verified.refused}; see that applications can write", verified.leader),)
 
 
 def _not_back(application: Application, error: BaseException) -> LeftToDo:
