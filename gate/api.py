@@ -133,9 +133,35 @@ class ServerFacts(_Wire):
     followers: tuple[Follower, ...] = ()
     synchronous_standby_names: str | None = None
     weak_commit_settings: tuple[str, ...] = ()
-    """Role or database settings of ``synchronous_commit`` that are ``local`` or ``off``: ``role app: off``."""
+    """Settings of ``synchronous_commit`` that are ``local`` or ``off``, however they are spelt: ``role app:
+    synchronous_commit=false``. Of roles and databases, which standbys know too, and of a primary itself. A stopped server's
+    as of its last answer."""
+    unanswered: str = ""
+    """Why the server's figures are unknown although it is there: they took too long, or were refused."""
     sessions: int | None = None
     """Client backends other than the gate's own."""
+
+
+class Slot(_Wire):
+    """A replication slot that outlives its consumer's connection."""
+
+    name: str
+    active: bool
+    bytes_held: int | None = None
+    """WAL that it keeps from being removed; ``None`` when it has never been used."""
+
+
+class Contents(_Wire):
+    """What a server holds that does not go where leadership goes, as of the last 10 seconds in which it answered."""
+
+    unlogged_tables: int = 0
+    unlogged_bytes: int = 0
+    """A standby only knows how large they were when they were last vacuumed or analysed."""
+    largest_unlogged: tuple[str, ...] = ()
+    """The largest three: database, schema and table."""
+    slots: tuple[Slot, ...] = ()
+    tablespaces: tuple[str, ...] = ()
+    """Outside the data directory: ``NAME at DIRECTORY``."""
 
 
 class GateStatus(ServerFacts):
@@ -180,6 +206,8 @@ class GateStatus(ServerFacts):
     """Not the primary any more: sessions that it had when it was last seen to run as one; ``None``: not by this gate."""
     disk_free_bytes: int | None = None
     data_bytes: int | None = None
+    contents: Contents | None = None
+    """``None``: not seen yet, or an older gate answers."""
     kept_aside_bytes: int = 0
     """WAL or whole directories that a rejoin moved aside instead of deleting."""
 

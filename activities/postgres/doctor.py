@@ -24,6 +24,7 @@ def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
             remedy = f"{', '.join(waiting)} have data and wait for a person: failover adopt {target.name} --plan"
         return [fault(f"Service {target.cluster.write_service}", "has no leader record", remedy)]
     findings = [*_of_record(target, record), *_of_older_record(target, survey), *_of_pause(target, record, survey.at)]
+    findings += _of_commits(record, survey)
     for fact in survey.members:
         findings += _of_member(target, record, fact)
     return findings
@@ -58,6 +59,13 @@ def _of_older_record(target: PostgresTarget, survey: Survey) -> list[Finding]:
     message = f"THE LEADER RECORD IS OLDER: it names {record.leader} at epoch {record.epoch}, and {seen}"
     remedy = f"find out who put it back; nobody moves until a person decides: failover repair {target.name}"
     return [fault(f"Service {target.cluster.write_service}", message, remedy)]
+
+
+def _of_commits(record: Record, survey: Survey) -> list[Finding]:
+    if not (weak := survey.weak_commit_settings):
+        return []
+    remedy = "remove it: a commit that waits for nobody can be lost, or be taken by a second writer"
+    return [fault(record.leader, f"synchronous_commit is weakened for {', '.join(weak)}", remedy)]
 
 
 def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Finding]:
@@ -96,9 +104,9 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
     if gate.role is not expected:
         remedy = f"kubectl logs {name}; its gate says what it waits for"
         findings = [fault(name, f"should be {expected.value} but its gate says: {gate.doing}", remedy)]
-    if gate.weak_commit_settings:
-        remedy = "remove it: a commit that waits for nobody can be lost, or be taken by a second writer"
-        findings.append(fault(name, f"synchronous_commit is weakened for {', '.join(gate.weak_commit_settings)}", remedy))
+    if gate.unanswered:
+        remedy = "see its load, and who holds locks on its catalog (pg_locks); its place behind its Service is kept"
+        findings.append(warning(name, gate.unanswered, remedy))
     allowed = target.cluster.forced.isolation_timeout.total_seconds()
     if ProofKind.ISOLATION in target.cluster.forced.proof and gate.isolation_seconds not in {None, allowed}:
         message = f"its watchdog waits {gate.isolation_seconds:g} s, the estate counts on {allowed:g} s"
@@ -110,6 +118,25 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
     if gate.kept_aside_bytes:
         remedy = f"list it: failover kept {target.name}; remove what nobody needs"
         findings.append(warning(name, f"{gate.kept_aside_bytes} bytes were kept aside by rejoins", remedy))
+    findings += _of_contents(gate, expected)
     if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
         findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))
+    return findings
+
+
+def _of_contents(gate: GateStatus, expected: Role) -> list[Finding]:
+    """Return what a member holds that people should know of before the day on which it matters."""
+    name, contents = gate.member, gate.contents
+    if contents is None:
+        return []
+    if expected is Role.PRIMARY:
+        outside = "lies outside the data directory: copying a member anew may fail on what is there already"
+        remedy = "move its tables to pg_default, or be ready to empty that directory on a member before it is copied"
+        return [warning(name, f"tablespace {place} {outside}", remedy) for place in contents.tablespaces]
+    findings = []
+    for slot in contents.slots:
+        if not slot.active:
+            held = f"keeps {slot.bytes_held or 0} bytes of WAL, without end, on a member that follows"
+            remedy = f"if nobody is to use it here: select pg_drop_replication_slot('{slot.name}') on {name}"
+            findings.append(warning(name, f"replication slot {slot.name}: nobody uses it; it {held}", remedy))
     return findings

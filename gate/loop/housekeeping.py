@@ -36,7 +36,7 @@ def due(sample: Sample, record: Record, labelled: Label | None) -> Iterator[Effe
         return
     if record.leader != sample.member:
         yield from _of_a_standby(sample, record)
-    elif facts.role is Role.PRIMARY:
+    elif facts.role is Role.PRIMARY and not facts.unanswered:  # unknown followers are not gone
         yield Effect.SYNCHRONISE
     if facts.role is not None and (facts.role, record.leader, record.epoch) != labelled:
         yield Effect.LABEL
@@ -45,6 +45,7 @@ def due(sample: Sample, record: Record, labelled: Label | None) -> Iterator[Effe
 def _of_a_standby(sample: Sample, record: Record) -> Iterator[Effect]:
     if sample.following == record.leader and sample.has_moved:
         yield Effect.FOLLOW  # its pod was made anew
-    yield Effect.RECOVER
+    if not sample.facts.unanswered:
+        yield Effect.RECOVER
     if sample.facts.upstream == record.leader:
         yield Effect.FORGET_REJOIN

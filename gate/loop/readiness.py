@@ -2,7 +2,8 @@
 
 kube-proxy takes changes of endpoints at most once a second. A member that flaps right before the route moves makes the route
 wait. So while a switch is under way readiness keeps its last value, for a minute at most; and a standby that has lost
-its upstream, as it does the moment a primary dies, stays ready for a while: it still answers what it has.
+its upstream, as it does the moment a primary dies, stays ready for a while: it still answers what it has. So does a server
+under such load that it answers its gate late.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ class Readiness:
     def __init__(self) -> None:
         self._ready, self._held_since, self._streamed_at = False, 0.0, float("-inf")
 
-    def judge(self, *, switching: bool, leads: bool, stands_by: bool, streams: bool, closed: bool) -> bool:
+    def judge(  # noqa: PLR0913 - one argument a fact
+        self, *, switching: bool, leads: bool, stands_by: bool, streams: bool, closed: bool, slow: bool = False
+    ) -> bool:
         """Return whether the pod is ready now.
 
-        ``leads`` and ``stands_by`` are true only of a server that runs; ``closed`` turns applications away.
+        ``leads`` and ``stands_by`` are true only of a server that runs; ``closed`` turns applications away; ``slow`` is a
+        server that has answered and takes its time now.
         """
         now = time.monotonic()
         if streams:
@@ -35,6 +39,9 @@ class Readiness:
                 return self._ready
         else:
             self._held_since = 0.0
+        if slow:
+            self._ready = self._ready and not closed
+            return self._ready
         follows = stands_by and now - self._streamed_at < _ALONE_SECONDS
         self._ready = (leads or follows) and not closed
         return self._ready

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
 from gate.api import Role, ServerFacts
 from gate.postgres.controldata import read_history
 from gate.postgres.lsn import parse_lsn
@@ -49,11 +51,18 @@ select case when setrole <> 0 then 'role ' || setrole::regrole::text else '' end
                then ' database ' || (select datname from pg_database where oid = setdatabase) else '' end
        || ': ' || setting as weak
 from pg_db_role_setting, unnest(setconfig) as setting
-where setting in ('synchronous_commit=off', 'synchronous_commit=local')
+where lower(split_part(setting, '=', 1)) = 'synchronous_commit'
+  and lower(split_part(setting, '=', 2)) in ('off', 'local', 'false', 'no', '0')
 union all
 select 'the server: ' || name || '=' || reset_val from pg_settings
 where name in ('synchronous_commit', 'fsync', 'full_page_writes') and reset_val in ('off', 'local')
+  and (name = 'fsync' or not pg_is_in_recovery())
+order by 1
 """
+"""PostgreSQL keeps a role's or a database's value as it was typed. Both are in the catalog, which standbys have too; what a
+standby's own configuration says of commits concerns none of the leader's."""
+_ANSWERS_WITHIN = 2.0
+_GOING_DOWN = "57P"
 
 
 class Sampler:
@@ -62,13 +71,16 @@ class Sampler:
     def __init__(self, settings: Settings, server: Server, upstream: Callable[[], str]) -> None:
         """``upstream`` returns the member that the server is configured to follow."""
         self._settings, self._server, self._upstream = settings, server, upstream
-        self._session = Session(settings)
+        self._session, self._pulse = Session(settings), Session(settings)
         self.facts = ServerFacts()
         """Without a role while the server does not answer."""
         self.sessions: int | None = None
         """Of the primary, when it last answered; not forgotten when it stops."""
+        self.weak: tuple[str, ...] = ()
+        """Settings that weaken commits, when it last answered; not forgotten when it stops."""
         self._last_word: tuple[str, dict[str, Any]] = ("", {})
         """Upstream, and what it said last of its end of WAL."""
+        self._system: str | None = None
 
     async def run(self) -> None:
         """Sample for ever."""
@@ -77,33 +89,61 @@ class Sampler:
             await asyncio.sleep(PERIOD_SECONDS if self.facts.role is not None else PERIOD_SECONDS / 4)
 
     async def sample(self) -> None:
-        """Take one sample."""
+        """Take one sample.
+
+        Whether the server answers is asked in the shortest way there is, on a connection of its own. What it says of itself
+        may take longer, or fail, under load; then its role is known, and the rest is not.
+        """
         try:
-            recovering = (await self._session.row("select pg_is_in_recovery() as yes"))["yes"]
-            self.facts = await (self._standby() if recovering else self._primary())
-        except NOT_ANSWERING:
-            self.facts, self._server.serves = ServerFacts(), False
+            recovering = (await self._pulse.row("select pg_is_in_recovery() as yes", within=_ANSWERS_WITHIN))["yes"]
+        except TimeoutError:
+            self._forget(f"the server has not answered within {_ANSWERS_WITHIN:g} s")
             return
-        self._server.serves, self._server.answered_at = True, time.monotonic()
+        except NOT_ANSWERING:
+            self._forget()
+            return
+        self._server.answered_at = time.monotonic()
+        try:
+            facts = await (self._standby() if recovering else self._primary())
+        except NOT_ANSWERING as error:
+            if _broke(error):
+                self._forget()
+                return
+            facts = self._role_alone(Role.STANDBY if recovering else Role.PRIMARY, error)
+        self.facts, self._server.serves = facts, True
+        self._system = facts.system_identifier
+
+    def _forget(self, why: str = "") -> None:
+        self.facts, self._server.serves, self._system = ServerFacts(unanswered=why) if why else ServerFacts(), False, None
+
+    def _role_alone(self, role: Role, error: BaseException) -> ServerFacts:
+        """Return what is left to say of a server that answers, and not all."""
+        slow = isinstance(error, TimeoutError)
+        why = f"took more than {_ANSWERS_WITHIN:g} s" if slow else f"were refused: {str(error).strip()}"
+        return ServerFacts(role=role, system_identifier=self._system, unanswered=f"the server's figures {why}")
 
     async def _primary(self) -> ServerFacts:
         facts = await self._session.row(_PRIMARY)
-        self.sessions = facts["sessions"]
         rows = await self._session.rows(_FOLLOWERS)
-        weak = await self._session.rows(_WEAK)
+        await self._look_for_weak_settings()
+        self.sessions = facts["sessions"]
         history = read_history(self._settings.data, facts["timeline"])
         found = {
             **facts,
             "role": Role.PRIMARY,
             "followers": rows,
-            "weak_commit_settings": tuple(row["weak"] for row in weak),
+            "weak_commit_settings": self.weak,
             "history": history,
             "fork_lsn": history[-1][1] if history else None,
         }
         return ServerFacts.model_validate(found)
 
+    async def _look_for_weak_settings(self) -> None:
+        self.weak = tuple(row["weak"].strip() for row in await self._session.rows(_WEAK))
+
     async def _standby(self) -> ServerFacts:
         row = self._with_last_word(await self._session.row(_STANDBY))
+        await self._look_for_weak_settings()
         streaming = row.pop("status") == "streaming"
         received_tli, control, at = row.pop("received_tli"), row.pop("control_timeline"), row.pop("at")
         heard = row.pop("heard_at")
@@ -112,6 +152,7 @@ class Sampler:
             "role": Role.STANDBY,
             "upstream_silent_seconds": (at - heard).total_seconds() if heard else None,
             "timeline": received_tli or control,
+            "weak_commit_settings": self.weak,
             "upstream": self._upstream() if streaming else None,
             **lag(row),
         }
@@ -125,6 +166,14 @@ class Sampler:
         elif self._last_word[0] == upstream:
             return {**row, **self._last_word[1]}
         return row
+
+
+def _broke(error: BaseException) -> bool:
+    """Whether the connection is gone, and the server perhaps with it; late, or a refusal, is an answer."""
+    if isinstance(error, TimeoutError):
+        return False
+    code = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return code is None or code.startswith(_GOING_DOWN)
 
 
 def lag(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gate.api import Role, ServerFacts, ServerState
+from gate.api import Contents, Role, ServerFacts, ServerState
 from gate.loop.state import State
 from gate.postgres.controldata import ControlData
 from gate.record import Record
@@ -82,6 +82,10 @@ class Sample(Local):
     """The member that the server follows is at another address than the server was told."""
     sessions: int | None = None
     """Of the primary, when it last answered."""
+    weak: tuple[str, ...] = ()
+    """Settings that weaken commits, when the server last answered."""
+    contents: Contents | None = None
+    """What does not go where leadership goes, when the server last answered."""
     silent_seconds: float | None = None
     frozen: bool = False
     heard: Mapping[str, float] = field(default_factory=dict)

@@ -16,6 +16,9 @@ from gate.postgres.wal import oldest_wal
 from gate.settings import Settings
 
 _MEASURE_EVERY_SECONDS = 10
+_SLOW_SECONDS = 10.0
+"""For so long a server that answered, and takes its time now, keeps its place behind its Service: to take it out costs the
+applications that it still serves at least a second, and helps nobody."""
 
 
 class Status:
@@ -45,7 +48,14 @@ class Status:
             stands_by=runs and facts.role is Role.STANDBY,
             streams=runs and facts.upstream is not None,
             closed=sample.closed,
+            slow=self._is_slow(sample),
         )
+
+    def _is_slow(self, sample: Sample) -> bool:
+        """Whether the server takes long to answer anything, for so short a time that it may be mere load."""
+        silent = sample.silent_seconds
+        quiet = sample.facts.role is None and bool(sample.facts.unanswered) and not sample.frozen
+        return quiet and sample.server is ServerState.STARTING and silent is not None and silent < _SLOW_SECONDS
 
     def draw(self, sample: Sample) -> GateStatus:
         """Return everything that the gate knows."""
@@ -57,8 +67,12 @@ class Status:
             ready=self.ready(sample), silent_seconds=sample.silent_seconds, frozen=sample.frozen,
             heard=dict(sample.heard), asked=dict(sample.asked), isolation_seconds=self._settings.isolation_timeout,
             sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
+            contents=sample.contents,
             **self._of_the_disk(sample, stopped=stopped),
-            **(_of_the_control_file(sample.control, stopped=stopped) | facts.model_dump(exclude_unset=True)),
+            **(
+                _of_the_control_file(sample.control, stopped=stopped) | {"weak_commit_settings": sample.weak}
+                | facts.model_dump(exclude_unset=True)
+            ),
         )  # fmt: skip
 
     def _of_the_disk(self, sample: Sample, *, stopped: bool) -> dict[str, Any]:

@@ -29,8 +29,9 @@ _INHERITED_BY_NOBODY: Mapping[str, str] = {
     "search_path": "pg_catalog,pg_temp",
 }
 """How long a question may take is each caller's own matter: it closes the connection."""
-AS_SUPERUSER: Mapping[str, str] = {"session_replication_role": "replica"}
-"""Event triggers of the database do not run in the gate's sessions: they are not written for it."""
+AS_SUPERUSER: Mapping[str, str] = {"session_replication_role": "replica", "client_connection_check_interval": "1s"}
+"""Event triggers of the database do not run in the gate's sessions: they are not written for it. What the gate no longer
+waits for ends within a second, so that looks at a server under load do not add to it."""
 _TRANSACTION_TIMEOUT_SINCE = 170000
 
 

@@ -19,8 +19,8 @@ Row = dict[str, Any]
 class Session:
     """One warm connection; made anew when it broke."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, database: str = "postgres") -> None:
+        self._settings, self._database = settings, database
         self._connection: psycopg.AsyncConnection[Row] | None = None
 
     async def row(self, query: str, *values: object, within: float = 2.0) -> Row:
@@ -61,7 +61,7 @@ class Session:
                 host=str(socket_folder(self._settings)),
                 port=self._settings.postgres_port,
                 user="postgres",
-                dbname="postgres",
+                dbname=self._database,
                 application_name="gate",
                 row_factory=dict_row,
             )

@@ -32,6 +32,8 @@ def postgres_lines(known: Known) -> list[str]:
         none = evicted.ended is None and proof is not None
         told = "none, it was confirmed stopped" if none else f"ended {ended}, left {left}; {evicted.words}"
         lines.append(f"sessions on the old primary: {told}")
+    if plan is not None and details.promoted is not None:
+        lines += [f"not carried over: {what}" for what in plan.left_behind]
     lines += [_application(app) for app in details.reconnected]
     if (back := details.redundancy) is not None:
         follows = "follows" if details.adopted else "follows again"

@@ -52,3 +52,10 @@ def test_the_pod_is_labelled_once_per_role_leader_and_epoch() -> None:
     assert Effect.LABEL not in due(sample(PRIMARY), seen, (Role.PRIMARY, A, 5))
     assert Effect.LABEL in due(sample(PRIMARY), record(leader=A, epoch=6), (Role.PRIMARY, A, 5))
     assert Effect.LABEL not in due(sample(ServerFacts()), seen, None)
+
+
+def test_followers_that_could_not_be_asked_are_not_gone() -> None:
+    late = ServerFacts(role=Role.PRIMARY, unanswered="the server's figures took more than 2 s")
+    assert Effect.SYNCHRONISE not in due(sample(late), record(leader=A), None)
+    unknown = ServerFacts(role=Role.STANDBY, unanswered="the server's figures took more than 2 s")
+    assert Effect.RECOVER not in due(sample(unknown), record(leader=B), None)

@@ -64,6 +64,28 @@ def test_readiness_keeps_its_value_while_a_switch_is_under_way(tmp_path: Path) -
     assert not one.ready(sample(LEADS, server=ServerState.STARTING))
 
 
+def test_a_server_that_takes_its_time_keeps_its_place_for_a_while(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    one = Status(given, ControlFile(given))
+    late: dict[str, Any] = {"facts": ServerFacts(unanswered="late"), "server": ServerState.STARTING}
+    assert not one.ready(sample(**late, silent_seconds=3.0)), "it was not ready before"
+    assert one.ready(sample(LEADS))
+    assert one.ready(sample(**late, silent_seconds=3.0))
+    assert not one.ready(sample(**late, silent_seconds=3.0, frozen=True))
+    assert one.ready(sample(LEADS))
+    assert not one.ready(sample(**late, silent_seconds=3.0, closed=True))
+    assert one.ready(sample(LEADS))
+    assert not one.ready(sample(**late, silent_seconds=11.0))
+    assert one.ready(sample(LEADS))
+    assert not one.ready(sample(ServerFacts(), server=ServerState.STARTING, silent_seconds=0.1)), "it was started anew"
+
+
+def test_what_weakened_commits_is_told_of_a_stopped_server_too(tmp_path: Path) -> None:
+    weak = ("role app: synchronous_commit=false",)
+    stopped = _drawn(tmp_path, facts=LEADS, weak=weak, server=ServerState.STOPPED, standby_signal=False)
+    assert stopped.weak_commit_settings == weak
+
+
 async def test_sizes_are_measured_in_the_background(tmp_path: Path) -> None:
     given = settings(tmp_path)
     (given.data / "base").write_bytes(b"x" * 1000)

@@ -71,6 +71,24 @@ def test_a_candidate_that_turns_the_worker_away_is_fit_by_its_gates_word(silence
     assert "as its gate says" in plan.candidates[0].reason
 
 
+def test_no_loss_is_excluded_while_a_role_commits_without_waiting() -> None:
+    weak = ("role app: synchronous_commit=false", "database shop: synchronous_commit=local")
+    plan, usual = _plan(_standby(B), _standby(C, {"weak_commit_settings": weak})), _plan(_standby(B), _standby(C))
+    assert (usual.lossless, usual.candidate, plan.lossless, plan.candidate) == (True, B, False, B)
+    assert plan.loss == (
+        "up to 256 bytes of WAL (0.2 s) may be lost: commits are acknowledged without waiting for a standby:"
+        " role app: synchronous_commit=false, database shop: synchronous_commit=local"
+    )
+    other = _plan(_standby(B), _standby(C, {"weak_commit_settings": weak[:1]}))
+    assert len({plan.digest, usual.digest, other.digest}) == 3, "who approves one has not approved another"
+
+
+def test_a_loss_that_nobody_can_bound_is_called_unknown() -> None:
+    weak = {"weak_commit_settings": ("role app: synchronous_commit=0",), "lag_seconds": None, "lag_bytes": None}
+    plan = _plan(_standby(B, weak), _standby(C))
+    assert plan.loss.startswith("how much is unknown: writes may be lost: commits are acknowledged without waiting")
+
+
 def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:
     assert "no proof but its gate's" in _plan(_standby(B), proof=("gate", "machine")).attestation
 

@@ -58,6 +58,10 @@ class PostgresPlan(Plan):
     applications: tuple[Application, ...] = ()
     idle: tuple[str, ...] = ()
     """Applications that were not seen to write before: nothing is waited for that they did not do."""
+    weak_commits: tuple[str, ...] = ()
+    """Forced: whose commits are acknowledged without waiting for a standby, and may be lost."""
+    left_behind: tuple[str, ...] = ()
+    """What the candidate will not have although every acknowledged write is kept, one sentence a kind."""
     give_up: GiveUp | None = None
     """Discard: what is given up."""
 
@@ -69,6 +73,7 @@ class PostgresPlan(Plan):
             own = self.give_up.own
             lines += [f"not in that loss: {own} transactions of failover itself (it measured, and verified)"] if own else []
             lines += [f"the data of the lost transactions is kept in {self.give_up.kept}"]
+        lines += [f"not carried over: {what}" for what in self.left_behind]
         return tuple(lines) if self.timeline else ()
 
     def decisions(self) -> dict[str, Any]:
@@ -76,6 +81,8 @@ class PostgresPlan(Plan):
         decisions = super().decisions()
         if not self.lossless:
             decisions["lossless"] = False
+        if self.weak_commits:
+            decisions["weak_commits"] = list(self.weak_commits)
         if self.give_up is not None:
             decisions["give_up"] = self.give_up.model_dump(mode="json", exclude={"so_far", "kept", "own"})
         return decisions

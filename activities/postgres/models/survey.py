@@ -98,6 +98,12 @@ class Survey(Wire):
         record = self.record
         return {name: epoch for name, epoch in epochs.items() if record is not None and is_older(record, epoch)}
 
+    @property
+    def weak_commit_settings(self) -> tuple[str, ...]:
+        """Settings by which an acknowledged commit may be on the leader alone, as any gate knows them."""
+        named = [one for fact in self.members if fact.gate is not None for one in fact.gate.weak_commit_settings]
+        return tuple(dict.fromkeys(named))
+
     def node_of(self, name: str) -> str:
         """Return the node that the member's pod was on; empty when that is not known."""
         fact = self.member(name)

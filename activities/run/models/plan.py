@@ -80,7 +80,7 @@ class Plan(Wire):
         return ()
 
 
-_PROSE = {"steps", "loss", "headline", "remarks", "candidates"}
+_PROSE = {"steps", "loss", "headline", "remarks", "candidates", "left_behind"}
 
 
 def _orders(plan: Plan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gate.api import Fenced, GateStatus, ServerState
 from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
 from workflows.postgres.models import RollbackRequest
+from workflows.postgres.planning.left_behind import left_behind
 from workflows.postgres.planning.planned import has_room, leader_of, must_be_of_the_cluster, usable_record
 from workflows.run.models import Run
 
@@ -52,6 +53,7 @@ def make_discard_plan(request: RollbackRequest, target: PostgresTarget, survey: 
         lossless=False,
         loss=f"so far {loss_words(given_up.so_far)}; {_allowed(request, given_up)}",
         give_up=given_up,
+        left_behind=left_behind(survey, record.leader, old.member),
     ).sealed()
 
 

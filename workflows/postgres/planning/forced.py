@@ -22,6 +22,7 @@ from gate.api import GateStatus, Role
 from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
 from workflows.postgres.models import FailoverRequest
+from workflows.postgres.planning.left_behind import left_behind
 from workflows.postgres.planning.planned import (
     Limitation,
     as_candidate,
@@ -74,7 +75,9 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         diagnosis=diagnosis,
         lossless=loss.none,
         loss=loss.words,
+        weak_commits=survey.weak_commit_settings,
         attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
+        left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
 
 
@@ -157,11 +160,13 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
 
 def _loss(record: Record, survey: Survey, status: GateStatus, target: PostgresTarget) -> _Loss:
     """Return whether the chosen candidate provably has every acknowledged write."""
-    doubt = _doubt(status, survey, record, target)
-    if doubt is None:
+    weak = survey.weak_commit_settings
+    doubts = [doubt] if (doubt := _doubt(status, survey, record, target)) is not None else []
+    doubts += [f"commits are acknowledged without waiting for a standby: {', '.join(weak)}"] if weak else []
+    if not doubts:
         return _Loss(none=True, words=f"none: every acknowledged commit waited for {' or '.join(record.sync_members)}")
     bound = f"up to {status.lag_bytes} bytes of WAL ({status.lag_seconds:.1f} s) " if status.lag_seconds is not None else ""
-    return _Loss(none=False, words=f"{bound}may be lost: {doubt}")
+    return _Loss(none=False, words=f"{bound or 'how much is unknown: writes '}may be lost: {'; '.join(doubts)}")
 
 
 def _doubt(status: GateStatus, survey: Survey, record: Record, target: PostgresTarget) -> str | None:

@@ -17,6 +17,7 @@ from estate.postgres import PostgresTarget, Reconnect
 from gate.api import SYNCHRONOUS, GateStatus, Role, ServerState
 from gate.record import Mode, Record
 from workflows.postgres.models import FailoverRequest
+from workflows.postgres.planning.left_behind import left_behind
 
 FULL = frozenset((Silence.NO_ROOM,))
 """All connection slots are taken, by readers or by applications that come back: a server that lives."""
@@ -58,6 +59,7 @@ def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) 
         candidates=candidates,
         applications=target.cluster.applications,
         steps=_steps(record, chosen.name, target),
+        left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
 
 
