@@ -185,7 +185,7 @@ class _Search:
 
     async def _received(self, name: str) -> str | None:
         plan = self._switch.plan
-        is_promised = plan.lossless and name in plan.sync.split(",")
+        is_promised = (plan.lossless or plan.keeps_what_waited) and name in plan.sync.split(",")
         try:
             status = await self._systems.gates.status(self._switch.target, name, timeout=_LOOK_WITHIN)
         except UnreachableError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
 import psycopg
 import pytest
 
-from activities.clients.ports import WriteFailedError
+from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.postgres import PostgresClient
+from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from tests.clients.operator import Loopback, provide, target_of
 from tests.clients.postgres_pair import PASSWORD, PostgresPair
@@ -95,3 +97,29 @@ async def test_a_write_that_did_not_wait_for_its_standby_is_found_out_although_w
     await pair.sql("pg-0", "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
     with pytest.raises(WriteFailedError, match="the wait for the standby was cancelled"):
         await writing
+
+
+@pytest.mark.parametrize("limited", ["all connections", "the role", "the database"])
+async def test_a_server_without_a_free_connection_slot_answers(
+    pair: PostgresPair, client: PostgresClient, target: PostgresTarget, limited: str
+) -> None:
+    await provide(pair)
+    if limited == "the role":
+        await pair.sql("pg-0", "alter role app connection limit 1")
+    if limited == "the database":
+        await pair.sql("pg-0", "alter database postgres connection limit 1")
+    held: list[psycopg.AsyncConnection[object]] = []
+    async with AsyncExitStack() as readers:
+        with suppress(psycopg.OperationalError):
+            while True:
+                held.append(await readers.enter_async_context(await _connected(pair, "pg-1")))
+        with pytest.raises(UnreachableError) as full:
+            await client.facts(target, "pg-1", within=_SOON)
+        assert held
+    assert (full.value.silence, full.value.silence.is_answer) == (Silence.NO_ROOM, True)
+
+
+async def _connected(pair: PostgresPair, member: str) -> psycopg.AsyncConnection[object]:
+    return await psycopg.AsyncConnection.connect(
+        host=pair.address(member), port=pair.port, user="app", password=PASSWORD, dbname="postgres"
+    )

@@ -25,6 +25,11 @@ async def test_a_write_is_proved_on_the_leader_only(bench: Bench) -> None:
         await bench.postgres.verify_write(bench.target, await bench.standby())
 
 
+async def test_the_write_that_proves_a_route_can_be_tried_beforehand(bench: Bench) -> None:
+    assert await bench.postgres.try_write(bench.target) == ""
+    assert (await bench.postgres.verify_write(bench.target, await bench.leader())).refused == ""
+
+
 async def test_rows_that_were_acknowledged_are_there(bench: Bench) -> None:
     await bench.postgres.prepare_rows(bench.target)
     await bench.postgres.prepare_rows(bench.target)

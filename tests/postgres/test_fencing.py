@@ -45,10 +45,12 @@ class _Gates:
         return status(name, receive_lsn=self.other)
 
 
-async def _prove(other: str | None, *, lossless: bool = True, fenced: Fenced | None = None) -> Proof:
+async def _prove(
+    other: str | None, *, lossless: bool = True, keeps_what_waited: bool = False, fenced: Fenced | None = None
+) -> Proof:
     plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
-        sync=f"{B},{C}", steps=(), digest="d", lossless=lossless,
+        sync=f"{B},{C}", steps=(), digest="d", lossless=lossless, keeps_what_waited=keeps_what_waited,
     )  # fmt: skip
     switch = Switch(target=target(), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1"))
     systems = Systems(cast("Any", None), cast("Any", None), cast("Any", _Gates(other, fenced)), cast("Any", None))
@@ -67,6 +69,15 @@ async def test_a_silent_standby_that_a_commit_may_have_waited_for_is_not_waited_
     with pytest.raises(ApplicationError, match=f"dana says that it is stopped; but the gate of {C}.*Start again") as refused:
         await _prove(None)
     assert (refused.value.type, refused.value.non_retryable) == ("CandidateBehind", True)
+
+
+async def test_a_loss_by_weak_settings_is_no_reason_to_lose_what_waited_for_a_standby(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fencing, "_UNHEARD_SECONDS", 0.3)
+    with pytest.raises(ApplicationError) as refused:
+        await _prove(None, lossless=False, keeps_what_waited=True)
+    assert refused.value.type == "CandidateBehind"
 
 
 async def test_a_silent_standby_is_left_out_where_the_plan_accepts_a_loss() -> None:

@@ -81,6 +81,8 @@ def test_no_loss_is_excluded_while_a_role_commits_without_waiting() -> None:
     )
     other = _plan(_standby(B), _standby(C, {"weak_commit_settings": weak[:1]}))
     assert len({plan.digest, usual.digest, other.digest}) == 3, "who approves one has not approved another"
+    assert plan.keeps_what_waited, "and everybody else's commits are looked for on every synchronous standby"
+    assert not _plan(_standby(B, {"weak_commit_settings": weak}), member(C, **SILENT)).keeps_what_waited
 
 
 def test_a_loss_that_nobody_can_bound_is_called_unknown() -> None:

@@ -66,6 +66,7 @@ def test_the_report_says_it_again_once_somebody_was_promoted() -> None:
     promoted = Promoted(epoch=6, timeline=4, lsn="0/4000000", promoted_at=NOW, requests_sent=1)
     lines = postgres_lines(Known(plan=plan, details=PostgresDetails(promoted=promoted)))
     assert [f"not carried over: {what}" for what in plan.left_behind] == lines
+    assert ["unlogged" in lines[0], "barman" in lines[1], "kafka" in lines[2]] == [True, True, True]
     assert postgres_lines(Known(plan=plan, details=PostgresDetails())) == []
 
 

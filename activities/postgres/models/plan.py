@@ -60,6 +60,8 @@ class PostgresPlan(Plan):
     """Applications that were not seen to write before: nothing is waited for that they did not do."""
     weak_commits: tuple[str, ...] = ()
     """Forced: whose commits are acknowledged without waiting for a standby, and may be lost."""
+    keeps_what_waited: bool = False
+    """Forced: every commit that waited for a standby is provably kept; with ``weak_commits`` that is not every commit."""
     left_behind: tuple[str, ...] = ()
     """What the candidate will not have although every acknowledged write is kept, one sentence a kind."""
     give_up: GiveUp | None = None

@@ -76,6 +76,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         lossless=loss.none,
         loss=loss.words,
         weak_commits=survey.weak_commit_settings,
+        keeps_what_waited=_doubt(status, survey, record, target) is None,
         attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
         left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
