@@ -25,7 +25,7 @@ CARTS = Contents(
 )  # fmt: skip
 SAID = (
     f"3 unlogged tables, 40.0 MB: empty afterwards on {B} (shop.public.carts, shop.public.queue, s.a.b)",
-    f"replication slot barman: not on {B}; its consumer begins anew",
+    f"replication slot barman: not on {B}; its consumer must be set up again",
 )
 
 

@@ -17,7 +17,7 @@ def left_behind(survey: Survey, primary: str, candidate: str) -> tuple[str, ...]
     lines = _unlogged(here or there, candidate)
     known = {slot.name for slot in there.slots} if there else set()
     missing = [slot.name for slot in here.slots if slot.name not in known] if here else []
-    lines += [f"replication slot {name}: not on {candidate}; its consumer begins anew" for name in missing]
+    lines += [f"replication slot {name}: not on {candidate}; its consumer must be set up again" for name in missing]
     return tuple(lines)
 
 
