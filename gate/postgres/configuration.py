@@ -21,7 +21,7 @@ _RESERVED = 3
 _OURS = (
     "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "restore_command", "recovery_target",
     "hba_file", "port", "listen_addresses", "unix_socket_directories", "cluster_name", "default_transaction_read_only",
-    "synchronous_commit", "fsync", "full_page_writes",
+    "synchronous_commit", "fsync", "full_page_writes", "lc_messages",
 )  # fmt: skip
 
 
@@ -125,6 +125,7 @@ _FIXED = {
     "fsync": "on",
     "full_page_writes": "on",
     "password_encryption": "scram-sha-256",
+    "lc_messages": "C",  # why a server turns somebody away has no code, only words
     "logging_collector": "off",
     "log_destination": "stderr",
     "log_line_prefix": "%m [%p] %q%u@%d ",

@@ -22,5 +22,14 @@ def test_connection_slots_are_kept_back_where_the_server_can(tmp_path: Path, ver
     assert granted.count('"pg_use_reserved_connections"') == reserved
 
 
+def test_messages_are_in_the_language_that_we_read(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    auto = given.data / "postgresql.auto.conf"
+    auto.write_text("lc_messages = 'de_DE.UTF-8'\nwork_mem = '8MB'\n", encoding="utf-8")
+    lines = write_configuration(given, leader="", sync=()).read_text(encoding="utf-8").splitlines()
+    assert "lc_messages = 'C'" in lines
+    assert auto.read_text(encoding="utf-8") == "work_mem = '8MB'\n"
+
+
 def test_a_directory_that_is_not_there_yet_is_of_no_version(tmp_path: Path) -> None:
     assert "reserved" not in write_configuration(settings(tmp_path), leader="", sync=()).read_text(encoding="utf-8")
