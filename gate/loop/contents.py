@@ -1,9 +1,9 @@
 """What a server holds that does not go where leadership goes, so that people hear of it before and not afterwards.
 
-Unlogged tables are on every member by name only: whoever is promoted has them empty. A replication slot exists on the member
-that it was made on; its consumer must be set up again elsewhere, and the slot that is left keeps WAL for ever. A tablespace lies
-outside the data directory. All of it changes seldom and may take long to ask, so it is asked now and then, beside the loop.
-What a primary said last is not forgotten when its server stops.
+Unlogged tables are on every member by name only: on a member that is promoted they are empty. A replication slot exists on
+the member that it was made on; its consumer must be set up again elsewhere, and the slot that is left keeps WAL for ever.
+A tablespace lies outside the data directory. All of it changes seldom and may take long to ask, so it is asked now and
+then, beside the loop. What a primary said last is not forgotten when its server stops.
 """
 
 from __future__ import annotations

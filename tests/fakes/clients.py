@@ -251,6 +251,8 @@ class FakePostgres:
             found = self.world.behind_service()
             if found is None or found.name != leader or not found.writes:
                 raise UnreachableError(f"behind the write Service answers {found and found.name}, not yet {leader}")
+            if found.full:
+                raise UnreachableError(f"{leader}: too many clients already", Silence.NO_ROOM)
             return Verified(
                 leader=leader, endpoints=(), write_milliseconds=1.0, verified_at=datetime.now(UTC),
                 refused=self.world.refuses_writes,

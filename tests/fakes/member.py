@@ -52,6 +52,8 @@ class Member:
     """Its container: gate and server stand still."""
     server_frozen: bool = False
     """Only the server does; the gate goes on."""
+    full: bool = False
+    """No connection slot of its server is free for the operator's role; its gate's own are."""
     held: bool = False
     """Its gate's watchdog has stopped the server where it is after a freeze, until somebody vouches for it."""
     vouched_at: float = 0.0
@@ -107,7 +109,7 @@ class Member:
     def sql_silence(self) -> Silence | None:
         """How its server fails to answer; ``None`` when it answers."""
         if self.silence is not None or self.runs:
-            return self.silence
+            return self.silence or (Silence.NO_ROOM if self.full else None)
         return Silence.REFUSED if self.server is ServerState.STOPPED else Silence.NO_ANSWER
 
     def die(self) -> None:

@@ -77,6 +77,21 @@ async def test_a_frozen_server_is_proved_to_be_stopped_by_its_gate(bench: Bench)
     await _heal(bench)
 
 
+async def test_a_standby_whose_connection_slots_are_full_leads_and_is_verified_once_one_is_free(bench: Bench) -> None:
+    bench.world.members[B].full = True
+    _pod_dies(bench.world)
+    handle = await _force(bench, attest=True)
+    await bench.until_phase(handle, "verifying")
+    plan = await bench.plan(handle)
+    assert plan.candidates[0].reason.endswith("it has no connection slot free for the worker")
+    calls = bench.world.faults.calls
+    await bench.until(lambda: calls.count("postgres.verify_write") > 3)
+    assert bench.world.record.leader == B
+    bench.world.members[B].full = False
+    assert (await bench.finished(handle)).outcome == "completed"
+    await _heal(bench)
+
+
 @pytest.mark.parametrize("harm", [_cut_off, _frozen])
 async def test_isolation_is_proof_when_the_policy_accepts_it(
     temporal: Client, tmp_path: Path, harm: Callable[[World], None]
