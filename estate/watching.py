@@ -41,6 +41,8 @@ class Watching(Entry):
     """Its machine answers, and nobody listens there."""
     silent_after: _Patience
     """Nobody answers. Azure freezes machines for 8 to 30 s to move them: less than that fails over what is not dead."""
+    steady_after: _Patience = timedelta(seconds=10)
+    """After two failures within 10 minutes: how long it must be up before it is called well again."""
     cooldown: _Patience
     """After an automatic failover: how long until the next one may be automatic, unless a person acknowledges it before."""
 

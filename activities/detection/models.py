@@ -58,18 +58,43 @@ class Look(Wire):
     """Why nothing can be said: the witness itself may be the one that is cut off."""
 
 
+class Failures(Wire):
+    """When a subject has failed of late, by the witness's own clock."""
+
+    subject: str
+    at: tuple[datetime, ...]
+
+
 class Sighting(Wire):
-    """What a witness says until it says something else: what it has seen for long enough."""
+    """What a witness says until it says something else: what it has seen for long enough.
+
+    A blind witness keeps what it said last, and goes on from there when it sees again.
+    """
 
     witness: str
     at: datetime
     findings: tuple[Finding, ...] = ()
     blind: str = ""
+    recovering: tuple[Finding, ...] = ()
+    """It has said that they are down, and they are up again for too short a time to be called well."""
+    undecided: tuple[str, ...] = ()
+    """It began to look, or to see again, while they were in trouble, and that has not lasted long enough yet."""
+    failures: tuple[Failures, ...] = ()
+    """Whoever fails repeatedly must be up for longer until it is called well."""
 
     @property
     def down(self) -> tuple[str, ...]:
         """What is gone, sorted."""
         return tuple(sorted(finding.subject for finding in self.findings))
+
+    @property
+    def not_well(self) -> tuple[str, ...]:
+        """What it does not call well, sorted."""
+        return tuple(sorted({*self.down, *(one.subject for one in self.recovering), *self.undecided}))
+
+    def says_well(self, subject: str) -> bool:
+        """Whether it sees, and calls ``subject`` well."""
+        return not self.blind and subject not in self.not_well
 
 
 class WatchRequest(Wire):
@@ -78,7 +103,9 @@ class WatchRequest(Wire):
     target: Named[WatchedTarget]
     witness: str
     told: Sighting | None = None
-    """What this witness said last; ``None`` asks for a first word at once."""
+    """What this witness said last; ``None``: it has never spoken."""
+    heard: bool = True
+    """Whether its last word still counts; if not, the next look's word is wanted at once, as from one that never spoke."""
     lasts: timedelta = timedelta(minutes=10)
 
 

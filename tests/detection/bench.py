@@ -25,8 +25,13 @@ from workflows.detection.models import WatchStatus
 
 WITNESSES = ("east", "north", "west")
 GONE = Look(findings=(Finding(subject=A, condition=Condition.STOPPED, words="its gate: it is down"),))
+REFUSED = Look(findings=(Finding(subject=A, condition=Condition.REFUSED, words="connection refused"),))
 WELL = Look()
-QUICK = {"interval": "PT0.05S", "stopped_after": "PT0S", "refused_after": "PT0S", "silent_after": "PT0S", "cooldown": "PT1H"}
+QUICK = {
+    "interval": "PT0.05S",
+    **dict.fromkeys(("stopped_after", "refused_after", "silent_after", "steady_after"), "PT0S"),
+    "cooldown": "PT1H",
+}
 
 
 class WatchBench:

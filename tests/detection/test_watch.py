@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from activities.detection.models import Look
-from tests.detection.bench import GONE, QUICK, WELL, WatchBench, watching
+from tests.detection.bench import GONE, QUICK, REFUSED, WELL, WatchBench, watching
 from tests.fakes.world import A, B
 from tests.postgres.bench import write_estate
 from tests.postgres.gone import Gone, bring_back, take_away
@@ -35,7 +36,7 @@ async def test_one_witness_of_three_begins_nothing(temporal: Client, tmp_path: P
     async with watching(temporal, tmp_path, "automatic") as one:
         await one.watch()
         one.let(GONE, "east")
-        await one.bench.until(lambda: _says(one, "east: postgresql-primary-0 stopped"))
+        await one.bench.until(lambda: _says(one, "east: postgresql-primary-0 is down"))
         assert (await one.status()).gone == ()
         assert await _nothing_runs(one)
 
@@ -46,7 +47,7 @@ async def test_a_majority_that_cannot_see_begins_nothing(temporal: Client, tmp_p
         one.let(GONE, "east")
         one.let(Look(blind="the API server does not answer"), "west", "north")
         await one.bench.until(lambda: _says(one, "west: cannot see: the API server does not answer"))
-        await one.bench.until(lambda: _says(one, "east: postgresql-primary-0 stopped"))
+        await one.bench.until(lambda: _says(one, "east: postgresql-primary-0 is down"))
         assert await _nothing_runs(one)
 
 
@@ -77,7 +78,7 @@ async def test_ask_has_the_plan_ready_and_waits(temporal: Client, tmp_path: Path
         handle = await one.run()
         status = await one.bench.until_phase(handle, "awaiting approval")
         assert (status.by, status.plan and status.plan.candidate) == ("postgres-watch", B)
-        assert "stopped to" in status.reason
+        assert "is down, say" in status.reason
         assert "witnesses: its gate: it is down" in status.reason
         await _vote(one, handle)
         assert (await one.bench.finished(handle)).leader == B
@@ -100,6 +101,61 @@ async def test_ask_is_withdrawn_when_the_target_is_well_again(temporal: Client, 
         assert one.bench.world.changed == []
 
 
+async def test_a_majority_that_goes_blind_withdraws_nothing(temporal: Client, tmp_path: Path) -> None:
+    """A crash loop while the API server is slow: a witness that goes blind, and sees again, has not found it well."""
+    blind = Look(blind="the API server does not answer within 0.7 s")
+    async with watching(temporal, tmp_path, "ask") as one:
+        await one.watch()
+        take_away(one.bench.world, Gone.DEAD)
+        one.let(blind, "north")
+        one.let(GONE, "east", "west")
+        handle = await one.run()
+        await one.bench.until_phase(handle, "awaiting approval")
+        one.let(blind, "east")
+        await one.bench.until(lambda: _says(one, "east: cannot see: the API server does not answer"))
+        one.let(GONE, "east")
+        await one.bench.until(lambda: _says(one, "east: postgresql-primary-0 is down"))
+        one.let(blind)
+        await one.bench.until(lambda: _all_are_blind(one))
+        one.let(WELL, "north")
+        await one.bench.until(lambda: _says(one, "north: healthy"))
+        assert (await one.bench.status(handle)).phase == "awaiting approval"
+        one.let(WELL, "east")
+        assert (await one.bench.refused(handle)).type == "Withdrawn"
+
+
+async def test_after_a_withdrawal_the_next_run_begins_at_once(temporal: Client, tmp_path: Path) -> None:
+    async with watching(temporal, tmp_path, "ask") as one:
+        await one.watch()
+        take_away(one.bench.world, Gone.DEAD)
+        one.let(GONE)
+        first = await one.run()
+        await one.bench.until_phase(first, "awaiting approval")
+        run_id = (await first.describe()).run_id
+        one.let(WELL)
+        assert (await one.bench.refused(first)).type == "Withdrawn"
+        await one.until_said("healthy again")
+        one.let(GONE)
+        await one.bench.until(lambda: _another_run(one, run_id))
+        assert not await _has_rested(one)
+
+
+async def test_a_witness_that_comes_back_goes_on_from_what_it_said(temporal: Client, tmp_path: Path) -> None:
+    """Its first word would be that all is well, until the trouble has lasted for its patience again."""
+    patient = {**QUICK, "policy": "notify", "refused_after": "PT5S"}
+    async with watching(temporal, tmp_path, "notify", watch=patient) as one:
+        await one.watch()
+        one.let(REFUSED)
+        await one.until_gone()
+        for witness in ("east", "west"):
+            await one.dismiss(witness)
+        await one.bench.until(lambda: _silent(one, 2))
+        for witness in ("east", "west"):
+            one.serve(witness)
+        await one.bench.until(lambda: _silent(one, 0))
+        assert all("refuses connections" in line for line in (await one.status()).witnesses)
+
+
 async def test_a_person_s_run_cannot_be_withdrawn(temporal: Client, tmp_path: Path) -> None:
     async with watching(temporal, tmp_path, "ask") as one:
         handle = await one.bench.switch()
@@ -114,7 +170,7 @@ async def test_notify_only_says_so(temporal: Client, tmp_path: Path) -> None:
         await one.watch()
         one.let(GONE)
         status = await one.until_said("the policy is to notify")
-        assert status.gone[0].startswith("postgresql-primary-0 is stopped to ")
+        assert status.gone[0].startswith("postgresql-primary-0 is down, say ")
         assert await _nothing_runs(one)
         one.let(WELL)
         await one.until_well()
@@ -213,7 +269,7 @@ async def test_it_reads_the_estate_anew_and_keeps_what_it_knows(temporal: Client
         status = await one.status()
         assert (status.cooling, len(status.witnesses)) == (before.cooling, 5)
         one.let(GONE, "east", "west")
-        await one.bench.until(lambda: _says(one, "west: postgresql-primary-0 stopped"))
+        await one.bench.until(lambda: _says(one, "west: postgresql-primary-0 is down"))
         assert (await one.status()).gone == (), "two of five are no majority"
 
 
@@ -263,3 +319,16 @@ async def _has(one: WatchBench, **what: Any) -> bool:
 
 async def _another_run(one: WatchBench, first: str) -> bool:
     return (await one.bench.client.get_workflow_handle(one.bench.lock).describe()).run_id != first
+
+
+async def _silent(one: WatchBench, count: int) -> bool:
+    return len((await one.status()).silent) == count
+
+
+async def _all_are_blind(one: WatchBench) -> bool:
+    return all("cannot see" in line for line in (await one.status()).witnesses)
+
+
+async def _has_rested(one: WatchBench) -> bool:
+    history = await one.bench.client.get_workflow_handle(one.watch_id).fetch_history()
+    return any(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in history.events)

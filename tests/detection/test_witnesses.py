@@ -10,7 +10,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.detection.models import Condition, Finding, Look, Sighting, WatchRequest
-from activities.detection.witness import Streaks, WitnessActivities
+from activities.detection.streaks import Streaks
+from activities.detection.witness import WitnessActivities
 from estate.watching import PostgresWatching
 from tests.postgres.samples import target
 from workflows.detection.quorum import Votes
@@ -27,7 +28,7 @@ def _look_of(condition: Condition, subject: str = "a") -> Look:
 
 def _judged(streaks: Streaks, look: Look, seconds_ago: float) -> list[str]:
     found = streaks.judge(look, time.monotonic() - seconds_ago, _AT - timedelta(seconds=seconds_ago))
-    return [finding.subject for finding in found]
+    return [finding.subject for finding in found.findings]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_one_that_is_gone_stays_gone_in_whatever_way() -> None:
     streaks = Streaks(_LIMITS)
     assert _judged(streaks, _look_of(Condition.STOPPED), 9) == ["a"]
     assert _judged(streaks, _look_of(Condition.REFUSED), 8) == ["a"]
-    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), datetime.now(UTC))
+    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), datetime.now(UTC)).findings
     assert found.since == _AT - timedelta(seconds=9)
     assert _judged(streaks, Look(), 0) == []
 
@@ -89,15 +90,55 @@ def test_one_that_is_gone_stays_gone_in_whatever_way() -> None:
 def test_it_says_since_when() -> None:
     streaks = Streaks(_LIMITS)
     streaks.judge(_look_of(Condition.SILENT), time.monotonic() - 40, _AT)
-    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), _AT + timedelta(seconds=40))
+    (found,) = streaks.judge(_look_of(Condition.SILENT), time.monotonic(), _AT + timedelta(seconds=40)).findings
     assert found.since == _AT
 
 
-def test_a_witness_that_was_frozen_forgets_what_it_had_counted() -> None:
+def _recovering(streaks: Streaks, seconds_ago: float) -> list[str]:
+    found = streaks.judge(Look(), time.monotonic() - seconds_ago, _AT - timedelta(seconds=seconds_ago))
+    assert found.findings == ()
+    return [finding.subject for finding in found.recovering]
+
+
+def test_after_one_failure_a_server_is_well_once_it_has_been_up_for_two_seconds() -> None:
     streaks = Streaks(_LIMITS)
-    _judged(streaks, _look_of(Condition.SILENT), 40)
-    streaks.forget()
-    assert _judged(streaks, _look_of(Condition.SILENT), 1) == []
+    assert _judged(streaks, _look_of(Condition.STOPPED), 20) == ["a"]
+    assert _recovering(streaks, 18.1) == ["a"]
+    assert _recovering(streaks, 17.9) == []
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_after_repeated_failures_it_must_have_been_up_for_long_enough(condition: Condition) -> None:
+    streaks = Streaks(_LIMITS.model_copy(update={"silent_after": timedelta(seconds=3)}))
+    for began in (100, 60):
+        _judged(streaks, _look_of(condition), began)
+        assert _judged(streaks, _look_of(condition), began - 4) == ["a"]
+        assert _recovering(streaks, began - 17) == []
+    _judged(streaks, _look_of(condition), 30)
+    assert _judged(streaks, _look_of(condition), 20) == ["a"]
+    assert _recovering(streaks, 10.1) == ["a"]
+    assert _judged(streaks, _look_of(condition), 9) == ["a"], "it is down again at once"
+    assert _recovering(streaks, 0.1) == ["a"]
+    assert _recovering(streaks, 0) == ["a"]
+
+
+def test_failures_long_ago_are_forgotten() -> None:
+    streaks = Streaks(_LIMITS)
+    for began in (2000, 1000, 20):
+        assert _judged(streaks, _look_of(Condition.STOPPED), began) == ["a"]
+        assert _recovering(streaks, began - 3) == []
+
+
+def test_what_it_knows_of_repeated_failures_goes_on_from_look_to_look() -> None:
+    streaks = Streaks(_LIMITS)
+    for began in (50, 30):
+        assert _judged(streaks, _look_of(Condition.STOPPED), began) == ["a"]
+        found = streaks.judge(Look(), time.monotonic() - began + 1, _AT - timedelta(seconds=began - 1))
+    told = Sighting(witness="east", at=_AT, recovering=found.recovering, failures=streaks.failures)
+    again = Streaks(_LIMITS, told)
+    assert _recovering(again, 0) == ["a"]
+    again = Streaks(_LIMITS, told)
+    assert _judged(again, _look_of(Condition.REFUSED), 0) == ["a"], "it is down again without new patience"
 
 
 class _Eye:
@@ -108,10 +149,10 @@ class _Eye:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
 
-async def _look(told: Sighting | None, *looks: Look) -> Sighting:
+async def _look(told: Sighting | None, *looks: Look, heard: bool = True) -> Sighting:
     watching = PostgresWatching(interval=timedelta(seconds=0.05), refused_after=timedelta(seconds=0.5))
     watched = target().model_copy(update={"cluster": target().cluster.model_copy(update={"watch": watching})})
-    request = WatchRequest(target=watched, witness="east", told=told, lasts=timedelta(seconds=1))
+    request = WatchRequest(target=watched, witness="east", told=told, heard=heard, lasts=timedelta(seconds=1))
     eye = _Eye(*looks)
     return cast("Sighting", await ActivityEnvironment().run(WitnessActivities(lambda _: eye).look, request))
 
@@ -142,9 +183,46 @@ async def test_a_look_at_what_is_known_ends_when_its_time_is_up() -> None:
 async def test_since_when_is_kept_from_look_to_look() -> None:
     bad = _look_of(Condition.REFUSED)
     gone = await _look(await _look(None, Look()), bad)
-    streaks = Streaks(_LIMITS, gone.findings)
-    (found,) = streaks.judge(bad, time.monotonic(), datetime.now(UTC))
+    streaks = Streaks(_LIMITS, gone)
+    (found,) = streaks.judge(bad, time.monotonic(), datetime.now(UTC)).findings
     assert found.since == gone.findings[0].since
+
+
+async def test_a_blind_witness_keeps_what_it_said_and_goes_on_from_there() -> None:
+    bad = _look_of(Condition.REFUSED)
+    gone = await _look(await _look(None, Look()), bad)
+    blind = await _look(gone, Look(blind="the API server is silent"))
+    assert (blind.down, blind.blind) == (("a",), "the API server is silent")
+    began = time.monotonic()
+    sees = await _look(blind, Look(blind="the API server is silent"), bad)
+    assert (sees.down, sees.blind, sees.findings[0].since) == (("a",), "", gone.findings[0].since)
+    assert time.monotonic() - began < 30
+    up = await _look(blind, Look())
+    assert (up.down, up.not_well, up.says_well("a")) == ((), ("a",), False)
+
+
+async def test_a_witness_that_begins_to_see_in_mid_trouble_calls_nothing_well() -> None:
+    bad, calm = _look_of(Condition.REFUSED), Sighting(witness="east", at=_AT)
+    for told in (None, calm.model_copy(update={"blind": "it is silent"})):
+        first = await _look(told, bad)
+        assert (first.down, first.undecided, first.says_well("a")) == ((), ("a",), False)
+        assert (await _look(first, bad)).down == ("a",)
+        assert (await _look(first, Look())).says_well("a")
+
+
+async def test_a_witness_that_was_frozen_is_blind_for_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = _look_of(Condition.REFUSED)
+    gone = await _look(await _look(None, Look()), bad)
+    monkeypatch.setattr("activities.detection.witness._SLEPT_SECONDS", -1.0)
+    frozen = await _look(gone, Look())
+    assert (frozen.down, frozen.says_well("a")) == (("a",), False)
+    assert "did not run for" in frozen.blind
+
+
+async def test_one_that_is_not_heard_speaks_at_once() -> None:
+    gone = await _look(await _look(None, Look()), _look_of(Condition.REFUSED))
+    again = await _look(gone, _look_of(Condition.REFUSED), heard=False)
+    assert (again.down, again.findings[0].since) == (("a",), gone.findings[0].since)
 
 
 def _said(witness: str, *gone: str, blind: str = "") -> Sighting:
@@ -174,6 +252,43 @@ def test_silence_and_blindness_are_no_votes() -> None:
     assert votes.silent_lines() == ["north has not spoken yet", "west cannot see: the API server is silent"]
 
 
+def test_only_a_majority_that_says_well_ends_a_finding() -> None:
+    """What the witnesses of a cluster said in an outage of 48 s; none had found the primary well before its end."""
+    votes = Votes(("w0", "w1", "w2"))
+    down, blind = ("a",), "the API server does not answer within 0.7 s"
+    history = [
+        (_said("w0"), False, True),
+        (_said("w1"), False, True),
+        (_said("w2"), False, True),
+        (_said("w0", blind=blind), False, True),
+        (_said("w1", *down), False, False),
+        (_said("w2", *down), True, False),
+        (_said("w1", *down, blind=blind), False, False),
+        (_said("w1", *down), True, False),
+        (_said("w0", *down), True, False),
+        (_said("w0"), True, False),
+        (_said("w1", blind=blind), False, False),
+        (_said("w2"), False, True),
+    ]
+    for said in history[:2]:
+        votes.count(said[0])
+    for number, (said_now, is_down, is_well) in enumerate(history[2:]):
+        votes.count(said_now)
+        assert (votes.verdict_on("a") is not None, votes.is_well("a")) == (is_down, is_well), number
+
+
+def test_a_silent_witness_goes_on_from_what_it_said() -> None:
+    votes = Votes(("east", "north", "west"))
+    assert votes.told("east") == (None, False)
+    votes.count(_said("east", "a"))
+    assert votes.told("east") == (_said("east", "a"), True)
+    votes.silence("east", "is silent: its worker is gone")
+    assert votes.told("east") == (_said("east", "a", blind="is silent: its worker is gone"), False)
+    (kept,) = votes.last
+    assert Votes(("east", "west"), votes.last).told("east")[0] == kept.model_copy(update={"blind": "has not spoken yet"})
+    assert Votes(("west",), votes.last).last == ()
+
+
 def test_two_that_each_see_something_else_agree_on_nothing() -> None:
     votes = Votes(("east", "north", "west"))
     votes.count(_said("east", "a"))
@@ -186,4 +301,4 @@ def test_a_verdict_says_who_what_and_since_when() -> None:
     votes.count(_said("east", "a"))
     votes.count(_said("west", "a"))
     (verdict,) = votes.verdicts()
-    assert (verdict.since, verdict.words) == (_AT, "a is silent to 2 of 3 witnesses: no answer")
+    assert (verdict.since, verdict.words) == (_AT, "a does not answer, say 2 of 3 witnesses: no answer")

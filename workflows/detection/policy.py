@@ -25,6 +25,8 @@ from workflows.run.models import TASK_TIMEOUT
 
 _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)
 """After a failover that was refused: what is tried again at once is refused again."""
+_NO_REFUSAL = {Refusal.WITHDRAWN}
+"""It was right when it was begun: when a majority finds the subject down again, the next one begins at once."""
 _MAY_HAVE_CHANGED = {Refusal.STRANDED, Refusal.ROLLBACK_INCOMPLETE, Refusal.ROLLED_BACK}
 
 
@@ -38,6 +40,8 @@ class Reactions:
     state: WatchState
     show: Callable[[], None]
     """Called whenever there is something new to see."""
+    by_majority: bool
+    """Whether only a majority that says *well* withdraws a run; false in a history that an older version began."""
     open: dict[str, str] = field(default_factory=dict)
     """Subject → workflow ID of the failover that goes on for it."""
 
@@ -129,18 +133,19 @@ class Reactions:
         self.open[subject] = request.lock
         self.say(f"{verdict.words}; has begun {request.workflow} {request.lock}")
         try:
-            changed, words = await self._how_it_ended(run, subject)
+            kind, words = await self._how_it_ended(run, subject)
         finally:
             self.open.pop(subject, None)
         self.say(f"{request.workflow} {request.lock}: {words}")
-        if not changed:
-            self._rest()
+        if kind and kind not in _MAY_HAVE_CHANGED:
+            if not (self.by_majority and kind in _NO_REFUSAL):
+                self._rest()
         elif self.target.watching.policy is Policy.AUTOMATIC:
             self.cool(subject, workflow.now() + self.target.watching.cooldown)
 
-    async def _how_it_ended(self, run: workflow.ChildWorkflowHandle[Any, Any], subject: str) -> tuple[bool, str]:
-        """Return (whether it has, or may have, changed anything, words); withdraw it when its reason is gone."""
-        await workflow.wait_condition(lambda: run.done() or self.votes.verdict_on(subject) is None)
+    async def _how_it_ended(self, run: workflow.ChildWorkflowHandle[Any, Any], subject: str) -> tuple[str, str]:
+        """Return (why it did not complete, else nothing; words); withdraw it when its reason is gone."""
+        await workflow.wait_condition(lambda: run.done() or self._is_over(subject))
         try:
             if not run.done():
                 await run.signal("withdraw", f"{subject} is healthy again")
@@ -149,9 +154,12 @@ class Reactions:
         try:
             await asyncio.shield(run)
         except FailureError as error:
-            kind, words = outcome.cause_of(error)
-            return kind in _MAY_HAVE_CHANGED, words
-        return True, "completed"
+            return outcome.cause_of(error)
+        return "", "completed"
+
+    def _is_over(self, subject: str) -> bool:
+        """Whether what was found is over: blind is not well."""
+        return self.votes.is_well(subject) if self.by_majority else self.votes.verdict_on(subject) is None
 
     def _rest(self) -> None:
         """Begin nothing for a while: what was refused a moment ago is refused again, and flapping is no reason to hurry."""

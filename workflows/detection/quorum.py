@@ -1,7 +1,7 @@
 """What several witnesses amount to. Pure.
 
-A subject is gone when a majority of *all* witnesses says so: those who are silent, or say that they cannot see, are counted
-as if they saw it well. So a watch that has lost half of its witnesses starts nothing.
+A subject is down when a majority of *all* witnesses says so, and well when a majority of all says so. Those who are silent,
+or say that they cannot see, say neither: a watch that has lost half of its witnesses starts nothing, and withdraws nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from activities.detection.models import Finding, Sighting
+from activities.detection.models import Condition, Finding, Sighting
 from activities.run.models.lease import Unrenewed
 
 
@@ -28,39 +28,56 @@ class Verdict:
 class Votes:
     """The last word of each witness."""
 
-    def __init__(self, witnesses: tuple[str, ...]) -> None:
-        """Wait for the first words of ``witnesses``."""
+    def __init__(self, witnesses: tuple[str, ...], earlier: tuple[Sighting, ...] = ()) -> None:
+        """Wait for the first words of ``witnesses``, who go on from what they said in an ``earlier`` history."""
         self._words: dict[str, Sighting | str] = dict.fromkeys(witnesses, "has not spoken yet")
+        self._last = {said.witness: said for said in earlier if said.witness in self._words}
 
     @property
     def majority(self) -> int:
         """How many must agree."""
         return len(self._words) // 2 + 1
 
-    def of(self, witness: str) -> Sighting | None:
-        """Return what a witness said last; ``None`` while it is silent."""
-        word = self._words[witness]
-        return word if isinstance(word, Sighting) else None
+    @property
+    def last(self) -> tuple[Sighting, ...]:
+        """What each witness said last, silent ones included."""
+        return tuple(self._last.values())
+
+    def told(self, witness: str) -> tuple[Sighting | None, bool]:
+        """Return from what a witness goes on, and whether that is heard: a silent one goes on as if it had been blind."""
+        word, last = self._words[witness], self._last.get(witness)
+        if isinstance(word, Sighting):
+            return word, True
+        return last.model_copy(update={"blind": last.blind or word}) if last else None, False
 
     def count(self, said: Sighting) -> None:
         """Take a witness's word in place of its last one."""
-        self._words[said.witness] = said
+        self._words[said.witness] = self._last[said.witness] = said
 
     def silence(self, witness: str, why: str) -> None:
-        """Forget a witness's last word: nobody knows what it sees now."""
+        """Let a witness's last word be no vote: nobody knows what it sees now."""
         self._words[witness] = why
+
+    def is_well(self, subject: str) -> bool:
+        """Whether a majority says that ``subject`` is well."""
+        return sum(isinstance(word, Sighting) and word.says_well(subject) for word in self._words.values()) >= self.majority
+
+    @property
+    def seeing(self) -> int:
+        """How many see."""
+        return sum(isinstance(word, Sighting) and not word.blind for word in self._words.values())
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return what a majority finds gone, sorted."""
         heard: dict[str, list[Finding]] = {}
         for word in self._words.values():
-            for finding in word.findings if isinstance(word, Sighting) else ():
+            for finding in word.findings if isinstance(word, Sighting) and not word.blind else ():
                 heard.setdefault(finding.subject, []).append(finding)
         return tuple(
             Verdict(
                 subject=subject,
                 since=min((one.since for one in found if one.since), default=None),
-                words=f"{subject} is {_conditions(found)} to {len(found)} of {len(self._words)} witnesses: {found[0].words}",
+                words=f"{subject} {_conditions(found)}, say {len(found)} of {len(self._words)} witnesses: {found[0].words}",
                 unrenewed=max((one.unrenewed for one in found if one.unrenewed), key=lambda one: one.seconds, default=None),
             )
             for subject, found in sorted(heard.items())
@@ -81,8 +98,15 @@ class Votes:
         return [f"{name} {word if isinstance(word, str) else f'cannot see: {word.blind}'}" for name, word in away.items()]
 
 
+_CONDITIONS = {
+    Condition.STOPPED: "is down",
+    Condition.REFUSED: "refuses connections",
+    Condition.SILENT: "does not answer",
+}
+
+
 def _conditions(found: list[Finding]) -> str:
-    return " or ".join(sorted({finding.condition.value for finding in found}))
+    return " or ".join(words for one, words in _CONDITIONS.items() if one in {finding.condition for finding in found})
 
 
 def _words_of(word: Sighting | str) -> str:
@@ -90,4 +114,7 @@ def _words_of(word: Sighting | str) -> str:
         return word
     if word.blind:
         return f"cannot see: {word.blind}"
-    return "; ".join(f"{one.subject} {one.condition.value}: {one.words}" for one in word.findings) or "healthy"
+    lines = [f"{one.subject} {_CONDITIONS[one.condition]}: {one.words}" for one in word.findings]
+    lines += [f"{one.subject} is up again, for too short a time to be called well" for one in word.recovering]
+    lines += [f"{name} is in trouble, for too short a time to be called down" for name in word.undecided]
+    return "; ".join(lines) or "healthy"

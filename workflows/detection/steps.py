@@ -17,11 +17,11 @@ _LONGEST = timedelta(hours=1)
 _SILENT_AFTER = timedelta(seconds=5)
 
 
-async def look(target: WatchedTarget, witness: str, told: Sighting | None) -> Sighting:
+async def look(target: WatchedTarget, witness: str, told: Sighting | None, *, heard: bool) -> Sighting:
     """Let a witness look until it has something new to say.
 
-    A witness that ``told`` something must begin to look again at once, or its word counts no longer; one whose word is
-    not held may stay away for ever.
+    A witness that is ``heard`` must begin to look again at once, or its word counts no longer; one whose word does not
+    count may stay away for ever, and goes on from what it ``told`` last.
 
     Raises:
         ActivityError: the witness has fallen silent.
@@ -29,9 +29,9 @@ async def look(target: WatchedTarget, witness: str, told: Sighting | None) -> Si
     """
     return await workflow.execute_activity_method(
         WitnessActivities.look,
-        WatchRequest(target=target, witness=witness, told=told, lasts=_LASTS),
+        WatchRequest(target=target, witness=witness, told=told, heard=heard, lasts=_LASTS),
         task_queue=witness_queue(workflow.info().task_queue, witness),
-        schedule_to_start_timeout=_SILENT_AFTER if told else None,
+        schedule_to_start_timeout=_SILENT_AFTER if heard else None,
         start_to_close_timeout=_LONGEST,
         heartbeat_timeout=_SILENT_AFTER,
         retry_policy=RetryPolicy(maximum_attempts=1),

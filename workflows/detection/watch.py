@@ -5,9 +5,9 @@ r"""Watch a target through several witnesses, and do what the estate says once a
 Each witness looks by itself and speaks when it changes its mind (``activities.detection.witness``); this workflow only
 counts voices (``workflows.detection.quorum``). A witness that dies is silent until it is back, and silence is no vote. What
 follows (``workflows.detection.policy``) is the same failover that a person would start, under the same lock: a child that
-outlives the watch. With *ask* it makes its plan and waits for people; the watch withdraws it when the target is healthy
-before they have decided. With *automatic* it waits for nobody, and a cool-down follows: another one waits until it is over
-or a person acknowledges it.
+outlives the watch. With *ask* it makes its plan and waits for people; the watch withdraws it when a majority says that the
+target is well before they have decided. With *automatic* it waits for nobody, and a cool-down follows: another one waits
+until it is over or a person acknowledges it.
 
 It never ends by itself. Its history is begun anew while all is well; ``failover detection start`` makes it read the estate
 again. What a person starts is never held up by it.
@@ -102,7 +102,8 @@ class Watch:
         watched = await self._resolved(asked)
         self._votes = Votes(watched.witnesses)
         state = asked.state or WatchState()
-        reactions = self._reactions = Reactions(self.kind, watched.target, self._votes, state, self._show)
+        by_majority = workflow.patched("withdraw-by-majority")
+        reactions = self._reactions = Reactions(self.kind, watched.target, self._votes, state, self._show, by_majority)
         await self._remember(asked, reactions)
         self._show()
         listening = [asyncio.create_task(self._listen_to(one, watched, reactions)) for one in watched.witnesses]
@@ -151,8 +152,9 @@ class Watch:
         this watch is not heard where a look is done at the same moment: it is over all the same.
         """
         while not self._ends:
+            told, heard = self._votes.told(witness)
             try:
-                said: Sighting = await steps.look(watched.target, witness, self._votes.of(witness))
+                said: Sighting = await steps.look(watched.target, witness, told, heard=heard)
             except ActivityError as error:
                 if self._ends:
                     raise
