@@ -46,7 +46,7 @@ Exit codes:
   1  failed, undone, or the objective was missed;
      report, follow --timeout: the run has not ended yet
   2  wrong input: no such command, option, name or run; nothing was done
-  3  refused; nothing was changed
+  3  refused, or withdrawn by detection; nothing was changed
   4  waits for people: an approval, an attestation, or a worker to be started
   5  the Temporal server does not answer; runs are not affected
 130  you pressed Ctrl-C; the run goes on without you

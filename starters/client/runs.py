@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -22,6 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
 
 from activities.run.errors import Refusal
+from activities.run.models.report import Outcome
 from activities.run.models.wire import read
 from starters.client.answers import CommandError, Exit
 from starters.client.following import again
@@ -145,6 +146,9 @@ async def must_be_open(client: Client, place: Place) -> Chronicle:
 
 def _ended(chronicle: Chronicle, place: Place) -> str:
     facts = facts_of(chronicle)
+    if facts.outcome is Outcome.WITHDRAWN:
+        ago = (datetime.now(UTC) - (chronicle.closed_at or facts.started_at)).total_seconds()
+        return f"{place.name}: {facts.reason} ({ago:.0f} s ago); nothing waits; failover report {place.name}"
     at = f" at {chronicle.closed_at:%H:%M:%S} UTC" if chronicle.closed_at else ""
     why = f": {facts.reason}" if facts.reason else ""
     return (

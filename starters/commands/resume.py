@@ -109,7 +109,7 @@ async def _unfinished(client: Client, newest: Chronicle) -> Chronicle:
 def _left_all_as_it_was(chronicle: Chronicle, remedy: Remedy | None) -> bool:
     """Whether an earlier run may still be unfinished although this one came after it."""
     facts = facts_of(chronicle)
-    return facts.outcome in {"refused", "cancelled"} or (remedy is not None and facts.workflow == REJOIN)
+    return facts.outcome in {"refused", "withdrawn", "cancelled"} or (remedy is not None and facts.workflow == REJOIN)
 
 
 def _nothing_to_resume(chronicle: Chronicle, passed: int) -> CommandError:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from activities.run.errors import Refusal
 from activities.run.models.measure import Measurement
 from activities.run.models.report import Details, Known, Outcome, RunReport
 from activities.run.models.todo import Todo, todo
@@ -82,6 +83,11 @@ class Facts(Wire):
     verdict: Verdict
 
 
+def _outcome_in(report: RunReport) -> Outcome:
+    """Return how the run ended; an older version called a withdrawal a refusal."""
+    return Outcome.WITHDRAWN if report.refusal == Refusal.WITHDRAWN else report.outcome
+
+
 def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
     """Return what ``chronicle`` tells; a run without a close is judged as of ``now``."""
     report, now = chronicle.report, now or datetime.now(UTC)
@@ -94,7 +100,7 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         open=chronicle.is_open,
         waits_for_people=chronicle.is_open and has(chronicle.phase, Trait.WAITS_FOR_PEOPLE),
         phase=chronicle.phase,
-        outcome=report.outcome if report else None,
+        outcome=_outcome_in(report) if report else None,
         close=chronicle.close,
         reason=report.reason if report else chronicle.failure,
         refusal=report.refusal if report else "",

@@ -17,6 +17,7 @@ _ENDS = {
     Outcome.COMPLETED: "Done",
     Outcome.RECOVERED: "An earlier run's switch was finished; nothing else was done",
     Outcome.REFUSED: "Refused; nothing was changed",
+    Outcome.WITHDRAWN: "Withdrawn by detection before anybody had decided; nothing was changed",
     Outcome.CANCELLED: "Cancelled before anything had changed",
     Outcome.ROLLED_BACK: "Undone: the old primary has its writes back",
     Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: writes may be stopped until somebody acts",
@@ -55,6 +56,8 @@ def exit_of(facts: Facts) -> Exit:
         return Exit.WAITING
     if facts.outcome is Outcome.REFUSED:
         return Exit.USAGE if facts.refusal == Refusal.BAD_INPUT else Exit.REFUSED
+    if facts.outcome is Outcome.WITHDRAWN:
+        return Exit.REFUSED
     if facts.outcome in {Outcome.DRY_RUN, Outcome.RECOVERED}:
         return Exit.DONE
     if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False:

@@ -97,7 +97,7 @@ async def test_ask_is_withdrawn_when_the_target_is_well_again(temporal: Client, 
         one.let(WELL)
         refusal = await one.bench.refused(handle)
         assert refusal.type == "Withdrawn"
-        assert refusal.message.startswith("detection has withdrawn it: postgresql-primary-0 is healthy again")
+        assert refusal.message.startswith("withdrawn by detection: postgresql-primary-0 is healthy again")
         assert one.bench.world.changed == []
 
 

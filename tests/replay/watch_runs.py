@@ -56,7 +56,7 @@ async def _asked(bench: WatchBench) -> Handle:
     await bench.bench.until_phase(run, "awaiting approval")
     bench.let(WELL)
     await bench.bench.refused(run)
-    await bench.until_said("its watch has withdrawn it")
+    await bench.until_said("withdrawn by detection")
     bench.let(GONE)
     await bench.until_gone()
     await watch.cancel()

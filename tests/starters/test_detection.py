@@ -12,10 +12,14 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from activities.detection.doctor import of_witnesses
+from starters.history.model import facts_of
+from starters.history.parse import chronicle_of
+from starters.render.words import exit_of
 from tests.detection.bench import GONE, WELL, WITNESSES, WatchBench, watching
 from tests.postgres.gone import Gone, take_away
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
+from tests.starters.recorded import events
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -88,6 +92,40 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     done = await failover("detection", "re-arm", bench.bench.cluster, "--by", "dana", "--output", "json")
     assert (done.code, done.document["status"]["cooling"]) == (0, None)
     await failover("detection", "stop", own)
+
+
+async def test_a_withdrawn_run_says_so_everywhere(temporal: Client, tmp_path: Path) -> None:
+    async with watching(temporal, tmp_path, "ask") as bench:
+        failover, name = command_for(temporal, bench.bench.queue), bench.bench.cluster
+        await bench.watch()
+        take_away(bench.bench.world, Gone.DEAD)
+        bench.let(GONE)
+        run = await bench.run()
+        await bench.bench.until_phase(run, "awaiting approval")
+        bench.let(WELL)
+        await bench.bench.refused(run)
+        why = "withdrawn by detection: postgresql-primary-0 is healthy again"
+        late = await failover("approve", name, "--by", "dana", "--plan", "12345678")
+        assert (late.code, f"{name}: {why}" in late.err, "s ago); nothing waits" in late.err) == (3, True, True), late
+        shown = await failover("status", name)
+        assert "Withdrawn by detection before anybody had decided" in shown.out
+        report = await failover("report", name, "--output", "json")
+        assert (report.code, report.document["outcome"]) == (3, "withdrawn"), report
+        assert "Withdrawn by detection" in (await failover("report", name)).out
+
+        async def is_listed() -> bool:
+            listed = await failover("history", name, "--output", "json")
+            return [one["outcome"] for one in listed.document["runs"]] == ["withdrawn"]
+
+        await bench.bench.until(is_listed)
+
+
+def test_what_an_older_version_called_refused_reads_as_withdrawn() -> None:
+    old = chronicle_of(events("refused"))
+    assert old.report is not None
+    assert facts_of(old).outcome == "refused"
+    old.report = old.report.model_copy(update={"refusal": "Withdrawn"})
+    assert (facts_of(old).outcome, exit_of(facts_of(old))) == ("withdrawn", 3)
 
 
 @pytest.mark.parametrize(

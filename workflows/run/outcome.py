@@ -120,7 +120,9 @@ def _outcome(state: RunState[Any], error: BaseException, kind: str) -> Outcome:
         return Outcome.ROLLBACK_INCOMPLETE
     if state.undone:
         return Outcome.ROLLED_BACK
-    return Outcome.CANCELLED if was_cancelled(error) else Outcome.REFUSED
+    if was_cancelled(error):
+        return Outcome.CANCELLED
+    return Outcome.WITHDRAWN if kind == Refusal.WITHDRAWN else Outcome.REFUSED
 
 
 def _last_word(state: RunState[Any], error: BaseException) -> BaseException:

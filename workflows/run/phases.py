@@ -65,6 +65,7 @@ class Phase(StrEnum):
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
     CANCELLED = "cancelled"
     ROLLED_BACK = "rolled back"
     ROLLBACK_INCOMPLETE = "rollback incomplete"

@@ -141,7 +141,7 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
             f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
         ) from None
     if state.withdrawn and not gate.approved:
-        raise refuse(Refusal.WITHDRAWN, f"detection has withdrawn it: {state.withdrawn}; nothing was changed")
+        raise refuse(Refusal.WITHDRAWN, f"withdrawn by detection: {state.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
         raise refuse(
             Refusal.APPROVAL_REJECTED,

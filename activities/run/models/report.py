@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     RECOVERED = "recovered"
     """An earlier run's switch was finished; nothing else was done."""
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    """Detection had begun it, and a majority of its witnesses said that the target is healthy before anybody decided."""
     CANCELLED = "cancelled"
     """Cancelled before anything had changed."""
     ROLLED_BACK = "rolled back"
