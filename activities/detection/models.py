@@ -97,6 +97,16 @@ class Sighting(Wire):
         return not self.blind and subject not in self.not_well
 
 
+class Standing(Wire):
+    """What a watch says of itself in its memo, as far as steps need it."""
+
+    witnesses: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    """A line for each witness that does not speak, or cannot see."""
+    gone: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
 class WatchRequest(Wire):
     """Look until there is something new to say, or ``lasts`` is over."""
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
-from activities.detection.doctor import of_witnesses
+from activities.detection.doctor import of_detection
 from activities.nodes.doctor import MachineLook
 from activities.postgres.doctor import of_survey
 from activities.postgres.models.survey import SurveyRequest
@@ -61,7 +61,7 @@ class SubjectLook:
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
-            findings += await of_witnesses(activity.client(), activity.info().task_queue, estate.witnesses)
+            findings += await of_detection(activity.client(), activity.info().task_queue, estate.witnesses)
             for region in sorted({pool.region for pool in estate.node_pools.values()}):
                 findings += await self._pools_of(estate.regions[region])
             for key, pool in sorted(estate.node_pools.items()):

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.run.models.wire import read
+from activities.run.watches import OPEN_WATCHES, WATCH_MEMO, WATCHES
 from starters.client.answers import Answer, CommandError, Exit, Output, confirmed, must_be_named, respond
 from starters.client.runs import Start, answer_to, must_be_served, send
 from starters.client.targets import Place
@@ -24,11 +25,8 @@ from starters.commands import arguments as arg
 from starters.render.tables import Rows
 from workers.connection import connect
 from workflows.detection.models import Acknowledgement, StartedWatches, WatchersRequest, WatchStatus
-from workflows.detection.requests import WATCH_OF
-from workflows.run.automatic import WATCHES
 
 _AT_MOST = timedelta(minutes=2)
-_OPEN = "WorkflowType IN ({}) AND ExecutionStatus = 'Running'".format(", ".join(f"'{one}'" for one in WATCH_OF.values()))
 _STARTING = "watchers-start"
 
 
@@ -49,7 +47,10 @@ def stop_command(target: arg.Detected = None, *, yes: arg.Yes = False, output: a
 
 
 def status_command(target: arg.Detected = None, *, output: arg.OutputOption = Output.TEXT) -> None:
-    """Show each target, its policy, and what the observers see."""
+    """Show each target, its policy, and what the observers see.
+
+    Exits with 1 when a target is down and nothing is begun for it, or when no majority of observers sees.
+    """
     respond(output, status(target))
 
 
@@ -117,8 +118,7 @@ async def status(target: str | None) -> Answer:
     if target:
         own = await _find(client, target)
         found = {own: found[own]}
-    data = {"watches": {name: one.model_dump(mode="json") for name, one in found.items()}}
-    return Answer(Exit.DONE, data, watches_view(found))
+    return Answer(exit_of(found), {"watches": watches_json(found)}, watches_view(found))
 
 
 async def rearm(target: str, by: str, note: str) -> Answer:
@@ -136,10 +136,22 @@ async def rearm(target: str, by: str, note: str) -> Answer:
 async def standing(client: Client) -> dict[str, WatchStatus]:
     """Return watch → what it said last, of all that run, sorted."""
     found = {}
-    async for one in client.list_workflows(_OPEN):
-        said: Any = await one.memo_value("watch", None)
+    async for one in client.list_workflows(OPEN_WATCHES):
+        said: Any = await one.memo_value(WATCH_MEMO, None)
         found[one.id] = read(WatchStatus, said) if said else WatchStatus(target=one.id, policy="", witnesses=())
     return dict(sorted(found.items()))
+
+
+def exit_of(watches: dict[str, WatchStatus]) -> Exit:
+    """Return the exit code that tells whether somebody must look."""
+    return Exit.FAILED if any(one.alarm for one in watches.values()) else Exit.DONE
+
+
+def watches_json(watches: dict[str, WatchStatus]) -> dict[str, dict[str, Any]]:
+    """Return watch → what it said last, with what people read of it."""
+    return {
+        name: {**one.model_dump(mode="json"), "headline": one.headline, "alarm": one.alarm} for name, one in watches.items()
+    }
 
 
 def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
@@ -149,8 +161,9 @@ def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
     table = Rows("detection", "policy", "how it stands", indent=0)
     notes: list[Text] = []
     for name, one in watches.items():
-        calm = one.cooling is None and not one.gone and not one.open
-        table.add_row(name, one.policy, Text(one.headline, style="" if calm else "yellow"))
+        calm = one.cooling is None and not one.alarm and not one.open
+        style = "bold red" if one.blind else "" if calm else "yellow"
+        table.add_row(name, one.policy, Text(one.headline, style=style))
         if one.last_words:
             notes.append(Text(f"{name}, {one.last_words}", style="dim"))
         notes += [Text(f"{name}: {line}", style="yellow") for line in one.silent]

@@ -18,7 +18,7 @@ from starters.client.runs import no_worker
 from starters.client.server import has_worker
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
-from starters.commands.detection import standing, watches_view
+from starters.commands.detection import exit_of, standing, watches_json, watches_view
 from starters.commands.pause import Pause, pauses
 from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
@@ -42,7 +42,8 @@ def _open() -> str:
 def status_command(target: arg.AnyTarget = None, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Show how a run stands: phase, plan, whom it waits for. Exits with 4 while it waits for people.
 
-    Without TARGET: all open runs, pauses and detection.
+    Without TARGET: all open runs, pauses and detection. Exits with 1 when detection finds a target down and has begun
+    nothing for it, or is blind.
     """
     if target:
         respond_about_run(output, status_of(target))
@@ -129,12 +130,12 @@ async def all_open() -> Answer:
         "worker": served,
         "runs": [machine_view(facts_of(run.chronicle), run.status) for run in runs],
         "returns": returns,
-        "watches": {name: one.model_dump(mode="json") for name, one in watches.items()},
+        "watches": watches_json(watches),
     }
     told = [Text(f"{one}: waits until that node is healthy, to return it to service", style="yellow") for one in returns]
     text = Group(*_listed(runs), *told, Text(), watches_view(watches))
     complaint = "" if served else no_worker()
-    answer = Answer(Exit.WAITING if waits else Exit.DONE, data, text, complaint=complaint)
+    answer = Answer(Exit.WAITING if waits else exit_of(watches), data, text, complaint=complaint)
     return _with_pauses(answer, await pauses(client))
 
 

@@ -12,10 +12,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.run.watches import WATCHES
 from tests.nodes.bench import NodeBench, serving
 from tests.postgres.bench import Handle
 from workflows.nodes.models import node_lock_id
-from workflows.run.automatic import WATCHES
 
 _PAUSE = {"paused_until": "2999-01-01T00:00:00Z", "paused_by": "mona", "paused_because": "a move of disks"}
 

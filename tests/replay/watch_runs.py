@@ -12,12 +12,12 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.detection.models import Condition, Finding, Kind, Look
 from activities.run.models.wire import read
+from activities.run.watches import WATCH_TYPES
 from tests.detection.bench import GONE, QUICK, WELL, WatchBench
 from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone, bring_back, take_away
 from workflows.detection.models import WatchStatus, watch_id
-from workflows.detection.requests import WATCH_OF
 
 _AUTOMATIC = {**QUICK, "policy": "automatic"}
 _ENTRIES: dict[Kind, tuple[str, dict[str, Any]]] = {
@@ -86,7 +86,7 @@ def _of_another(kind: Kind) -> Callable[[WatchBench], Awaitable[Handle]]:
         content = yaml.safe_load(bench.bench.estate.read_text(encoding="utf-8"))
         content[section] = {name: {"region": "eastus", "watch": _AUTOMATIC, **entry}}
         bench.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
-        watch = await bench.bench.start({"target": name}, workflow=WATCH_OF[kind], id=watch_id(kind, name))
+        watch = await bench.bench.start({"target": name}, workflow=WATCH_TYPES[kind.value], id=watch_id(kind, name))
         bench.let(Look(findings=(Finding(subject=name, condition=Condition.STOPPED, words="it is down"),)))
         await bench.bench.until(lambda: _has_begun_one(watch))
         (lock,) = (await _status(watch)).open

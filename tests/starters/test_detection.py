@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.detection.doctor import of_witnesses
+from activities.detection.doctor import of_detection, of_witnesses
+from activities.detection.models import Look
 from starters.history.model import facts_of
 from starters.history.parse import chronicle_of
 from starters.render.words import exit_of
@@ -20,6 +21,7 @@ from tests.postgres.gone import Gone, take_away
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
 from tests.starters.recorded import events
+from workflows.detection.models import WatchStatus
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -37,7 +39,7 @@ async def test_they_are_started_once_shown_and_ended(watched: tuple[WatchBench, 
     again = await failover("detection", "start", bench.bench.cluster, "--output", "json")
     assert (again.document["started"], again.document["running"]) == ([], [own])
     status, detected = await failover("status"), await failover("detection", "status", own, "--output", "json")
-    assert status.code in {0, 4}, "others may wait for people"
+    assert status.code in {0, 1, 4}, "others may wait for people, or be blind"
     assert f"{own}  " in status.out
     assert "healthy" in status.out
     assert [*detected.document["watches"]] == [own]
@@ -92,6 +94,45 @@ async def test_a_failover_and_its_cool_down_are_shown_and_acknowledged(watched: 
     done = await failover("detection", "re-arm", bench.bench.cluster, "--by", "dana", "--output", "json")
     assert (done.code, done.document["status"]["cooling"]) == (0, None)
     await failover("detection", "stop", own)
+
+
+async def test_a_blind_watch_is_an_alarm_everywhere(watched: tuple[WatchBench, Command], temporal: Client) -> None:
+    bench, failover = watched
+    own, queue = bench.watch_id, bench.bench.queue
+    await bench.watch()
+    blind = Look(blind="the API server does not answer within 0.7 s")
+    calm = await failover("detection", "status", own)
+    assert (calm.code, "healthy" in calm.out) == (0, True), calm
+    bench.let(blind, "east")
+    await bench.bench.until(lambda: _is_said_by_doctor(temporal, queue, "warning", "2 of 3 witnesses see: east cannot see: "))
+    assert (await failover("detection", "status", own)).code == 0
+    bench.let(blind, "west")
+    await bench.bench.until(lambda: _is_said_by_doctor(temporal, queue, "fault", "BLIND, it begins nothing: 1 of 3"))
+    detected = await failover("detection", "status", own, "--output", "json")
+    document = detected.document["watches"][own]
+    assert (detected.code, document["alarm"], document["headline"]) == (1, True, "BLIND: 1 of 3 sees")
+    status = await failover("status")
+    assert (status.code in {1, 4}, "BLIND: 1 of 3 sees" in status.out) == (True, True), "others may wait for people"
+
+
+async def test_a_finding_without_a_run_is_an_alarm_that_says_when_the_next_run_is_begun(
+    watched: tuple[WatchBench, Command],
+) -> None:
+    bench, failover = watched
+    await bench.watch()
+    bench.let(GONE)
+    await bench.bench.refused(await bench.run())
+    await bench.bench.until(lambda: _rests(bench))
+    detected = await failover("detection", "status", bench.watch_id)
+    assert detected.code == 1
+    assert "postgresql-primary-0 is down, say 3 of 3 witnesses: its gate: it is down; tried again at " in " ".join(
+        detected.out.split()
+    )
+
+
+def test_a_detection_without_a_report_is_not_called_healthy() -> None:
+    one = WatchStatus(target="orders", policy="", witnesses=())
+    assert (one.alarm, one.headline) == (True, "has not reported yet; failover doctor says whether a worker serves it")
 
 
 async def test_a_withdrawn_run_says_so_everywhere(temporal: Client, tmp_path: Path) -> None:
@@ -159,6 +200,16 @@ async def test_doctor_counts_the_witnesses(temporal: Client, watched: tuple[Watc
     assert [one.severity for one in (all_there, some, few)] == ["ok", "warning", "fault"]
     assert "not south" in some.message
     assert cast("list[object]", await of_witnesses(temporal, queue, ())) == []
+
+
+async def _is_said_by_doctor(client: Client, queue: str, severity: str, words: str) -> bool:
+    found = await of_detection(client, queue, WITNESSES)
+    return any(one.severity == severity and words in one.message for one in found)
+
+
+async def _rests(bench: WatchBench) -> bool:
+    status = await bench.status()
+    return bool(status.gone and not status.open and status.tries_again_at)
 
 
 async def _is_over(bench: WatchBench) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.detection.models import Kind
 from activities.run.models.wire import Wire
-from workflows.run.automatic import WATCHES
+from activities.run.watches import WATCHES
 from workflows.run.models import ShortName
 
 
@@ -47,18 +47,40 @@ class WatchStatus(Wire):
     open: tuple[str, ...] = ()
     """Failovers that it has begun and that go on."""
     cooling: Cooling | None = None
+    tries_again_at: datetime | None = None
+    """When the next run is begun, if a majority still finds something gone: the last one was refused."""
     last_words: str = ""
+
+    @property
+    def seeing(self) -> int:
+        """How many witnesses see."""
+        return len(self.witnesses) - len(self.silent)
+
+    @property
+    def blind(self) -> bool:
+        """Whether no majority sees: such a watch begins nothing and withdraws nothing."""
+        return 2 * self.seeing <= len(self.witnesses)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether a person must look, beyond the runs that it has begun."""
+        return self.blind or bool(self.gone and not self.open)
 
     @property
     def headline(self) -> str:
         """How it stands, in a few words."""
+        if not self.witnesses:
+            return "has not reported yet; failover doctor says whether a worker serves it"
+        sees = "sees" if self.seeing == 1 else "see"
+        blind = [f"BLIND: {self.seeing} of {len(self.witnesses)} {sees}"] if self.blind else []
+        return "; ".join([*blind, *self._what_goes_on()]) or "healthy"
+
+    def _what_goes_on(self) -> list[str]:
         if self.open:
-            return f"has begun {', '.join(self.open)}"
-        if self.gone:
-            return "; ".join(self.gone)
-        if self.cooling:
-            return f"cool-down after {self.cooling.after} until {self.cooling.until:%H:%M:%S} UTC"
-        return "healthy"
+            return [f"has begun {', '.join(self.open)}"]
+        cooling = [f"cool-down after {self.cooling.after} until {self.cooling.until:%H:%M:%S} UTC"] if self.cooling else []
+        again = [f"tried again at {self.tries_again_at:%H:%M:%S} UTC"] if self.gone and self.tries_again_at else []
+        return [*self.gone, *again, *cooling]
 
 
 class _Typed(BaseModel):

@@ -56,6 +56,13 @@ class Reactions:
         cooling = self.state.cooling
         return cooling if cooling is not None and workflow.now() < cooling.until else None
 
+    @property
+    def tries_again_at(self) -> datetime | None:
+        """When a rest is over that holds the next run back; unknown in a history that an older version began."""
+        if not self.by_majority or self.target.watching.policy is Policy.NOTIFY or workflow.now() >= self._rests_until:
+            return None
+        return self._rests_until
+
     def begin(self) -> None:
         """React to every verdict that nothing is done about yet."""
         for verdict in self.votes.verdicts():
@@ -94,6 +101,8 @@ class Reactions:
                 self.say(f"{verdict.words}; the policy is to notify")
                 await workflow.wait_condition(lambda: self.votes.verdict_on(subject) is None)
             elif left > timedelta(0):
+                if self.by_majority:
+                    self.show()
                 await self._while_gone(subject, left, "rest before the next attempt")
             elif policy is Policy.AUTOMATIC and (cooling := self.cooling) is not None:
                 self.say(f"{verdict.words}; the cool-down after {cooling.after} holds until {cooling.until:%H:%M:%S} UTC")

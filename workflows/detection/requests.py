@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from activities.detection.models import Kind
+from activities.run.watches import WATCH_TYPES
 from gate.record import Mode
 from workflows.detection.quorum import Verdict
 from workflows.run.models import Run, lock_of
@@ -32,7 +33,8 @@ def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
     """Return the failover for what ``verdict`` on ``target`` is about."""
     workflow, subject, names = _FAILOVERS[kind]
     name = verdict.subject if kind is Kind.NODES else target
-    asked: dict[str, object] = {names: name, "run": Run.REAL.value, "by": WATCH_OF[kind], "reason": verdict.words[:1000]}
+    by, reason = WATCH_TYPES[kind.value], verdict.words[:1000]
+    asked: dict[str, object] = {names: name, "run": Run.REAL.value, "by": by, "reason": reason}
     if kind is not Kind.PODS:
         asked["mode"] = Mode.FORCED.value
     return Begun(workflow, asked, lock_of(subject, name))
@@ -42,11 +44,3 @@ def failover_lock(kind: Kind, target: str) -> str:
     """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
     return "" if kind is Kind.NODES else lock_of(_FAILOVERS[kind][1], target)
 
-
-WATCH_OF = {
-    Kind.POSTGRES: "postgres-watch",
-    Kind.REDIS: "redis-watch",
-    Kind.PODS: "pod-watch",
-    Kind.NODES: "node-watch",
-}
-"""The workflow that watches each kind; the name that its failovers are asked for by."""

@@ -11,10 +11,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from activities.detection.models import Kind, Listed, ListRequest
+from activities.detection.models import Listed, ListRequest
 from activities.detection.steps import WatchActivities
+from activities.run.watches import WATCH_TYPES
 from workflows.detection.models import StartedWatches, WatchersRequest, WatchInput, watch_id
-from workflows.detection.requests import WATCH_OF
 from workflows.run.inputs import parse, taken
 from workflows.run.models import TASK_TIMEOUT
 from workflows.run.outcome import cause_of, was_cancelled
@@ -53,7 +53,7 @@ async def _start(one: Listed) -> bool:
     own = watch_id(one.kind, one.name)
     try:
         await workflow.start_child_workflow(
-            WATCH_OF[Kind(one.kind)],
+            WATCH_TYPES[one.kind.value],
             WatchInput(target=one.name),
             id=own,
             task_timeout=TASK_TIMEOUT,

@@ -24,6 +24,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.detection.models import Kind, LastRequest, Sighting, Watched, WatchedRequest
 from activities.detection.steps import WatchActivities
 from activities.run.errors import Refusal, refuse
+from activities.run.watches import WATCH_MEMO
 from workflows.detection import steps
 from workflows.detection.models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.detection.policy import Reactions
@@ -64,6 +65,7 @@ class Watch:
             gone=tuple(verdict.words for verdict in self._votes.verdicts()),
             open=tuple(reactions.open.values()) if reactions else (),
             cooling=reactions.cooling if reactions else None,
+            tries_again_at=reactions.tries_again_at if reactions else None,
             last_words=reactions.state.last_words if reactions else "",
         )
 
@@ -181,7 +183,7 @@ class Watch:
         if (text := status.model_dump_json()) == self._shown:
             return
         self._shown = text
-        workflow.upsert_memo({"watch": status.model_dump(mode="json")})
+        workflow.upsert_memo({WATCH_MEMO: status.model_dump(mode="json")})
         workflow.set_current_details(
             "\n\n".join([f"**{status.headline}**", *(f"- {line}" for line in status.witnesses), status.last_words])
         )

@@ -13,6 +13,7 @@ from temporalio import workflow
 from activities.run.errors import Refusal, refuse
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import Wire
+from activities.run.watches import WATCHES
 from estate.base import Target
 from estate.watching import Policy
 from gate.loop.pause import is_paused, pause_words
@@ -23,7 +24,6 @@ FOUND = "found"
 """Name of the memo that holds a ``Found``."""
 BY_ITSELF = "by-itself"
 """Name of the memo, true, of a run that was begun by one that nobody has asked for."""
-WATCHES = "watch/"
 
 
 class Found(Wire):
