@@ -273,6 +273,44 @@ async def test_it_reads_the_estate_anew_and_keeps_what_it_knows(temporal: Client
         assert (await one.status()).gone == (), "two of five are no majority"
 
 
+async def test_a_history_begins_anew_while_a_finding_stands(
+    temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.detection.watch._LONGEST_HISTORY", 60)
+    patient = {**QUICK, "policy": "notify", "refused_after": "PT3S"}
+    async with watching(temporal, tmp_path, "notify", watch=patient) as one:
+        watch = await one.watch()
+        one.let(REFUSED, "east", "west")
+        await one.until_gone()
+        began = (await watch.describe()).run_id
+        for _ in range(60):
+            if await _is_another_watch(one, began):
+                break
+            for look, words in ((Look(blind="it is slow"), "north: cannot see"), (WELL, "north: healthy")):
+                one.let(look, "north")
+                await one.bench.until(lambda said=words: _says(one, said))
+        assert await _is_another_watch(one, began)
+        await one.until_gone()
+        assert all("refuses connections" in line for line in (await one.status()).witnesses if not line.startswith("north"))
+
+
+async def test_a_rest_goes_on_in_the_next_history_and_no_run_is_cut_off(temporal: Client, tmp_path: Path) -> None:
+    async with watching(temporal, tmp_path, "ask") as one:
+        watch = await one.watch()
+        take_away(one.bench.world, Gone.DEAD)
+        one.let(GONE)
+        handle = await one.run()
+        await one.bench.until_phase(handle, "awaiting approval")
+        began = (await watch.describe()).run_id
+        await watch.signal("read_again")
+        await _vote(one, handle, approve=False)
+        await one.bench.refused(handle)
+        await one.bench.until(lambda: _is_another_watch(one, began))
+        await one.until_gone()
+        await one.bench.until(lambda: _rests(one))
+        assert await _begins_with_a_rest(one), "the last run was refused a moment ago"
+
+
 async def test_a_lock_that_somebody_holds_is_left_alone(temporal: Client, tmp_path: Path) -> None:
     async with watching(temporal, tmp_path, "automatic") as one:
         await one.watch()
@@ -332,3 +370,19 @@ async def _all_are_blind(one: WatchBench) -> bool:
 async def _has_rested(one: WatchBench) -> bool:
     history = await one.bench.client.get_workflow_handle(one.watch_id).fetch_history()
     return any(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in history.events)
+
+
+async def _is_another_watch(one: WatchBench, began: str | None) -> bool:
+    return (await one.bench.client.get_workflow_handle(one.watch_id).describe()).run_id != began
+
+
+async def _rests(one: WatchBench) -> bool:
+    status = await one.status()
+    return bool(status.gone and status.tries_again_at and not status.open)
+
+
+async def _begins_with_a_rest(one: WatchBench) -> bool:
+    """Whether the watch's newest history waits before it begins a run."""
+    history = await one.bench.client.get_workflow_handle(one.watch_id).fetch_history()
+    waits, begins = EventType.EVENT_TYPE_TIMER_STARTED, EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+    return next((event.event_type for event in history.events if event.event_type in {waits, begins}), None) == waits

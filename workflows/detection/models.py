@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.detection.models import Kind
+from activities.detection.models import Kind, Sighting
 from activities.run.models.wire import Wire
 from activities.run.watches import WATCHES
 from workflows.run.models import ShortName
@@ -21,12 +21,22 @@ class Cooling(Wire):
     """What was failed over."""
 
 
+class Rest(Wire):
+    """After a failover that was refused: none is begun until then, and the rest after the next one is so long."""
+
+    until: datetime
+    following: timedelta
+
+
 class WatchState(Wire):
     """What a watch knows beside what its witnesses say; goes on from one history, and version, to the next."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     cooling: Cooling | None = None
+    rest: Rest | None = None
+    last: tuple[Sighting, ...] = ()
+    """What each witness said last: it goes on from there."""
     last_words: str = ""
     """What it did last."""
 

@@ -16,7 +16,7 @@ from activities.detection.models import Kind
 from activities.run.errors import Refusal
 from estate.base import Target
 from estate.watching import Policy
-from workflows.detection.models import Cooling, WatchState
+from workflows.detection.models import Cooling, Rest, WatchState
 from workflows.detection.quorum import Verdict, Votes
 from workflows.detection.requests import failover_for
 from workflows.run import outcome
@@ -46,9 +46,22 @@ class Reactions:
     """Subject → workflow ID of the failover that goes on for it."""
 
     def __post_init__(self) -> None:
-        """Begin without a rest."""
+        """Go on with the rest that an earlier history began, if any."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._rests, self._rests_until = _RESTS, workflow.now()
+        self._failing_over: set[str] = set()
+        rest = self.state.rest or Rest(until=workflow.now(), following=_RESTS)
+        self._rests, self._rests_until = rest.following, rest.until
+
+    @property
+    def busy(self) -> bool:
+        """Whether a failover is being begun, goes on, or has just ended."""
+        return bool(self._failing_over)
+
+    @property
+    def to_carry(self) -> WatchState:
+        """What the next history must know."""
+        rest = Rest(until=self._rests_until, following=self._rests)
+        return self.state.model_copy(update={"rest": rest, "last": self.votes.last})
 
     @property
     def cooling(self) -> Cooling | None:
@@ -108,7 +121,11 @@ class Reactions:
                 self.say(f"{verdict.words}; the cool-down after {cooling.after} holds until {cooling.until:%H:%M:%S} UTC")
                 await self._while_gone(subject, cooling.until - workflow.now(), "cool-down", lambda: self.cooling is None)
             else:
-                await self._fail_over(verdict)
+                self._failing_over.add(subject)
+                try:
+                    await self._fail_over(verdict)
+                finally:
+                    self._failing_over.discard(subject)
 
     async def _while_gone(
         self, subject: str, at_most: timedelta, why: str, or_when: Callable[[], bool] = lambda: False

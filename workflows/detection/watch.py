@@ -9,7 +9,8 @@ outlives the watch. With *ask* it makes its plan and waits for people; the watch
 target is well before they have decided. With *automatic* it waits for nobody, and a cool-down follows: another one waits
 until it is over or a person acknowledges it.
 
-It never ends by itself. Its history is begun anew while all is well; ``failover detection start`` makes it read the estate
+It never ends by itself. Its history is begun anew before it grows too long, whenever no failover of its own is open: a
+finding that stands, a rest and a cool-down go on in the next one. ``failover detection start`` makes it read the estate
 again. What a person starts is never held up by it.
 """
 
@@ -93,7 +94,7 @@ class Watch:
             raise ValueError(message)
         return word, self._reactions
 
-    @workflow.signal(description="Read the estate again, once nothing is the matter.")
+    @workflow.signal(description="Read the estate again, once no failover of its own is open.")
     def read_again(self, *_: Any) -> None:  # noqa: ANN401
         """Begin a new history with the estate as it is then."""
         self._read_again = True
@@ -102,8 +103,8 @@ class Watch:
         """Watch until cancelled."""
         asked = self._checked_input()
         watched = await self._resolved(asked)
-        self._votes = Votes(watched.witnesses)
         state = asked.state or WatchState()
+        self._votes = Votes(watched.witnesses, state.last)
         by_majority = workflow.patched("withdraw-by-majority")
         reactions = self._reactions = Reactions(self.kind, watched.target, self._votes, state, self._show, by_majority)
         await self._remember(asked, reactions)
@@ -117,7 +118,7 @@ class Watch:
             for task in listening:
                 task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
-        workflow.continue_as_new(WatchInput(target=asked.target, state=reactions.state))
+        workflow.continue_as_new(WatchInput(target=asked.target, state=reactions.to_carry))
 
     def _checked_input(self) -> WatchInput:
         own, asked = workflow.info().workflow_id, taken(self._input, self._bad_input)
@@ -174,8 +175,12 @@ class Watch:
         """Whether a new history is due, and nothing would be cut short by it."""
         info = workflow.info()
         too_long = info.is_continue_as_new_suggested() or info.get_current_history_length() > _LONGEST_HISTORY
-        goes_on = self._reactions is not None and self._reactions.open
-        return (self._read_again or too_long) and not self._votes.verdicts() and not goes_on
+        reactions = self._reactions
+        if reactions is None or not (self._read_again or too_long):
+            return False
+        if reactions.by_majority:
+            return not reactions.busy
+        return not self._votes.verdicts() and not reactions.open
 
     def _show(self) -> None:
         """Let the UI and ``failover status`` show how things stand, where that has changed."""
