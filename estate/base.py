@@ -150,6 +150,11 @@ class Target(Entry):
         return self._told
 
     @property
+    def detection(self) -> tuple[str, str]:
+        """Kind and name of what is watched to notice that this target has failed."""
+        return self.KIND, self.name
+
+    @property
     def objective(self) -> Objective:
         """What a run is measured against."""
         raise NotImplementedError

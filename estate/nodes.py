@@ -85,6 +85,11 @@ class NodePoolTarget(Target):
     settings: NodePool
 
     @property
+    def detection(self) -> tuple[str, str]:
+        """Kind and name of what is watched: the pool."""
+        return "nodes", self.name
+
+    @property
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.settings.objective
@@ -104,3 +109,8 @@ class NodeTarget(NodePoolTarget):
     pool: Name
     postgres: tuple[PostgresTarget, ...] = ()
     redis: tuple[RedisTarget, ...] = ()
+
+    @property
+    def detection(self) -> tuple[str, str]:
+        """Kind and name of what is watched: the node's pool."""
+        return "nodes", self.pool

@@ -44,6 +44,11 @@ class WorkloadTarget(Target):
 
     KIND: ClassVar[str] = "workload"
 
+    @property
+    def detection(self) -> tuple[str, str]:
+        """Kind and name of what is watched."""
+        return "pods", self.name
+
     workload: Workload
 
     @property

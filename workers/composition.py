@@ -40,6 +40,7 @@ from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
+from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
 from estate.nodes import MachineKind, NodePoolTarget
@@ -63,6 +64,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     machines = MachineLook(clients.nodes, clients.machines)
     owners = [
         EstateActivities(inventory),
+        ParentActivities(),
         WatchActivities(inventory),
         RecordsActivities(inventory),
         DoctorActivities(inventory, SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines)),

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -132,6 +133,18 @@ class WatchBench:
         """Return the failover that the watch has begun, once there is one."""
         handle = self.bench.client.get_workflow_handle(self.bench.lock)
         await self.bench.until(self._has_begun)
+        self.bench.started.append(handle)
+        return handle
+
+    async def run_of(self, parent: Handle) -> Handle:
+        """Return the run under the lock, once ``parent`` has begun it and sent it a signal."""
+
+        async def was_signalled() -> bool:
+            events = (await parent.fetch_history()).events
+            return any(event.event_type == EventType.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED for event in events)
+
+        await self.bench.until(was_signalled)
+        handle = self.bench.client.get_workflow_handle(self.bench.lock)
         self.bench.started.append(handle)
         return handle
 

@@ -27,6 +27,7 @@ from activities.run.declare import steps_of
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
+from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from tests.fakes.clients import NoMachines, systems_of
 from tests.fakes.faults import Faults
@@ -88,5 +89,5 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]
-    owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory)]
+    owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     return [method for owner in owners for method in steps_of(owner)]

@@ -33,7 +33,7 @@ from workflows.postgres.planning.forced import make_forced_plan, must_be_gone
 from workflows.postgres.planning.planned import make_plan
 from workflows.postgres.procedure import PostgresProcedure
 from workflows.postgres.transfer.staged import Switchover
-from workflows.run.automatic import found_by_watch, must_not_be_held
+from workflows.run.automatic import found_in_memo, must_not_be_held
 from workflows.run.models import Run
 from workflows.run.outcome import Summary
 from workflows.run.phases import Phase
@@ -60,7 +60,7 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
         state, target, request = self.state, self.target, self.request
         state.enter(Phase.SURVEYING)
         forced = request.mode is Mode.FORCED
-        found = found_by_watch()
+        found = found_in_memo() if state.by_watch else None
         gone = (found.member,) if found else ()
         survey = await steps.survey(target, hurried=forced, before=state.details.survey, gone=gone)
         state.details.survey = survey

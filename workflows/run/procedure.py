@@ -20,6 +20,7 @@ from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
 from estate.base import ApprovalPolicy, Target
 from workflows.run import outcome
+from workflows.run.automatic import begun_by_watch
 from workflows.run.inputs import parse
 from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
@@ -115,6 +116,7 @@ class Procedure(Decidable, Generic[R, T, P, D]):
             self.state.preview = await self.preview(plan)
             self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
+        self.state.by_watch = await begun_by_watch(target)
         if await self.recover():
             return
         plan = await self.agreed()

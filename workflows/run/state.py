@@ -62,6 +62,8 @@ class RunState(Generic[D]):
     """What is left behind by a run that ends before its point of no return."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
+    by_watch: bool = False
+    """Whether the watch of this target has begun this run, and that has been looked at."""
     withdrawn: str = ""
     """Why the watch that has begun this run does not want it any more."""
     insisted_by: str = ""
@@ -72,6 +74,11 @@ class RunState(Generic[D]):
     preview: str = ""
     hints: Callable[[], tuple[str, ...]] = _nothing
     """What else the UI shows: how people let a run go on that is held up."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the watch that has begun this run has withdrawn it; anybody else's word is ignored."""
+        return self.by_watch and bool(self.withdrawn)
 
     def enter(self, phase: Phase, explanation: str = "") -> None:
         """Go on to ``phase`` and show it.

@@ -11,9 +11,10 @@ from temporalio import workflow
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from estate.base import ApprovalPolicy, Target
+from estate.watching import Policy
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
-from workflows.run.automatic import begun_by_watch, goes_by_itself
+from workflows.run.automatic import may_be_begun_by_watch
 from workflows.run.inputs import said
 from workflows.run.models import Attestation, Decision, Status
 from workflows.run.phases import Phase
@@ -53,7 +54,7 @@ class Decidable:
     @workflow.signal(description="Detection has begun this run, and its reason is gone.")
     def withdraw(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
         """End the wait for approvals; what has been decided goes on."""
-        if begun_by_watch():
+        if may_be_begun_by_watch():
             self.state.withdrawn = str(args[0])[:300] if args else "no reason given"
 
     @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
@@ -131,7 +132,7 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
     """
     try:
         await workflow.wait_condition(
-            lambda: gate.approved or gate.rejection is not None or bool(state.withdrawn),
+            lambda: gate.approved or gate.rejection is not None or state.is_withdrawn,
             timeout=window,
             timeout_summary="approval window",
         )
@@ -140,7 +141,7 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
             Refusal.APPROVAL_EXPIRED,
             f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
         ) from None
-    if state.withdrawn and not gate.approved:
+    if state.is_withdrawn and not gate.approved:
         raise refuse(Refusal.WITHDRAWN, f"withdrawn by detection: {state.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
         raise refuse(
@@ -172,7 +173,7 @@ async def people_agreed(state: RunState[Any], policy: ApprovalPolicy, target: Ta
         ApplicationError: ``BadInput`` when nobody is named who asks and the policy must know; as ``wait_for_votes``.
 
     """
-    if goes_by_itself(target):
+    if state.by_watch and target.watching.policy is Policy.AUTOMATIC:
         return False
     by = state.request.by.strip() if state.request else ""
     if policy.needed and policy.requester_required and not by:

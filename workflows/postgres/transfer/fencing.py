@@ -13,7 +13,7 @@ from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.run.errors import Refusal, refuse
 from estate.postgres import ProofKind
 from workflows.run.attestation import attested
-from workflows.run.automatic import found_by_watch
+from workflows.run.automatic import found_in_memo
 from workflows.run.cancelling import cancel_and_wait
 from workflows.run.models import lock_of
 from workflows.run.state import RunState
@@ -32,7 +32,8 @@ async def proof_of(state: RunState[PostgresDetails], switch: Switch) -> Proof:
     """
     forced, old = switch.target.cluster.forced, switch.plan.primary
     deadline = workflow.now() + forced.proof_within
-    found, node = found_by_watch(), state.details.survey.node_of(old) if state.details.survey else ""
+    found = found_in_memo() if state.by_watch else None
+    node = state.details.survey.node_of(old) if state.details.survey else ""
     if node and ProofKind.MACHINE in forced.proof:
         await _say_what_is_needed(node)
         if workflow.cancellation_reason() is not None:  # the signal does not hear of it

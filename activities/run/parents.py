@@ -1,0 +1,57 @@
+"""Whether the run that has begun another is the watch that its workflow ID says it is: Temporal itself is asked."""
+
+from __future__ import annotations
+
+from temporalio import activity
+from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.run.declare import step
+from activities.run.models.wire import RunId, Wire
+from activities.run.postures import READ
+
+
+class ParentRequest(Wire):
+    """Which run is looked at, and of which type it must be."""
+
+    parent: RunId
+    namespace: str
+    workflow: str
+
+
+class ParentSeen(Wire):
+    """What the look has shown."""
+
+    is_watch: bool
+    message: str = ""
+    """What is wrong with it."""
+
+
+class ParentActivities:
+    """Looks at runs in Temporal."""
+
+    @step("run.parent", READ, lambda request: f"is {request.parent.workflow_id} the detection of this target")
+    async def look(self, request: ParentRequest) -> ParentSeen:
+        """Return whether the parent is a watch: its type, the task queue of this step, and running. Changes nothing."""
+        parent, own = request.parent, activity.info().workflow_namespace
+        if request.namespace != own:
+            return ParentSeen(is_watch=False, message=f"{parent} runs in the namespace {request.namespace}, not {own}")
+        try:
+            found = await activity.client().get_workflow_handle(parent.workflow_id, run_id=parent.run_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return ParentSeen(is_watch=False, message=f"{parent} does not exist")
+            raise
+        message = what_is_wrong(found, request.workflow, activity.info().task_queue)
+        return ParentSeen(is_watch=not message, message=message)
+
+
+def what_is_wrong(found: WorkflowExecutionDescription, workflow: str, queue: str) -> str:
+    """Return why the parent is not the running watch of type ``workflow`` on ``queue``; empty when it is."""
+    if found.workflow_type != workflow:
+        return f"{found.id} is a {found.workflow_type}, no {workflow}"
+    if found.task_queue != queue:
+        return f"{found.id} is served on the task queue {found.task_queue}, not {queue}"
+    if found.status is not WorkflowExecutionStatus.RUNNING:
+        return f"{found.id} does not run any more"
+    return ""
