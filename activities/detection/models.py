@@ -153,6 +153,19 @@ class TargetList(Wire):
     targets: tuple[Listed, ...]
 
 
+class CauseRequest(Wire):
+    """Which workload is broken."""
+
+    name: str
+
+
+class Cause(Wire):
+    """Why it is broken, as far as another watch knows."""
+
+    message: str = ""
+    """Empty: nobody knows of anything."""
+
+
 class LastRequest(Wire):
     """Which lock to look up, and the watch that may have had it held."""
 

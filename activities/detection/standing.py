@@ -19,3 +19,12 @@ async def standing_on(client: Client, queue: str) -> dict[str, Standing]:
             said: Any = await one.memo_value(WATCH_MEMO, None)
             found[one.id] = read(Standing, said) if said else Standing()
     return dict(sorted(found.items()))
+
+
+def cause_in(databases: dict[str, Standing]) -> str:
+    """Return what is the matter with the databases of a workload, by what their watches say; empty: nothing."""
+    down = [name for name, said in databases.items() if said.gone or said.open]
+    if not down:
+        return ""
+    names = ", ".join(f"{name.rpartition('/')[2]} is down ({name})" for name in down)
+    return f"the cause: {names}; the pods come back with it"

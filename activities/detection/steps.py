@@ -8,6 +8,8 @@ from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.detection.models import (
+    Cause,
+    CauseRequest,
     Kind,
     LastRequest,
     LastRun,
@@ -18,10 +20,12 @@ from activities.detection.models import (
     WatchedRequest,
     WatchedTarget,
 )
+from activities.detection.standing import cause_in, standing_on
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import Inventory, listed
 from activities.run.postures import READ
+from activities.run.watches import watch_of
 from estate.loader import resolve_pool, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 
@@ -82,6 +86,27 @@ class WatchActivities:
             words = "witnesses: missing; name who looks, for example [failover-witness-0, failover-witness-1, …]"
             raise refuse(Refusal.BAD_ESTATE, f"estate: {words}")
         return estate
+
+    @step("watch.cause", READ, lambda request: f"is a database of {request.name} down")
+    async def cause(self, request: CauseRequest) -> Cause:
+        """Return whether detection finds a database of a workload down, or has a failover of it open. Changes nothing.
+
+        Raises:
+            ApplicationError: as ``watch.resolve``.
+
+        """
+        estate = self._estate()
+        workload = listed(estate, resolve_workload, request.name)
+        databases = [
+            watch_of(Kind.POSTGRES.value, name)
+            for name, cluster in estate.postgres.items()
+            if cluster.region == workload.workload.region
+            and any(one.deployment == workload.workload.deployment for one in cluster.applications)
+        ]
+        if not databases:
+            return Cause()
+        standing = await standing_on(activity.client(), activity.info().task_queue)
+        return Cause(message=cause_in({name: standing[name] for name in databases if name in standing}))
 
     @step("watch.last", READ, lambda request: f"the last run of {request.lock}")
     async def last(self, request: LastRequest) -> LastRun:

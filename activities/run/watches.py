@@ -12,3 +12,8 @@ OPEN_WATCHES = "WorkflowType IN ({}) AND ExecutionStatus = 'Running'".format(
     ", ".join(f"'{one}'" for one in WATCH_TYPES.values())
 )
 """Query that finds the watches that run."""
+
+
+def watch_of(kind: str, name: str) -> str:
+    """Return the workflow ID of the watch on a target."""
+    return f"{WATCHES}{kind}/{name}"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.detection.models import Kind, Sighting
 from activities.run.models.wire import Wire
-from activities.run.watches import WATCHES
+from activities.run.watches import watch_of
 from workflows.run.models import ShortName
 
 
@@ -59,6 +59,8 @@ class WatchStatus(Wire):
     cooling: Cooling | None = None
     tries_again_at: datetime | None = None
     """When the next run is begun, if a majority still finds something gone: the last one was refused."""
+    cause: str = ""
+    """Why something is gone, where another detection knows it: nothing is begun until that is repaired."""
     last_words: str = ""
 
     @property
@@ -90,7 +92,8 @@ class WatchStatus(Wire):
             return [f"has begun {', '.join(self.open)}"]
         cooling = [f"cool-down after {self.cooling.after} until {self.cooling.until:%H:%M:%S} UTC"] if self.cooling else []
         again = [f"tried again at {self.tries_again_at:%H:%M:%S} UTC"] if self.gone and self.tries_again_at else []
-        return [*self.gone, *again, *cooling]
+        cause = [self.cause] if self.gone and self.cause else []
+        return [*self.gone, *cause, *again, *cooling]
 
 
 class _Typed(BaseModel):
@@ -131,4 +134,4 @@ class Acknowledgement(_Typed):
 
 def watch_id(kind: Kind, target: str) -> str:
     """Return the workflow ID of the watch on a target."""
-    return f"{WATCHES}{kind.value}/{target}"
+    return watch_of(kind.value, target)

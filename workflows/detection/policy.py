@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from activities.detection.models import Kind
+from activities.detection.models import CauseRequest, Kind
+from activities.detection.steps import WatchActivities
 from activities.run.errors import Refusal
 from estate.base import Target
 from estate.watching import Policy
@@ -22,11 +23,14 @@ from workflows.detection.requests import failover_for
 from workflows.run import outcome
 from workflows.run.automatic import FOUND, Found
 from workflows.run.models import TASK_TIMEOUT
+from workflows.run.steps import step
 
 _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)
 """After a failover that was refused: what is tried again at once is refused again."""
 _NO_REFUSAL = {Refusal.WITHDRAWN}
 """It was right when it was begun: when a majority finds the subject down again, the next one begins at once."""
+_CAUSE_AGAIN = timedelta(seconds=10)
+"""While another watch knows the cause: how long until it is asked again."""
 _MAY_HAVE_CHANGED = {Refusal.STRANDED, Refusal.ROLLBACK_INCOMPLETE, Refusal.ROLLED_BACK}
 
 
@@ -44,6 +48,8 @@ class Reactions:
     """Whether only a majority that says *well* withdraws a run; false in a history that an older version began."""
     open: dict[str, str] = field(default_factory=dict)
     """Subject → workflow ID of the failover that goes on for it."""
+    cause: str = ""
+    """Why the subject is gone, where another watch knows it."""
 
     def __post_init__(self) -> None:
         """Go on with the rest that an earlier history began, if any."""
@@ -123,9 +129,28 @@ class Reactions:
             else:
                 self._failing_over.add(subject)
                 try:
-                    await self._fail_over(verdict)
+                    if not await self._has_another_cause():
+                        await self._fail_over(verdict)
                 finally:
                     self._failing_over.discard(subject)
+                if self.cause:
+                    await self._while_gone(subject, _CAUSE_AGAIN, "the cause is elsewhere")
+        self.cause = ""
+
+    async def _has_another_cause(self) -> bool:
+        """Whether a workload is broken because its database is: another pod would be broken, too."""
+        if self.kind is not Kind.PODS or not workflow.patched("look-for-the-cause"):
+            return False
+        before = self.cause
+        try:
+            self.cause = (await step(WatchActivities.cause, CauseRequest(name=self.target.name))).message
+        except ActivityError as error:
+            if outcome.was_cancelled(error):
+                raise
+            self.cause = ""
+        if self.cause and self.cause != before:
+            self.say(f"{self.target.name} is broken; {self.cause}; nothing is begun")
+        return bool(self.cause)
 
     async def _while_gone(
         self, subject: str, at_most: timedelta, why: str, or_when: Callable[[], bool] = lambda: False

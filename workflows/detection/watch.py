@@ -67,6 +67,7 @@ class Watch:
             open=tuple(reactions.open.values()) if reactions else (),
             cooling=reactions.cooling if reactions else None,
             tries_again_at=reactions.tries_again_at if reactions else None,
+            cause=reactions.cause if reactions else "",
             last_words=reactions.state.last_words if reactions else "",
         )
 

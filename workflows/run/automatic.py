@@ -16,7 +16,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId, Wire
 from activities.run.parents import ParentActivities, ParentRequest
-from activities.run.watches import WATCH_TYPES, WATCHES
+from activities.run.watches import WATCH_TYPES, WATCHES, watch_of
 from estate.base import Target
 from gate.loop.pause import is_paused, pause_words
 from gate.record import Record
@@ -56,7 +56,7 @@ async def begun_by_watch(target: Target) -> bool:
         return False
     if not workflow.patched("look-at-the-parent"):  # a run from before trusts the workflow ID
         return True
-    if parent.workflow_id != f"{WATCHES}{kind}/{name}":
+    if parent.workflow_id != watch_of(kind, name):
         return False
     own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
     request = ParentRequest(parent=own, namespace=parent.namespace, workflow=WATCH_TYPES.get(kind, ""))
