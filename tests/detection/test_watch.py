@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,7 @@ async def test_a_history_begins_anew_while_a_finding_stands(
                 break
             for look, words in ((Look(blind="it is slow"), "north: cannot see"), (WELL, "north: healthy")):
                 one.let(look, "north")
-                await one.bench.until(lambda said=words: _says(one, said))
+                await one.bench.until(partial(_says, one, words))
         assert await _is_another_watch(one, began)
         await one.until_gone()
         assert all("refuses connections" in line for line in (await one.status()).witnesses if not line.startswith("north"))

@@ -143,7 +143,8 @@ class Reactions:
             return False
         before = self.cause
         try:
-            self.cause = (await step(WatchActivities.cause, CauseRequest(name=self.target.name))).message
+            found = await step(WatchActivities.cause, CauseRequest(name=self.target.name))
+            self.cause = found.message
         except ActivityError as error:
             if outcome.was_cancelled(error):
                 raise
