@@ -26,4 +26,4 @@ class Doctor:
     async def run(self, *_: Any) -> DoctorReport:  # noqa: ANN401
         """Return the findings."""
         request = taken(self._request, self._bad_input)
-        return await step(DoctorActivities.examine, ExamineRequest(cluster=request.cluster))
+        return await step(DoctorActivities.examine, ExamineRequest(cluster=request.cluster, brief=request.brief))

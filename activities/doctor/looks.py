@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -14,13 +15,15 @@ from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
 from activities.detection.doctor import of_detection
 from activities.nodes.doctor import MachineLook
+from activities.postgres.availability import standing_of as standing_of_postgres
 from activities.postgres.doctor import of_survey
 from activities.postgres.models.survey import SurveyRequest
 from activities.postgres.survey import SurveyActivities
 from activities.redis.doctor import of_redis
+from activities.redis.doctor import standing_of as standing_of_redis
 from activities.redis.survey import survey_of
 from activities.run.findings import fault, ok, warning
-from activities.run.models.doctor import Finding
+from activities.run.models.doctor import Finding, Standing
 from estate.base import Region, Target
 from estate.loader import resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
@@ -35,6 +38,8 @@ T = TypeVar("T")
 Right = tuple[str, str, str, str]
 """Verb, resource, name (empty: any) and API group."""
 _PATIENCE = timedelta(seconds=2)
+_BRIEFLY, _BRIEF = timedelta(seconds=0.6), timedelta(seconds=1.8)
+"""A brief look: for one witness; for a cluster as a whole."""
 _NO = (UnreachableError, ForbiddenError, MissingError)
 _NODES_REMEDY = "see worker/node-access.yaml: ClusterRoleBinding failover-nodes must name the worker's account and namespace"
 _GUARD_REMEDY = (
@@ -67,6 +72,29 @@ class SubjectLook:
             for key, pool in sorted(estate.node_pools.items()):
                 findings += await self._machines.of_pool(key, pool, estate.regions[pool.region])
         return findings
+
+    async def standing(self, estate: Estate) -> list[Standing]:
+        """Return whether each cluster takes writes, with little patience. Never raises for one that is silent."""
+        clusters = [resolve_target(estate, name) for name in sorted(estate.postgres)]
+        masters = [resolve_redis(estate, name) for name in sorted(estate.redis)]
+        found = await asyncio.gather(*map(self._cluster_stands, clusters), *map(self._master_stands, masters))
+        return list(found)
+
+    async def _cluster_stands(self, target: PostgresTarget) -> Standing:
+        request = SurveyRequest(target=target, evidence=False, patience=_BRIEFLY)
+        try:
+            async with asyncio.timeout(_BRIEF.total_seconds()):
+                return standing_of_postgres(target, await SurveyActivities(self._systems).survey(request))
+        except (ApplicationError, UnreachableError, TimeoutError) as error:
+            why = f"cannot be surveyed: {str(error) or f'no answer within {_BRIEF.total_seconds():g} s'}"
+            return Standing(kind="postgres", name=target.name, message=why, remedy=f"failover doctor {target.name}")
+
+    async def _master_stands(self, target: RedisTarget) -> Standing:
+        try:
+            survey = await survey_of(self._redis, target, _BRIEFLY, address_within=_BRIEFLY)
+        except ApplicationError as error:
+            return Standing(kind="redis", name=target.name, message=error.message, remedy=f"failover doctor {target.name}")
+        return standing_of_redis(target, survey)
 
     async def _cluster(self, target: PostgresTarget) -> list[Finding]:
         cluster = target.cluster

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from activities.postgres.availability import standing_of
 from activities.postgres.models.survey import MemberFact, Survey
-from activities.run.findings import fault, ok, warning
+from activities.run.findings import fault, ok, outage, warning
 from activities.run.models.diagnosis import Silence
 from activities.run.models.doctor import Finding
 from estate.postgres import Durability, PostgresTarget, ProofKind
-from gate.api import GateStatus, Role
+from gate.api import GateStatus, Role, ServerState
 from gate.loop.pause import is_paused, pause_words
 from gate.record import NO_SYNC, Record
 
 
 def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
-    """Return what a survey shows, the record first, then each member."""
+    """Return what a survey shows: an outage first, then the record, then each member."""
     record = survey.record
     if record is None:
         waiting = [fact.name for fact in survey.members if fact.gate is not None and not fact.gate.empty]
@@ -23,16 +24,21 @@ def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
         if waiting:
             remedy = f"{', '.join(waiting)} have data and wait for a person: failover adopt {target.name} --plan"
         return [fault(f"Service {target.cluster.write_service}", "has no leader record", remedy)]
-    findings = [*_of_record(target, record), *_of_older_record(target, survey), *_of_pause(target, record, survey.at)]
-    findings += _of_commits(record, survey)
+    standing = standing_of(target, survey)
+    down = standing.takes_writes is False
+    findings = [outage(target.name, f"WRITES ARE DOWN: {standing.message}", standing.remedy)] if down else []
+    findings += [*_of_record(target, record, down=down), *_of_older_record(target, survey)]
+    findings += [*_of_pause(target, record, survey.at), *_of_commits(record, survey)]
     for fact in survey.members:
-        findings += _of_member(target, record, fact)
+        held = _is_held(record, fact, survey.at)
+        findings += _of_held(target, fact) if held else _of_member(target, record, fact, down=down)
     return findings
 
 
-def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
+def _of_record(target: PostgresTarget, record: Record, *, down: bool) -> list[Finding]:
+    """Return what the record says. That it is in order is left out while nobody can write: it would mislead."""
     service = f"Service {target.cluster.write_service}"
-    findings = [ok(service, f"sends writes to {record.leader}, epoch {record.epoch}")]
+    findings = [] if down else [ok(service, f"sends writes to {record.leader}, epoch {record.epoch}")]
     if record.selector != record.leader:
         remedy = f"find out who changed the selector, then: failover repair {target.name}"
         findings = [fault(service, f"sends writes to {record.receivers}, its record names {record.leader}", remedy)]
@@ -45,7 +51,7 @@ def _of_record(target: PostgresTarget, record: Record) -> list[Finding]:
     if record.sync == NO_SYNC:
         remedy = "bring a standby back (failover start postgres-rejoin); until then a planned failover is refused"
         findings.append(fault(service, "NOT REDUNDANT: commits wait for no standby", remedy))
-    else:
+    elif not down:
         findings.append(ok(service, f"commits wait for {record.sync}"))
     return findings
 
@@ -76,18 +82,34 @@ def _of_pause(target: PostgresTarget, record: Record, now: datetime) -> list[Fin
     return [warning(subject, f"automatic rejoin is {pause_words(record)}", remedy)]
 
 
-def _of_member(target: PostgresTarget, record: Record, fact: MemberFact) -> list[Finding]:
-    name = fact.name
+def _is_held(record: Record, fact: MemberFact, now: datetime) -> bool:
+    """Whether a pause keeps the member stopped: what is wanted is no fault."""
+    gate = fact.gate
+    stopped = gate is not None and gate.server is ServerState.STOPPED
+    return stopped and fact.name != record.leader and is_paused(record, now)
+
+
+def _of_held(target: PostgresTarget, fact: MemberFact) -> list[Finding]:
+    """Return one warning for all that follows from the pause, and what is wrong beside it."""
+    told = warning(fact.name, "held by the pause: it is stopped and follows nobody", f"failover pause {target.name} --off")
+    return [told, *(_of_volume(target, fact.gate) if fact.gate else [])]
+
+
+def _of_member(target: PostgresTarget, record: Record, fact: MemberFact, *, down: bool) -> list[Finding]:
+    name, fails = fact.name, down and fact.name == record.leader
+    first = f"kubectl describe pod {name}; " if fails else ""
     findings = []
     if fact.gate is None:
-        findings.append(fault(name, f"its gate does not answer: {fact.gate_error}", "see the pod and its network policy"))
+        message = f"its gate does not answer: {fact.gate_error}"
+        findings.append(fault(name, message, f"{first}see the pod and its network policy"))
     else:
         findings += _of_gate(target, record, fact.gate)
     if fact.sql is None and fact.sql_silence is Silence.NO_ROOM:
         remedy = "end idle sessions, or raise max_connections on all members, standbys first; its gate still sees it"
         findings.append(warning(name, f"has no connection slot free: {fact.sql_error}", remedy))
     elif fact.sql is None:
-        findings.append(fault(name, f"does not answer SQL: {fact.sql_error}", "see login in the estate and pg_hba.conf"))
+        message = f"does not answer SQL: {fact.sql_error}"
+        findings.append(fault(name, message, f"{first}see login in the estate and pg_hba.conf"))
     else:
         findings.append(ok(name, f"answers SQL as {target.cluster.login.user}"))
     if fact.pod is None:
@@ -98,7 +120,7 @@ def _of_member(target: PostgresTarget, record: Record, fact: MemberFact) -> list
 
 
 def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[Finding]:
-    name, limits = gate.member, target.cluster.thresholds
+    name = gate.member
     expected = Role.PRIMARY if name == record.leader else Role.STANDBY
     findings = [ok(name, f"its gate answers: {gate.doing}")]
     if gate.role is not expected:
@@ -112,15 +134,20 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
         message = f"its watchdog waits {gate.isolation_seconds:g} s, the estate counts on {allowed:g} s"
         remedy = "make GATE_ISOLATION_TIMEOUT and forced.isolation_timeout equal: a promotion would not wait long enough"
         findings.append(fault(name, message, remedy))
+    if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
+        findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))
+    return [*findings, *_of_contents(gate, expected), *_of_volume(target, gate)]
+
+
+def _of_volume(target: PostgresTarget, gate: GateStatus) -> list[Finding]:
+    """Return what is wrong with the member's disk."""
+    name, limits, findings = gate.member, target.cluster.thresholds, []
     if gate.disk_free_bytes is None or gate.disk_free_bytes < limits.free_disk:
         message = f"{gate.disk_free_bytes} bytes free, the limit is {int(limits.free_disk)}"
         findings.append(fault(name, message, "enlarge the volume, or lower thresholds.free_disk"))
     if gate.kept_aside_bytes:
         remedy = f"list it: failover kept {target.name}; remove what nobody needs"
         findings.append(warning(name, f"{gate.kept_aside_bytes} bytes were kept aside by rejoins", remedy))
-    findings += _of_contents(gate, expected)
-    if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
-        findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))
     return findings
 
 

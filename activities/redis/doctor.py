@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
-from activities.run.findings import fault, ok, warning
+from activities.run.findings import fault, ok, outage, warning
 from activities.run.models.diagnosis import Silence
-from activities.run.models.doctor import Finding
+from activities.run.models.doctor import Finding, Standing
 from estate.redis import RedisTarget
 
 
@@ -30,9 +30,40 @@ def _of_master(target: RedisTarget, survey: RedisSurvey) -> Finding:
         words = f"the master at {survey.named} may be one that answers and lets us not look: {names}"
         return fault(target.name, words, "let the password's user run INFO, and CONFIG GET or give the Sentinels time")
     if survey.master is None:
-        remedy = f"failover start redis-failover {target.name} --mode forced --by YOU"
-        return fault(target.name, f"the master at {survey.named} does not answer", remedy)
+        return outage(target.name, f"WRITES ARE DOWN: {_silent_master(survey)}", _forced(target, survey))
     return ok(target.name, f"a majority of the Sentinels names {survey.master.name}")
+
+
+def _suspects(survey: RedisSurvey) -> list[str]:
+    """Return the servers that may be the silent master: one that does not answer does not say its address."""
+    return [fact.name for fact in survey.servers if fact.role is None]
+
+
+def _silent_master(survey: RedisSurvey) -> str:
+    suspects = _suspects(survey)
+    name = f"{suspects[0]}, at {survey.named}," if len(suspects) == 1 else f"at {survey.named}"
+    return f"the master {name} does not answer"
+
+
+def _forced(target: RedisTarget, survey: RedisSurvey) -> str:
+    suspects = _suspects(survey)
+    member = suspects[0] if len(suspects) == 1 else "SERVER"
+    return f"failover start redis-failover {target.name} --mode forced --member {member} --by YOU"
+
+
+def standing_of(target: RedisTarget, survey: RedisSurvey) -> Standing:
+    """Return whether the deployment takes writes and is redundant, why not, and what to type then."""
+    told = Standing(kind="redis", name=target.name, remedy=f"failover doctor {target.name}")
+    master = survey.master
+    if not survey.named:
+        return told.model_copy(update={"message": f"no majority ({survey.majority}) of the Sentinels names one master"})
+    if master is None and not survey.fails_over:
+        message, remedy = _silent_master(survey), _forced(target, survey)
+        return told.model_copy(update={"takes_writes": False, "message": message, "remedy": remedy})
+    if master is None or not master.is_master:
+        return told.model_copy(update={"takes_writes": False, "message": "a failover is under way"})
+    known = {"leader": master.name, "takes_writes": True, "redundant": master.replicas > 0, "remedy": ""}
+    return told.model_copy(update=known)
 
 
 def _of_server(fact: ServerFact, survey: RedisSurvey, target: RedisTarget) -> Finding:

@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from activities.run.declare import step
 from activities.run.findings import fault, ok, warning
 from activities.run.inventory import Inventory, listed
-from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding
+from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Standing
 from activities.run.postures import READ
 from estate.loader import resolve_target
 from estate.model import Estate
@@ -33,6 +33,9 @@ class Look(Protocol):
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
         """Return a finding per thing looked at: of what is called ``name``, or of everything. Never raises for them."""
 
+    async def standing(self, estate: Estate) -> list[Standing]:
+        """Return whether each cluster takes writes, with little patience. Never raises for one that is silent."""
+
 
 class DoctorActivities:
     """The looking half of ``failover doctor``."""
@@ -43,12 +46,14 @@ class DoctorActivities:
 
     @step("doctor.examine", READ, lambda _: "examine")
     async def examine(self, request: ExamineRequest) -> DoctorReport:
-        """Return one finding per thing looked at. Never raises for what it finds.
+        """Return one finding per thing looked at, outages first. Never raises for what it finds.
 
         Raises:
             ApplicationError: ``BadInput`` for a cluster that the estate does not list.
 
         """
+        if request.brief:
+            return DoctorReport(findings=(), clusters=tuple(await self._look.standing(self._inventory.estate())))
         temporal, name = await _temporal(), request.cluster
         try:
             estate = self._inventory.estate()
@@ -62,7 +67,8 @@ class DoctorActivities:
         )
         records = await asyncio.to_thread(_records, estate.records)
         seen = await self._look.at(estate, name)
-        return DoctorReport(findings=(temporal, ok("estate", counts), records, *self._signatures(), *seen))
+        own = [temporal, ok("estate", counts), records, *self._signatures()]
+        return DoctorReport(findings=tuple(sorted([*own, *seen], key=lambda one: not one.outage)))
 
     def _signatures(self) -> tuple[Finding, ...]:
         if self._inventory.signs:

@@ -1,4 +1,4 @@
-"""Three kinds of finding, each one line of doctor's answer."""
+"""Kinds of finding, each one line of doctor's answer."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def warning(subject: str, message: str, remedy: str) -> Finding:
 def fault(subject: str, message: str, remedy: str) -> Finding:
     """Return a finding that stops a switch or makes it unsafe."""
     return Finding(severity=Severity.FAULT, subject=subject, message=message, remedy=remedy)
+
+
+def outage(subject: str, message: str, remedy: str) -> Finding:
+    """Return the fault that nobody can write to ``subject``."""
+    return Finding(severity=Severity.FAULT, subject=subject, message=message, remedy=remedy, outage=True)

@@ -44,7 +44,8 @@ EXIT_CODES = """\b
 Exit codes:
   0  done, and the objective was met (with --no-follow: started)
   1  failed, undone, or the objective was missed;
-     report, follow --timeout: the run has not ended yet
+     report, follow --timeout: the run has not ended yet;
+     status without TARGET: a cluster takes no writes
   2  wrong input: no such command, option, name or run; nothing was done
   3  refused, or withdrawn by detection; nothing was changed
   4  waits for people: an approval, an attestation, or a worker to be started

@@ -20,6 +20,7 @@ from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.commands.detection import exit_of, standing, watches_json, watches_view
 from starters.commands.pause import Pause, pauses
+from starters.commands.standing import standings, standings_view
 from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
 from starters.render import words
@@ -42,8 +43,8 @@ def _open() -> str:
 def status_command(target: arg.AnyTarget = None, *, output: arg.OutputOption = Output.TEXT) -> None:
     """Show how a run stands: phase, plan, whom it waits for. Exits with 4 while it waits for people.
 
-    Without TARGET: all open runs, pauses and detection. Exits with 1 when detection finds a target down and has begun
-    nothing for it, or is blind.
+    Without TARGET: whether each cluster takes writes, all open runs, pauses and detection. Exits with 1 when a cluster
+    takes no writes, or when detection is blind or finds a target down and has begun nothing for it.
     """
     if target:
         respond_about_run(output, status_of(target))
@@ -118,24 +119,27 @@ def _of_itself(status: Status | None) -> list[str]:
 
 
 async def all_open() -> Answer:
-    """List what is open, and whether any worker serves it."""
+    """Say which clusters take writes, what is open, and whether any worker serves it."""
     client = await connect()
     served = await has_worker(client)
+    looking = asyncio.create_task(standings(client, served=served))
     places = [Place(found.id, found.run_id) async for found in client.list_workflows(_open())]
     runs = await asyncio.gather(*(seen(client, place) for place in places))
     waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
     returns = [found.id async for found in client.list_workflows(_RETURNS)]
-    watches = await standing(client)
+    watches, clusters = await standing(client), await looking
     data = {
         "worker": served,
+        "clusters": None if clusters.unknown else [one.model_dump(mode="json") for one in clusters.clusters],
         "runs": [machine_view(facts_of(run.chronicle), run.status) for run in runs],
         "returns": returns,
         "watches": watches_json(watches),
     }
     told = [Text(f"{one}: waits until that node is healthy, to return it to service", style="yellow") for one in returns]
-    text = Group(*_listed(runs), *told, Text(), watches_view(watches))
+    text = Group(*standings_view(clusters), *_listed(runs), *told, Text(), watches_view(watches))
     complaint = "" if served else no_worker()
-    answer = Answer(Exit.WAITING if waits else exit_of(watches), data, text, complaint=complaint)
+    code = Exit.WAITING if waits else Exit.FAILED if clusters.down else exit_of(watches)
+    answer = Answer(code, data, text, complaint=complaint)
     return _with_pauses(answer, await pauses(client))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 from activities.detection.steps import WatchActivities
+from activities.doctor.looks import SubjectLook
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -24,6 +25,7 @@ from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
 from activities.run.declare import steps_of
+from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
@@ -89,5 +91,6 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]
+    owners += [DoctorActivities(inventory, SubjectLook(systems, *cast("tuple[Any, Any, Any]", (None, None, None))))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     return [method for owner in owners for method in steps_of(owner)]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.redis.doctor import of_redis, standing_of
 from activities.redis.models import RedisRole, RedisSurvey, SentinelFact, ServerFact
 from gate.record import Mode
 from tests.postgres.samples import MYMASTER, REDIS
@@ -61,3 +62,30 @@ def test_one_that_a_sentinel_has_just_promoted_may_become_the_master() -> None:
     assert eligible_of(plan) == ("redis-1", "redis-2")
     plan = make_redis_plan(MYMASTER, _survey("redis-0", masters="redis-1", silent="redis-0"), Mode.FORCED)
     assert eligible_of(plan) == ("redis-2",)
+
+
+@pytest.mark.parametrize(
+    ("survey", "writes", "redundant"),
+    [
+        (_survey("redis-2", "redis-2"), True, False),
+        (_survey("redis-2", silent="redis-2"), False, None),
+        (_survey("redis-2", "redis-2", fails_over=True), True, False),
+        (_survey("redis-2", silent="redis-2", fails_over=True), False, None),
+    ],
+)
+def test_status_says_whether_it_takes_writes(survey: RedisSurvey, writes: bool, redundant: bool | None) -> None:  # noqa: FBT001
+    found = standing_of(MYMASTER, survey)
+    assert (found.takes_writes, found.redundant) == (writes, redundant)
+    assert bool(found.message) is not writes
+
+
+def test_doctor_names_the_silent_master_and_the_command_that_means_it() -> None:
+    first = of_redis(MYMASTER, _survey("redis-2", silent="redis-2"))[0]
+    assert first.message == f"WRITES ARE DOWN: the master redis-2, at {REDIS['redis-2']}, does not answer"
+    assert first.remedy == "failover start redis-failover mymaster --mode forced --member redis-2 --by YOU"
+    assert first.outage
+
+
+def test_doctor_does_not_guess_which_of_two_silent_servers_is_the_master() -> None:
+    two = _survey("redis-2", silent="redis-2 redis-1")
+    assert " --member SERVER " in of_redis(MYMASTER, two)[0].remedy

@@ -191,3 +191,5 @@ class DoctorRequest(Input):
 
     cluster: ShortName | None = None
     """``None`` looks at every cluster."""
+    brief: bool | None = None
+    """Only whether each cluster takes writes."""

@@ -12,6 +12,8 @@ class ExamineRequest(Wire):
     """What doctor looks at; ``None`` looks at every cluster of the estate."""
 
     cluster: str | None = None
+    brief: bool | None = None
+    """Only whether each cluster takes writes, with a second of patience: for ``status``."""
 
 
 class Severity(StrEnum):
@@ -30,11 +32,28 @@ class Finding(Wire):
     subject: str
     message: str
     remedy: str = ""
+    outage: bool = False
+    """Nobody can write meanwhile: shown before everything else."""
 
     @property
     def ok(self) -> bool:
         """Whether nothing needs to be done."""
         return self.severity is Severity.OK
+
+
+class Standing(Wire):
+    """Whether a cluster takes writes, in one line of ``status``. Unknown is ``None``, never no."""
+
+    kind: str
+    """``postgres`` or ``redis``."""
+    name: str
+    leader: str = ""
+    takes_writes: bool | None = None
+    redundant: bool | None = None
+    message: str = ""
+    """Why it does not, or why that is unknown."""
+    remedy: str = ""
+    """What to type then."""
 
 
 class DoctorReport(Wire):
@@ -43,3 +62,5 @@ class DoctorReport(Wire):
     shown: ClassVar[bool] = True
 
     findings: tuple[Finding, ...]
+    clusters: tuple[Standing, ...] = ()
+    """Only where no more than this was asked for (``ExamineRequest.brief``)."""
