@@ -7,6 +7,7 @@ workflow's input, its history, a log or a report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
@@ -100,6 +101,11 @@ class SwitchApprovals(Entry):
 def fold(name: str) -> str:
     """Return a person's name as names are compared: whatever the case and the blanks around."""
     return name.strip().casefold()
+
+
+def holders(people: Mapping[str, tuple[str, ...]], role: str, *, but: str = "") -> tuple[str, ...]:
+    """Return those who hold ``role``, sorted, without the person ``but``."""
+    return tuple(sorted(name for name, roles in people.items() if role in roles and fold(name) != fold(but)))
 
 
 class Reference(Entry):

@@ -123,5 +123,4 @@ def _missing(status: Status) -> str:
     approval = status.approval
     if approval is None or any(not vote.approve for vote in approval.votes):
         return ""
-    yes = sum(vote.approve for vote in approval.votes)
-    return "" if yes >= approval.needed else f"waits for {approval.needed - yes} more of {', '.join(approval.roles)}"
+    return f"waits for {approval.missing} more of {approval.of_whom}" if approval.missing else ""

@@ -12,11 +12,9 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.postgres.models.details import PostgresDetails
-from gate.record import Mode
 from starters.client.answers import Answer, CommandError, Exit, Output, console, respond_about_run
 from starters.client.following import Watched, again, follow, seen
-from starters.client.requests import FAILOVER, Typed, request_of, workflow_id
+from starters.client.requests import Typed, request_of, workflow_id
 from starters.client.results import answer_of, machine_view, view_of
 from starters.client.runs import Start, begin, must_be_served, no_worker
 from starters.client.server import has_worker, read_run
@@ -25,7 +23,7 @@ from starters.commands import arguments as arg
 from starters.commands.follow import Following, follow_run
 from starters.history.model import Facts, facts_of
 from starters.render.live import Silent
-from starters.render.plan import plan_view
+from starters.render.plan import plan_view, start_refused
 from starters.render.waiting import notices
 from starters.render.words import exit_of
 from workers.connection import connect
@@ -138,20 +136,17 @@ async def plan(typed: Typed) -> Answer:
         raise CommandError(
             Exit.FAILED, f"there is no plan: it was {facts.close}, by a newer plan or for want of a worker; try again"
         )
-    code = exit_of(facts)
-    complaint = f"{facts.reason}{_forced_instead(facts)}" if code else ""
+    refused = start_refused(facts)
+    code = Exit.REFUSED if refused else exit_of(facts)
+    complaint = refused or (_why_no_plan(facts) if code else "")
     return Answer(code, machine_view(facts), plan_view(facts, typed.procedure), complaint=complaint)
 
 
-def _forced_instead(facts: Facts) -> str:
-    """Return the plan to make instead, where the leader itself did not answer to a planned failover's plan."""
-    asked = facts.asked
-    survey = facts.known.of(PostgresDetails).survey if facts.workflow == FAILOVER else None
-    leader = survey.member(survey.record.leader) if survey and survey.record else None
-    silent = leader is not None and (leader.gate is None or leader.sql is None)
-    if asked.mode != Mode.PLANNED.value or not silent:
-        return ""
-    return f"; if the primary has failed: failover plan {FAILOVER} {asked.cluster} --mode forced"
+def _why_no_plan(facts: Facts) -> str:
+    """Return why there is no plan; where the cluster takes no writes, that first, and the plan to make instead."""
+    if (down := facts.outage) is not None:
+        return f"WRITES ARE DOWN: {down.message}; refused: {facts.reason}\n→ {down.remedy}"
+    return facts.reason
 
 
 async def start(typed: Typed, following: Following, *, run: Run = Run.REAL) -> Answer:

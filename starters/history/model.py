@@ -7,18 +7,24 @@ somebody terminated, has no such report: what its finished steps answered is use
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
+from activities.postgres.availability import standing_of
+from activities.postgres.models.details import PostgresDetails
 from activities.run.errors import Refusal
+from activities.run.models.doctor import Standing
 from activities.run.models.measure import Measurement
 from activities.run.models.report import Details, Known, Outcome, RunReport
 from activities.run.models.todo import Todo, todo
 from activities.run.models.wire import Wire
+from estate.postgres import PostgresTarget
+from gate.record import Mode
 from starters.history.objective import Verdict, verdict_of
 from starters.history.parse import Chronicle, decode, decode_json, target_of
+from starters.history.people import approvers, hosted_approvers, policy_of
 from starters.history.reports import read_details
 from starters.history.timing import Timing, timing_of
 from workflows.catalog import shown, spec_of
@@ -26,6 +32,7 @@ from workflows.run.phases import ReportPhase, Trait, has
 
 _MANY = {"reconnected"}
 """Fields of details that several steps fill in, one entry each."""
+_FRESH = timedelta(minutes=2)
 _AFTER_A_STOP = (todo(Todo.RECOVER, "start the same run again: it first recovers what this one left behind"),)
 
 
@@ -75,6 +82,12 @@ class Facts(Wire):
     cancel_asked_at: datetime | None
     roles: tuple[str, ...]
     """Roles that the policy asks approval of."""
+    approvers: tuple[str, ...] = ()
+    """The same with those who can give it: ``DBA (dana)``."""
+    hosted_approvers: tuple[str, ...] = ()
+    """Nodes: who must approve the failover of each leader that the node hosts: ``orders: DBA (dana)``."""
+    outage: Standing | None = None
+    """Refused a moment ago, and its survey has found that the cluster takes no writes."""
     log_tail: str
     """Last lines of the leader's log before the switch, as the first look brought them."""
     known: Known
@@ -92,6 +105,8 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
     """Return what ``chronicle`` tells; a run without a close is judged as of ``now``."""
     report, now = chronicle.report, now or datetime.now(UTC)
     known = _known_at_the_end(report) if report else _known_so_far(chronicle)
+    policy = policy_of(chronicle)
+    roles = policy.roles if policy else ()
     return Facts(
         workflow=chronicle.workflow,
         workflow_id=chronicle.workflow_id,
@@ -107,7 +122,10 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         started_at=chronicle.started_at or now,
         finished_at=chronicle.finished_at,
         cancel_asked_at=chronicle.cancel_asked,
-        roles=_roles(chronicle),
+        roles=roles,
+        approvers=approvers(chronicle, roles),
+        hosted_approvers=hosted_approvers(chronicle, known.plan),
+        outage=_outage(chronicle, known, now),
         log_tail=_log_tail(chronicle),
         known=known,
         steps=_steps(chronicle),
@@ -156,12 +174,15 @@ def _steps(chronicle: Chronicle) -> tuple[StepFact, ...]:
     )
 
 
-def _roles(chronicle: Chronicle) -> tuple[str, ...]:
-    spec, target = spec_of(chronicle.workflow), chronicle.target
-    if spec is None or not isinstance(target, spec.target):
-        return ()
-    policy = spec.policy(target, str(chronicle.asked.get("mode")), str(chronicle.asked.get("run")))
-    return policy.roles if policy else ()
+def _outage(chronicle: Chronicle, known: Known, now: datetime) -> Standing | None:
+    """Return what the survey of a refused run says of an outage, as long as it can be taken for what is."""
+    survey = known.details.survey if isinstance(known.details, PostgresDetails) else None
+    target, refused = chronicle.target, chronicle.report is not None and chronicle.report.outcome is Outcome.REFUSED
+    forced = chronicle.asked.get("mode") == Mode.FORCED.value
+    if survey is None or not isinstance(target, PostgresTarget) or not refused or forced or now - survey.at > _FRESH:
+        return None
+    standing = standing_of(target, survey)
+    return standing if standing.takes_writes is False else None
 
 
 def _log_tail(chronicle: Chronicle) -> str:

@@ -8,7 +8,9 @@ from rich.text import Text
 
 from activities.nodes.run_models import NodePlan
 from activities.postgres.models.plan import PostgresPlan
+from activities.run.models.diagnosis import LIVING
 from activities.run.models.report import Outcome
+from gate.record import Mode
 from starters.history.model import Facts
 from starters.render import words
 from starters.render.subjects import own
@@ -19,6 +21,8 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
     """Return the plan, or what was seen when none could be made."""
     plan = facts.known.plan
     parts: list[RenderableType] = [Text(words.title(facts), style="bold")]
+    if refused := start_refused(facts):
+        parts.append(Text(f"  {refused}", style="bold yellow"))
     if facts.outcome is Outcome.DRY_RUN:  # why there is none is said last, where a person looks
         parts.append(Text(f"  {facts.reason}"))
     if plan is not None:
@@ -40,11 +44,36 @@ def _onward(facts: Facts, procedure: str) -> list[str]:
     if isinstance(plan := facts.known.plan, PostgresPlan) and plan.give_up is not None:
         most = plan.give_up.at_most
         options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
-    needs = f"Will ask for approval by: {', '.join(facts.roles)}." if facts.roles else "Will ask nobody for approval."
+    needs = f"Will ask for approval by: {', '.join(facts.approvers)}." if facts.roles else "Will ask nobody for approval."
     if isinstance(plan, NodePlan) and (led := ", ".join(plan.carries)):
-        needs += f" Hosted leaders fail over first ({led}), and each may ask people for an approval of its own."
+        asked_for = f"approval of {'; '.join(facts.hosted_approvers)}" if facts.hosted_approvers else "nobody asked"
+        needs += f" Hosted leaders fail over first ({led}): {asked_for}."
+    if refused := start_refused(facts):
+        return [refused, *_in_an_emergency(facts, procedure)]
     lines = ["Nothing was changed. To do it:"]
     if procedure == "postgres-adopt":
         return [needs, *lines, f"  failover adopt {asked.cluster} --by YOU --reason WHY"]
     lines.append(f"  failover start {procedure} {asked.cluster}{options} --by YOU --reason WHY")
     return [needs, *lines] if moves else lines
+
+
+def start_refused(facts: Facts) -> str:
+    """Return why a start of this dry run's plan would be refused; empty: it would not be."""
+    plan = facts.known.plan
+    if facts.outcome is not Outcome.DRY_RUN or plan is None or plan.diagnosis is None or plan.mode is not Mode.FORCED:
+        return ""
+    alive = plan.diagnosis.condition in LIVING and not isinstance(plan, NodePlan)
+    return f"Not needed: {plan.diagnosis.reason}. A start would be refused (PrimaryAlive)." if alive else ""
+
+
+def _in_an_emergency(facts: Facts, procedure: str) -> list[str]:
+    """Return the planned way, and what replaces a leader that answers even so."""
+    target, old = facts.asked.cluster, facts.known.plan.primary if facts.known.plan else ""
+    member = f" --member {old}" if procedure == "redis-failover" else ""
+    attested = f"  failover start {procedure} {target} --mode forced --attest{member} --by YOU --reason WHY"
+    return [
+        "Nothing was changed. Without loss:",
+        f"  failover plan {procedure} {target}",
+        f"In an emergency, attesting that {old} is to be stopped even if writes are lost:",
+        attested,
+    ]

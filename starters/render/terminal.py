@@ -56,6 +56,9 @@ def _head(facts: Facts) -> list[RenderableType]:
         Text.from_markup(f"[bold]{escape(words.title(facts))}[/]"),
         Text.from_markup(f"{end}{f' — [bold {colour}]{verdict}[/]' if verdict else ''}"),
     ]
+    if (down := facts.outage) is not None:
+        lines.append(Text(f"  WRITES ARE DOWN: {down.message}", style="bold red"))
+        lines.append(Text(f"  → {down.remedy}"))
     if facts.reason:
         lines.append(Text(f"  {facts.reason}"))
     lines.append(Text(f"  asked by {words.who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}", style="dim"))
@@ -84,7 +87,7 @@ def _tables(tables: list[RenderableType]) -> list[RenderableType]:
 
 def people_lines(facts: Facts) -> list[str]:
     """Return who had to agree and who did."""
-    needed = f"approval asked of: {', '.join(facts.roles)}" if facts.roles else "no approval asked"
+    needed = f"approval asked of: {', '.join(facts.approvers)}" if facts.roles else "no approval asked"
     lines = [needed] if facts.workflow != "postgres-rejoin" else []
     for vote in facts.known.votes:
         what = "approved" if vote.approve else "rejected"

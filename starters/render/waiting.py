@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from estate.base import fold
 from starters.client.following import Watched
 from starters.history.model import facts_of
 from starters.history.parse import Chronicle
+from starters.history.people import approvers
 from workflows.run.models import Status
 from workflows.run.phases import Phase
 
@@ -26,7 +26,7 @@ def child_lines(child: Watched) -> list[str]:
     title = f"waits for {chronicle.workflow} {name}, which is {chronicle.phase}"
     if child.status is not None:
         return [f"{title}:", *(f"  {line}" for line in waiting_lines(child))]
-    roles = ", ".join(facts_of(chronicle).roles)
+    roles = ", ".join(facts_of(chronicle).approvers)
     asked = f" by {roles}" if roles and chronicle.phase == Phase.AWAITING_APPROVAL else ""
     return [f"{title}{asked}; no worker answers, so its plan cannot be shown:", f"  failover status {name}"]
 
@@ -66,17 +66,10 @@ def approval_lines(status: Status, chronicle: Chronicle) -> list[str]:
     plan, approval = status.plan, status.approval
     until = f" until {approval.expires_at:%H:%M:%S} UTC" if approval.expires_at else ""
     yes = sum(vote.approve for vote in approval.votes)
-    roles = ", ".join(_with_people(role, chronicle) for role in approval.roles)
+    # An older worker's answer does not name people: the estate, as the run was told of it, does.
+    roles = approval.of_whom if approval.people else ", ".join(approvers(chronicle, approval.roles))
     return [
         f"plan {plan.digest}: {plan.headline or plan.heading()}",
-        f"waits for {approval.needed} of {roles}{until} ({yes} so far):",
+        f"waits for {approval.missing} {'more ' if yes else ''}of {roles}{until} ({yes} so far):",
         f"  failover approve {plan.cluster} --by NAME --plan {plan.digest}",
     ]
-
-
-def _with_people(role: str, chronicle: Chronicle) -> str:
-    """Return a role with the people who hold it, but for the requester, who may not approve."""
-    people = chronicle.target.people if chronicle.target else {}
-    asked = fold(str(chronicle.asked.get("by") or ""))
-    holders = sorted(name for name, roles in people.items() if role in roles and fold(name) != asked)
-    return f"{role} ({', '.join(holders)})" if holders else role

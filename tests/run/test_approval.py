@@ -54,7 +54,7 @@ async def test_a_signal_approves_too_and_a_wrong_one_is_dropped(asking: Bench) -
         ({"by": "omar"}, "requested this run"),
         ({"by": " OMAR "}, "requested this run"),
         ({"by": "mona"}, "holds none of the roles"),
-        ({"by": "stranger"}, "holds none of the roles"),
+        ({"by": "stranger"}, "nobody of that name; DBA: dana"),
         ({"role": "CTO"}, "cannot fill CTO"),
         ({"unknown": 1}, "unknown: unknown key; known keys are by, plan"),
     ],

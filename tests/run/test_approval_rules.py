@@ -84,6 +84,24 @@ def test_somebody_with_two_roles_says_which() -> None:
     assert gate.approved
 
 
+def test_it_says_who_can_still_approve() -> None:
+    gate = _gate("DBA", "Manager")
+    assert (gate.status.missing, gate.status.of_whom) == (2, "DBA (dana), Manager (carl, mona)")
+    gate.record(_vote("dana"), NOW)
+    assert (gate.status.missing, gate.status.of_whom) == (1, "Manager (carl, mona)")
+    nobody = ApprovalGate(ApprovalPolicy(roles=("CISO",)), PEOPLE, "omar")
+    nobody.open(PLAN, NOW)
+    assert nobody.status.of_whom == "CISO"
+    _refuses(nobody, _vote("dana"), "CISO: nobody, see people in the estate")
+
+
+def test_one_who_looks_at_another_plan_is_not_told_the_right_digest() -> None:
+    gate = _gate("DBA")
+    with pytest.raises(ValueError, match="failover status orders") as refused:
+        gate.check(_vote("dana", plan="0badbeef"), NOW)
+    assert PLAN.digest not in str(refused.value)
+
+
 def test_a_role_that_is_filled_cannot_be_filled_again() -> None:
     gate = _gate("CTO", "Manager")
     gate.record(_vote("mona"), NOW)
@@ -94,8 +112,8 @@ def test_a_role_that_is_filled_cannot_be_filled_again() -> None:
     ("vote", "complaint"),
     [
         (_vote("dana", plan="another"), "is not the plan that waits"),
-        (_vote("zoe"), "holds none of the roles"),
-        (_vote("mona"), "holds none of the roles still needed (DBA)"),
+        (_vote("zoe"), "by: zoe: nobody of that name; DBA: dana"),
+        (_vote("mona"), "by: mona holds none of the roles still needed; DBA: dana"),
         (_vote("dana", role="CTO"), "cannot fill CTO"),
     ],
 )

@@ -48,7 +48,16 @@ async def test_the_plan_of_a_primary_that_does_not_answer_names_the_forced_one(s
     ran = await stage.failover("plan", "postgres-failover", stage.cluster)
 
     assert ran.code == 3
-    assert f"if the primary has failed: failover plan postgres-failover {stage.cluster} --mode forced" in ran.err
+    first, second = ran.err.splitlines()
+    assert first.startswith(
+        f"failover: WRITES ARE DOWN: its leader {A} answers neither SQL nor its gate; {B} is fit to lead;"
+    )
+    assert second == f"→ failover plan postgres-failover {stage.cluster} --mode forced"
+    started = await stage.failover("start", "postgres-failover", stage.cluster, "--by", "omar")
+    assert started.code == 3
+    lines = [line.strip() for line in started.out.splitlines()]
+    assert lines[2].startswith("WRITES ARE DOWN: "), started.out
+    assert lines[3] == second
 
 
 async def test_start_follows_the_run_and_ends_with_the_verdict(stage: Stage) -> None:
@@ -217,3 +226,18 @@ async def test_history_lists_who_did_what(stage: Stage) -> None:
     assert run["seconds"] > 0
     assert run["run_id"] in text.out
     assert (await stage.failover("report", run["run_id"])).code == 0
+
+
+async def test_the_forced_plan_of_a_living_primary_says_first_that_it_is_not_needed(stage: Stage) -> None:
+    ran = await stage.failover("plan", "postgres-failover", stage.cluster, "--mode", "forced")
+
+    assert ran.code == 3
+    lines = [line.strip() for line in ran.out.splitlines()]
+    assert lines[1] == f"Not needed: {A} answers SQL. A start would be refused (PrimaryAlive)."
+    assert "To do it:" not in ran.out
+    assert f"failover plan postgres-failover {stage.cluster}" in lines
+    attested = f"failover start postgres-failover {stage.cluster} --mode forced --attest --by YOU --reason WHY"
+    assert lines[-1] == attested
+    stage.world.members[A].alive = False
+    needed = await stage.failover("plan", "postgres-failover", stage.cluster, "--mode", "forced")
+    assert (needed.code, "To do it:" in needed.out) == (0, True)

@@ -23,6 +23,7 @@ async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_pa
         bench.ask_dbas()
         bench.lose_primary()
         failover = command_for(temporal, bench.queue)
+        planned = await failover("plan", "node-failover", bench.node, "--mode", "forced", "--by", "omar")
         started = await failover("start", "node-failover", bench.node, "--mode", "forced", "--by", "omar", "--no-follow")
         bench.started += [bench.client.get_workflow_handle(node_lock_id(bench.node)), bench.of_postgres()]
         digest = await _digest(bench)
@@ -30,6 +31,7 @@ async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_pa
         followed = await failover("follow", bench.node, "--timeout", "1s")
         document = (await failover("status", bench.node, "--output", "json")).document
 
+    assert f"(postgres-failover {bench.cluster}): approval of {bench.cluster}: DBA (dana)." in " ".join(planned.out.split())
     assert started.code in {0, 4}, started  # 0: on a busy machine it is said to have begun before anybody is waited for
     for ran in (status, followed):
         assert ran.code == 4, ran
@@ -62,5 +64,5 @@ def test_without_a_worker_it_says_what_is_known() -> None:
 
     told = "\n".join(notices(parent))
 
-    assert "waits for postgres-failover orders, which is awaiting approval by DBA; no worker answers" in told
+    assert "waits for postgres-failover orders, which is awaiting approval by DBA (dana); no worker answers" in told
     assert "\n  failover status orders" in told

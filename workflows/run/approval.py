@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from activities.run.models.plan import Plan
 from activities.run.models.report import Vote
-from estate.base import ApprovalPolicy, fold
+from estate.base import ApprovalPolicy, fold, holders
 from workflows.run.models import ApprovalStatus, Decision
 
 
@@ -21,6 +21,7 @@ class ApprovalGate:
     def __init__(self, policy: ApprovalPolicy, people: dict[str, tuple[str, ...]], requested_by: str) -> None:
         """Start with no plan: votes are refused until ``open`` is called."""
         self._policy = policy
+        self._listed = people
         self._people = {fold(name): roles for name, roles in people.items()}
         self._requested_by = requested_by
         self._plan: Plan | None = None
@@ -52,7 +53,11 @@ class ApprovalGate:
     def status(self) -> ApprovalStatus:
         """What ``status`` shows."""
         return ApprovalStatus(
-            needed=self.needed, roles=self._policy.roles, votes=tuple(self.votes), expires_at=self._expires_at
+            needed=self.needed,
+            roles=self._policy.roles,
+            votes=tuple(self.votes),
+            expires_at=self._expires_at,
+            people={role: self._holders(role) for role in self._open_roles()},
         )
 
     def check(self, decision: Decision, now: datetime) -> str:
@@ -64,7 +69,7 @@ class ApprovalGate:
         """
         plan = self._open_plan(now)
         if decision.plan != plan.digest:
-            message = f"plan: {decision.plan} is not the plan that waits, {plan.digest}; look at it first"
+            message = f"plan: {decision.plan} is not the plan that waits; look at that first: failover status {plan.cluster}"
             raise ValueError(message)
         if fold(decision.by) == fold(self._requested_by):
             message = f"by: {decision.by} requested this run and cannot decide on it; somebody else must"
@@ -107,12 +112,9 @@ class ApprovalGate:
         return self._plan
 
     def _role_of(self, decision: Decision) -> str:
-        filled = {vote.role for vote in self.votes}
-        open_roles = [role for role in self._policy.roles if role not in filled]
-        own = [role for role in self._people.get(fold(decision.by), ()) if role in open_roles]
+        own = [role for role in self._people.get(fold(decision.by), ()) if role in self._open_roles()]
         if not own:
-            message = f"by: {decision.by} holds none of the roles still needed ({', '.join(open_roles)}); see the estate"
-            raise ValueError(message)
+            raise ValueError(self._why_not(decision.by))
         if decision.role and decision.role not in own:
             message = f"role: {decision.by} cannot fill {decision.role}; can fill {', '.join(own)}"
             raise ValueError(message)
@@ -120,3 +122,21 @@ class ApprovalGate:
             message = f"role: {decision.by} could fill {' or '.join(own)}; say which"
             raise ValueError(message)
         return decision.role or own[0]
+
+    def _why_not(self, by: str) -> str:
+        """Return why ``by`` can fill no role that is open, and who can."""
+        needed = "; ".join(
+            f"{role}: {', '.join(self._holders(role)) or 'nobody, see people in the estate'}" for role in self._open_roles()
+        )
+        if fold(by) not in self._people:
+            return f"by: {by}: nobody of that name; {needed}"
+        return f"by: {by} holds none of the roles still needed; {needed}"
+
+    def _open_roles(self) -> list[str]:
+        filled = {vote.role for vote in self.votes}
+        return [role for role in self._policy.roles if role not in filled]
+
+    def _holders(self, role: str) -> tuple[str, ...]:
+        """Return who can fill ``role``: not the requester, and nobody who has voted."""
+        voted = {fold(vote.by) for vote in self.votes}
+        return tuple(name for name in holders(self._listed, role, but=self._requested_by) if fold(name) not in voted)

@@ -138,6 +138,20 @@ class ApprovalStatus(Wire):
     roles: tuple[str, ...]
     votes: tuple[Vote, ...]
     expires_at: datetime | None = None
+    people: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Role that is still open → who can give its approval."""
+
+    @property
+    def missing(self) -> int:
+        """How many more people must approve."""
+        return max(self.needed - sum(vote.approve for vote in self.votes), 0)
+
+    @property
+    def of_whom(self) -> str:
+        """The roles that are open, with those who can give them: ``DBA (dana)``."""
+        filled = {vote.role for vote in self.votes}
+        open_roles = [role for role in self.roles if role not in filled]
+        return ", ".join(named(role, self.people.get(role, ())) for role in open_roles)
 
 
 class Status(Wire):
@@ -169,6 +183,11 @@ class Status(Wire):
     attested_by: str = ""
     insisted_by: str = ""
     """Nodes: who said that what disruption budgets protect is to be deleted all the same."""
+
+
+def named(role: str, people: tuple[str, ...]) -> str:
+    """Return a role with those who can give its approval; just the role where nobody is known."""
+    return f"{role} ({', '.join(people)})" if people else role
 
 
 def lock_of(subject: str, target: str) -> str:

@@ -166,7 +166,7 @@ class RunState(Generic[D]):
             status = self.approvals.status
             until = f"{status.expires_at:%H:%M:%S} UTC" if status.expires_at else "?"
             lines.append(
-                f"waits for {status.needed} of {', '.join(status.roles)} until {until}:"
+                f"waits for {status.missing} of {status.of_whom} until {until}:"
                 f" `failover approve {self.plan.cluster} --by NAME --plan {self.plan.digest}`,"
                 f' or the update `decide` with `{{"by": "NAME", "plan": "{self.plan.digest}", "approve": true}}`'
             )
