@@ -13,7 +13,7 @@ from activities.nodes.models import Carried, MovedRequest, NodeLook, NodePod, No
 from activities.redis.survey import survey_of
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.inventory import Inventory
+from activities.run.inventory import Inventory, must_be_listed
 from activities.run.models.inventory import ResolveRequest
 from activities.run.polling import until
 from activities.run.postures import READ, WAIT
@@ -54,6 +54,7 @@ class NodeLookActivities:
             known += [node.name for node in nodes if node.name not in known]
             found = next((node for node in nodes if node.name == request.cluster), None)
             if found is not None and pool.has(found.labels):
+                must_be_listed(estate, request.by)
                 return self._inventory.told(resolve_node(estate, found.name, name))
         if request.cluster in known:
             pools = "; ".join(f"{name}: {pool.selector or 'all'}" for name, pool in sorted(estate.node_pools.items()))

@@ -22,7 +22,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.inventory import ResolveRequest
 from activities.run.postures import READ
 from activities.run.signing import Signatures
-from estate.base import Reference, Target
+from estate.base import Reference, Target, fold
 from estate.loader import (
     EstateError,
     estate_text,
@@ -133,6 +133,21 @@ def listed(estate: Estate, resolve: Callable[[Estate, str], T], name: str) -> T:
         raise refuse(Refusal.BAD_INPUT, str(error)) from error
 
 
+def must_be_listed(estate: Estate, by: str | None) -> None:
+    """Return if the estate lists the person ``by``, or lists nobody at all, or nobody is named.
+
+    A name that nobody has would void the rule that the requester does not approve: whoever typed it could.
+
+    Raises:
+        ApplicationError: ``BadInput``; nothing was changed.
+
+    """
+    if by and by.strip() and estate.people and fold(by) not in {fold(name) for name in estate.people}:
+        raise refuse(
+            Refusal.BAD_INPUT, f"people: nobody is called {by}; the estate lists {', '.join(sorted(estate.people))}"
+        )
+
+
 class EstateActivities:
     """Looks a target up, once per run."""
 
@@ -145,17 +160,23 @@ class EstateActivities:
         """Return one cluster with all that a run needs to know about it. Changes nothing.
 
         Raises:
-            ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster.
+            ApplicationError: ``BadEstate`` when the file cannot be used, ``BadInput`` for an unknown cluster or person.
 
         """
-        return self._inventory.told(listed(self._inventory.estate(), resolve_target, request.cluster))
+        return self._inventory.told(self._asked(request, resolve_target))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
-        return self._inventory.told(listed(self._inventory.estate(), resolve_redis, request.cluster))
+        return self._inventory.told(self._asked(request, resolve_redis))
 
     @step("estate.resolve_workload", READ, lambda request: f"look up {request.cluster}")
     async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:
         """Return one workload, as ``estate.resolve``."""
-        return self._inventory.told(listed(self._inventory.estate(), resolve_workload, request.cluster))
+        return self._inventory.told(self._asked(request, resolve_workload))
+
+    def _asked(self, request: ResolveRequest, resolve: Callable[[Estate, str], T]) -> T:
+        estate = self._inventory.estate()
+        found = listed(estate, resolve, request.cluster)
+        must_be_listed(estate, request.by)
+        return found

@@ -117,7 +117,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
 
     async def resolve(self) -> NodeTarget:
         """Find the node and its pool."""
-        return await step(NodeLookActivities.resolve, ResolveRequest(cluster=self.request.node))
+        return await step(NodeLookActivities.resolve, ResolveRequest(cluster=self.request.node, by=self.asker))
 
     async def make_plan(self) -> NodePlan:
         """Look at the node and its pods, and decide what is to be done."""

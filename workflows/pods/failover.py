@@ -64,7 +64,7 @@ class PodFailover(Procedure[PodFailoverRequest, WorkloadTarget, PodPlan, PodDeta
 
     async def resolve(self) -> WorkloadTarget:
         """Look the workload up in the estate."""
-        return await step(EstateActivities.resolve_workload, ResolveRequest(cluster=self.request.workload))
+        return await step(EstateActivities.resolve_workload, ResolveRequest(cluster=self.request.workload, by=self.asker))
 
     async def make_plan(self) -> PodPlan:
         """Look at every pod, ask the Service, and decide what is to be done."""

@@ -40,7 +40,7 @@ class PostgresKept:
         return await in_one_sentence(self._look(request))
 
     async def _look(self, request: KeptRequest) -> KeptReport:
-        target = await resolve(request.cluster)
+        target = await resolve(request.cluster, request.by)
         if request.remove is None:
             return await step(KeptActivities.kept, KeptLook(target=target))
         discard = KeptDiscard(target=target, member=request.member or "", name=request.remove, run=me())

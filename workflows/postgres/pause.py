@@ -40,7 +40,7 @@ class PostgresPause:
         return await in_one_sentence(self._write(request))
 
     async def _write(self, request: PauseRequest) -> Paused:
-        target = await resolve(request.cluster)
+        target = await resolve(request.cluster, request.by)
         note = PauseNote(target=target)
         if request.lasts is not None:
             until = (workflow.now() + request.lasts).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,7 +25,7 @@ class PostgresProcedure(Procedure[R, PostgresTarget, PostgresPlan, PostgresDetai
 
     async def resolve(self) -> PostgresTarget:
         """Look the cluster up in the estate."""
-        return await resolve(self.request.target)
+        return await resolve(self.request.target, self.asker)
 
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left in the leader record."""

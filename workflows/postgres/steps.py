@@ -21,9 +21,9 @@ from workflows.run.steps import me, step
 _HURRIED = timedelta(seconds=1)
 
 
-async def resolve(cluster: str) -> PostgresTarget:
-    """Look the cluster up in the estate."""
-    return await step(EstateActivities.resolve, ResolveRequest(cluster=cluster))
+async def resolve(cluster: str, by: str | None) -> PostgresTarget:
+    """Look the cluster up in the estate, and who asks."""
+    return await step(EstateActivities.resolve, ResolveRequest(cluster=cluster, by=by))
 
 
 async def survey(

@@ -98,7 +98,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
 
     async def resolve(self) -> RedisTarget:
         """Look the deployment up in the estate."""
-        return await step(EstateActivities.resolve_redis, ResolveRequest(cluster=self.request.master))
+        return await step(EstateActivities.resolve_redis, ResolveRequest(cluster=self.request.master, by=self.asker))
 
     async def recover(self) -> bool:
         """Wait for a failover that is under way, and let servers that wrongly take themselves for the master follow it."""

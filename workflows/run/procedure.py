@@ -20,7 +20,7 @@ from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
 from estate.base import ApprovalPolicy, Target
 from workflows.run import outcome
-from workflows.run.automatic import begun_by_watch
+from workflows.run.automatic import begun_by_watch, by_itself
 from workflows.run.inputs import parse
 from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
@@ -121,6 +121,11 @@ class Procedure(Decidable, Generic[R, T, P, D]):
             return
         plan = await self.agreed()
         self.state.close(Outcome.COMPLETED, await self.execute(plan))
+
+    @property
+    def asker(self) -> str | None:
+        """The person who asks; ``None``: nobody is named, or detection has begun this run."""
+        return None if by_itself() else self.request.by or None
 
     @abstractmethod
     async def resolve(self) -> T:

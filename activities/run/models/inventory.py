@@ -10,3 +10,5 @@ class ResolveRequest(Wire):
 
     cluster: str
     """Name of the target, whatever it is."""
+    by: str | None = None
+    """Person who asks: refused if the estate lists people, and not this one. ``None``: nobody is named."""
