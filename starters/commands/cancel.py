@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
 from rich.text import Text
 from temporalio.client import Client
 
@@ -16,26 +17,30 @@ from starters.history.model import facts_of
 from starters.history.parse import Chronicle
 from starters.render.terminal import brief
 from workers.connection import connect
-from workflows.run.models import Status
+from workflows.run.models import CancelNote, Status
 from workflows.run.phases import Trait, has
 
 _END_WITHIN_SECONDS = 20.0
 
 
-def cancel_command(target: arg.Target, *, output: arg.OutputOption = Output.TEXT) -> None:
+def cancel_command(
+    target: arg.Target, *, by: arg.By = "", reason: arg.Reason = "", output: arg.OutputOption = Output.TEXT
+) -> None:
     """Stop a run and undo what it did.
 
     Refused after the promotion: then nothing can be undone, and the run goes on to its end. Only the last wait, until the
     old primary follows, can be ended then; the old primary goes on following automatically.
     """
-    respond_about_run(output, cancel(target))
+    respond_about_run(output, cancel(target, by, reason))
 
 
-async def cancel(target: str) -> Answer:
-    """Ask the run to stop and undo, and wait a little for how it ends."""
+async def cancel(target: str, by: str = "", reason: str = "") -> Answer:
+    """Ask the run to stop and undo, in the name of ``by``, and wait a little for how it ends."""
+    note = _note_of(by, reason)
     client = await connect()
     place = await find(client, target)
     chronicle = await must_be_open(client, place)
+    _must_be_known(by, chronicle)
     served = await has_worker(client)
     status = await ask_status(place.handle(client)) if served else None
     if _is_past_return(status, chronicle):
@@ -43,8 +48,27 @@ async def cancel(target: str) -> Answer:
             Exit.REFUSED,
             f"{place.name} is past the point of no return ({chronicle.phase}): it goes on to the end; {again(place)}",
         )
-    await place.handle(client).cancel()
-    return await _end_of(client, Place(place.workflow_id, chronicle.run_id), place, status, served=served)
+    run = Place(place.workflow_id, chronicle.run_id)
+    await run.handle(client).cancel(reason=note.model_dump_json())
+    return await _end_of(client, run, place, status, served=served)
+
+
+def _note_of(by: str, reason: str) -> CancelNote:
+    try:
+        return CancelNote(by=by.strip(), reason=reason)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise CommandError(
+            Exit.USAGE, f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten it"
+        ) from error
+
+
+def _must_be_known(by: str, chronicle: Chronicle) -> None:
+    """Return if the estate, as the run was told of it, lists ``by``, lists nobody, or is not known yet."""
+    target = chronicle.target
+    if by and target and target.people and not target.knows(by):
+        known = ", ".join(sorted(target.people))
+        raise CommandError(Exit.USAGE, f"people: nobody is called {by}; the estate lists {known}")
 
 
 def _is_past_return(status: Status | None, chronicle: Chronicle) -> bool:

@@ -80,6 +80,9 @@ class Facts(Wire):
     started_at: datetime
     finished_at: datetime | None
     cancel_asked_at: datetime | None
+    cancel_asked_by: str = ""
+    """Empty: no name was given."""
+    cancel_reason: str = ""
     roles: tuple[str, ...]
     """Roles that the policy asks approval of."""
     approvers: tuple[str, ...] = ()
@@ -122,6 +125,8 @@ def facts_of(chronicle: Chronicle, now: datetime | None = None) -> Facts:
         started_at=chronicle.started_at or now,
         finished_at=chronicle.finished_at,
         cancel_asked_at=chronicle.cancel_asked,
+        cancel_asked_by=chronicle.cancel_note.by if chronicle.cancel_note else "",
+        cancel_reason=chronicle.cancel_note.reason if chronicle.cancel_note else "",
         roles=roles,
         approvers=approvers(chronicle, roles),
         hosted_approvers=hosted_approvers(chronicle, known.plan),

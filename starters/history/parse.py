@@ -27,7 +27,7 @@ from estate.base import Target
 from starters.history.reports import read_plan, read_report
 from workflows.catalog import PROCEDURES, shown, spec_of
 from workflows.run.automatic import FOUND, Found, is_watch
-from workflows.run.models import Decision
+from workflows.run.models import CancelNote, Decision, cancel_note
 from workflows.run.phases import Part, ReportPhase
 
 KEEP = "records.keep"
@@ -102,6 +102,7 @@ class Chronicle:
     votes: list[Vote] = field(default_factory=list)
     """As sent by update; the role only if the sender named it."""
     cancel_asked: datetime | None = None
+    cancel_note: CancelNote | None = None
     target: Target | None = None
     plan: Plan | None = None
     report: RunReport | None = None
@@ -238,7 +239,7 @@ class Chronicle:
             if FOUND in details.memo.fields and is_watch(details.parent_workflow_execution.workflow_id):
                 self.noticed = read(Found, decode_json(details.memo.fields[FOUND])).since
         elif kind == "cancel_requested":
-            self.cancel_asked = at
+            self.cancel_asked, self.cancel_note = at, cancel_note(details.cause)
         elif kind == "update_accepted":
             self._vote(first(details.accepted_request.input.args), at)
         elif kind in _CLOSES:

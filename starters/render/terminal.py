@@ -59,7 +59,7 @@ def _head(facts: Facts) -> list[RenderableType]:
     if (down := facts.outage) is not None:
         lines.append(Text(f"  WRITES ARE DOWN: {down.message}", style="bold red"))
         lines.append(Text(f"  → {down.remedy}"))
-    if facts.reason:
+    if facts.reason and facts.reason.casefold() != words.headline(facts).casefold():
         lines.append(Text(f"  {facts.reason}"))
     lines.append(Text(f"  asked by {words.who(facts.asked.by)}: {facts.asked.reason or 'no reason given'}", style="dim"))
     until = f" to {words.moment(facts.finished_at)}" if facts.finished_at else ", still open"
@@ -97,7 +97,8 @@ def people_lines(facts: Facts) -> list[str]:
     if facts.known.attested_by:
         lines.append(f"attested by {facts.known.attested_by}: the old leader is stopped, or its loss is accepted")
     if facts.cancel_asked_at:
-        lines.append(f"cancel asked for {words.moment(facts.cancel_asked_at)}")
+        why = f": {facts.cancel_reason}" if facts.cancel_reason else ""
+        lines.append(f"cancelled by {facts.cancel_asked_by or 'somebody'}, {words.moment(facts.cancel_asked_at)}{why}")
     return lines
 
 

@@ -9,6 +9,8 @@ import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
 from gate.api import Role
+from starters.history.model import facts_of
+from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, C, World
 from tests.postgres.bench import Bench, Handle, serving
@@ -95,6 +97,35 @@ async def test_a_cancel_while_waiting_changes_nothing(asking: Bench) -> None:
     await handle.cancel()
     assert await asking.ending(handle) == "cancelled"
     assert asking.world.snapshot == before
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", "cancelled"),
+        ("as typed elsewhere", "cancelled"),
+        ("null", "cancelled"),
+        ('{"by": "mona", "reason": "the wrong cluster"}', "cancelled by mona: the wrong cluster"),
+        ('{"by": "mona", "reason": ""}', "cancelled by mona"),
+        ('{"by": "", "reason": "no time"}', "cancelled by somebody, by command: no time"),
+    ],
+)
+async def test_a_cancel_that_says_who_and_why_is_kept(asking: Bench, said: str, told: str) -> None:
+    handle, _, _ = await _waiting(asking)
+    await handle.cancel(reason=said)
+    assert await asking.ending(handle) == "cancelled"
+    facts = facts_of(chronicle_of((await handle.fetch_history()).events))
+    assert facts.reason == f"{told}; nothing was changed"
+
+
+async def test_an_undo_says_who_cancelled(bench: Bench) -> None:
+    fault = bench.world.faults.order("postgres.fence", Fault.HANGS)
+    handle = await bench.switch()
+    await fault.reached.wait()
+    await handle.cancel(reason='{"by": "mona", "reason": "stop"}')
+    assert await bench.ending(handle) == "cancelled"
+    facts = facts_of(chronicle_of((await handle.fetch_history()).events))
+    assert facts.reason.startswith("cancelled by mona: stop; undone: ")
 
 
 async def test_without_a_name_the_requester_is_refused(asking: Bench) -> None:

@@ -177,7 +177,24 @@ async def test_cancel_stops_a_waiting_run(asking: Stage) -> None:
     again = await asking.failover("cancel", asking.cluster)
 
     assert (cancelled.code, report.code, again.code) == (0, 1, 3)
-    assert "Cancelled before anything had changed" in report.out
+    assert report.out.count("Cancelled before anything had changed") == 1
+    assert "cancelled by somebody, by command; nothing was changed" in report.out
+
+
+async def test_a_cancel_says_who_and_why(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    nobody = await asking.failover("cancel", asking.cluster, "--by", "zed")
+    cancelled = await asking.failover("cancel", asking.cluster, "--by", "mona", "--reason", "the wrong cluster")
+    report = await asking.failover("report", asking.cluster, "-o", "json")
+    text = await asking.failover("report", asking.cluster)
+
+    assert nobody.code == 2
+    assert "people: nobody is called zed; the estate lists dana, mona, omar" in nobody.err
+    assert cancelled.code == 0
+    assert report.document["reason"] == "cancelled by mona: the wrong cluster; nothing was changed"
+    assert (report.document["cancel_asked_by"], report.document["cancel_reason"]) == ("mona", "the wrong cluster")
+    assert "cancelled by mona, " in text.out
 
 
 async def test_cancel_past_the_point_of_no_return_is_refused(stage: Stage) -> None:

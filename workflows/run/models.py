@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_core import PydanticCustomError
 
 from activities.run.models.plan import Plan
@@ -119,6 +119,29 @@ class Decision(Input):
     attest: bool = False
     """Forced: ``by`` also says that the old primary is stopped, or is to be stopped at any price."""
     note: str = Field(default="", max_length=1000)
+
+
+class CancelNote(BaseModel):
+    """Who cancels a run, and why: the reason that a cancel carries in Temporal, as JSON. Older workers pass it over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    by: Person = ""
+    reason: Reason = ""
+
+    @property
+    def told(self) -> str:
+        """The same for people, to be read behind *cancelled*."""
+        who = f"by {self.by}" if self.by else "by somebody, by command"
+        return f"{who}: {self.reason}" if self.reason else who
+
+
+def cancel_note(reason: str | None) -> CancelNote | None:
+    """Return what the reason of a cancel says; ``None``: it was not asked for by the command, or by an older one."""
+    try:
+        return CancelNote.model_validate_json(reason) if reason else None
+    except ValidationError:
+        return None
 
 
 class Attestation(Input):

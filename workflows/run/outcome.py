@@ -20,7 +20,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.report import Outcome, RecordsRequest
 from activities.run.models.wire import Wire
 from activities.run.records import RecordsActivities
-from workflows.run.models import Run
+from workflows.run.models import Run, cancel_note
 from workflows.run.state import RunState
 from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
@@ -103,14 +103,21 @@ def is_answer(error: BaseException) -> bool:
 async def _close_badly(state: RunState[Any], error: BaseException) -> None:
     """Write down the outcome that is true, and keep the report."""
     kind, message = cause_of(error)
+    message = _cancelled() if kind == "Cancelled" else message
     outcome = _outcome(state, error, kind)
     words = {
         Outcome.REFUSED: f"{message}; {state.leaves}" if state.leaves else message,
-        Outcome.CANCELLED: f"cancelled; {state.leaves}" if state.leaves else "cancelled before anything had changed",
+        Outcome.CANCELLED: f"{message}; {state.leaves or 'nothing was changed'}",
         Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(state.undone)}",
     }
     state.close(outcome, words.get(outcome, message))
     await _keep(state, refusal="" if kind == "Cancelled" else kind)
+
+
+def _cancelled() -> str:
+    """Return by whom the run was cancelled, and why, as far as the cancel says so."""
+    note = cancel_note(workflow.cancellation_reason())
+    return f"cancelled {note.told}" if note else "cancelled"
 
 
 def _outcome(state: RunState[Any], error: BaseException, kind: str) -> Outcome:
