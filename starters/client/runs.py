@@ -20,6 +20,7 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.errors import Refusal
 from activities.run.models.report import Outcome
@@ -172,6 +173,10 @@ async def send(  # noqa: PLR0913 - one argument a part of the update
         cause = error.cause
         why = cause.message if isinstance(cause, ApplicationError) else str(cause)
         raise CommandError(Exit.REFUSED, f"{what} does not count: {why}") from error
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        raise CommandError(Exit.REFUSED, _ended(await read_run(client, place), place)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         silent = await why_silent(client)
         sentence = f"{place.name} has not answered ({silent}); {what} may still count: failover status {place.name}"

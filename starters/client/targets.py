@@ -7,7 +7,7 @@ workload's ``pods/api``, ``node-2`` the node's ``node/node-2``, and of its runs 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
@@ -42,6 +42,10 @@ class Place:
     def kind(self) -> str:
         """What it is a run of: ``postgres``, ``redis``, ``pods`` or ``node``."""
         return self.workflow_id.partition("/")[0]
+
+    def of(self, run_id: str) -> Place:
+        """Return the place of that very run, shown as this one is: what people look at is what they decide on."""
+        return replace(self, run_id=run_id)
 
     def handle(self, client: Client) -> WorkflowHandle[object, object]:
         """Return Temporal's handle of the run."""

@@ -52,6 +52,6 @@ async def attest(typed: TypedAttestation) -> Answer:
     place = await find(client, typed.target)
     chronicle = await must_be_open(client, place)
     attestation = Attestation(by=typed.by, member=typed.member, note=typed.note)
-    status = await send(client, place, "attest", attestation, model=Status, what="the attestation")
+    status = await send(client, place.of(chronicle.run_id), "attest", attestation, model=Status, what="the attestation")
     text = f"{typed.by} says that {typed.member} is stopped; {place.name} goes on: {again(place)}"
     return Answer(Exit.DONE, {"attested": typed.member, **shape_of(chronicle, status)}, Text(text))

@@ -48,7 +48,7 @@ async def cancel(target: str, by: str = "", reason: str = "") -> Answer:
             Exit.REFUSED,
             f"{place.name} is past the point of no return ({chronicle.phase}): it goes on to the end; {again(place)}",
         )
-    run = Place(place.workflow_id, chronicle.run_id)
+    run = place.of(chronicle.run_id)
     await run.handle(client).cancel(reason=note.model_dump_json())
     return await _end_of(client, run, place, status, served=served)
 

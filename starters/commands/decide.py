@@ -79,11 +79,12 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
     client = await connect()
     place = await find(client, ballot.target)
     chronicle = await must_be_open(client, place)
-    digest = ballot.plan or await _digest_seen(client, place, ballot, output)
+    run = place.of(chronicle.run_id)  # the one that is shown: another may begin before the vote arrives
+    digest = ballot.plan or await _digest_seen(client, run, ballot, output)
     decision = Decision(
         by=ballot.by, plan=digest, approve=ballot.approve, role=ballot.role, note=ballot.note, attest=ballot.attest
     )
-    status = await send(client, place, "decide", decision, model=Status, what="the vote")
+    status = await send(client, run, "decide", decision, model=Status, what="the vote")
     done = "approved" if ballot.approve else "rejected"
     missing = _missing(status)
     text = f"{ballot.by} has {done} plan {digest} of {place.name}; {missing or f'{_next(ballot, status)}: {again(place)}'}"

@@ -34,6 +34,6 @@ async def override_budget(target: str, by: str, note: str) -> Answer:
     client, place = await connect(), Place(node_lock_id(node))
     chronicle = await must_be_open(client, place)
     insistence = Insistence(by=by, node=node, note=note)
-    status = await send(client, place, "insist", insistence, model=Status, what="the override")
+    status = await send(client, place.of(chronicle.run_id), "insist", insistence, model=Status, what="the override")
     text = f"{by} overrides the disruption budgets on {node}: the blocked pods are deleted; it goes on: {again(place)}"
     return Answer(Exit.DONE, {"insisted": node, **shape_of(chronicle, status)}, Text(text))

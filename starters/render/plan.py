@@ -26,7 +26,11 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
     if facts.outcome is Outcome.DRY_RUN:  # why there is none is said last, where a person looks
         parts.append(Text(f"  {facts.reason}"))
     if plan is not None:
-        parts += [Text(), Text("Plan", style="bold"), *(Text(f"  {line}") for line in plan_lines(plan))]
+        parts += [
+            Text(),
+            Text("Plan", style="bold"),
+            *(Text(f"  {line}") for line in plan_lines(plan, dry=facts.outcome is Outcome.DRY_RUN)),
+        ]
     for tables in (own(facts).candidates(facts.known), own(facts).tables(facts.known)):
         parts += [Text(), *tables] if tables else []
     if facts.known.preview:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from activities.run.models.plan import Plan
+from activities.run.models.report import Outcome
 from starters.client.answers import Exit
 from starters.client.targets import Place
 from starters.history.model import Facts
@@ -24,7 +25,7 @@ def full(facts: Facts) -> RenderableType:
     return Group(
         *_head(facts),
         *_section("People", people_lines(facts)),
-        *_section("Plan", plan_lines(facts.known.plan) if facts.known.plan else []),
+        *_section("Plan", plan_lines(facts.known.plan, dry=facts.outcome is Outcome.DRY_RUN) if facts.known.plan else []),
         *_tables(own(facts).candidates(facts.known)),
         *_section("As surveyed", []),
         *(own(facts).tables(facts.known) or [Text("  not surveyed")]),
@@ -102,11 +103,12 @@ def people_lines(facts: Facts) -> list[str]:
     return lines
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Return the plan's decisions and its steps."""
+def plan_lines(plan: Plan, *, dry: bool = False) -> list[str]:
+    """Return the plan's decisions and its steps; ``dry``: without the digest, since nobody can approve a dry run."""
     how = plan.mode.value if plan.primary or not plan.candidate else "adopted"
+    digest = "" if dry else f", digest {plan.digest or 'none'}"
     return [
-        f"{plan.headline or plan.heading()}   ({how}, digest {plan.digest or 'none'})",
+        f"{plan.headline or plan.heading()}   ({how}{digest})",
         *(plan.remarks or plan.about() or (f"target {plan.cluster}",)),
         *_about_the_old_leader(plan),
         *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1)),

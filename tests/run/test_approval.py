@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
 from gate.api import Role
@@ -97,6 +100,47 @@ async def test_a_cancel_while_waiting_changes_nothing(asking: Bench) -> None:
     await handle.cancel()
     assert await asking.ending(handle) == "cancelled"
     assert asking.world.snapshot == before
+
+
+async def test_an_approval_of_one_run_does_not_approve_the_next_one_with_the_same_plan(asking: Bench) -> None:
+    first, _, digest = await _waiting(asking)
+    await first.cancel()
+    assert await asking.ending(first) == "cancelled"
+    second, status, other = await _waiting(asking)
+    assert status.plan is not None
+    assert other != digest
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await second.execute_update("decide", _vote(digest))
+    assert "is not the plan that waits" in str(refused.value.cause)
+    await second.execute_update("decide", _vote(other))
+    assert (await asking.finished(second)).outcome == "completed"
+
+
+async def test_a_reset_keeps_the_votes(temporal: Client, tmp_path: Path) -> None:
+    policy = {"planned": {"roles": ["DBA", "Manager"], "window": "PT1M"}}
+    async with serving(temporal, tmp_path, World(), approvals=policy) as bench:
+        handle, _, digest = await _waiting(bench)
+        await handle.execute_update("decide", _vote(digest))
+        tasks = [
+            event.event_id
+            async for event in handle.fetch_history_events()
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        ]
+        run_id = (await handle.describe()).run_id
+        request = ResetWorkflowExecutionRequest(
+            namespace=temporal.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=run_id),
+            workflow_task_finish_event_id=tasks[-1],
+            request_id=run_id,
+        )
+        await temporal.workflow_service.reset_workflow_execution(request)
+        newest = temporal.get_workflow_handle(handle.id)
+        bench.started.append(newest)
+        status = await bench.until_phase(newest, "awaiting approval")
+        assert status.plan is not None
+        assert status.plan.digest == digest
+        await newest.execute_update("decide", _vote(digest, by="mona"))
+        assert (await bench.finished(newest)).outcome == "completed"
 
 
 @pytest.mark.parametrize(

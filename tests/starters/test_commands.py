@@ -258,3 +258,4 @@ async def test_the_forced_plan_of_a_living_primary_says_first_that_it_is_not_nee
     stage.world.members[A].alive = False
     needed = await stage.failover("plan", "postgres-failover", stage.cluster, "--mode", "forced")
     assert (needed.code, "To do it:" in needed.out) == (0, True)
+    assert "digest" not in needed.out, "nobody can approve a dry run"

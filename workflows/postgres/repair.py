@@ -39,6 +39,6 @@ class PostgresRepair:
         return await in_one_sentence(self._repair(request))
 
     async def _repair(self, request: RepairRequest) -> Repaired:
-        target = await resolve(request.cluster)
+        target = await resolve(request.cluster, request.by)
         order = RepairOrder(target=target, leader=request.leader or "", dry_run=request.dry_run, run=me())
         return await step(RepairActivities.repair, order)

@@ -154,9 +154,11 @@ async def approved(
     state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: P, make: Callable[[], Awaitable[P]]
 ) -> P:
     """Wait for people as ``policy`` says, then make the plan again: hours may have passed."""
-    if not await people_agreed(state, policy, target, plan):
+    if not _asks(state, policy, target):
         return plan
-    again = await make()
+    plan = _of_this_run(state, plan)
+    await _people_agree(state, policy, target, plan)
+    again = _of_this_run(state, await make())
     if again.digest != plan.digest:
         raise refuse(
             Refusal.PLAN_CHANGED,
@@ -166,22 +168,34 @@ async def approved(
     return again
 
 
-async def people_agreed(state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: Plan) -> bool:
-    """Return once enough people have approved ``plan``; whether anybody had to.
-
-    Raises:
-        ApplicationError: ``BadInput`` when nobody is named who asks and the policy must know; as ``wait_for_votes``.
-
-    """
+def _asks(state: RunState[Any], policy: ApprovalPolicy, target: Target) -> bool:
+    """Whether anybody must approve. ApplicationError: ``BadInput``, nobody is named who asks, and the policy must know."""
     if state.by_watch and target.watching.policy is Policy.AUTOMATIC:
         return False
-    by = state.request.by.strip() if state.request else ""
-    if policy.needed and policy.requester_required and not by:
+    if policy.needed and policy.requester_required and not _requester(state):
         raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
-    votes = state.approvals = ApprovalGate(policy, target.people, by)
-    if votes.needed == 0:
-        return False
+    return policy.needed > 0
+
+
+def _requester(state: RunState[Any]) -> str:
+    return state.request.by.strip() if state.request else ""
+
+
+def _of_this_run(state: RunState[Any], plan: P) -> P:
+    """Return ``plan`` with this run's own digest, and show it: an approval out of an old chat must not start another run.
+
+    The first run's ID, since a reset keeps it and, with it, the votes. A run from before keeps the digest of the decisions.
+    """
+    if not workflow.patched("approval-of-one-run"):
+        return plan
+    bound = plan.of_run(workflow.info().first_execution_run_id)
+    state.plan = bound
+    return bound
+
+
+async def _people_agree(state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: Plan) -> None:
+    """Return once enough people have approved ``plan``. ApplicationError: as ``wait_for_votes``."""
+    votes = state.approvals = ApprovalGate(policy, target.people, _requester(state))
     window = votes.open(plan, workflow.now())
     state.enter(Phase.AWAITING_APPROVAL)
     await wait_for_votes(state, votes, window)
-    return True

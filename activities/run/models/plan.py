@@ -71,6 +71,11 @@ class Plan(Wire):
         told = {"headline": self.heading(), "remarks": self.about()}
         return self.model_copy(update={"digest": digest_of(self.decisions()), **told})
 
+    def of_run(self, first_run_id: str) -> Self:
+        """Return the same plan with the digest of one run: an approval of another run's equal plan does not fit it."""
+        bound = digest_of({"plan": self.digest, "run": first_run_id})
+        return self.model_copy(update={"digest": bound})
+
     def heading(self) -> str:
         """Return what changes, in a few words."""
         return f"{self.primary or 'nobody'} → {self.candidate}"
