@@ -128,7 +128,5 @@ class Streaks:
         return streak
 
     def _forget_old_failures(self, now: datetime) -> None:
-        recent = {
-            name: tuple(one for one in at if now - one <= _REPEATED_WITHIN) for name, at in self._failures.items()
-        }
+        recent = {name: tuple(one for one in at if now - one <= _REPEATED_WITHIN) for name, at in self._failures.items()}
         self._failures = {name: at for name, at in recent.items() if at}

@@ -53,7 +53,9 @@ class DoctorActivities:
 
         """
         if request.brief:
-            return DoctorReport(findings=(), clusters=tuple(await self._look.standing(self._inventory.estate())))
+            estate = self._inventory.estate()
+            targets = tuple(sorted({*estate.postgres, *estate.redis, *estate.workloads}))
+            return DoctorReport(findings=(), clusters=tuple(await self._look.standing(estate)), targets=targets)
         temporal, name = await _temporal(), request.cluster
         try:
             estate = self._inventory.estate()

@@ -88,6 +88,16 @@ class CommandError(Exception):
         self.code = code
 
 
+class UnknownRunError(CommandError):
+    """Temporal knows no run of that name."""
+
+    def __init__(self, name: str) -> None:
+        """Keep the name: somebody may know whether the estate lists it."""
+        sentence = f"no run of {name} is known: none has been started, or the name is wrong"
+        super().__init__(Exit.USAGE, f"target: {sentence}; see failover history")
+        self.name = name
+
+
 def must_be_named(by: str) -> None:
     """Return if a command that takes a person's word was told whose. CommandError: it was not."""
     if not by:

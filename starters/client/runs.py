@@ -6,6 +6,8 @@ A workflow ID is a lock: what holds it is named, never replaced, unless ``Start.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -23,9 +25,10 @@ from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlread
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.errors import Refusal
+from activities.run.models.doctor import DoctorReport
 from activities.run.models.report import Outcome
 from activities.run.models.wire import read
-from starters.client.answers import CommandError, Exit
+from starters.client.answers import CommandError, Exit, UnknownRunError
 from starters.client.following import again
 from starters.client.server import NO_WORKER, has_worker, read_run, task_queue
 from starters.client.targets import Place
@@ -36,6 +39,9 @@ from workflows.run.models import TASK_TIMEOUT
 M = TypeVar("M", bound=BaseModel)
 
 _ANSWER_WITHIN = timedelta(seconds=15)
+LOOK_WITHIN_SECONDS = 3.0
+"""How long a brief look may take: ``status`` must be quick when everything else is slow."""
+_LOOK_AT_MOST = timedelta(seconds=10)
 _LONGEST_SUMMARY = 200
 _CODES = {Refusal.BAD_INPUT.value: Exit.USAGE, Refusal.UNREACHABLE.value: Exit.FAILED}
 
@@ -132,6 +138,48 @@ def _failure(error: WorkflowFailureError, start: Start, otherwise: Exit) -> Comm
     )
 
 
+async def brief_look(client: Client) -> DoctorReport:
+    """Return what a worker sees of every cluster, and what the estate lists.
+
+    Raises:
+        CommandError: the worker cannot say.
+        TimeoutError: none has answered within ``LOOK_WITHIN_SECONDS``.
+
+    """
+    # One look serves all who ask at the same moment.
+    start = Start(
+        "doctor",
+        {"brief": True},
+        f"doctor/standing/{task_queue()}",
+        at_most=_LOOK_AT_MOST,
+        if_open=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
+    async with asyncio.timeout(LOOK_WITHIN_SECONDS):
+        return await answer_to(client, start, DoctorReport)
+
+
+@asynccontextmanager
+async def explaining(client: Client) -> AsyncIterator[None]:
+    """Say of a run that does not exist whether its target does, as far as a worker can tell."""
+    try:
+        yield
+    except UnknownRunError as error:
+        raise CommandError(Exit.USAGE, await _why_unknown(client, error)) from error
+
+
+async def _why_unknown(client: Client, error: UnknownRunError) -> str:
+    name = error.name
+    try:
+        listed = (await brief_look(client)).targets if await has_worker(client) else ()
+    except (CommandError, TimeoutError):
+        listed = ()
+    if name in listed:
+        return f"target: nothing has run for {name} yet; see what there is: failover status"
+    if listed and "/" not in name:
+        return f"target: nothing has ever run for {name!r}, and the estate does not list it; it lists {', '.join(listed)}"
+    return str(error)
+
+
 async def must_be_open(client: Client, place: Place) -> Chronicle:
     """Return the run.
 
@@ -139,7 +187,8 @@ async def must_be_open(client: Client, place: Place) -> Chronicle:
         CommandError: it has ended.
 
     """
-    chronicle = await read_run(client, place)
+    async with explaining(client):
+        chronicle = await read_run(client, place)
     if chronicle.close:
         raise CommandError(Exit.REFUSED, _ended(chronicle, place))
     return chronicle

@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.pollers import polls
-from starters.client.answers import CommandError, Exit, is_no_namespace
+from starters.client.answers import CommandError, UnknownRunError, is_no_namespace
 from starters.client.targets import Place
 from starters.history.parse import Chronicle
 from workflows.run.models import TASK_QUEUE, Status
@@ -70,10 +70,7 @@ def unknown_run(error: RPCError, place: Place) -> CommandError | RPCError:
     """Return the sentence for a run that does not exist, or ``error`` itself if it is about something else."""
     if error.status is not RPCStatusCode.NOT_FOUND or is_no_namespace(error):
         return error
-    return CommandError(
-        Exit.USAGE,
-        f"target: no run of {place.name} is known: none has been started, or the name is wrong; see failover history",
-    )
+    return UnknownRunError(place.name)
 
 
 async def ask_status(handle: WorkflowHandle[object, object], within: timedelta = timedelta(seconds=3)) -> Status | None:

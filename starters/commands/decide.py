@@ -116,7 +116,10 @@ def _how_to_name(place: Place, ballot: Ballot, digest: str) -> str:
 
 def _next(ballot: Ballot, status: Status) -> str:
     unproved = ballot.approve and status.mode == Mode.FORCED.value and not status.attested_by and status.plan
-    return f"next is the proof that {unproved.primary} is stopped" if unproved else "it goes on"
+    if unproved:
+        return f"next is the proof that {unproved.primary} is stopped"
+    moves = status.plan and status.plan.primary and status.plan.candidate
+    return f"next it looks again, then moves {status.plan.heading()}" if moves and ballot.approve else "it goes on"
 
 
 def _missing(status: Status) -> str:

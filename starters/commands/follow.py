@@ -14,6 +14,7 @@ from temporalio.client import Client
 from starters.client.answers import Answer, CommandError, Exit, Output, respond_about_run
 from starters.client.following import again, follow, seen
 from starters.client.results import answer_of, view_of
+from starters.client.runs import explaining
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.history.model import facts_of
@@ -71,7 +72,7 @@ async def follow_target(target: str, following: Following) -> Answer:
 async def follow_run(client: Client, place: Place, following: Following) -> Answer:
     """Follow one run; on Ctrl-C, and when the time is up, say that it goes on, and how to come back."""
     try:
-        async with asyncio.timeout(following.seconds):
+        async with asyncio.timeout(following.seconds), explaining(client):
             return answer_of(facts_of(await follow(client, place, display_for(following.output))))
     except TimeoutError:
         return await _time_is_up(client, place, following)

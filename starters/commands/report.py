@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHistory
 from starters.client.answers import Answer, CommandError, Exit, Format, Output, Verbatim, plain, respond_about_run
 from starters.client.following import Watched, seen
 from starters.client.results import machine_view
+from starters.client.runs import explaining
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.history.model import Facts, facts_of
@@ -70,7 +71,8 @@ async def _watched(wanted: Wanted) -> Watched:
         chronicle = _from_file(wanted.history)
         return Watched(Place(chronicle.workflow_id, chronicle.run_id), chronicle)
     client = await connect()
-    return await seen(client, await find(client, wanted.target or ""))
+    async with explaining(client):
+        return await seen(client, await find(client, wanted.target or ""))
 
 
 def _from_file(path: Path) -> Chronicle:

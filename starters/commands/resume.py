@@ -15,7 +15,7 @@ from starters.client.answers import Answer, CommandError, Exit, Output, must_be_
 from starters.client.following import Watched, again, seen
 from starters.client.requests import FAILOVER, REJOIN
 from starters.client.results import view_of
-from starters.client.runs import Start, begin
+from starters.client.runs import Start, begin, explaining
 from starters.client.server import read_run
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
@@ -63,7 +63,8 @@ async def resume(target: str, by: str, following: Following) -> Answer:
             f"target: {place.workflow_id} is no run of a PostgreSQL cluster; only those are resumed, for example orders."
             " Redis, pods and nodes have nothing to resume: start it again",
         )
-    newest = await seen(client, Place(place.workflow_id))
+    async with explaining(client):
+        newest = await seen(client, Place(place.workflow_id))
     if newest.chronicle.is_open:
         return _still_open(newest)
     chronicle = await _unfinished(client, newest.chronicle)

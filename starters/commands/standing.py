@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 
 from rich.console import RenderableType
 from rich.text import Text
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.run.models.doctor import DoctorReport, Standing
+from activities.run.models.doctor import Standing
 from starters.client.answers import CommandError
-from starters.client.runs import Start, answer_to
-from starters.client.server import task_queue
+from starters.client.runs import LOOK_WITHIN_SECONDS, brief_look
 from starters.render.tables import Rows
-
-_WITHIN_SECONDS = 3.0
-_AT_MOST = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -39,19 +32,10 @@ async def standings(client: Client, *, served: bool) -> Standings:
     """Return how every cluster stands. Waits for three seconds at most: ``status`` must be quick when all else is slow."""
     if not served:
         return Standings(unknown="no worker is there to look")
-    # Several people ask at night: one look serves all who ask at the same moment.
-    start = Start(
-        "doctor",
-        {"brief": True},
-        f"doctor/standing/{task_queue()}",
-        at_most=_AT_MOST,
-        if_open=WorkflowIDConflictPolicy.USE_EXISTING,
-    )
     try:
-        async with asyncio.timeout(_WITHIN_SECONDS):
-            return Standings((await answer_to(client, start, DoctorReport)).clusters)
+        return Standings((await brief_look(client)).clusters)
     except TimeoutError:
-        return Standings(unknown=f"no worker has answered within {_WITHIN_SECONDS:g} s")
+        return Standings(unknown=f"no worker has answered within {LOOK_WITHIN_SECONDS:g} s")
     except CommandError as error:
         return Standings(unknown=str(error))
 

@@ -14,7 +14,7 @@ from starters.client.answers import Answer, CommandError, Exit, Output, Verbatim
 from starters.client.following import Watched, again, seen
 from starters.client.requests import ours
 from starters.client.results import answer_of, machine_view, view_of
-from starters.client.runs import no_worker
+from starters.client.runs import explaining, no_worker
 from starters.client.server import has_worker
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
@@ -23,6 +23,7 @@ from starters.commands.pause import Pause, pauses
 from starters.commands.standing import standings, standings_view
 from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
+from starters.history.parse import Chronicle
 from starters.render import words
 from starters.render.live import clock
 from starters.render.tables import Rows
@@ -74,7 +75,8 @@ def _with_pauses(answer: Answer, standing: tuple[Pause, ...]) -> Answer:
 
 
 async def _status_of(client: Client, place: Place) -> Answer:
-    watched = await seen(client, place)
+    async with explaining(client):
+        watched = await seen(client, place)
     facts = facts_of(watched.chronicle)
     if not facts.open:
         return _with_remedy(answer_of(facts), facts)
@@ -105,10 +107,14 @@ def _view(watched: Watched, facts: Facts) -> RenderableType:
     parts += [timeline_table(facts)]
     parts += [Text(f"  {line}") for line in [*people_lines(facts), *_of_itself(status)]]
     parts += [Text(f"  {line}", style="yellow") for line in notices(watched)]
-    parts.append(Text(f"follow it: {again(watched.place)}", style="dim"))
-    if has(chronicle.phase, Trait.CANCELLABLE) and not (status and status.forward_only):
-        parts.append(Text(f"stop it: failover cancel {watched.place.name}", style="dim"))
+    parts += [Text(line, style="dim") for line in _ways_on(chronicle, status, watched.place)]
     return Group(*parts)
+
+
+def _ways_on(chronicle: Chronicle, status: Status | None, place: Place) -> list[str]:
+    """Return how to follow an open run, and how to stop it as long as that is possible."""
+    stoppable = has(chronicle.phase, Trait.CANCELLABLE) and not (status and status.forward_only)
+    return [f"follow it: {again(place)}", *([f"stop it: failover cancel {place.name}"] if stoppable else [])]
 
 
 def _of_itself(status: Status | None) -> list[str]:
@@ -149,8 +155,9 @@ def _listed(runs: list[Watched]) -> list[RenderableType]:
         return [Text("no run is open")]
     parts: list[RenderableType] = [_table([facts_of(run.chronicle) for run in runs])]
     for run in runs:
-        if lines := waiting_lines(run):
-            parts += [Text(), Text(run.place.name, style="bold"), *(Text(f"  {line}", style="yellow") for line in lines)]
+        name, lines = run.place.name, waiting_lines(run)
+        parts += [Text(), Text(name, style="bold"), *(Text(f"  {line}", style="yellow") for line in lines)]
+        parts += [Text(f"  {line}", style="dim") for line in _ways_on(run.chronicle, run.status, run.place)]
     return parts
 
 

@@ -104,6 +104,8 @@ async def test_a_table_of_ours_that_somebody_has_locked_makes_nobody_silent(
         assert not (await client.facts(target, "pg-0")).in_recovery
         with pytest.raises(UnreachableError):
             await client.own_transactions(target, "pg-0", within=timedelta(seconds=0.5))
+
+
 _REFUSALS = {
     "a right that is missing": "revoke insert on failover.writes from app",
     "a trigger": (

@@ -259,3 +259,18 @@ async def test_the_forced_plan_of_a_living_primary_says_first_that_it_is_not_nee
     needed = await stage.failover("plan", "postgres-failover", stage.cluster, "--mode", "forced")
     assert (needed.code, "To do it:" in needed.out) == (0, True)
     assert "digest" not in needed.out, "nobody can approve a dry run"
+
+
+async def test_bare_status_says_how_to_stop_an_open_run(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    lines = [line.strip() for line in (await asking.failover("status")).out.splitlines()]
+    assert f"stop it: failover cancel {asking.cluster}" in lines
+    assert f"follow it: failover follow {asking.cluster}" in lines
+
+
+async def test_an_approval_says_what_comes_next(asking: Stage) -> None:
+    await asking.waits_for_approval()
+
+    ran = await asking.failover("approve", asking.cluster, "--by", "dana", "--plan", await asking.digest())
+    assert f"; next it looks again, then moves {A} → {B}: failover follow {asking.cluster}" in " ".join(ran.out.split())

@@ -39,3 +39,11 @@ async def test_without_a_worker_nobody_knows(unserved: Command) -> None:
     ran = await unserved("status", "-o", "json")
     assert ran.document["clusters"] is None
     assert "whether the clusters take writes is unknown: no worker is there to look" in (await unserved("status")).out
+
+
+async def test_a_name_that_never_ran_is_told_from_one_that_does_not_exist(stage: Stage) -> None:
+    for command in ("status", "report", "cancel", "follow"):
+        never, wrong = await stage.failover(command, stage.cluster), await stage.failover(command, "order")
+        assert (never.code, wrong.code) == (2, 2)
+        assert f"nothing has run for {stage.cluster} yet" in never.err, never
+        assert f"nothing has ever run for 'order', and the estate does not list it; it lists {stage.cluster}" in wrong.err

@@ -43,4 +43,3 @@ def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
 def failover_lock(kind: Kind, target: str) -> str:
     """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
     return "" if kind is Kind.NODES else lock_of(_FAILOVERS[kind][1], target)
-

@@ -64,3 +64,5 @@ class DoctorReport(Wire):
     findings: tuple[Finding, ...]
     clusters: tuple[Standing, ...] = ()
     """Only where no more than this was asked for (``ExamineRequest.brief``)."""
+    targets: tuple[str, ...] = ()
+    """Likewise: what the estate lists by name; nodes are not."""

@@ -157,7 +157,9 @@ class Aftermath:
             wrote = await writing
         finally:
             writing.cancel()
-        note = answer.note or ("" if wrote.seconds is not None else "was not seen to write")
+        note = answer.note or (
+            "" if wrote.seconds is not None else "no write of it was seen: no client may have asked it to write"
+        )
         return answer.model_copy(update={"writes_again_seconds": wrote.seconds, "note": note})
 
 
