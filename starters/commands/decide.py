@@ -118,8 +118,8 @@ def _next(ballot: Ballot, status: Status) -> str:
     unproved = ballot.approve and status.mode == Mode.FORCED.value and not status.attested_by and status.plan
     if unproved:
         return f"next is the proof that {unproved.primary} is stopped"
-    moves = status.plan and status.plan.primary and status.plan.candidate
-    return f"next it looks again, then moves {status.plan.heading()}" if moves and ballot.approve else "it goes on"
+    plan = status.plan if ballot.approve else None
+    return f"next it looks again, then moves {plan.heading()}" if plan and plan.primary and plan.candidate else "it goes on"
 
 
 def _missing(status: Status) -> str:
