@@ -22,7 +22,7 @@ async def test_plan_shows_everything_and_changes_nothing(stage: Stage) -> None:
     assert ran.code == 0, ran.err
     for part in (
         f"{A} → {B}",
-        "digest",
+        "(planned)",
         "streams synchronously",
         f"+leader: {B}",
         "no way back from here",
