@@ -92,9 +92,10 @@ def write_configuration(  # noqa: PLR0913 - one argument a setting
 
 
 def _version(settings: Settings) -> int:
-    """Return the major version that PGDATA was made by; 0 while there is none."""
+    """Return the major version that PGDATA was made by; 0 while there is none, or it is being copied."""
     path = settings.data / "PG_VERSION"
-    return int(path.read_text(encoding="utf-8")) if path.exists() else 0
+    text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return int(text) if text.isdigit() else 0
 
 
 def _access(settings: Settings, *, closed: bool) -> str:

@@ -46,6 +46,18 @@ class CleanStopOf:
         return False
 
 
+class Api:
+    """Answers with the member's ``answer``."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    async def record(self) -> Record | None:
+        if isinstance(self._member.answer, Exception):
+            raise self._member.answer
+        return self._member.answer
+
+
 class Member:
     """What commands see of member A: nothing else of a gate is there."""
 
@@ -55,7 +67,8 @@ class Member:
         self.settings, self.log, self.lock, self.kick = settings(folder), Log(), asyncio.Lock(), asyncio.Event()
         self.store, self.lease = Store(self.settings.own), Lease.make()
         self.store.write(epoch=5, **state)
-        self.server = self.sampler = self.control = self.api = self
+        self.server = self.sampler = self.control = self
+        self.api, self.record = Api(self), record()
         self.clean_stop = CleanStopOf(self)
         self.state = ServerState.RUNNING if role else ServerState.STOPPED
         self.facts = ServerFacts(role=role, system_identifier=SYSTEM)
@@ -74,11 +87,6 @@ class Member:
 
     async def read(self) -> ControlData:
         return STANDBYS
-
-    async def record(self) -> Record | None:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
     def status(self) -> GateStatus:
         return status(A)

@@ -127,6 +127,9 @@ class Orchestra:
     def workflow_patch(self, *_: Any, **__: Any) -> bool:
         return True
 
+    def workflow_memo_value(self, _: str, default: Any, **__: Any) -> Any:
+        return default
+
     def workflow_is_replaying_history_events(self) -> bool:
         """Say yes, so that nothing is logged."""
         return True
