@@ -47,8 +47,8 @@ async def _until(cluster: Cluster, member: str, holds: Callable[[GateStatus], bo
     return status
 
 
-def _route_back(cluster: Cluster) -> None:
-    cluster.api.write(leader="pg-0", intent=None, sync="none", paused_until="")
+def _route_back(cluster: Cluster, **changes: int) -> None:
+    cluster.api.write(leader="pg-0", intent=None, sync="none", paused_until="", **changes)
 
 
 def _kept(cluster: Cluster, member: str) -> list[Path]:
@@ -118,7 +118,7 @@ async def test_a_gate_that_dies_inside_goes_on_where_it_was(pair: Cluster, *, ro
         await _until(pair, "pg-0", lambda status: status.promoted_at_epoch == epoch)
         assert (await pair.revert("pg-0", epoch, bad)).timeline == 3
         assert (await pair.seal("pg-0", epoch + 1)).promoted
-        _route_back(pair)
+        _route_back(pair, epoch=epoch + 1)
     await pair.until_synchronous("pg-1", 60)
     assert (await pair.until_role("pg-0", Role.PRIMARY)).timeline == 3
     assert await pair.sql("pg-0", "select name from rows") == [("before",)]
