@@ -53,6 +53,10 @@ def _of_record(target: PostgresTarget, record: Record, *, down: bool) -> list[Fi
         findings.append(fault(service, "NOT REDUNDANT: commits wait for no standby", remedy))
     elif not down:
         findings.append(ok(service, f"commits wait for {record.sync}"))
+    if strangers := [name for name in record.sync_members if name not in target.cluster.members]:
+        remedy = "list it in the estate; as long as it is not, a forced failover cannot say that nothing is lost"
+        words = f"commits may wait for {', '.join(strangers)}, which the estate does not list"
+        findings.append(fault(service, words, remedy))
     return findings
 
 

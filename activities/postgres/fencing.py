@@ -132,7 +132,7 @@ class _Search:
         if found is None:
             return None
         try:
-            needed = await self._most_received()
+            needed = await self._most_received(all_told=fenced is None)
         except UnreachableError as error:
             if fenced is None or not fenced.clean:
                 self._must_not_wait_for_ever(found[1], error)
@@ -169,21 +169,24 @@ class _Search:
             return ProofKind.ISOLATION, words
         return None
 
-    async def _most_received(self) -> str | None:
+    async def _most_received(self, *, all_told: bool) -> str | None:
         """Return how far the other standbys have received WAL by now; ``None`` when there is none that says so.
 
-        The candidate gets from them what it lacks (``gate.postgres.catchup``).
+        The candidate gets from them what it lacks (``gate.postgres.catchup``). ``all_told``: none may receive any more.
 
         Raises:
-            UnreachableError: one that a commit may have waited for is silent, and the plan had promised no loss.
+            UnreachableError: one that a commit may have waited for is silent, or may still confirm commits, and the plan
+                had promised no loss.
 
         """
         plan = self._switch.plan
         names = [name for name in self._switch.target.cluster.members if name not in {plan.primary, plan.candidate}]
-        received = [one for one in await asyncio.gather(*(self._received(name) for name in names)) if one is not None]
+        received = [
+            one for one in await asyncio.gather(*(self._received(name, told=all_told) for name in names)) if one is not None
+        ]
         return max(received, key=parse_lsn, default=None)
 
-    async def _received(self, name: str) -> str | None:
+    async def _received(self, name: str, *, told: bool) -> str | None:
         plan = self._switch.plan
         is_promised = (plan.lossless or plan.keeps_what_waited) and name in plan.sync.split(",")
         try:
@@ -194,6 +197,8 @@ class _Search:
             return None
         if status.receive_lsn is None and is_promised:
             raise UnreachableError(f"the gate of {name} answers, and its server does not: {status.doing}")
+        if told and is_promised and name not in self._asked_at:
+            raise UnreachableError(f"{name} still receives WAL and confirms commits: {status.doing}")
         return status.receive_lsn
 
     async def _ask_its_gate(self) -> Fenced | None:

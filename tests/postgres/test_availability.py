@@ -68,6 +68,12 @@ def test_a_healthy_cluster_needs_no_words() -> None:
     assert standing_of(target(), survey(member(B), record=record(sync=NO_SYNC))).redundant is False
 
 
+def test_a_synchronous_member_that_the_estate_does_not_list_is_a_fault() -> None:
+    findings = of_survey(target(), survey(member(B), record=record(sync=f"{B},elsewhere-0")))
+    told = [one for one in findings if one.message == "commits may wait for elsewhere-0, which the estate does not list"]
+    assert [one.severity for one in told] == [Severity.FAULT]
+
+
 def test_without_a_record_nothing_is_known() -> None:
     found = standing_of(target(), survey(member(B), record=None))
     assert (found.takes_writes, found.redundant, found.remedy) == (None, None, "failover doctor orders")

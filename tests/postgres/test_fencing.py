@@ -27,8 +27,8 @@ STOPPED = Fenced(
 class _Gates:
     """The old primary is silent, or stops; the other standby has received up to ``other``, or is silent too."""
 
-    def __init__(self, other: str | None, fenced: Fenced | None) -> None:
-        self.other, self.fenced = other, fenced
+    def __init__(self, other: str | None, fenced: Fenced | None, *, deaf: bool) -> None:
+        self.other, self.fenced, self.deaf = other, fenced, deaf
 
     async def fence(self, *_: Any, **__: Any) -> Fenced:
         if self.fenced is None:
@@ -36,7 +36,9 @@ class _Gates:
         return self.fenced
 
     async def seal(self, _: Any, name: str, command: SealCommand) -> Sealed:
-        """Accept every epoch."""
+        """Accept every epoch; one that is deaf goes on receiving."""
+        if self.deaf and name == C:
+            raise UnreachableError(f"the gate of {C} does not answer in time")
         return Sealed(epoch=command.epoch, promoted=False, status=status(name))
 
     async def status(self, _: Any, name: str, **__: Any) -> GateStatus:
@@ -46,14 +48,15 @@ class _Gates:
 
 
 async def _prove(
-    other: str | None, *, lossless: bool = True, keeps_what_waited: bool = False, fenced: Fenced | None = None
-) -> Proof:
+    other: str | None, *, lossless: bool = True, keeps_what_waited: bool = False, fenced: Fenced | None = None,
+    deaf: bool = False,
+) -> Proof:  # fmt: skip
     plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
         sync=f"{B},{C}", steps=(), digest="d", lossless=lossless, keeps_what_waited=keeps_what_waited,
     )  # fmt: skip
     switch = Switch(target=target(), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1"))
-    systems = Systems(cast("Any", None), cast("Any", None), cast("Any", _Gates(other, fenced)), cast("Any", None))
+    systems = Systems(cast("Any", None), cast("Any", None), cast("Any", _Gates(other, fenced, deaf=deaf)), cast("Any", None))
     request = ProveRequest(switch=switch, attested_by="dana")
     return cast("Proof", await ActivityEnvironment().run(fencing.ProveActivities(systems, NoMachines()).prove, request))
 
@@ -69,6 +72,15 @@ async def test_a_silent_standby_that_a_commit_may_have_waited_for_is_not_waited_
     with pytest.raises(ApplicationError, match=f"dana says that it is stopped; but the gate of {C}.*Start again") as refused:
         await _prove(None)
     assert (refused.value.type, refused.value.non_retryable) == ("CandidateBehind", True)
+
+
+async def test_one_that_may_still_confirm_commits_counts_as_silent_unless_its_primary_has_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fencing, "_UNHEARD_SECONDS", 0.3)
+    with pytest.raises(ApplicationError, match=f"but {C} still receives WAL and confirms commits"):
+        await _prove("0/4000000", deaf=True)
+    assert (await _prove("0/4000000", deaf=True, fenced=STOPPED)).at_least_lsn == "0/4000000"
 
 
 async def test_a_loss_by_weak_settings_is_no_reason_to_lose_what_waited_for_a_standby(

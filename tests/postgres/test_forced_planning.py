@@ -60,9 +60,9 @@ def test_the_plan_says_whose_word_ends_the_wait_for_a_silent_primary(proof: str,
 
 
 @pytest.mark.parametrize("silence", list(Silence))
-def test_a_candidate_that_turns_the_worker_away_is_fit_by_its_gates_word(silence: Silence) -> None:
+def test_a_candidate_is_fit_by_its_gates_word_only_where_no_slot_is_free(silence: Silence) -> None:
     turned_away: dict[str, Any] = {"sql": None, "sql_error": "FATAL: no slot", "sql_silence": silence}
-    if not silence.is_answer:
+    if silence is not Silence.NO_ROOM:
         with pytest.raises(ApplicationError, match="does not answer SQL: FATAL: no slot"):
             _plan(_standby(B, **turned_away))
         return
@@ -89,6 +89,12 @@ def test_a_loss_that_nobody_can_bound_is_called_unknown() -> None:
     weak = {"weak_commit_settings": ("role app: synchronous_commit=0",), "lag_seconds": None, "lag_bytes": None}
     plan = _plan(_standby(B, weak), _standby(C))
     assert plan.loss.startswith("how much is unknown: writes may be lost: commits are acknowledged without waiting")
+
+
+def test_a_synchronous_member_that_the_estate_does_not_list_is_a_doubt() -> None:
+    plan = _plan(_standby(B), _standby(C), sync=f"{B},postgresql-elsewhere-0")
+    assert (plan.lossless, plan.keeps_what_waited) == (False, False)
+    assert "a commit may have waited for postgresql-elsewhere-0, which cannot be seen" in plan.loss
 
 
 def test_no_word_is_awaited_of_a_machine_that_nobody_can_name() -> None:

@@ -15,7 +15,7 @@ from activities.postgres.diagnosis import diagnose
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
-from activities.run.models.diagnosis import LIVING, Diagnosis, Silence
+from activities.run.models.diagnosis import LIVING, Diagnosis
 from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, ProofKind
 from gate.api import GateStatus, Role
@@ -33,8 +33,6 @@ from workflows.postgres.planning.planned import (
     usable_record,
 )
 
-_ANSWERS = frozenset(silence for silence in Silence if silence.is_answer)
-"""A standby that turns the worker away, with whatever words, is there: its gate says the rest."""
 _NO_WORD = "mode planned moves it without loss; the estate accepts no attestation that it is to be stopped"
 
 
@@ -59,7 +57,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
     chosen = _most_advanced(fit(request.to, record, candidates, limits), candidates, target)
     status = _status_of(survey, chosen.name)
-    loss = _loss(record, survey, status, target)
+    loss = _loss(record, survey, status)
     return PostgresPlan(
         cluster=target.name,
         mode=Mode.FORCED,
@@ -76,7 +74,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         lossless=loss.none,
         loss=loss.words,
         weak_commits=survey.weak_commit_settings,
-        keeps_what_waited=_doubt(status, survey, record, target) is None,
+        keeps_what_waited=_doubt(status, survey, record) is None,
         attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
         left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
@@ -135,7 +133,7 @@ def _received(candidate: Candidate) -> int:
 def _limitation(fact: MemberFact, survey: Survey, record: Record, target: PostgresTarget) -> Limitation | None:
     """Return why ``fact`` may not be promoted by force, or ``None``."""
     gate = fact.gate
-    unfit = no_standby(fact, record, target, _ANSWERS)
+    unfit = no_standby(fact, record, target)
     if gate is None or unfit is not None:
         return unfit
     return _lag_of(gate, survey, record, target) or has_room(gate, target)
@@ -146,7 +144,7 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     if gate.receive_lsn is None or gate.replay_lsn is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: it does not say what it has")
     caught_up = parse_lsn(gate.receive_lsn) <= parse_lsn(gate.replay_lsn)
-    if caught_up and _doubt(gate, survey, record, target) is None:
+    if caught_up and _doubt(gate, survey, record) is None:
         return None
     if gate.lag_seconds is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last position")
@@ -159,10 +157,10 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     return None
 
 
-def _loss(record: Record, survey: Survey, status: GateStatus, target: PostgresTarget) -> _Loss:
+def _loss(record: Record, survey: Survey, status: GateStatus) -> _Loss:
     """Return whether the chosen candidate provably has every acknowledged write."""
     weak = survey.weak_commit_settings
-    doubts = [doubt] if (doubt := _doubt(status, survey, record, target)) is not None else []
+    doubts = [doubt] if (doubt := _doubt(status, survey, record)) is not None else []
     doubts += [f"commits are acknowledged without waiting for a standby: {', '.join(weak)}"] if weak else []
     if not doubts:
         return _Loss(none=True, words=f"none: every acknowledged commit waited for {' or '.join(record.sync_members)}")
@@ -170,11 +168,14 @@ def _loss(record: Record, survey: Survey, status: GateStatus, target: PostgresTa
     return _Loss(none=False, words=f"{bound or 'how much is unknown: writes '}may be lost: {'; '.join(doubts)}")
 
 
-def _doubt(status: GateStatus, survey: Survey, record: Record, target: PostgresTarget) -> str | None:
-    """Return why it cannot be said that ``status`` is of a member that has every acknowledged write; ``None``: it has."""
+def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
+    """Return why it cannot be said that ``status`` is of a member that has every acknowledged write; ``None``: it has.
+
+    A synchronous member that the estate does not list is not asked, and so cannot be seen either.
+    """
     if status.member not in record.sync_members:
         return f"commits did not wait for {status.member} (sync={record.sync})"
-    others = [name for name in record.sync_members if name in target.cluster.members and name != status.member]
+    others = [name for name in record.sync_members if name != status.member]
     if unseen := [name for name in others if not _receives(survey, name)]:
         return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
     return None

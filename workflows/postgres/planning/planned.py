@@ -137,13 +137,11 @@ def limitation(fact: MemberFact, leader: GateStatus, record: Record, target: Pos
     return _follows(fact, gate, leader, record) or _is_close(gate, target)
 
 
-def no_standby(
-    fact: MemberFact, record: Record, target: PostgresTarget, gate_suffices: frozenset[Silence] = FULL
-) -> Limitation | None:
+def no_standby(fact: MemberFact, record: Record, target: PostgresTarget) -> Limitation | None:
     """Return why ``fact`` is no standby of this cluster that answers, which every promotion wants; ``None`` when it is.
 
-    Its gate asks the server as superuser, on a socket of its own, and says all that SQL would say: ``gate_suffices`` are the
-    ways in which the worker may be turned away.
+    Its gate asks the server as superuser, on a socket of its own, and says all that SQL would say where no slot is free for
+    the worker. One that the worker's login does not open is refused: no route to it could be verified.
     """
     gate = fact.gate
     if gate is None:
@@ -152,7 +150,7 @@ def no_standby(
         words = f"{fact.name} does not run as a standby: its gate {gate.doing}"
         full = has_room(gate, target)
         return Limitation(Refusal.NO_STANDBY, f"{words}; {full.reason}" if full else words)
-    if fact.sql is None and fact.sql_silence not in gate_suffices:
+    if fact.sql is None and fact.sql_silence not in FULL:
         return Limitation(Refusal.UNREACHABLE, f"{fact.name} does not answer SQL: {fact.sql_error}")
     return must_be_of_the_cluster(fact.name, gate, record)
 
