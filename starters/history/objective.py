@@ -5,7 +5,8 @@ the verified write on the new primary. A loss that could not be counted is zero 
 and the candidate was promoted with everything up to its last record; otherwise it is unknown, and unknown is not met.
 
 A forced failover begins when the damage is done: the client of the run saw no write before it. Its outage is at least the
-time from the run's start to the verified write, and its loss is what the plan argued from synchronous replication.
+time from the last sign of the old primary (``starters.history.standstill``) to the verified write, and its loss is what the
+plan argued from synchronous replication.
 
 Nobody can count what a Redis master that died had acknowledged and not sent on: that loss is said to be unknown, and not
 judged.
@@ -19,6 +20,7 @@ A discard gives up what people agreed to give up: its loss is counted, and no ob
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import Loss
@@ -28,8 +30,20 @@ from activities.run.models.wire import Wire
 from gate.api import Fenced, Promoted
 from gate.postgres.lsn import parse_lsn
 from starters.history.parse import Chronicle
+from starters.history.standstill import standstill
 from workflows.catalog import spec_of
 from workflows.run.phases import Part
+
+
+class Figure(StrEnum):
+    """What a number of seconds is worth."""
+
+    MEASURED = "measured"
+    """A client saw it, or for pods and nodes the run itself."""
+    AT_MOST = "at most"
+    """By the steps' own times: no client saw a gap around the promotion."""
+    AT_LEAST = "at least"
+    """Forced: from the last sign of the old primary to the verified write."""
 
 
 class Verdict(Wire):
@@ -40,10 +54,8 @@ class Verdict(Wire):
     rto_seconds: float | None
     rpo_seconds: float | None
     outage_seconds: float | None
-    outage_is_bound: bool
-    """The figure is an upper bound from the steps' times, not a measurement."""
-    outage_is_least: bool = False
-    """Forced: it counts from the run's start, and writes may have stood still before."""
+    outage_is: Figure | None
+    """``None``: there is no figure."""
     lost: int | None
     """Acknowledged writes that the new primary does not have."""
     loss_is_argued: bool
@@ -59,9 +71,7 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     rto, rpo = _objective(chronicle)
     if (spec := spec_of(chronicle.workflow)) is not None and spec.recovery:
         return _of_recovery(chronicle, rto, spec.recovery)
-    outage, bound = _outage(chronicle, measurement)
-    least = outage is None and _is_forced(chronicle)
-    outage = _since_gone(chronicle) if least else outage
+    outage, figure = _outage(chronicle, measurement)
     lost, argued = _loss(chronicle, measurement)
     moved = chronicle.report is not None and chronicle.report.outcome in {Outcome.COMPLETED, Outcome.STRANDED}
     moved = moved and bool(chronicle.steps_that(Part.MOVES))
@@ -76,12 +86,11 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
         rto_seconds=rto,
         rpo_seconds=rpo,
         outage_seconds=outage,
-        outage_is_bound=bound,
-        outage_is_least=least,
+        outage_is=figure if outage is not None else None,
         lost=lost,
         loss_is_argued=argued,
         sentences=(
-            _about_outage(outage, rto, how=_how(chronicle, bound=bound, least=least), in_time=in_time),
+            _about_outage(outage, rto, how=_how(chronicle, figure), in_time=in_time),
             _about_given_up(given_up)
             if given_up
             else _UNCOUNTED
@@ -107,7 +116,7 @@ def _of_recovery(chronicle: Chronicle, rto: float | None, counts: str) -> Verdic
         rto_seconds=rto,
         rpo_seconds=None,
         outage_seconds=seconds,
-        outage_is_bound=False,
+        outage_is=Figure.MEASURED if seconds is not None else None,
         lost=None,
         loss_is_argued=False,
         sentences=(told + limit,) if told else (),
@@ -122,28 +131,20 @@ def _objective(chronicle: Chronicle) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[float | None, bool]:
-    """Return (seconds, is an upper bound)."""
+def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[float | None, Figure]:
+    """Return the seconds, and what they are worth."""
     if measurement is not None and measurement.outage_seconds is not None and _covers(chronicle, measurement):
-        return measurement.outage_seconds, False
-    if _is_forced(chronicle):
-        return None, False
+        return measurement.outage_seconds, Figure.MEASURED
     fences, proofs = chronicle.steps_that(Part.STOPS), chronicle.steps_that(Part.PROVES)
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
-    if not fences or ended is None:
-        return None, False
-    return (ended - fences[0].scheduled).total_seconds(), True
+    if (stood := standstill(chronicle)) is not None:
+        return ((ended - stood.since).total_seconds() if ended else None), Figure.AT_LEAST
+    began = fences[0].scheduled if fences else None
+    return ((ended - began).total_seconds() if ended and began else None), Figure.AT_MOST
 
 
 def _is_forced(chronicle: Chronicle) -> bool:
     return chronicle.asked.get("mode") == "forced"
-
-
-def _since_gone(chronicle: Chronicle) -> float | None:
-    """Return the time from when a watch saw it gone, or else from the run's start, to the verified write."""
-    proofs, began = chronicle.steps_that(Part.PROVES), chronicle.noticed or chronicle.started_at
-    ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
-    return (ended - began).total_seconds() if ended and began else None
 
 
 def _covers(chronicle: Chronicle, measurement: Measurement) -> bool:
@@ -174,13 +175,10 @@ def _lost_seconds(lost: int, measurement: Measurement | None) -> float:
     return float("inf") if gap is None else lost * gap
 
 
-def _how(chronicle: Chronicle, *, bound: bool, least: bool) -> str:
-    if least and chronicle.noticed and chronicle.started_at:
-        waited = (chronicle.started_at - chronicle.noticed).total_seconds()
-        return f"from when witnesses first saw it gone, {waited:.3f} s before the run began, to the verified write"
-    if least:
-        return "at least, from the run's start to the verified write (nobody has measured when the write outage began)"
-    if bound:
+def _how(chronicle: Chronicle, figure: Figure) -> str:
+    if figure is Figure.AT_LEAST and (stood := standstill(chronicle)) is not None:
+        return f"at least, {stood.told}, to the verified write"
+    if figure is Figure.AT_MOST:
         return "at most, by the steps' own times (the measuring writer saw none around the promotion)"
     return "as a client saw it"
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from html import escape
 
 from starters.history.model import Facts
+from starters.history.objective import Figure
 from starters.history.timing import PhaseTime, Span
 from starters.render.words import duration
 from workflows.run.phases import ReportPhase
@@ -75,7 +76,8 @@ def _length(span: Span) -> float:
 def _band(facts: Facts, place: Callable[[datetime], float], height: int) -> list[str]:
     """Return the outage as the measuring client saw it."""
     measured = facts.known.measurement
-    if measured is None or measured.last_before is None or measured.first_after is None or facts.verdict.outage_is_bound:
+    seen = facts.verdict.outage_is is not Figure.AT_MOST
+    if not seen or measured is None or measured.last_before is None or measured.first_after is None:
         return []
     left, right = place(measured.last_before), place(measured.first_after)
     words = escape(f"no writes for {duration(measured.outage_seconds)}")

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from gate.record import Mode
 from starters.client.answers import Output, console
 from starters.client.following import Display, Watched, again
 from starters.history.model import facts_of
 from starters.history.parse import KEEP, Chronicle, Step
+from starters.history.standstill import standstill
 from starters.history.timing import PhaseTime, timing_of
 from starters.render.tables import Rows
 from starters.render.waiting import notices
@@ -129,26 +129,22 @@ def clock(chronicle: Chronicle, now: datetime) -> str:
     if stopped is None:
         return text
     allowed = f" of {duration(chronicle.target.objective.rto.total_seconds())}" if chronicle.target else ""
-    bound = " (lower bound)" if _is_forced(chronicle) else ""
-    return f"{text}; write outage {duration(stopped)}{bound}{f'{allowed} allowed' if allowed else ''}"
+    least = f"at least {duration(stopped)} ({stood.told})" if (stood := standstill(chronicle)) else duration(stopped)
+    return f"{text}; write outage {least}{f'{allowed} allowed' if allowed else ''}"
 
 
 def stopped_for(chronicle: Chronicle, now: datetime) -> float | None:
     """Return for how many seconds writes have been stopped, by the steps' times; ``None`` before the fence.
 
-    A forced failover begins after the writes have stopped: it counts from when observers saw the failure, or its start.
+    A forced failover begins after the writes have stopped: it counts from the last sign of the old primary.
     """
     fences = chronicle.steps_that(Part.STOPS, Part.CONFIRMS)
     if not fences:
         return None
     proofs = chronicle.steps_that(Part.PROVES, Part.UNDOES)
     ends = [step.ended for step in proofs if step.end == "completed" and step.ended]
-    began = (chronicle.noticed or chronicle.started_at) if _is_forced(chronicle) else None
-    return ((min(ends) if ends else now) - (began or fences[0].scheduled)).total_seconds()
-
-
-def _is_forced(chronicle: Chronicle) -> bool:
-    return chronicle.asked.get("mode") == Mode.FORCED.value
+    stood = standstill(chronicle)
+    return ((min(ends) if ends else now) - (stood.since if stood else fences[0].scheduled)).total_seconds()
 
 
 def _events(chronicle: Chronicle) -> list[tuple[datetime, str]]:

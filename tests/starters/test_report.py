@@ -9,6 +9,7 @@ from temporalio.api.common.v1 import Payload
 
 from starters.client.answers import Exit, plain
 from starters.history.model import facts_of
+from starters.history.objective import Figure
 from starters.history.parse import Chronicle, chronicle_of, decode_json
 from starters.render.documents import html, markdown
 from starters.render.terminal import full
@@ -77,7 +78,7 @@ def test_without_a_measurement_the_steps_give_a_bound_and_the_proof() -> None:
     verdict = facts_of(chronicle).verdict
 
     assert verdict.met is True
-    assert verdict.outage_is_bound
+    assert verdict.outage_is is Figure.AT_MOST
     assert verdict.loss_is_argued
     assert "at most" in verdict.sentences[0]
 
