@@ -17,7 +17,15 @@ def notices(watched: Watched) -> list[str]:
     lines += waiting_lines(watched)
     for child in watched.children:
         lines += child_lines(child)
-    return lines
+    return lines + _one_word_for_all(watched)
+
+
+def _one_word_for_all(watched: Watched) -> list[str]:
+    """Return how one attestation of a node ends the wait of all that led there."""
+    node, waits = watched.place.name, [one for one in watched.children if one.status and one.status.waits_for_attestation]
+    if not waits or watched.chronicle.workflow != "node-failover":
+        return []
+    return [f"or, if {node} is stopped, once for all that led there:", f"  failover attest {node} --member {node} --by NAME"]
 
 
 def child_lines(child: Watched) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError
 
 from tests.nodes.bench import NodeBench
 from tests.postgres.bench import Handle
@@ -39,3 +41,12 @@ async def until_asked(bench: NodeBench, handle: Handle, times: int) -> None:
         while bench.machines.asked < before + times:
             await asyncio.sleep(0.05)
     assert (await bench.status(handle)).phase == "awaiting proof"
+
+
+async def exists(handle: Handle) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(RPCError):
+                await handle.describe()
+                return
+            await asyncio.sleep(0.05)

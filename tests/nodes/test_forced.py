@@ -11,8 +11,10 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
+from tests.fakes.world import A, B
 from tests.nodes.bench import NodeBench, serving
-from tests.postgres.gone import Gone, take_away
+from tests.nodes.proving import exists
+from tests.postgres.gone import POLICY, Gone, take_away
 
 _STEPS = ("node.survey", "node.cordon", "node.replace", "node.give_up", "node.await_replacements")
 _TAINT = ("node.kubernetes.io/out-of-service:NoExecute",)
@@ -207,3 +209,35 @@ async def test_a_lock_that_is_held_for_too_long_is_left_to_do(temporal: Client, 
         end, words = await bench.ending(await bench.start(mode="forced", attest=True))
         assert end == "Stranded"
         assert "is held by another run" in words
+
+
+@pytest.mark.parametrize("asks_dbas", [False, True])
+async def test_one_word_about_the_node_counts_for_the_database_on_it(bench: NodeBench, *, asks_dbas: bool) -> None:
+    """Given while the database's run waits for proof, or while people still decide about it."""
+    if asks_dbas:
+        bench.ask_dbas()
+    bench.lose_primary()
+    handle, child = await bench.start(mode="forced"), bench.of_postgres()
+    await bench.until_phase(handle, "failing over hosted leaders")
+    await exists(child)
+    await bench.until_phase(child, "awaiting approval" if asks_dbas else "awaiting proof")
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    if asks_dbas:
+        plan = (await bench.status(child)).plan
+        assert plan is not None
+        await child.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
+    end, words = await bench.ending(handle)
+    assert end == "completed", words
+    assert (bench.postgres.record.leader, bench.postgres.violations) == (B, [])
+    assert (await bench.status(child)).attested_by == "dana"
+
+
+async def test_a_database_that_takes_no_words_takes_none_about_its_node_either(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path, {**POLICY, "proof": ["gate"], "proof_within": "PT3S"}) as bench:
+        bench.lose_primary()
+        handle = await bench.start(mode="forced")
+        await bench.until_phase(handle, "failing over hosted leaders")
+        await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+        end, words = await bench.ending(handle)
+        assert (end, "nobody has proved within" in words) == ("Stranded", True)
+        assert bench.postgres.record.leader == A

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.nodes.machine_models import MachineState
 from activities.nodes.run_models import NodeDetails
@@ -22,7 +20,7 @@ from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.nodes.bench import BY_MACHINE, NodeBench, serving
-from tests.nodes.proving import ENDS, LOOKS, explained
+from tests.nodes.proving import ENDS, LOOKS, exists, explained
 from tests.postgres.bench import Handle
 from workflows.postgres.models import lock_id
 
@@ -44,15 +42,6 @@ async def _begun(bench: NodeBench) -> Handle:
     bench.started.append(handle)
     await bench.until_phase(handle, "awaiting proof")
     return handle
-
-
-async def _exists(handle: Handle) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            with contextlib.suppress(RPCError):
-                await handle.describe()
-                return
-            await asyncio.sleep(0.05)
 
 
 async def _still_waits(bench: NodeBench, handle: Handle) -> None:
@@ -113,7 +102,7 @@ async def test_no_machine_is_ended_while_people_decide_about_the_database(tempor
         bench.lose_primary()
         handle, child = await bench.start(mode="forced"), bench.of_postgres()
         await bench.until_phase(handle, "failing over hosted leaders")
-        await _exists(child)
+        await exists(child)
         await bench.until_phase(child, "awaiting approval")
         await asyncio.sleep(1.5)
         assert (bench.machines.ended, bench.machines.asked) == ([], 0)

@@ -13,6 +13,7 @@ from activities.nodes.machine_models import MachineState
 from activities.pods.models import Trouble
 from tests.fakes.faults import Fault
 from tests.nodes.bench import BY_MACHINE, NodeBench
+from tests.nodes.proving import exists
 from tests.pods.bench import PodBench
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone, take_away
@@ -245,6 +246,16 @@ async def _by_machine(bench: NodeBench) -> Handle:
     return bench.of_postgres()
 
 
+async def _word_passed_on(bench: NodeBench) -> Handle:
+    bench.lose_primary()
+    handle = await bench.start(mode="forced")
+    await bench.until_phase(handle, "failing over hosted leaders")
+    await exists(bench.of_postgres())
+    await bench.until_phase(bench.of_postgres(), "awaiting proof")
+    await handle.execute_update("attest", {"by": "dana", "member": bench.node})
+    return handle
+
+
 _MACHINES = {"machines": {"kind": "http", "address": "http://power.example", "may_end": True}}
 POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
     "pods-replaced": _replaced,
@@ -265,6 +276,7 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-rolled-back": _let_on_again,
     "node-cancelled": _cancelled,
     "node-given-up": _given_up,
+    "node-word-passed-on": _word_passed_on,
     "node-back": _back,
     "node-proved": _proved,
     "node-proved-by-word": _proved_by_word,

@@ -12,6 +12,7 @@ from starters.client.following import Watched
 from starters.client.targets import Place
 from starters.render.waiting import notices
 from tests.nodes.bench import NodeBench, serving
+from tests.nodes.proving import exists
 from tests.starters.conftest import command_for
 from tests.starters.recorded import until
 from workflows.nodes.models import node_lock_id
@@ -40,6 +41,24 @@ async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_pa
         assert f"failover approve {bench.cluster} --by NAME --plan {digest}\n" in ran.out
     (child,) = document["children"]
     assert (child["workflow_id"], child["digest"]) == (f"postgres/{bench.cluster}", digest)
+
+
+async def test_one_attestation_of_the_node_is_offered_for_what_led_there(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path) as bench:
+        bench.lose_primary()
+        failover = command_for(temporal, bench.queue)
+        handle = await bench.start(mode="forced")
+        await bench.until_phase(handle, "failing over hosted leaders")
+        await exists(bench.of_postgres())
+        await bench.until_phase(bench.of_postgres(), "awaiting proof")
+        status = await failover("status", bench.node)
+        word = await failover("attest", bench.node, "--member", bench.node, "--by", "dana")
+        end = (await bench.ending(handle))[0]
+
+    assert status.code == 4
+    told = " ".join(status.out.split())
+    assert f"once for all that led there: failover attest {bench.node} --member {bench.node} --by NAME follow it" in told
+    assert (word.code in {0, 4}, end) == (True, "completed"), word
 
 
 async def _digest(bench: NodeBench) -> str:

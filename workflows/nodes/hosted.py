@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
+from itertools import chain, repeat
+
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 from activities.nodes.models import Carried
@@ -47,6 +51,21 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     return f"{carried.workflow} {carried.target}"
 
 
+async def pass_the_word_on(carried: Carried, node: str, by: str) -> None:
+    """Tell whatever run moves ``carried`` that ``by`` has said that ``node`` is stopped, again and again until cancelled.
+
+    A run that has not begun hears nothing, and one without a plan drops the word, as it does one of somebody whose word its
+    target does not take.
+    """
+    run = workflow.get_external_workflow_handle(lock_of(_NAMED_BY[carried.workflow][0], carried.target))
+    word = {"by": by, "member": carried.pod, "note": f"said of node {node}"}
+    for seconds in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
+        with suppress(FailureError):
+            await run.signal("attested", word)
+        await workflow.sleep(timedelta(seconds=seconds))
+
+
+_PAUSES_SECONDS = (1, 1, 2, 4, 8, 15, 30)
 _NAMED_BY = {"postgres-failover": ("postgres", "cluster"), "redis-failover": ("redis", "master")}
 """Procedure of a leader → what its target is, and the field that names it: procedures know each other by name only."""
 

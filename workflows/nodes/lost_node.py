@@ -7,7 +7,8 @@ is tainted as out of service, which lets their volumes go, and they are made ane
 node and takes it back when it is well.
 
 A database may wait for the same proof. Its run says so once it has claimed, and not while people still decide about it: only
-then the control plane is asked while leaders move, and may end the machine.
+then the control plane is asked while leaders move, and may end the machine. What a person says of the node meanwhile is
+passed on to the runs that move leaders from it, each of which decides whose word counts.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
-from workflows.nodes.hosted import move
+from workflows.nodes.hosted import move, pass_the_word_on
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
 from workflows.run import outcome
@@ -73,6 +74,7 @@ class Evacuation:
         state, target = self._state, self._target
         await self._replace(keeps_nothing(self._survey), "pods without data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
+        telling = [asyncio.create_task(self._pass_the_word_on(carried)) for carried in self._survey.carries]
         early = EarlyAsking(state, target, self._survey.node.provider_id)
         asking = asyncio.create_task(early.ask(self._proof_is_needed))
         try:
@@ -88,12 +90,22 @@ class Evacuation:
                 one.cancel()
             await uncancellable(self._ask_no_more(asking, early))
             raise
+        finally:
+            for word in telling:
+                word.cancel()
         await uncancellable(self._settle(cordoned_at))
         if moving:
             await uncancellable(_all(moving))
         state.left_to_do = (*self._left, *state.left_to_do, *waiting_for_a_node(self._survey))
         if self._left or not (state.details.settled and state.details.settled.whole):
             raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
+
+    async def _pass_the_word_on(self, carried: Carried) -> None:
+        """Pass on what somebody says of the node; the word of who asked has gone out with the request."""
+        told = self._request.by if self._request.attest else ""
+        await workflow.wait_condition(lambda: self._state.attested_by not in {"", told})
+        if workflow.patched("pass-a-word-on"):
+            await pass_the_word_on(carried, self._target.name, self._state.attested_by)
 
     def _proof_is_needed(self) -> bool:
         """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""
