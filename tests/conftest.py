@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +10,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from activities.run import postures
 from deploy.lab.packages import ensure_packages
+from tests.temporal_server import start_server
 from workflows.postgres import adopt
 from workflows.postgres.transfer import post_promotion
-from workflows.run.payloads import DATA_CONVERTER
-from workflows.run.state import SEARCH_ATTRIBUTES
 
 pytest_plugins = ["tests.leftovers.plugin", "tests.lab.repeating"]
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; reports choose their own width where there is no terminal
@@ -49,11 +46,8 @@ def _real_servers() -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal() -> AsyncIterator[Client]:
     """Start a real server, tuned as a production one is."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=DATA_CONVERTER,
-        dev_server_extra_args=[part for value in _DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)],
+    environment = await start_server(
+        dev_server_extra_args=[part for value in _DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)]
     )
     async with environment:
         yield environment.client

@@ -22,8 +22,8 @@ def notices(watched: Watched) -> list[str]:
 
 def _one_word_for_all(watched: Watched) -> list[str]:
     """Return how one attestation of a node ends the wait of all that led there."""
-    node, waits = watched.place.name, [one for one in watched.children if one.status and one.status.waits_for_attestation]
-    if not waits or watched.chronicle.workflow != "node-failover":
+    node = watched.chronicle.asked.get("node")
+    if not node or not any(one.status and one.status.waits_for_attestation for one in watched.children):
         return []
     return [f"or, if {node} is stopped, once for all that led there:", f"  failover attest {node} --member {node} --by NAME"]
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from tests.detection.bench import watching
 from tests.fakes.world import World
@@ -30,8 +29,7 @@ from tests.replay.endings import ENDINGS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
-from workflows.run.payloads import DATA_CONVERTER
-from workflows.run.state import SEARCH_ATTRIBUTES
+from tests.temporal_server import start_server
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
 ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
@@ -48,12 +46,7 @@ async def record(names: list[str]) -> None:
 
 async def recordings(names: list[str]) -> AsyncIterator[tuple[str, str, list[Any]]]:
     """Make the runs called ``names``; yield each one's name, how it ended, and its events with all that they hold."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=DATA_CONVERTER,
-        identity="recorder",
-    )
+    environment = await start_server(identity="recorder")
     async with environment:
         for name in names:
             with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:

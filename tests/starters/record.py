@@ -9,13 +9,11 @@ import tempfile
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import B, World
 from tests.postgres.bench import Bench, Handle, serving
-from workflows.run.payloads import DATA_CONVERTER
-from workflows.run.state import SEARCH_ATTRIBUTES
+from tests.temporal_server import start_server
 
 _ROOT = str(Path(__file__).parents[2])
 _DATA = Path(__file__).parent / "data"
@@ -25,12 +23,7 @@ _POLICY = {"planned": {"roles": ["DBA"], "window": "PT5M"}}
 
 async def record() -> None:
     """Record one run of each kind."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        search_attributes=SEARCH_ATTRIBUTES,
-        data_converter=DATA_CONVERTER,
-        identity="recorder",
-    )
+    environment = await start_server(identity="recorder")
     async with environment:
         for kind in (_switched, _rolled_back, _refused, _terminated):
             with tempfile.TemporaryDirectory(prefix="failover-recording-") as folder:
