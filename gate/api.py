@@ -200,6 +200,8 @@ class GateStatus(ServerFacts):
     asked: dict[str, float] = {}
     """Peer → seconds since its gate asked this one last (since this gate began, for one that never did): until then it may
     have vouched for it. Empty when an older gate answers."""
+    members: tuple[str, ...] = ()
+    """All members as this gate was told of them: these may vouch for each other. Empty when an older gate answers."""
     isolation_seconds: float | None = None
     """After this long without anybody who vouches for it, a primary is killed by its own gate."""
     sessions_ended: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from activities.postgres.availability import standing_of
+from activities.postgres.isolation import unlisted
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.findings import fault, ok, outage, warning
 from activities.run.models.diagnosis import Silence
@@ -137,6 +138,10 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
     if ProofKind.ISOLATION in target.cluster.forced.proof and gate.isolation_seconds not in {None, allowed}:
         message = f"its watchdog waits {gate.isolation_seconds:g} s, the estate counts on {allowed:g} s"
         remedy = "make GATE_ISOLATION_TIMEOUT and forced.isolation_timeout equal: a promotion would not wait long enough"
+        findings.append(fault(name, message, remedy))
+    if strangers := unlisted(target, gate):
+        message = f"knows of members that the estate does not list: {', '.join(sorted(strangers))}"
+        remedy = "make GATE_MEMBERS and members in the estate equal: until then silence proves nothing of a primary"
         findings.append(fault(name, message, remedy))
     if expected is Role.STANDBY and target.cluster.durability is Durability.STRICT and name not in record.sync_members:
         findings.append(warning(name, "is not synchronous although durability is strict", f"kubectl logs {name}"))

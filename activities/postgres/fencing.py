@@ -32,6 +32,7 @@ from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.systems import Systems
 from activities.nodes.machine_fencing import NodeMachines
 from activities.postgres.gate_errors import refused
+from activities.postgres.isolation import Isolation
 from activities.postgres.models.transfer import Proof, ProveRequest
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
@@ -43,8 +44,6 @@ from gate.api import FenceCommand, Fenced, ProblemKind, SealCommand
 from gate.postgres.lsn import parse_lsn
 
 T = TypeVar("T")
-_MARGIN = timedelta(seconds=0.25)
-"""The watchdog looks every 50 ms and kills; this is five times that."""
 _LAST_CHANCE_SECONDS = 0.4
 """How long an attested old primary gets to stop by itself. Its gate's word is better, and comes at once or not. One that
 cannot be asked, since its pod was just deleted, may live on for a moment: a primary's gate reads the claim every 0.15 s."""
@@ -92,6 +91,7 @@ class _Search:
         """Since when nobody can have vouched for the old primary; ``None`` until every other member was told."""
         self._asked_at: dict[str, float] = {}
         """Member that was told → when the old primary asked it last, at the latest."""
+        self._isolation = Isolation(request.switch)
         self._found_at: float | None = None
         self._machine: asyncio.Task[str] | None = None
 
@@ -163,9 +163,8 @@ class _Search:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
         if self._machine is not None and self._machine.done() and self._machine.exception() is None:
             return ProofKind.MACHINE, self._machine.result()
-        allowed = forced.isolation_timeout + _MARGIN
-        if ProofKind.ISOLATION in forced.proof and self._waited() > allowed.total_seconds():
-            words = f"silent for {self._waited():.1f} s: its watchdog has killed it after {forced.isolation_timeout}"
+        if self._isolation.proves(self._waited()):
+            words = f"silent for {self._waited():.1f} s: its watchdog has killed it after {self._isolation.timeout}"
             return ProofKind.ISOLATION, words
         return None
 
@@ -235,6 +234,7 @@ class _Search:
         command = SealCommand(epoch=switch.epoch, run=str(switch.run), stop_receiving=True)
         sealed = await _answer(self._systems.gates.seal(switch.target, name, command))
         if sealed is not None:
+            self._isolation.hear(sealed.status)
             self._asked_at[name] = time.monotonic() - sealed.status.asked.get(switch.plan.primary, 0.0)
 
 

@@ -66,6 +66,7 @@ class Status:
             promoted_at_epoch=state.promoted_at, promoted_xid=state.promoted_xid, server=sample.server, doing=sample.doing,
             ready=self.ready(sample), silent_seconds=sample.silent_seconds, frozen=sample.frozen,
             heard=dict(sample.heard), asked=dict(sample.asked), isolation_seconds=self._settings.isolation_timeout,
+            members=self._settings.members,
             sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
             contents=sample.contents,
             **self._of_the_disk(sample, stopped=stopped),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from activities.postgres.models.transfer import Proof, ProveRequest, Switch
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import RunId
 from gate.api import SealCommand, Sealed
-from gate.record import Mode
+from gate.record import NO_SYNC, Mode
 from tests.fakes.clients import NoMachines
 from tests.postgres.samples import SYSTEM, A, B, C, status, target
 
@@ -41,27 +42,28 @@ class _Kubernetes:
 class _Gates:
     """The old primary is silent; the others were asked by it so many seconds ago."""
 
-    def __init__(self, **asked: float) -> None:
-        self.asked = asked
+    def __init__(self, *, says: dict[str, Any] | None = None, **asked: float) -> None:
+        self.asked, self.says = asked, says or {}
+        self.others: dict[str, float] = {}
 
     async def fence(self, *_: Any, **__: Any) -> None:
         raise UnreachableError(f"the gate of {A} is not reachable")
 
     async def seal(self, _: Any, name: str, command: SealCommand) -> Sealed:
-        asked = {A: self.asked[name[-1]]} if name[-1] in self.asked else {}
-        return Sealed(epoch=command.epoch, promoted=False, status=status(name, asked=asked))
+        asked = ({A: self.asked[name[-1]]} if name[-1] in self.asked else {}) | self.others
+        return Sealed(epoch=command.epoch, promoted=False, status=status(name, asked=asked, **self.says))
 
     async def status(self, _: Any, name: str, **__: Any) -> Any:
         return status(name)
 
 
 async def _seconds(
-    kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None = _SEEN, *, timeout: str = "PT30S"
+    kubernetes: _Kubernetes, gates: _Gates, seen: Unrenewed | None = _SEEN, *, timeout: str = "PT30S", sync: str = f"{B},{C}"
 ) -> float:
     """Return how long the proof took."""
     plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
-        sync=f"{B},{C}", steps=(), digest="d",
+        sync=sync, steps=(), digest="d",
     )  # fmt: skip
     forced = {"proof": ["gate", "isolation"], "isolation_timeout": timeout}
     whole = target()
@@ -112,3 +114,21 @@ async def test_otherwise_the_whole_time_has_to_pass(kubernetes: _Kubernetes, gat
 async def test_a_peer_that_was_asked_later_than_the_lease_was_renewed_decides() -> None:
     seconds = await _seconds(_Kubernetes(), _Gates(b=29.0, c=60.0))
     assert 1.2 < seconds < 2.2
+
+
+async def test_the_longest_time_that_any_gate_says_has_to_pass() -> None:
+    longer = _Gates(b=0.0, c=0.0, says={"isolation_seconds": 2.0})
+    assert 2.2 < await _seconds(_Kubernetes(silent=True), longer, timeout="PT1S") < 4
+
+
+@pytest.mark.parametrize(
+    ("says", "others", "sync"),
+    [({"members": (A, B, C, "pg-d")}, {}, B), ({}, {"pg-d": 1.0}, B), ({}, {}, NO_SYNC)],
+    ids=["a gate knows another member", "another member asks a gate", "commits wait for nobody"],
+)
+async def test_silence_proves_nothing(says: dict[str, Any], others: dict[str, float], sync: str) -> None:
+    gates = _Gates(b=60.0, c=60.0, says=says)
+    gates.others = others
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2.5):
+            await _seconds(_Kubernetes(), gates, timeout="PT1S", sync=sync)

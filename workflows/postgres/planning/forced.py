@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from activities.postgres.diagnosis import diagnose
+from activities.postgres.isolation import is_accepted, unlisted
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.errors import Refusal, refuse
@@ -75,7 +76,9 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         loss=loss.words,
         weak_commits=survey.weak_commit_settings,
         keeps_what_waited=_doubt(status, survey, record) is None,
-        attestation=_attestation(diagnosis, target, survey.node_of(record.leader)),
+        attestation=_attestation(
+            diagnosis, target, survey.node_of(record.leader), isolates=_isolates(survey, record, target)
+        ),
         left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
 
@@ -187,7 +190,13 @@ def _receives(survey: Survey, name: str) -> bool:
     return fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
 
 
-def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str:
+def _isolates(survey: Survey, record: Record, target: PostgresTarget) -> bool:
+    """Whether silence for long enough will count, as far as the gates that answer say."""
+    gates = [fact.gate for fact in survey.members if fact.gate is not None]
+    return is_accepted(target, record.sync) and not any(unlisted(target, gate) for gate in gates)
+
+
+def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str, *, isolates: bool) -> str:
     """Return what ends the wait for the old primary, on ``node`` if that is known; empty when nothing is awaited."""
     if diagnosis.condition in LIVING:
         word = "somebody must attest that it is to be stopped even if writes are lost" if target.takes_words else _NO_WORD
@@ -197,7 +206,7 @@ def _attestation(diagnosis: Diagnosis, target: PostgresTarget, node: str) -> str
     forced = target.cluster.forced
     machine = ["its machine's control plane"] if node and ProofKind.MACHINE in forced.proof else []
     who = " or ".join([*machine, *(["somebody"] if target.takes_words else [])])
-    if ProofKind.ISOLATION in forced.proof:
+    if isolates:
         sooner = f", or {who} says that it is stopped" if who else ""
         return f"{diagnosis.reason}; {forced.isolation_timeout.total_seconds():g} s must pass{sooner}"
     if who:
