@@ -21,18 +21,20 @@ _REFUSALS = {
     ProblemKind.UNCLEAN_STOP: Refusal.UNCLEAN_STOP,
     ProblemKind.NOT_UNTOUCHED: Refusal.NOT_UNTOUCHED,
     ProblemKind.RECORD_FORBIDS: Refusal.RECORD_CHANGED,
-    ProblemKind.UNAUTHORIZED: Refusal.SECRET_MISSING,
 }
+_PASSING = {ProblemKind.UNAUTHORIZED: Refusal.SECRET_MISSING}
+"""Kubelets update a Secret's mounts one after the other: a gate may refuse a token that is changed for a minute."""
 
 
 def refused(error: GateRefusedError) -> ApplicationError:
     """Return the refusal to raise for ``error``.
 
-    Kinds that are not listed are passing states of the server (starting, API server away): the error itself comes
-    back, to be retried.
+    Kinds that are not listed are passing states of the server (starting, API server away) or of its token: the error itself
+    comes back, to be retried as long as the step allows.
     """
     kind = _REFUSALS.get(error.problem.kind)
-    return refuse(kind, str(error)) if kind else ApplicationError(str(error), type=error.problem.kind.value)
+    passing = _PASSING.get(error.problem.kind, error.problem.kind)
+    return refuse(kind, str(error)) if kind else ApplicationError(str(error), type=passing.value)
 
 
 async def obeyed(command: Awaitable[A]) -> A:

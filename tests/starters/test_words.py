@@ -33,7 +33,6 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
         (ProblemKind.UNCLEAN_STOP, "UncleanStop"),
         (ProblemKind.NOT_UNTOUCHED, "NotUntouched"),
         (ProblemKind.RECORD_FORBIDS, "RecordChanged"),
-        (ProblemKind.UNAUTHORIZED, "SecretMissing"),
     ],
 )
 def test_a_gates_no_is_final(kind: ProblemKind, refusal: str) -> None:
@@ -41,7 +40,7 @@ def test_a_gates_no_is_final(kind: ProblemKind, refusal: str) -> None:
     assert (error.type, error.non_retryable, error.message) == (refusal, True, "pg-a: epoch 3 is stale")
 
 
-@pytest.mark.parametrize("kind", [ProblemKind.NOT_SERVING, ProblemKind.API_UNREACHABLE])
+@pytest.mark.parametrize("kind", [ProblemKind.NOT_SERVING, ProblemKind.API_UNREACHABLE, ProblemKind.UNAUTHORIZED])
 def test_a_passing_state_of_a_gate_is_tried_again(kind: ProblemKind) -> None:
     assert not refused(GateRefusedError("pg-a", Problem(kind=kind, message="starting", epoch=4))).non_retryable
 
