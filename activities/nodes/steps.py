@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -30,7 +30,7 @@ from activities.nodes.models import (
 )
 from activities.nodes.survey import granted, leads_unlisted
 from activities.run.declare import step
-from activities.run.errors import Refusal, refuse
+from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.heartbeat import keep_details
 from activities.run.polling import until
 from activities.run.postures import CHANGE, COMPENSATE, ENDLESS, FORWARD
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from activities.clients.cluster_ports import Nodes
 
 _LOOK_SECONDS, _EVICT_AGAIN_SECONDS = 0.3, 1.0
+_AT_ONCE = timedelta(milliseconds=50)
 _WELL_SECONDS = 5.0
 """A node must have answered for itself for so long before it takes pods again."""
 _LEASE_SECONDS = 15.0
@@ -86,13 +87,16 @@ class NodeActivities:
 
         A pod that leads a database which nobody here moves first is not evicted without ``insisted_by``, either.
 
-        Repeating it goes on where the last attempt was: it may evict the worker that it runs on. With ``insisted_by`` what
-        a budget refuses is deleted instead.
+        Repeating it goes on where the last attempt was: it may evict the worker that it runs on, and is handed on at once
+        then, since that worker's pod would wait for this step and this step for that pod. With ``insisted_by`` what a budget
+        refuses is deleted instead.
         """
         target, before = request.target, activity.info().heartbeat_details
         seen = set[str](before[0] if before else ())
         patience, since = target.settings.blocked_after.total_seconds(), time.monotonic()
         while True:
+            if activity.is_worker_shutdown():
+                raise retry_in(_AT_ONCE, "handed on: its own worker was asked to end")
             pods = await granted(self._nodes.pods_on(target.region, target.name))
             staying = [pod for pod in pods if not pod.stays]
             seen |= {pod.path for pod in staying}

@@ -19,6 +19,7 @@ class _Locks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened, self.refused, accept = asyncio.Event(), asyncio.Event(), GateHand.accept
+        self.closed = False
 
         def checked(hand: GateHand, epoch: int) -> None:
             if hand._member.name == B and self.closed and not self.opened.is_set():
@@ -27,7 +28,6 @@ class _Locks:
             accept(hand, epoch)
             self.closed = self.closed or hand._member.state.fenced_at is not None or hand._member.name == A
 
-        self.closed = False
         monkeypatch.setattr(GateHand, "accept", checked)
 
 
