@@ -210,6 +210,8 @@ class GateStatus(ServerFacts):
     data_bytes: int | None = None
     contents: Contents | None = None
     """``None``: not seen yet, or an older gate answers."""
+    certificate_ends_at: datetime | None = None
+    """Of the certificate that the server serves; ``None`` without TLS, or when an older gate answers."""
     kept_aside_bytes: int = 0
     """WAL or whole directories that a rejoin moved aside instead of deleting."""
 

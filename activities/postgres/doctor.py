@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activities.postgres.availability import standing_of
 from activities.postgres.isolation import unlisted
@@ -14,6 +14,9 @@ from estate.postgres import Durability, PostgresTarget, ProofKind
 from gate.api import GateStatus, Role, ServerState
 from gate.loop.pause import is_paused, pause_words
 from gate.record import NO_SYNC, Record
+
+_RENEWED_BEFORE = timedelta(days=7)
+"""Whoever renews certificates does so well before: one that is nearer to its end was forgotten."""
 
 
 def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
@@ -33,7 +36,22 @@ def of_survey(target: PostgresTarget, survey: Survey) -> list[Finding]:
     for fact in survey.members:
         held = _is_held(record, fact, survey.at)
         findings += _of_held(target, fact) if held else _of_member(target, record, fact, down=down)
+        findings += _of_certificate(fact, survey.at)
     return findings
+
+
+def _of_certificate(fact: MemberFact, now: datetime) -> list[Finding]:
+    ends_at = fact.gate.certificate_ends_at if fact.gate else None
+    if ends_at is None or ends_at - now > _RENEWED_BEFORE:
+        return []
+    remedy = "renew the Secret that GATE_TLS_CERTIFICATE is mounted from; the gate serves a new one within a minute"
+    if ends_at <= now:
+        return [
+            fault(
+                fact.name, f"its certificate ended at {ends_at:%Y-%m-%d %H:%M} UTC: who verifies it gets in no more", remedy
+            )
+        ]
+    return [warning(fact.name, f"its certificate ends at {ends_at:%Y-%m-%d %H:%M} UTC", remedy)]
 
 
 def _of_record(target: PostgresTarget, record: Record, *, down: bool) -> list[Finding]:

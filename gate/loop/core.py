@@ -24,6 +24,7 @@ from gate.lease.peers import Peers
 from gate.lease.renewal import Renewal
 from gate.lease.supervisor import Supervisor
 from gate.loop import revert
+from gate.loop.certificate import Certificate
 from gate.loop.contents import ContentsLook
 from gate.loop.observation import Observer
 from gate.loop.replication_recovery import ReplicationRecovery
@@ -78,6 +79,7 @@ class Gate:
         self.recovery = ReplicationRecovery(settings, self.peers.status)
         self.figures = Status(settings, self.control)
         self.contents = ContentsLook(settings, lambda: self.sampler.facts.role is not None)
+        self.certificate = Certificate(settings, self.server.reload, self.log)
 
     def log(self, message: str, **more: object) -> None:
         """Write one line for ``kubectl logs``."""
@@ -109,7 +111,7 @@ class Gate:
             reverts=revert.is_pending(data, state), half_rewound=revert.half_rewound(settings),
             received=facts.receive_lsn,
             facts=facts, record=self.record, control=control, doing=self.doing, sessions=self.sampler.sessions,
-            weak=self.sampler.weak, contents=self.contents.seen,
+            weak=self.sampler.weak, contents=self.contents.seen, certificate_ends_at=self.certificate.ends_at,
             closed=serving.closed, may_open=serving.may_open, has_moved=serving.has_moved,
             silent_seconds=server.silent_seconds, frozen=server.frozen, heard=observer.heard, asked=observer.asked,
         )  # fmt: skip

@@ -55,6 +55,7 @@ class Loop:
             gate.sampler.run,
             gate.figures.measure,
             gate.contents.run,
+            gate.certificate.run,
             lambda: gate.observer.hear(gate.renewal.by_showing_itself),
         )
         background = [asyncio.create_task(self._for_ever(one)) for one in work]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from gate.api import Contents, Role, ServerFacts, ServerState
@@ -86,6 +87,7 @@ class Sample(Local):
     """Settings that weaken commits, when the server last answered."""
     contents: Contents | None = None
     """What does not go where leadership goes, when the server last answered."""
+    certificate_ends_at: datetime | None = None
     silent_seconds: float | None = None
     frozen: bool = False
     heard: Mapping[str, float] = field(default_factory=dict)

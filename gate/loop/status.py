@@ -68,7 +68,7 @@ class Status:
             heard=dict(sample.heard), asked=dict(sample.asked), isolation_seconds=self._settings.isolation_timeout,
             members=self._settings.members,
             sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
-            contents=sample.contents,
+            contents=sample.contents, certificate_ends_at=sample.certificate_ends_at,
             **self._of_the_disk(sample, stopped=stopped),
             **(
                 _of_the_control_file(sample.control, stopped=stopped) | {"weak_commit_settings": sample.weak}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gate.postgres import tls
+from gate.postgres.files import write_whole
 from gate.settings import Settings
 
 REPLICATION_USER = "replicator"
@@ -67,8 +69,8 @@ def write_configuration(  # noqa: PLR0913 - one argument a setting
     own = settings.own
     socket_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     password = settings.replication_password_file.read_text(encoding="utf-8").strip()
-    _write(own / "pgpass", f"*:*:*:{REPLICATION_USER}:{password}\n")
-    _write(own / "pg_hba.conf", _access(settings, closed=closed))
+    write_whole(own / "pgpass", f"*:*:*:{REPLICATION_USER}:{password}\n")
+    write_whole(own / "pg_hba.conf", _access(settings, closed=closed))
     values = {
         **_FIXED,
         "port": str(settings.postgres_port),
@@ -86,7 +88,7 @@ def write_configuration(  # noqa: PLR0913 - one argument a setting
         lines.insert(0, f"include_if_exists '{settings.extra_config}'")
     if _version(settings) >= RESERVED_SINCE:  # first, so that the extra configuration may say otherwise
         lines.insert(0, f"reserved_connections = {_RESERVED}")
-    _write(own / "postgresql.conf", "\n".join(lines) + "\n")
+    write_whole(own / "postgresql.conf", "\n".join(lines) + "\n")
     _strip_auto(settings.data / "postgresql.auto.conf")
     return own / "postgresql.conf"
 
@@ -104,11 +106,14 @@ def _access(settings: Settings, *, closed: bool) -> str:
 
 
 def _tls(settings: Settings) -> dict[str, str]:
-    """Return the server's settings for TLS. Key and certificate are copied: PostgreSQL wants to own them."""
-    if settings.tls_key is None or settings.tls_certificate is None:
+    """Return the server's settings for TLS, its files copied. A pair that cannot be used is left to the server to refuse."""
+    if tls.sources(settings) is None:
         return {"ssl": "off"}
-    for name, source in (("tls.key", settings.tls_key), ("tls.crt", settings.tls_certificate)):
-        _write(settings.own / name, source.read_text(encoding="utf-8"))
+    try:
+        tls.copy_pair(settings)
+    except tls.UNUSABLE:
+        if not tls.copied(settings):
+            tls.copy_pair(settings, checked=False)
     return {"ssl": "on", "ssl_key_file": str(settings.own / "tls.key"), "ssl_cert_file": str(settings.own / "tls.crt")}
 
 
@@ -145,16 +150,6 @@ _NOBODY = f"""\
 host  all         {OPERATOR_USER}   all        scram-sha-256
 host  all         all        all        reject
 """
-
-
-def _write(path: Path, text: str) -> None:
-    """Put ``text`` there, whole or not at all; a full disk matters only where something changes."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    scratch = path.with_name(f"{path.name}.new")
-    scratch.touch(mode=0o600)
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
 
 
 def _strip_auto(path: Path) -> None:

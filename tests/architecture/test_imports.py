@@ -11,7 +11,7 @@ from tests.architecture.registered import PRODUCT
 
 ALLOWED = {
     "estate": {"pydantic", "yaml"},
-    "gate": {"aiohttp", "prometheus_client", "psycopg", "pydantic", "pydantic_settings"},
+    "gate": {"aiohttp", "cryptography", "prometheus_client", "psycopg", "pydantic", "pydantic_settings"},
     "workflows": {"pydantic", "pydantic_core", "temporalio"},
     "activities": {"pydantic", "temporalio"},
     "workers": {"pydantic", "pydantic_settings", "temporalio"},

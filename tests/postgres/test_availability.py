@@ -74,6 +74,15 @@ def test_a_synchronous_member_that_the_estate_does_not_list_is_a_fault() -> None
     assert [one.severity for one in told] == [Severity.FAULT]
 
 
+@pytest.mark.parametrize(
+    ("days", "severity"), [(30, None), (6, Severity.WARNING), (-1, Severity.FAULT)], ids=["long", "soon", "over"]
+)
+def test_a_certificate_that_ends_is_named_in_time(days: int, severity: Severity | None) -> None:
+    gate = status(B, certificate_ends_at=NOW + timedelta(days=days))
+    told = [one for one in of_survey(target(), survey(member(B, gate=gate))) if "its certificate end" in one.message]
+    assert [one.severity for one in told] == ([severity] if severity else [])
+
+
 def test_without_a_record_nothing_is_known() -> None:
     found = standing_of(target(), survey(member(B), record=None))
     assert (found.takes_writes, found.redundant, found.remedy) == (None, None, "failover doctor orders")
