@@ -52,12 +52,19 @@ class Peers:
     async def status(self, member: str) -> GateStatus | None:
         """Return one member's status, ``None`` when it does not answer."""
         await self.locate(member)
+        return await self._answer_of(member)
+
+    async def _answer_of(self, member: str) -> GateStatus | None:
         try:
             async with self._session().get(self._url(member, "status"), headers=self._headers()) as answer:
                 answer.raise_for_status()
                 return GateStatus.model_validate_json(await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
             return None
+
+    async def answers(self, member: str) -> bool:
+        """Whether the gate of ``member`` answers, where it was last."""
+        return await self._answer_of(member) is not None
 
     async def checkpoint(self, member: str, epoch: int) -> None:
         """Ask ``member`` for a CHECKPOINT; pg_rewind is wrong about a fresh timeline without one.

@@ -30,6 +30,7 @@ from gate.loop.observation import Observer
 from gate.loop.replication_recovery import ReplicationRecovery
 from gate.loop.sampler import Sampler
 from gate.loop.serving import Serving
+from gate.loop.silent_standbys import SilentStandbys
 from gate.loop.situation import Sample
 from gate.loop.state import Store
 from gate.loop.status import Status
@@ -79,6 +80,7 @@ class Gate:
         self.recovery = ReplicationRecovery(settings, self.peers.status)
         self.figures = Status(settings, self.control)
         self.contents = ContentsLook(settings, lambda: self.sampler.facts.role is not None)
+        self.silent = SilentStandbys(lambda: self.sampler.facts.followers, self.peers.answers)
         self.certificate = Certificate(settings, self.server.reload, self.log)
 
     def log(self, message: str, **more: object) -> None:

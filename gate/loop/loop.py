@@ -56,6 +56,7 @@ class Loop:
             gate.figures.measure,
             gate.contents.run,
             gate.certificate.run,
+            gate.silent.run,
             lambda: gate.observer.hear(gate.renewal.by_showing_itself),
         )
         background = [asyncio.create_task(self._for_ever(one)) for one in work]
@@ -194,7 +195,7 @@ class Loop:
             case Effect.OPEN:
                 gate.serving.open()
             case Effect.SYNCHRONISE:
-                if (change := await gate.synchronous.tend(record, sample.facts.followers)) is not None:
+                if (change := await gate.synchronous.tend(record, sample.facts.followers, gate.silent.seconds)) is not None:
                     await self._change(change, record)
             case Effect.FOLLOW:
                 await gate.serving.follow(record.leader)

@@ -4,16 +4,17 @@ The record's ``sync`` is a promise: every acknowledged write is with one of the 
 ever waits for some of these, never for others. A shorter list promises more: server first, record second, once each of the
 listed has everything. A longer list, or none, promises less: record first (a new epoch, compare-and-swap), server second,
 so that nobody can promote a standby in the belief that it has every acknowledged write. A standby that comes or goes is
-waited for a while before the list follows, unless there is no list, or unless it has said that it ends
-(``gate.commands.leave``). Commits that wait are never cancelled: a cancelled wait is an acknowledged write that may exist
-once. Only members count: whatever else streams from here (a base backup, an archiver) is no standby.
+waited for a while before the list follows, unless there is no list, or it has said that it ends (``gate.commands.leave``).
+One that is connected and dead has gone when it fell silent (``gate.loop.silent_standbys``). Commits that wait are never
+cancelled: a cancelled wait is an acknowledged write that may exist once. Only members count: whatever else streams from
+here (a base backup, an archiver) is no standby.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +55,22 @@ class Synchronous:
         self._going: set[str] = set()
         """Standbys that have said that they end, and are still connected."""
 
-    async def tend(self, record: Record, followers: tuple[Follower, ...]) -> Change | None:
-        """Return what is due; asked again and again while this member leads undisputed."""
+    async def tend(
+        self, record: Record, followers: tuple[Follower, ...], silent: Mapping[str, float] | None = None
+    ) -> Change | None:
+        """Return what is due; asked again and again while this member leads undisputed.
+
+        ``silent``: standby that is connected and dead → for how many seconds.
+        """
         states = {row.member: row.state for row in followers}
         self._going &= states.keys()
-        stay = set(self._settings.peers) - self._going
+        silent = silent or {}
+        gone = self._going | {name for name, seconds in silent.items() if seconds >= self._settings.standby_timeout}
+        stay = set(self._settings.peers) - self._going - silent.keys()
         streaming = tuple(name for name in sorted(stay) if states.get(name) == "streaming")
         wanted = self._settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
-            return await self._follow(record, wanted, followers)
+            return await self._follow(record, wanted, followers, gone)
         if streaming or self._strict:
             return await self._tighten(record, wanted, followers)
         return Change(names=()) if self.names else None
@@ -90,13 +98,15 @@ class Synchronous:
     def _strict(self) -> bool:
         return self._settings.durability == "strict"
 
-    async def _follow(self, record: Record, wanted: tuple[str, ...], followers: tuple[Follower, ...]) -> Change | None:
+    async def _follow(
+        self, record: Record, wanted: tuple[str, ...], followers: tuple[Follower, ...], gone: set[str]
+    ) -> Change | None:
         """Bring the record's list to ``wanted`` when it has differed for so long that it is no hiccup."""
         listed = record.sync_members
         if set(wanted) == set(listed):
             self._differs_since = None
             return Change(names=listed) if self.names != listed else None
-        is_going = not self._going.isdisjoint(listed)
+        is_going = not gone.isdisjoint(listed)
         if self._differs_for() < self._settings.standby_timeout and not is_going:
             return None if self.names else Change(names=listed)
         if not wanted:

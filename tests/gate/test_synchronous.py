@@ -115,3 +115,12 @@ async def test_a_restarted_leader_takes_the_record_s_list_and_whatever_else_stre
     assert await Leader(tmp_path).due(NO_SYNC, "archiver") is None
     one.synchronous.begin((B,))
     assert await one.due(NO_SYNC) == Change(names=())
+
+
+async def test_one_that_is_connected_and_dead_has_gone_when_it_fell_silent(tmp_path: Path) -> None:
+    one = Leader(tmp_path, standby_timeout=2)
+    one.synchronous.begin((B,))
+    rows = (Follower(member=B, state="streaming", sync_state="quorum"),)
+    assert await one.synchronous.tend(record(sync=B), rows, {B: 1.9}) is None
+    assert _record(await one.synchronous.tend(record(sync=B), rows, {B: 2.1})).sync == NO_SYNC
+    assert await one.synchronous.tend(record(sync=B), rows, {}) is None, "it confirms again"

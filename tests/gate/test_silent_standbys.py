@@ -1,0 +1,98 @@
+"""A standby whose machine loses power stays connected: TCP does not notice. Commits wait a second for it, not ten."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gate.api import Follower
+from gate.loop import silent_standbys
+from gate.loop.silent_standbys import SilentStandbys
+from tests.gate.harness import Cluster, running_cluster
+from tests.postgres.samples import B
+
+_BUSY_MACHINE_SECONDS = 4.0
+"""On top, for a machine with a load of 10; PostgreSQL alone waits 10 s."""
+
+
+class _Standby:
+    """One standby as the primary sees it, and its gate."""
+
+    def __init__(self) -> None:
+        self.sent, self.flushed, self.gate_answers, self.asked = "0/5", "0/4", False, 0
+        self.silent = SilentStandbys(lambda: (self.row,), self._answers)
+
+    @property
+    def row(self) -> Follower:
+        return Follower(member=B, state="streaming", sync_state="quorum", sent_lsn=self.sent, flush_lsn=self.flushed)
+
+    async def _answers(self, name: str) -> bool:
+        assert name == B
+        self.asked += 1
+        return self.gate_answers
+
+    async def after(self, seconds: float) -> set[str]:
+        await self.silent.look()
+        await asyncio.sleep(seconds)
+        await self.silent.look()
+        return set(self.silent.seconds)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silent_standbys, "_UNCONFIRMED_SECONDS", 0.05)
+
+
+async def test_one_that_confirms_nothing_and_whose_gate_is_silent_is_dead() -> None:
+    one = _Standby()
+    assert await one.after(0) == set()
+    assert await one.after(0.1) == {B}
+    assert one.silent.seconds[B] >= 0.05
+
+
+async def test_one_whose_gate_answers_is_only_slow() -> None:
+    one = _Standby()
+    one.gate_answers = True
+    assert (await one.after(0.1), one.asked) == (set(), 1)
+
+
+async def test_one_that_has_everything_is_not_even_asked() -> None:
+    one = _Standby()
+    one.sent = one.flushed
+    assert (await one.after(0.1), one.asked) == (set(), 0)
+
+
+async def test_one_that_confirms_something_lives_again() -> None:
+    one = _Standby()
+    assert await one.after(0.1) == {B}
+    one.flushed = "0/4A"
+    assert await one.after(0) == set()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(settled: Path) -> AsyncIterator[Cluster]:
+    """Start a pair whose standby is waited for as in production."""
+    async with running_cluster(settled) as cluster:
+        await cluster.until_synchronous("pg-1", 60)
+        await cluster.sql("pg-0", "create table rows (n int)")
+        yield cluster
+
+
+async def test_commits_go_on_without_a_standby_that_lost_power(pair: Cluster) -> None:
+    """Its processes are stopped where they are: the connection stays, as with a machine that is switched off."""
+    pair.freeze("pg-1")
+    began = time.monotonic()
+    async with asyncio.timeout(60):
+        await pair.sql("pg-0", "insert into rows values (1)")
+    seconds = time.monotonic() - began
+    print(f"commits waited {seconds:.2f} s")
+    assert seconds < 1.0 + _BUSY_MACHINE_SECONDS
+    assert pair.record.sync_members == ()
+    pair.freeze("pg-1", signal.SIGCONT)
+    await pair.until_synchronous("pg-1", 60)
