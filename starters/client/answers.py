@@ -47,7 +47,8 @@ Exit codes:
      report, follow --timeout: the run has not ended yet;
      status without TARGET: a cluster takes no writes
   2  wrong input: no such command, option, name or run; nothing was done
-  3  refused, or withdrawn by detection; nothing was changed (plan: a start would be refused)
+  3  refused, or withdrawn by detection; nothing was changed;
+     plan: a start would be refused
   4  waits for people: an approval, an attestation, or a worker to be started
   5  the Temporal server does not answer; runs are not affected
 130  you pressed Ctrl-C; the run goes on without you

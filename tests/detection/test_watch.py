@@ -64,11 +64,16 @@ async def test_automatic_goes_by_itself_although_the_policy_of_approvals_names_s
         assert (await one.until_cooling()).policy == "automatic"
 
 
-async def test_what_a_person_types_as_a_watch_waits_for_approval(temporal: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["postgres-watch", "omar"])
+async def test_nobody_passes_for_a_watch_by_a_name(temporal: Client, tmp_path: Path, by: str) -> None:
+    """A name that the estate does not list is refused; for one that it lists, people are asked."""
     async with watching(temporal, tmp_path, "automatic") as one:
         take_away(one.bench.world, Gone.DEAD)
-        handle = await one.bench.switch(mode="forced", by="postgres-watch")
-        await one.bench.until_phase(handle, "awaiting approval")
+        handle = await one.bench.switch(mode="forced", by=by)
+        if by != "omar":
+            assert (await one.bench.refused(handle)).type == "BadInput"
+        else:
+            await one.bench.until_phase(handle, "awaiting approval")
 
 
 async def test_ask_has_the_plan_ready_and_waits(temporal: Client, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A standby whose machine loses power stays connected: TCP does not notice. Commits wait a second for it, not ten."""
+"""A standby whose machine loses power stays connected: TCP does not notice. Commits wait two seconds for it, not ten."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_commits_go_on_without_a_standby_that_lost_power(pair: Cluster) ->
         await pair.sql("pg-0", "insert into rows values (1)")
     seconds = time.monotonic() - began
     print(f"commits waited {seconds:.2f} s")
-    assert seconds < 1.0 + _BUSY_MACHINE_SECONDS
+    assert seconds < 2.5 + _BUSY_MACHINE_SECONDS
     assert pair.record.sync_members == ()
     pair.freeze("pg-1", signal.SIGCONT)
     await pair.until_synchronous("pg-1", 60)

@@ -241,9 +241,10 @@ async def test_the_caps_are_part_of_what_is_approved(temporal: Client, tmp_path:
             digests.append(plan.digest if plan else "")
         assert digests[0] != digests[1]
         handle = await roll_back(bench, max_transactions=9)
-        await bench.until_phase(handle, "awaiting approval")
+        plan = (await bench.until_phase(handle, "awaiting approval")).plan
+        assert plan is not None
         world.insert(("while people decide", 1))
-        await handle.execute_update("decide", {"by": "dana", "plan": digests[1], "approve": True})
+        await handle.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
         assert (await bench.finished(handle)).leader == A
         await bench.until_consistent()
 

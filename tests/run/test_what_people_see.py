@@ -52,7 +52,7 @@ async def test_details_show_plan_and_how_to_approve_it(asking: Bench) -> None:
     details = await _details(handle)
     assert f"plan `{status.plan.digest}`: {A} → {B}" in details
     assert f"failover approve {asking.cluster} --by NAME --plan {status.plan.digest}" in details
-    assert "waits for 1 of DBA until" in details
+    assert "waits for 1 of DBA (dana) until" in details
     assert "asked by omar: a test" in details
 
 
