@@ -18,7 +18,7 @@ _EVERY_SECONDS = 0.1
 _UNCONFIRMED_SECONDS = 0.7
 """So long nothing of what was sent has come back; the sampler looks every 0.2 s."""
 _GATE_SILENT_SECONDS = 1.0
-"""So long its gate is asked then. Less would take a machine that is merely busy for dead, and commits would wait for nobody."""
+"""So long its gate is asked then. Less would take a busy machine for dead, and commits would wait for nobody."""
 
 
 @dataclass
