@@ -32,6 +32,13 @@ def standing_of(target: PostgresTarget, survey: Survey) -> Standing:
         return Standing(kind=_KIND, name=target.name, leader=leader.name, takes_writes=True, redundant=redundant)
     if diagnosis.condition in LIVING and leader.sql is None:
         return Standing(kind=_KIND, name=target.name, leader=leader.name, redundant=redundant, message=diagnosis.reason)
+    if diagnosis.condition is Condition.UNREACHABLE and all(
+        fact.sql is None and fact.gate is None for fact in survey.members
+    ):
+        words = "no member answers: it may be the worker that is cut off"
+        return Standing(
+            kind=_KIND, name=target.name, leader=leader.name, message=words, remedy=f"failover doctor {target.name}"
+        )
     return Standing(
         kind=_KIND,
         name=target.name,

@@ -157,7 +157,7 @@ class ClaimActivities:
             record = await current_record(self._systems, switch.target)
             if has_moved(record, switch):
                 return Routed(epoch=record.epoch, leader=candidate, routed_at=datetime.now(UTC))
-            if not is_ours(record, switch):
+            if not is_ours(record, switch) or (record.intent and record.intent.candidate != candidate):
                 raise refuse(
                     Refusal.SUPERSEDED,
                     f"the record is at epoch {record.epoch}, leader {record.leader}, not at our epoch {switch.epoch};"

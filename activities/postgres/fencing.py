@@ -163,7 +163,7 @@ class _Search:
             return ProofKind.ATTESTED, f"{by} says that it is stopped"
         if self._machine is not None and self._machine.done() and self._machine.exception() is None:
             return ProofKind.MACHINE, self._machine.result()
-        if self._isolation.proves(self._waited()):
+        if self._all_told and self._isolation.proves(self._waited()):
             words = f"silent for {self._waited():.1f} s: its watchdog has killed it after {self._isolation.timeout}"
             return ProofKind.ISOLATION, words
         return None
@@ -220,11 +220,20 @@ class _Search:
             return 0.0
         return seen.seconds if seized else 0.0
 
+    @property
+    def _others(self) -> list[str]:
+        return [name for name in self._switch.target.cluster.members if name != self._switch.plan.primary]
+
+    @property
+    def _all_told(self) -> bool:
+        """Whether every other member has been told by this attempt, and has said what it knows of isolation."""
+        return set(self._others) <= set(self._asked_at)
+
     async def _tell_the_others(self, unvouched: float) -> None:
         """Let every other member know the claim's epoch; note since when nobody can have vouched."""
-        if self._alone_since is not None and self._asked_at:
+        if self._all_told:
             return
-        names = [name for name in self._switch.target.cluster.members if name != self._switch.plan.primary]
+        names = self._others
         await asyncio.gather(*(self._tell(name) for name in names if name not in self._asked_at))
         if set(names) <= set(self._asked_at) and self._alone_since is None:
             self._alone_since = max([self._began - unvouched, *self._asked_at.values()])

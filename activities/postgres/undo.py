@@ -34,7 +34,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import RunId
 from activities.run.polling import until
 from activities.run.postures import COMPENSATE, FORWARD
-from gate.api import ProblemKind, SealCommand, Sealed
+from gate.api import GateStatus, ProblemKind, Role, SealCommand, Sealed
 from gate.record import HIGHEST_EPOCH, Mode, Record
 
 _UNSEALED_AFTER = timedelta(seconds=0.5)
@@ -83,7 +83,7 @@ class UndoActivities:
         """Return the candidate's promise; ``None`` if it is silent and no promote can have been sent.
 
         A gate that has seen a later epoch than ours promises at that one: the record carries our intent, so nobody has
-        claimed since, and the record follows it there.
+        claimed since, and the record follows it there. Unless it is an old copy of the record: then somebody else leads.
         """
         switch, candidate = request.switch, request.switch.plan.candidate
         # Only where the old primary is intact: after a forced claim nobody else could lead.
@@ -93,7 +93,7 @@ class UndoActivities:
             try:
                 return await self._systems.gates.seal(switch.target, candidate, command)
             except GateRefusedError as error:
-                if (epoch := _higher(error, command.epoch)) == 0:
+                if (epoch := _higher(error, command.epoch)) == 0 or await self._leads_elsewhere(switch):
                     raise refused(error) from error
                 command = command.model_copy(update={"epoch": epoch})
             except UnreachableError:
@@ -104,6 +104,14 @@ class UndoActivities:
                     return None
                 else:
                     raise
+
+    async def _leads_elsewhere(self, switch: Switch) -> bool:
+        """Whether a member that the record does not name runs as primary: the record is older than that."""
+        members = [name for name in switch.target.cluster.members if name != switch.plan.primary]
+        answers = await asyncio.gather(
+            *(self._systems.gates.status(switch.target, name) for name in members), return_exceptions=True
+        )
+        return any(isinstance(one, GateStatus) and one.role is Role.PRIMARY for one in answers)
 
     async def _bar(self, request: GiveBackRequest, record: Record) -> GiveBackResult:
         """Take the claim's epoch away if the claim may still come: it then finds a record that is not as planned."""

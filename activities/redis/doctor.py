@@ -25,10 +25,17 @@ def _of_master(target: RedisTarget, survey: RedisSurvey) -> Finding:
         return warning(
             target.name, "a failover is under way", f"wait for its end: failover plan redis-failover {target.name}"
         )
-    if survey.master is None and (away := [one for one in survey.servers if one.silence is Silence.TURNED_AWAY]):
+    if (
+        survey.master is None
+        and not survey.holds_it_for_down
+        and (away := [one for one in survey.servers if one.silence is Silence.TURNED_AWAY])
+    ):
         names = ", ".join(one.name for one in away)
         words = f"the master at {survey.named} may be one that answers and lets us not look: {names}"
         return fault(target.name, words, "let the password's user run INFO, and CONFIG GET or give the Sentinels time")
+    if survey.master is None and not survey.holds_it_for_down:
+        words = f"{_silent_master(survey)} here, and no quorum of the Sentinels holds it for down"
+        return fault(target.name, words, f"see the network of whoever looks; plan: {_forced(target, survey)}")
     if survey.master is None:
         return outage(target.name, f"WRITES ARE DOWN: {_silent_master(survey)}", _forced(target, survey))
     return ok(target.name, f"a majority of the Sentinels names {survey.master.name}")
@@ -47,8 +54,8 @@ def _silent_master(survey: RedisSurvey) -> str:
 
 def _forced(target: RedisTarget, survey: RedisSurvey) -> str:
     suspects = _suspects(survey)
-    member = suspects[0] if len(suspects) == 1 else "SERVER"
-    return f"failover start redis-failover {target.name} --mode forced --member {member} --by YOU"
+    member = f" --member {suspects[0]}" if len(suspects) == 1 else ""
+    return f"failover plan redis-failover {target.name} --mode forced{member}"
 
 
 def standing_of(target: RedisTarget, survey: RedisSurvey) -> Standing:
@@ -59,6 +66,8 @@ def standing_of(target: RedisTarget, survey: RedisSurvey) -> Standing:
         return told.model_copy(update={"message": f"no majority ({survey.majority}) of the Sentinels names one master"})
     if master is None and not survey.fails_over:
         message, remedy = _silent_master(survey), _forced(target, survey)
+        if not survey.holds_it_for_down:
+            return told.model_copy(update={"message": f"{message} here, and no quorum of the Sentinels holds it for down"})
         return told.model_copy(update={"takes_writes": False, "message": message, "remedy": remedy})
     if master is None or not master.is_master:
         return told.model_copy(update={"takes_writes": False, "message": "a failover is under way"})

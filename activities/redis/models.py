@@ -105,6 +105,11 @@ class RedisSurvey(Wire):
         return self.server_at(self.named)
 
     @property
+    def holds_it_for_down(self) -> bool:
+        """Whether a Sentinel says that a quorum of them agrees that the master is down: not a matter of one view."""
+        return any(fact.agrees_it_is_down for fact in self.sentinels)
+
+    @property
     def strays(self) -> tuple[ServerFact, ...]:
         """Servers that take themselves for the master while a majority names another one."""
         return tuple(fact for fact in self.servers if self.named and fact.is_master and fact.address != self.named)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from datetime import UTC, datetime
 
 from gate.api import (
@@ -24,9 +27,14 @@ from gate.record import is_older
 
 _SERVE_WITHIN_SECONDS = 90.0
 _AT_ANY_PRICE_SECONDS = 2.0
-_RECEIVER_LOOKS, _RECEIVER_LOOK_SECONDS = 200, 0.01
+_RECEIVER_LOOKS, _RECEIVER_LOOKS_BEFORE_ITS_END, _RECEIVER_LOOK_SECONDS = 200, 30, 0.01
 _STOPS_BEFORE_UNFENCED_SECONDS = 0.2
 """A stop that hangs is no reason to let clients wait: then the server is killed, and started anew."""
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 class Fencing(Handler):
@@ -125,13 +133,18 @@ class Fencing(Handler):
         From then on no commit is acknowledged because this member has it, whoever still runs as primary.
         """
         context = self._context
-        if context.sampler.facts.role is not Role.STANDBY:
+        if context.server.state is ServerState.STOPPED or context.sampler.facts.role is Role.PRIMARY:
             return
+        if context.sampler.facts.role is None:
+            raise self._refuse(ProblemKind.NOT_SERVING, "the server does not say whether it receives WAL")
         try:
             await context.serving.follow("")
-            for _ in range(_RECEIVER_LOOKS):
-                if not await context.session.rows("select from pg_stat_wal_receiver"):
+            for look in range(_RECEIVER_LOOKS):
+                receivers = await context.session.rows("select pid from pg_stat_wal_receiver")
+                if not receivers:
                     break
+                if look == _RECEIVER_LOOKS_BEFORE_ITS_END:  # while replay is held up, nobody else tells it to end
+                    _end(receivers[0]["pid"])
                 await asyncio.sleep(_RECEIVER_LOOK_SECONDS)
             else:
                 raise self._refuse(ProblemKind.NOT_SERVING, "its WAL receiver does not end")

@@ -9,6 +9,7 @@ then, beside the loop. What a primary said last is not forgotten when its server
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,11 @@ from gate.settings import Settings
 
 _EVERY_SECONDS, _SOON_SECONDS = 10.0, 0.5
 _NAMED = 3
-_DATABASES = "select datname from pg_database where datallowconn and not datistemplate order by datname = %s desc, datname"
+_DATABASES = """
+select datname from pg_database where datallowconn and not datistemplate and datconnlimit <> -2
+order by datname = %s desc, datname
+"""
+"""-2: what an interrupted DROP DATABASE has left."""
 _UNLOGGED = """
 select format('%I.%I.%I', current_database(), n.nspname, c.relname) as name,
        greatest(pg_total_relation_size(c.oid), c.relpages::bigint * current_setting('block_size')::bigint) as bytes
@@ -66,7 +71,8 @@ class ContentsLook:
             await session.close()
         unlogged: list[dict[str, Any]] = []
         for database in databases:
-            unlogged += await self._unlogged_in(database)
+            with contextlib.suppress(*NOT_ANSWERING):  # one that is locked, or closed to us, hides the others from nobody
+                unlogged += await self._unlogged_in(database)
         unlogged.sort(key=lambda row: (-row["bytes"], row["name"]))
         return Contents.model_validate(
             {

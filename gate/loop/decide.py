@@ -104,8 +104,17 @@ def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noq
         return held or Decision(Action.PROMOTE_SELF, "named leader is in recovery")
     if claimed_for_me and local.state.promoted_at == record.epoch:
         return Decision(Action.KEEP, "is about to lead")
-    if intent is not None and intent.mode is Mode.FORCED and not local.following:
-        return Decision(Action.KEEP, f"receives nothing more: a forced failover to {intent.candidate} has been claimed")
+    return _standing_by(local, record)
+
+
+def _standing_by(local: Local, record: Record) -> Decision:
+    intent = record.intent
+    if intent is not None and intent.mode is Mode.FORCED:
+        claimed = f"a forced failover to {intent.candidate} has been claimed"
+        if not local.following:
+            return Decision(Action.KEEP, f"receives nothing more: {claimed}")
+        if local.state.epoch >= record.epoch and local.following == record.leader:  # its seal found no server
+            return Decision(Action.FOLLOW, f"lets {record.leader} go: {claimed}")
     if local.following != record.leader:
         return Decision(Action.FOLLOW, f"follows {record.leader}", record.leader)
     return Decision(Action.KEEP, f"follows {record.leader}", record.leader)

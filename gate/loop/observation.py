@@ -51,7 +51,11 @@ class Observer:
         counts = record is not None and not is_older(record, self._epoch())
         peers = await self._ask_peers() if ask_peers or not counts else {}
         if answers and not counts and not to_lead:
-            mirror = await self._api.mirror()
+            try:
+                mirror = await self._api.mirror()
+            except SILENT as error:  # then the peers are all there is
+                answers = False
+                self._log("the API server does not answer", str(error))
         paused = is_paused(record, datetime.now(UTC))
         return Outside(
             api_answers=answers, record=record, mirror=mirror, peers=peers, paused=paused, unreadable=unreadable

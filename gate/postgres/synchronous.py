@@ -24,6 +24,9 @@ from gate.postgres.sql import NOT_ANSWERING, Session
 from gate.record import NO_SYNC, Record
 from gate.settings import Settings
 
+_ENDS_WITHIN_SECONDS = 30.0
+"""A standby that said that it ends, and streams after so long, counts again."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -52,8 +55,8 @@ class Synchronous:
         self._checkpoint: asyncio.Task[None] | None = None
         self._waits = False
         """Commits are known to wait."""
-        self._going: set[str] = set()
-        """Standbys that have said that they end, and are still connected."""
+        self._going: dict[str, float] = {}
+        """Standby that has said that it ends, and is still connected → when it said so."""
 
     async def tend(
         self, record: Record, followers: tuple[Follower, ...], silent: Mapping[str, float] | None = None
@@ -63,10 +66,11 @@ class Synchronous:
         ``silent``: standby that is connected and dead → for how many seconds.
         """
         states = {row.member: row.state for row in followers}
-        self._going &= states.keys()
+        since = time.monotonic() - _ENDS_WITHIN_SECONDS
+        self._going = {name: said for name, said in self._going.items() if name in states and said > since}
         silent = silent or {}
-        gone = self._going | {name for name, seconds in silent.items() if seconds >= self._settings.standby_timeout}
-        stay = set(self._settings.peers) - self._going - silent.keys()
+        gone = self._going.keys() | {name for name, seconds in silent.items() if seconds >= self._settings.standby_timeout}
+        stay = set(self._settings.peers) - self._going.keys() - silent.keys()
         streaming = tuple(name for name in sorted(stay) if states.get(name) == "streaming")
         wanted = self._settings.peers if self._strict else streaming
         if record.sync != NO_SYNC:
@@ -76,8 +80,8 @@ class Synchronous:
         return Change(names=()) if self.names else None
 
     def let_go(self, member: str) -> None:
-        """Wait for ``member`` no longer, from the next look on until it has gone and come again."""
-        self._going.add(member)
+        """Wait for ``member`` no longer, from the next look on until it has gone and come again, or does not end in time."""
+        self._going[member] = time.monotonic()
 
     def begin(self, names: tuple[str, ...]) -> None:
         """Start from ``names``, which a configuration that was just written lets commits wait for."""
@@ -106,9 +110,10 @@ class Synchronous:
         if set(wanted) == set(listed):
             self._differs_since = None
             return Change(names=listed) if self.names != listed else None
-        is_going = not gone.isdisjoint(listed)
-        if self._differs_for() < self._settings.standby_timeout and not is_going:
-            return None if self.names else Change(names=listed)
+        if self._differs_for() < self._settings.standby_timeout:
+            if gone.isdisjoint(listed):
+                return None if self.names else Change(names=listed)
+            wanted = tuple(name for name in listed if name not in gone)  # the others get their time
         if not wanted:
             return self._relax(record, ())
         if set(wanted) <= set(listed):
@@ -131,7 +136,7 @@ class Synchronous:
         """Wait for ``members`` from now on, and say so in the record once all of them have everything."""
         if self.names != members:
             return Change(names=members)
-        if not self._do_commits_wait(followers):
+        if not self._do_commits_wait(followers) or _counts_another(members, followers):
             return None
         reached = await self._up_to_date()
         if not (reached >= set(members) or (self._strict and reached)):
@@ -161,6 +166,11 @@ class Synchronous:
         if self._checkpoint is not None:
             self._checkpoint.cancel()
             self._checkpoint = None
+
+
+def _counts_another(members: tuple[str, ...], followers: tuple[Follower, ...]) -> bool:
+    """Whether a sender of WAL has not read the shorter list yet: it would still let a commit go for one that left it."""
+    return any(row.sync_state in SYNCHRONOUS and row.member not in members for row in followers)
 
 
 async def up_to_date(session: Session) -> set[str]:

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gate.postgres.files import write_whole
 from gate.settings import Settings
 
-UNUSABLE = (OSError, ValueError, TypeError)
+UNUSABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
 """``TypeError``: the key asks for a passphrase."""
 
 

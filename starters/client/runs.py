@@ -176,7 +176,8 @@ async def _why_unknown(client: Client, error: UnknownRunError) -> str:
     if name in listed:
         return f"target: nothing has run for {name} yet; see what there is: failover status"
     if listed and "/" not in name:
-        return f"target: nothing has ever run for {name!r}, and the estate does not list it; it lists {', '.join(listed)}"
+        known = f"it lists {', '.join(listed)}; a node is named node/NODE"
+        return f"target: nothing has ever run for {name!r}, and the estate does not list it; {known}"
     return str(error)
 
 

@@ -28,7 +28,7 @@ def standstill(chronicle: Chronicle) -> Standstill | None:
     if chronicle.asked.get("mode") != "forced" or chronicle.started_at is None:
         return None
     heard = _last_heard(_last_survey(chronicle))
-    if heard is not None and heard.since <= (chronicle.noticed or chronicle.started_at):
+    if heard is not None:
         return heard
     if chronicle.noticed is not None:
         waited = (chronicle.started_at - chronicle.noticed).total_seconds()

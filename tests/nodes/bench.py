@@ -76,11 +76,11 @@ class NodeBench(Served):
         content["postgres"][self.cluster]["approvals"] = {"forced": {"roles": ["DBA"], "window": "PT1M"}}
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
 
-    def lose_primary(self) -> None:
-        """Have the PostgreSQL primary on the node, and the node cut off with all that runs there."""
+    def lose_primary(self, gone: Gone = Gone.CUT_OFF) -> None:
+        """Have the PostgreSQL primary on the node, and the node cut off with all that runs there, or without power."""
         self.put_primary()
         self.world.go_dark(self.node)
-        take_away(self.postgres, Gone.CUT_OFF)
+        take_away(self.postgres, gone)
 
     def put_primary(self) -> str:
         """Let the PostgreSQL primary run on the node, its standby elsewhere; return its name."""

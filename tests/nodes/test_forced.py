@@ -216,7 +216,7 @@ async def test_one_word_about_the_node_counts_for_the_database_on_it(bench: Node
     """Given while the database's run waits for proof, or while people still decide about it."""
     if asks_dbas:
         bench.ask_dbas()
-    bench.lose_primary()
+    bench.lose_primary(Gone.DEAD)
     handle, child = await bench.start(mode="forced"), bench.of_postgres()
     await bench.until_phase(handle, "failing over hosted leaders")
     await exists(child)

@@ -247,7 +247,7 @@ async def _by_machine(bench: NodeBench) -> Handle:
 
 
 async def _word_passed_on(bench: NodeBench) -> Handle:
-    bench.lose_primary()
+    bench.lose_primary(Gone.DEAD)
     handle = await bench.start(mode="forced")
     await bench.until_phase(handle, "failing over hosted leaders")
     await exists(bench.of_postgres())

@@ -13,6 +13,7 @@ from starters.client.targets import Place
 from starters.render.waiting import notices
 from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import exists
+from tests.postgres.gone import Gone
 from tests.starters.conftest import command_for
 from tests.starters.recorded import until
 from workflows.nodes.models import node_lock_id
@@ -45,7 +46,7 @@ async def test_a_node_whose_database_waits_for_approval(temporal: Client, tmp_pa
 
 async def test_one_attestation_of_the_node_is_offered_for_what_led_there(temporal: Client, tmp_path: Path) -> None:
     async with serving(temporal, tmp_path) as bench:
-        bench.lose_primary()
+        bench.lose_primary(Gone.DEAD)
         failover = command_for(temporal, bench.queue)
         handle = await bench.start(mode="forced")
         await bench.until_phase(handle, "failing over hosted leaders")

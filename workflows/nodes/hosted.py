@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from itertools import chain, repeat
+from itertools import count
 
 from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
@@ -51,21 +52,23 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     return f"{carried.workflow} {carried.target}"
 
 
-async def pass_the_word_on(carried: Carried, node: str, by: str) -> None:
-    """Tell whatever run moves ``carried`` that ``by`` has said that ``node`` is stopped, again and again until cancelled.
+async def pass_the_word_on(carried: Carried, node: str, said_by: Callable[[], str], goes_on: Callable[[], bool]) -> None:
+    """Tell whatever run moves ``carried`` who has said last that ``node`` is stopped, again and again while it ``goes_on``.
 
-    A run that has not begun hears nothing, and one without a plan drops the word, as it does one of somebody whose word its
-    target does not take.
+    A run that has not begun hears nothing, and one that does not wait for proof drops the word, as it does one of somebody
+    whose word its target does not take.
     """
     run = workflow.get_external_workflow_handle(lock_of(_NAMED_BY[carried.workflow][0], carried.target))
-    word = {"by": by, "member": carried.pod, "note": f"said of node {node}"}
-    for seconds in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
+    for number in count():
+        if not goes_on():  # a cancel that comes while a signal is on its way is lost
+            return
         with suppress(FailureError):
-            await run.signal("attested", word)
-        await workflow.sleep(timedelta(seconds=seconds))
+            await run.signal("attested", {"by": said_by(), "member": carried.pod, "node": node})
+        await workflow.sleep(_TELLS_SOON if number < _SOON else _TELLS_LATER)
 
 
-_PAUSES_SECONDS = (1, 1, 2, 4, 8, 15, 30)
+_TELLS_SOON, _TELLS_LATER, _SOON = timedelta(seconds=2), timedelta(seconds=10), 60
+"""A run may wait for approvals for hours: a history must not grow without end."""
 _NAMED_BY = {"postgres-failover": ("postgres", "cluster"), "redis-failover": ("redis", "master")}
 """Procedure of a leader → what its target is, and the field that names it: procedures know each other by name only."""
 

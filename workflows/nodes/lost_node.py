@@ -66,15 +66,24 @@ class Evacuation:
         self._state, self._request, self._target, self._survey = state, request, target, survey
         self._told = told
         self._left: list[LeftToDo] = []
+        self._tells = True
         self._held: dict[str, LeftToDo] = {}
         """What another run moves already."""
 
     async def run(self, cordoned_at: datetime) -> None:
         """Bring everything back elsewhere. STRANDED where something is missing in the end."""
+        telling = [asyncio.create_task(self._pass_the_word_on(carried)) for carried in self._survey.carries]
+        try:
+            await self._bring_back(cordoned_at)
+        finally:
+            self._tells = False
+            for word in telling:
+                word.cancel()
+
+    async def _bring_back(self, cordoned_at: datetime) -> None:
         state, target = self._state, self._target
         await self._replace(keeps_nothing(self._survey), "pods without data")
         moving = [asyncio.create_task(self._move(carried)) for carried in self._survey.carries]
-        telling = [asyncio.create_task(self._pass_the_word_on(carried)) for carried in self._survey.carries]
         early = EarlyAsking(state, target, self._survey.node.provider_id)
         asking = asyncio.create_task(early.ask(self._proof_is_needed))
         try:
@@ -90,9 +99,6 @@ class Evacuation:
                 one.cancel()
             await uncancellable(self._ask_no_more(asking, early))
             raise
-        finally:
-            for word in telling:
-                word.cancel()
         await uncancellable(self._settle(cordoned_at))
         if moving:
             await uncancellable(_all(moving))
@@ -101,11 +107,13 @@ class Evacuation:
             raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
 
     async def _pass_the_word_on(self, carried: Carried) -> None:
-        """Pass on what somebody says of the node; the word of who asked has gone out with the request."""
+        """Pass on what somebody says of the node. The requester's word has gone out with the request, to a run of ours."""
         told = self._request.by if self._request.attest else ""
-        await workflow.wait_condition(lambda: self._state.attested_by not in {"", told})
+        await workflow.wait_condition(
+            lambda: self._state.attested_by not in {"", told} or (bool(told) and carried.target in self._held)
+        )
         if workflow.patched("pass-a-word-on"):
-            await pass_the_word_on(carried, self._target.name, self._state.attested_by)
+            await pass_the_word_on(carried, self._target.name, lambda: self._state.attested_by, lambda: self._tells)
 
     def _proof_is_needed(self) -> bool:
         """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""

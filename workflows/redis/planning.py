@@ -103,12 +103,20 @@ def must_be_meant(plan: RedisPlan, survey: RedisSurvey, member: str | None) -> N
 def must_not_live(plan: RedisPlan, survey: RedisSurvey, *, given_up: str | None) -> None:
     """Refuse a forced failover of a master that answers, unless a person has ``given_up`` that very one."""
     old = survey.server(plan.primary)
-    if old is not None and old.is_master and given_up != old.name:
-        raise refuse(
-            Refusal.PRIMARY_ALIVE,
-            f"{old.name} answers and is the master: mode planned loses nothing; to replace it even so, attest and"
-            f" name it: --attest --member {old.name}",
-        )
+    if old is None or given_up == old.name:
+        return
+    even_so = f"to replace it even so, attest and name it: --attest --member {old.name}"
+    if old.is_master:
+        raise refuse(Refusal.PRIMARY_ALIVE, f"{old.name} answers and is the master: mode planned loses nothing; {even_so}")
+    if _may_live(old, survey):
+        words = f"{old.name} turns the worker away, so it lives, and may be the master: correct its password or ACL"
+        raise refuse(Refusal.PRIMARY_ALIVE, f"{words}; {even_so}")
+
+
+def _may_live(old: ServerFact, survey: RedisSurvey) -> bool:
+    """Whether ``old`` answers, with a no, and the Sentinels do not hold the master for down."""
+    turns_away = old.role is None and old.silence is not None and old.silence.is_answer
+    return turns_away and not survey.holds_it_for_down
 
 
 def address_of(plan: RedisPlan, survey: RedisSurvey) -> str:

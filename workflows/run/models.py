@@ -150,6 +150,8 @@ class Attestation(Input):
     by: ShortName
     member: ShortName
     """The old primary: naming it is what makes the word deliberate."""
+    node: str = Field(default="", max_length=253)
+    """It was said of this node, and passed on: that counts as proof, not as an order to stop what lives."""
     note: str = Field(default="", max_length=1000)
     """How ``by`` knows: machine deallocated, power off."""
 

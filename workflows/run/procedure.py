@@ -18,6 +18,7 @@ from temporalio import workflow
 from activities.clients.bundle import Clients
 from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
+from activities.run.watches import WATCH_TYPES
 from estate.base import ApprovalPolicy, Target
 from workflows.run import outcome
 from workflows.run.automatic import begun_by_watch, by_itself
@@ -124,8 +125,9 @@ class Procedure(Decidable, Generic[R, T, P, D]):
 
     @property
     def asker(self) -> str | None:
-        """The person who asks; ``None``: nobody is named, or detection has begun this run."""
-        return None if by_itself() else self.request.by or None
+        """The person who asks; ``None``: nobody is named, or detection has begun this run and asks by its own name."""
+        by = self.request.by
+        return None if by in WATCH_TYPES.values() and by_itself() else by or None
 
     @abstractmethod
     async def resolve(self) -> T:

@@ -105,6 +105,9 @@ class Decidable:
         if plan is None or target is None or plan.mode is not Mode.FORCED or self.state.forward_only:
             message = "nothing waits for an attestation: only a forced failover before its promotion does"
             raise ValueError(message)
+        if word.node and self.state.phase is not Phase.PROVING:
+            message = f"said of node {word.node}: it counts once this run waits for proof"
+            raise ValueError(message)
         if word.member != plan.suspect:
             message = f"member: {word.member} is not the old primary of this failover; that is {plan.suspect}"
             raise ValueError(message)

@@ -31,7 +31,7 @@ class RedisEye:
         if not answers and not any(fact.role for fact in survey.servers):
             return Look(blind="no server and no Sentinel answers: it may be this witness that is cut off")
         turned_away = [fact for fact in survey.servers if fact.silence is Silence.TURNED_AWAY]
-        if survey.named and survey.master is None and turned_away:
+        if survey.named and survey.master is None and turned_away and not survey.holds_it_for_down:
             words = "; ".join(f"{fact.name}: {fact.error}" for fact in turned_away)
             return Look(blind=f"the master {survey.named} may be one that answers and lets nobody look ({words})")
         finding = self._trouble_in(survey, len(answers))
