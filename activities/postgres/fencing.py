@@ -179,7 +179,7 @@ class _Search:
 
         """
         plan = self._switch.plan
-        names = [name for name in self._switch.target.cluster.members if name not in {plan.primary, plan.candidate}]
+        names = [name for name in self._others if name != plan.candidate]
         received = [
             one for one in await asyncio.gather(*(self._received(name, told=all_told) for name in names)) if one is not None
         ]
@@ -233,9 +233,8 @@ class _Search:
         """Let every other member know the claim's epoch; note since when nobody can have vouched."""
         if self._all_told:
             return
-        names = self._others
-        await asyncio.gather(*(self._tell(name) for name in names if name not in self._asked_at))
-        if set(names) <= set(self._asked_at) and self._alone_since is None:
+        await asyncio.gather(*(self._tell(name) for name in self._others if name not in self._asked_at))
+        if self._all_told and self._alone_since is None:
             self._alone_since = max([self._began - unvouched, *self._asked_at.values()])
 
     async def _tell(self, name: str) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.clients.postgres_pair import PostgresPair, running_pair, template
+from activities.clients.postgres import PostgresClient
+from estate.postgres import PostgresTarget
+from tests.clients.operator import Loopback, target_of
+from tests.clients.postgres_pair import PASSWORD, PostgresPair, running_pair, template
 from tests.clients.redis_cluster import RedisCluster, running_redis
 
 
@@ -67,3 +70,16 @@ async def _new_pair(made: Path) -> AsyncIterator[PostgresPair]:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def client(pair: PostgresPair) -> PostgresClient:
+    """Speak to the pair as a worker does."""
+    return PostgresClient(Loopback(pair))
+
+
+@pytest.fixture
+def target(pair: PostgresPair, monkeypatch: pytest.MonkeyPatch) -> PostgresTarget:
+    """Name the pair as an estate would."""
+    monkeypatch.setenv("OPERATOR_PASSWORD", PASSWORD)
+    return target_of(pair)

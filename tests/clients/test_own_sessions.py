@@ -13,21 +13,10 @@ from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.postgres import PostgresClient
 from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
-from tests.clients.operator import Loopback, provide, target_of
+from tests.clients.operator import provide
 from tests.clients.postgres_pair import PASSWORD, PostgresPair
 
 _SOON = timedelta(seconds=20)
-
-
-@pytest.fixture
-def client(pair: PostgresPair) -> PostgresClient:
-    return PostgresClient(Loopback(pair))
-
-
-@pytest.fixture
-def target(pair: PostgresPair, monkeypatch: pytest.MonkeyPatch) -> PostgresTarget:
-    monkeypatch.setenv("OPERATOR_PASSWORD", PASSWORD)
-    return target_of(pair)
 
 
 async def _set(pair: PostgresPair, member: str, where: str, **values: str) -> None:

@@ -10,21 +10,10 @@ import pytest
 from activities.clients.ports import UnreachableError
 from activities.clients.postgres import PostgresClient
 from estate.postgres import PostgresTarget
-from tests.clients.operator import Loopback, provide, target_of
-from tests.clients.postgres_pair import PASSWORD, PostgresPair
+from tests.clients.operator import provide
+from tests.clients.postgres_pair import PostgresPair
 
 _SOON = timedelta(seconds=3)
-
-
-@pytest.fixture
-def client(pair: PostgresPair) -> PostgresClient:
-    return PostgresClient(Loopback(pair))
-
-
-@pytest.fixture
-def target(pair: PostgresPair, monkeypatch: pytest.MonkeyPatch) -> PostgresTarget:
-    monkeypatch.setenv("OPERATOR_PASSWORD", PASSWORD)
-    return target_of(pair)
 
 
 async def _measured(client: PostgresClient, target: PostgresTarget, run: str, rows: int) -> None:

@@ -92,6 +92,12 @@ class AdoptRequest(_OfCluster):
     """Member that was the primary; ``None`` takes the one whose directory is no standby's."""
 
 
+def _missing(request: Input, *names: str, why: str) -> str | None:
+    """Return the first of the fields ``names`` that is empty, and ``why`` it is needed; ``None`` when all are given."""
+    missing = [name for name in names if not (getattr(request, name) or "").strip()]
+    return f"{missing[0]}: missing; {why}" if missing else None
+
+
 class PauseRequest(Input):
     """Input of ``postgres-pause``."""
 
@@ -113,8 +119,7 @@ class PauseRequest(Input):
             return 'lasts: missing; give it, for example {"lasts": "2h"}, or {"off": true} to end the pause'
         if not timedelta(0) < self.lasts <= LONGEST_PAUSE:
             return f"lasts: {self.lasts} is no pause; more than nothing, and at most {LONGEST_PAUSE.days} days"
-        missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
-        return f"{missing[0]}: missing; who finds the pause must know who asked and why" if missing else None
+        return _missing(self, "by", "reason", why="who finds the pause must know who asked and why")
 
 
 class RepairRequest(Input):
@@ -133,8 +138,7 @@ class RepairRequest(Input):
         """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
         if self.dry_run:
             return None
-        missing = [name for name in ("by", "reason") if not getattr(self, name).strip()]
-        return f"{missing[0]}: missing; it says who leads: give your name and why" if missing else None
+        return _missing(self, "by", "reason", why="it says who leads: give your name and why")
 
 
 class KeptRequest(Input):
@@ -152,8 +156,8 @@ class KeptRequest(Input):
         """What is wrong with the request as a whole, field first; ``None`` when nothing is."""
         if self.remove is None:
             return None
-        missing = [name for name in ("member", "by", "reason") if not (getattr(self, name) or "").strip()]
-        return f"{missing[0]}: missing; it is removed for good: say whose it is, who you are and why" if missing else None
+        why = "it is removed for good: say whose it is, who you are and why"
+        return _missing(self, "member", "by", "reason", why=why)
 
 
 def kept_id(cluster: str) -> str:
