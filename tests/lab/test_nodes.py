@@ -17,7 +17,8 @@ from deploy.lab.estate import changed_estate, power_is_proof
 from deploy.lab.names import NODES
 from deploy.lab.patience import stretched
 from deploy.lab.processes import pid_of
-from deploy.lab.switching import approve, ending, start_node
+from deploy.lab.sentinels import redis_master
+from deploy.lab.switching import REDIS, approve, ending, start_node, start_redis
 from starters.history.model import Facts
 from tests.lab.platform import Platform
 
@@ -39,6 +40,10 @@ def _whole(platform: Platform) -> None:
 def _left_on(platform: Platform, node: str) -> list[str]:
     found = json.loads(platform.kubectl("get", "pods", "--field-selector", f"spec.nodeName={node}", "-o", "json"))
     return [pod["metadata"]["name"] for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+
+def _why(facts: Facts) -> str:
+    return "; ".join((facts.reason, *(left.message for left in facts.known.left_to_do)))
 
 
 async def test_the_node_of_the_primary_is_emptied(platform: Platform) -> None:
@@ -83,7 +88,7 @@ async def test_a_node_without_power_is_given_up_after_a_word_and_taken_back(plat
     details = facts.known.of(NodeDetails)
     assert "postgres-failover orders" in details.moved_first, facts.reason
     assert platform.leader == platform.candidate
-    assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+    assert facts.outcome is Outcome.COMPLETED, _why(facts)
     assert details.pods_replaced is not None
     assert set(with_data) <= {path.split("/")[1] for path in details.pods_replaced.pods}
     print(*facts.verdict.sentences, facts.known.left_to_do, sep="\n")
@@ -107,7 +112,7 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
         assert pid_of(platform.lab, node) is not None
         handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
         facts = await ending(handle, within=240)
-        assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+        assert facts.outcome is Outcome.COMPLETED, _why(facts)
         details = facts.known.of(NodeDetails)
         assert details.proof is not None
         assert details.proof.words == f"http says that the machine of {node} is stopped, as this run has asked for"
@@ -129,6 +134,7 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
     """Its machine is ended by the run, and the database takes that for proof; somebody only agrees to the plan."""
     _whole(platform)
     node, before = platform.nodes[platform.old], platform.old
+    await _lead_redis_from(platform, node)
     with changed_estate(platform.lab, platform.binaries, power_is_proof):
         await asyncio.to_thread(platform.break_it, "network", node)
         handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
@@ -136,9 +142,9 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         child = platform.client.get_workflow_handle("postgres/orders")
         await approve(child, within=60)
         facts = await ending(handle, within=240)
-        assert facts.outcome is Outcome.COMPLETED, (facts.reason, facts.known.left_to_do)
+        assert facts.outcome is Outcome.COMPLETED, _why(facts)
         details = facts.known.of(NodeDetails)
-        assert "postgres-failover orders" in details.moved_first
+        assert {"postgres-failover orders", f"redis-failover {REDIS}"} <= set(details.moved_first)
         assert platform.leader == platform.candidate
         moved = await ending(child, within=60)
         other = moved.known.of(PostgresDetails)
@@ -149,6 +155,16 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         await asyncio.to_thread(heal, platform.lab)
         await asyncio.wait_for(platform.client.get_workflow_handle(f"return/node/{node}").result(), stretched(120))
         _whole(platform)
+
+
+async def _lead_redis_from(platform: Platform, node: str) -> None:
+    """Move the Redis master until it is on ``node``: Sentinel chooses whom it promotes."""
+    async with asyncio.timeout(stretched(240)):
+        while platform.node_of(redis_master(platform.lab, platform.binaries)) != node:
+            await asyncio.to_thread(platform.settle)
+            facts = await ending(await start_redis(platform.client))
+            assert facts.outcome is Outcome.COMPLETED, facts.reason
+    await asyncio.to_thread(platform.settle)
 
 
 async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:
