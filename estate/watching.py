@@ -46,6 +46,11 @@ class Watching(Entry):
     cooldown: _Patience
     """After an automatic failover: how long until the next one may be automatic, unless a person acknowledges it before."""
 
+    @property
+    def relieves(self) -> bool:
+        """Whether a leader that is asked to end is relieved without asking anybody."""
+        return False
+
 
 class PostgresWatching(Watching):
     """A gate starts a killed server again at once, and a killed container is back after 1 to 3 s (measured).
@@ -59,6 +64,14 @@ class PostgresWatching(Watching):
     refused_after: _Patience = timedelta(seconds=3)
     silent_after: _Patience = timedelta(seconds=30)
     cooldown: _Patience = timedelta(hours=1)
+    hand_over: bool = True
+    """A primary whose pod is asked to end hands over first, by a planned failover that asks nobody: it loses nothing, and
+    without it writes stop until the pod is back. Not with ``policy: notify``, and not while a pause holds."""
+
+    @property
+    def relieves(self) -> bool:
+        """Whether a leader that is asked to end is relieved without asking anybody."""
+        return self.hand_over and self.policy is not Policy.NOTIFY
 
 
 class RedisWatching(Watching):

@@ -26,16 +26,23 @@ async def _serve(settings: Settings) -> None:
     await web.TCPSite(runner, settings.listen, settings.port).start()
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+        asyncio.get_running_loop().add_signal_handler(number, _end, gate, ending)
     reaper = asyncio.create_task(reap_orphans())
     work = [asyncio.create_task(Loop(gate).run()), asyncio.create_task(ending.wait())]
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    if ending.is_set():  # the loop goes on: a switch needs it
+        await gate.handover.wait()
     for task in (*work, reaper):
         task.cancel()
     await gate.shut_down()
     await runner.cleanup()
     for task in done:
         task.result()
+
+
+def _end(gate: Gate, ending: asyncio.Event) -> None:
+    gate.handover.hurry()
+    ending.set()
 
 
 def main() -> int:

@@ -39,7 +39,9 @@ class _Wire(BaseModel):
 _HIGHEST_EPOCH = 2**31 - 1
 """``gate.record.HIGHEST_EPOCH``: the interface imports nothing."""
 MEMBER_HEADER = "Failover-Member"
-"""Whoever asks a gate says who it is: a member's name, or ``worker``."""
+"""Whoever asks a gate says who it is: a member's name, or one of these two."""
+WORKER, WATCH = "worker", "watch"
+"""``WATCH``: a detection that begins a planned failover when a leader is asked to end."""
 
 
 class ServerState(StrEnum):
@@ -200,6 +202,8 @@ class GateStatus(ServerFacts):
     asked: dict[str, float] = {}
     """Peer → seconds since its gate asked this one last (since this gate began, for one that never did): until then it may
     have vouched for it. Empty when an older gate answers."""
+    hands_over: bool = False
+    """It leads, is asked to end, and waits until another member leads: one that has everything could."""
     members: tuple[str, ...] = ()
     """All members as this gate was told of them: these may vouch for each other. Empty when an older gate answers."""
     isolation_seconds: float | None = None

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     """Seconds that a synchronous standby may be gone before commits stop waiting for it (``available`` only)."""
     starved_after: float = Field(default=10.0, gt=0)
     """Seconds without replication after which a standby asks whether its leader still has the WAL that it needs."""
+    hand_over_within: float = Field(default=30.0, ge=0)
+    """Seconds that a leader that is asked to end waits until another member leads, if a detection looks at it; 0: never. The
+    pod's grace period is longer by 30 s for a switch that was claimed at the last moment, and 55 s for the server's stop."""
     closed_after_route: float = Field(default=3.0, ge=0)
     """Seconds that a former primary turns applications away after the route has left it. kube-proxy may take a second to
     follow; a pool that gets through meanwhile would keep a session on a server that no longer takes writes."""

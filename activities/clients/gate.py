@@ -19,6 +19,7 @@ from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from gate.api import (
     MEMBER_HEADER,
+    WORKER,
     AdoptCommand,
     Adopted,
     Command,
@@ -57,9 +58,11 @@ class GateClient:
         self._addresses = addresses
         self._http: aiohttp.ClientSession | None = None
 
-    async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3)) -> GateStatus:
+    async def status(
+        self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3), asks: str = WORKER
+    ) -> GateStatus:
         """Return what the member's gate knows."""
-        return await self._call(target, member, "status", None, GateStatus, timeout.total_seconds())
+        return await self._call(target, member, "status", None, GateStatus, timeout.total_seconds(), asks)
 
     async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """CHECKPOINT on the member's server."""
@@ -115,11 +118,12 @@ class GateClient:
         return await self._call(target, member, what, body, answer, _WITHIN[what])
 
     async def _call(  # noqa: PLR0913, PLR0917 - private, one argument a part of the call
-        self, target: PostgresTarget, member: str, what: str, body: Command | None, answer: type[A], seconds: float
-    ) -> A:
+        self, target: PostgresTarget, member: str, what: str, body: Command | None, answer: type[A], seconds: float,
+        asks: str = WORKER,
+    ) -> A:  # fmt: skip
         access = target.cluster.gate
         host = await self._addresses.of_member(target, member)
-        headers = {"Authorization": f"Bearer {read_secret(access.token)}", MEMBER_HEADER: "worker"}
+        headers = {"Authorization": f"Bearer {read_secret(access.token)}", MEMBER_HEADER: asks}
         content = None if body is None else body.model_dump(mode="json")
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds * _CONNECT_SHARE, _CONNECT_SECONDS))
         try:

@@ -183,8 +183,8 @@ class Permissions(Protocol):
 class Gates(Protocol):
     """The gates of one cluster's members. Commands repeat safely at the same epoch."""
 
-    async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = ...) -> GateStatus:
-        """Return what the member's gate knows."""
+    async def status(self, target: PostgresTarget, member: str, *, timeout: timedelta = ..., asks: str = ...) -> GateStatus:
+        """Return what the member's gate knows; ``asks``: ``gate.api.WATCH``, or a worker."""
 
     async def checkpoint(self, target: PostgresTarget, member: str, epoch: int, run: str) -> GateStatus:
         """CHECKPOINT on the member's server."""

@@ -56,6 +56,8 @@ class Look(Wire):
     findings: tuple[Finding, ...] = ()
     blind: str = ""
     """Why nothing can be said: the witness itself may be the one that is cut off."""
+    leaving: tuple[str, ...] = ()
+    """Who does its work, is asked to end, and waits until another one takes over."""
 
 
 class Failures(Wire):
@@ -79,6 +81,8 @@ class Sighting(Wire):
     """It has said that they are down, and they are up again for too short a time to be called well."""
     undecided: tuple[str, ...] = ()
     """It began to look, or to see again, while they were in trouble, and that has not lasted long enough yet."""
+    leaving: tuple[str, ...] = ()
+    """Who does its work, is asked to end, and waits until another one takes over."""
     failures: tuple[Failures, ...] = ()
     """Whoever fails repeatedly must be up for longer until it is called well."""
 

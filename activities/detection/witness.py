@@ -52,7 +52,11 @@ class WitnessActivities:
                 streaks = Streaks(watching, told)
                 look = Look(blind=f"this witness did not run for {slept:.1f} s")
             woke = time.monotonic()
-            said = _blind(request, look.blind) if look.blind else _seen(request, streaks, streaks.judge(look, asked, at))
+            said = (
+                _blind(request, look.blind)
+                if look.blind
+                else _seen(request, streaks, streaks.judge(look, asked, at), look.leaving)
+            )
             if _is_news(said, request) or (woke > ends and told and {*told.not_well}.issuperset(streaks.going_on)):
                 return said
             await asyncio.sleep(max(0.0, pause - (time.monotonic() - asked)))
@@ -61,10 +65,10 @@ class WitnessActivities:
 def _blind(request: WatchRequest, why: str) -> Sighting:
     """Return that the witness cannot see; what it said last is kept, and is no vote meanwhile."""
     kept = request.told or Sighting(witness=request.witness, at=datetime.now(UTC))
-    return kept.model_copy(update={"witness": request.witness, "at": datetime.now(UTC), "blind": why})
+    return kept.model_copy(update={"witness": request.witness, "at": datetime.now(UTC), "blind": why, "leaving": ()})
 
 
-def _seen(request: WatchRequest, streaks: Streaks, judged: Judged) -> Sighting:
+def _seen(request: WatchRequest, streaks: Streaks, judged: Judged, leaving: tuple[str, ...]) -> Sighting:
     """Return what the witness sees. Trouble that begins under its eyes is said once it has lasted."""
     told = request.told
     unclear = told is None or told.blind or not request.heard
@@ -74,6 +78,7 @@ def _seen(request: WatchRequest, streaks: Streaks, judged: Judged) -> Sighting:
         findings=judged.findings,
         recovering=judged.recovering,
         undecided=tuple(name for name in judged.undecided if unclear or (told and name in told.undecided)),
+        leaving=leaving,
         failures=streaks.failures,
     )
 
@@ -82,4 +87,4 @@ def _is_news(said: Sighting, request: WatchRequest) -> bool:
     before = request.told
     if before is None or not request.heard or bool(said.blind) != bool(before.blind):
         return True
-    return (said.down, said.not_well) != (before.down, before.not_well)
+    return (said.down, said.not_well, said.leaving) != (before.down, before.not_well, before.leaving)

@@ -130,8 +130,12 @@ class RedisSurvey(Wire):
 
         A Sentinel takes seconds to notice that the others are gone.
         """
-        answering = sum(bool(fact.master) for fact in self.sentinels)
-        return answering >= self.majority and any(fact.can_decide for fact in self.sentinels)
+        return self.most_answer and any(fact.can_decide for fact in self.sentinels)
+
+    @property
+    def most_answer(self) -> bool:
+        """Whether a majority of all Sentinels says who the master is, be it not the same."""
+        return sum(bool(fact.master) for fact in self.sentinels) >= self.majority
 
     def server_at(self, address: str) -> ServerFact | None:
         """Return the server that announces ``address``; ``None`` also when it does not answer."""

@@ -57,7 +57,10 @@ async def _readiness(gate: Gate) -> web.Response:
 
 
 async def _status(gate: Gate, request: web.Request) -> BaseModel:
-    gate.observer.note_question(request.headers.get(api.MEMBER_HEADER, ""))
+    asks = request.headers.get(api.MEMBER_HEADER, "")
+    gate.observer.note_question(asks)
+    if asks == api.WATCH:
+        gate.handover.note_look()
     return gate.status()
 
 

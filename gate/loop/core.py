@@ -26,6 +26,7 @@ from gate.lease.supervisor import Supervisor
 from gate.loop import revert
 from gate.loop.certificate import Certificate
 from gate.loop.contents import ContentsLook
+from gate.loop.handover import HandOver
 from gate.loop.observation import Observer
 from gate.loop.replication_recovery import ReplicationRecovery
 from gate.loop.sampler import Sampler
@@ -81,6 +82,7 @@ class Gate:
         self.figures = Status(settings, self.control)
         self.contents = ContentsLook(settings, lambda: self.sampler.facts.role is not None)
         self.silent = SilentStandbys(lambda: self.sampler.facts.followers, self.peers.answers)
+        self.handover = HandOver(settings.hand_over_within, self.sample, self.log)
         self.certificate = Certificate(settings, self.server.reload, self.log)
 
     def log(self, message: str, **more: object) -> None:
@@ -125,7 +127,7 @@ class Gate:
 
     def status(self) -> GateStatus:
         """Return everything that this gate knows."""
-        return self.figures.draw(self.sample())
+        return self.figures.draw(self.sample(), hands_over=self.handover.is_wanted)
 
     async def shut_down(self) -> None:
         """Stop the server cleanly: the pod is going away.

@@ -124,6 +124,8 @@ class Loop:
             decision = Decision(
                 Action.WAIT, "the server ended right after its start (see above); pauses before the next one"
             )
+        if gate.handover.leaves(decision):
+            decision = Decision(Action.WAIT, "is about to end")
         works = decision.action in {Action.REJOIN, Action.BASE_BACKUP}
         if works and gate.work.rests:
             return

@@ -57,7 +57,7 @@ class Status:
         quiet = sample.facts.role is None and bool(sample.facts.unanswered) and not sample.frozen
         return quiet and sample.server is ServerState.STARTING and silent is not None and silent < _SLOW_SECONDS
 
-    def draw(self, sample: Sample) -> GateStatus:
+    def draw(self, sample: Sample, *, hands_over: bool = False) -> GateStatus:
         """Return everything that the gate knows."""
         state, stopped = sample.state, sample.server is ServerState.STOPPED
         facts = ServerFacts() if stopped else sample.facts
@@ -66,7 +66,7 @@ class Status:
             promoted_at_epoch=state.promoted_at, promoted_xid=state.promoted_xid, server=sample.server, doing=sample.doing,
             ready=self.ready(sample), silent_seconds=sample.silent_seconds, frozen=sample.frozen,
             heard=dict(sample.heard), asked=dict(sample.asked), isolation_seconds=self._settings.isolation_timeout,
-            members=self._settings.members,
+            members=self._settings.members, hands_over=hands_over,
             sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
             contents=sample.contents, certificate_ends_at=sample.certificate_ends_at,
             **self._of_the_disk(sample, stopped=stopped),

@@ -148,8 +148,9 @@ class FakeGates:
         return GateHand(self.world, found)
 
     async def status(
-        self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3)  # noqa: ARG002
+        self, target: PostgresTarget, member: str, *, timeout: timedelta = timedelta(seconds=3), asks: str = ""  # noqa: ARG002
     ) -> GateStatus:  # fmt: skip
+        self.world.asked_as.append(asks)
         async with self.world.faults.around("gates.status"):
             return self._hand(member).status()
 

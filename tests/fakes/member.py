@@ -52,6 +52,8 @@ class Member:
     """Its container: gate and server stand still."""
     server_frozen: bool = False
     """Only the server does; the gate goes on."""
+    hands_over: bool = False
+    """Its gate is asked to end, and waits for somebody who takes over."""
     full: bool = False
     """No connection slot of its server is free for the operator's role; its gate's own are."""
     held: bool = False
@@ -175,6 +177,7 @@ class Member:
             role=self.role if self.runs else None,
             frozen=self.server_frozen or self.held,
             silent_seconds=9.0 if self.server_frozen else None,
+            hands_over=self.hands_over and self.writes,
             doing="is fenced" if fenced else f"runs as {self.role}" if self.role else "is stopped",
             ready=self.writes or standby,
             system_identifier=self.system,

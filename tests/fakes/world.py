@@ -101,6 +101,8 @@ class World:
         self.node_of: dict[str, str] = {}
         """Member → the node that its pod is on, where a test cares."""
         self.changed: list[str] = []
+        self.asked_as: list[str] = []
+        """As whom each question to a gate came."""
         """Every change that a worker has asked for, in order."""
         self.secret_missing = ""
         """A reference that leads nowhere."""

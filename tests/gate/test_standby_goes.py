@@ -30,7 +30,7 @@ class Writes:
 
 
 @asynccontextmanager
-async def _writing(pair: Cluster) -> AsyncIterator[Writes]:
+async def writing(pair: Cluster) -> AsyncIterator[Writes]:
     """Insert rows one after the other by one session until the block ends."""
     await pair.sql("pg-0", "create table if not exists rows (n int)")
     seen = Writes()
@@ -65,7 +65,7 @@ async def _writing(pair: Cluster) -> AsyncIterator[Writes]:
 
 
 async def test_a_standby_that_is_asked_to_end_says_so_first_and_no_commit_waits_for_it(pair: Cluster) -> None:
-    async with _writing(pair) as seen:
+    async with writing(pair) as seen:
         await asyncio.to_thread(pair.kill, "pg-1", signal.SIGTERM)
         await asyncio.sleep(0.5)
     print(f"longest wait of a commit while the standby was stopped: {seen.longest * 1000:.0f} ms")
@@ -76,7 +76,7 @@ async def test_a_standby_that_is_asked_to_end_says_so_first_and_no_commit_waits_
 
 
 async def test_a_standby_that_comes_back_is_waited_for_again(pair: Cluster) -> None:
-    async with _writing(pair) as seen:
+    async with writing(pair) as seen:
         await asyncio.to_thread(pair.kill, "pg-1", signal.SIGTERM)
         pair.start("pg-1")
         await pair.until_synchronous("pg-1", stretched(30))
@@ -85,7 +85,7 @@ async def test_a_standby_that_comes_back_is_waited_for_again(pair: Cluster) -> N
 
 
 async def test_a_standby_that_is_killed_is_waited_for_a_moment_only(pair: Cluster) -> None:
-    async with _writing(pair) as seen:
+    async with writing(pair) as seen:
         pair.die("pg-1")
         await pair.until(lambda: pair.record.sync == "none")
     print(f"longest wait of a commit after the standby was killed: {seen.longest * 1000:.0f} ms")

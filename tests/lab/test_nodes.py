@@ -18,7 +18,7 @@ from deploy.lab.names import NODES
 from deploy.lab.patience import stretched
 from deploy.lab.processes import pid_of
 from deploy.lab.sentinels import redis_master
-from deploy.lab.switching import REDIS, approve, ending, start_node, start_redis
+from deploy.lab.switching import REDIS, approve, ending, start, start_node, start_redis
 from starters.history.model import Facts
 from tests.lab.platform import Platform
 
@@ -133,8 +133,8 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
 async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platform: Platform) -> None:
     """Its machine is ended by the run, and the database takes that for proof; somebody only agrees to the plan."""
     _whole(platform)
+    await _lead_from_one_node(platform)
     node, before = platform.nodes[platform.old], platform.old
-    await _lead_redis_from(platform, node)
     with changed_estate(platform.lab, platform.binaries, power_is_proof):
         await asyncio.to_thread(platform.break_it, "network", node)
         handle = await start_node(platform.client, node, mode="forced", reason="its cable is pulled")
@@ -144,7 +144,8 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         facts = await ending(handle, within=240)
         assert facts.outcome is Outcome.COMPLETED, _why(facts)
         details = facts.known.of(NodeDetails)
-        assert {"postgres-failover orders", f"redis-failover {REDIS}"} <= set(details.moved_first)
+        assert "postgres-failover orders" in details.moved_first
+        assert any(one.startswith(f"redis-failover {REDIS}") for one in details.moved_first)  # Sentinel may be quicker
         assert platform.leader == platform.candidate
         moved = await ending(child, within=60)
         other = moved.known.of(PostgresDetails)
@@ -157,14 +158,18 @@ async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platfo
         _whole(platform)
 
 
-async def _lead_redis_from(platform: Platform, node: str) -> None:
-    """Move the Redis master until it is on ``node``: Sentinel chooses whom it promotes."""
-    async with asyncio.timeout(stretched(240)):
-        while platform.node_of(redis_master(platform.lab, platform.binaries)) != node:
-            await asyncio.to_thread(platform.settle)
-            facts = await ending(await start_redis(platform.client))
-            assert facts.outcome is Outcome.COMPLETED, facts.reason
-    await asyncio.to_thread(platform.settle)
+async def _lead_from_one_node(platform: Platform) -> None:
+    """Let the PostgreSQL primary and the Redis master be on one node: Redis moves to a member's, then PostgreSQL to that."""
+    if platform.node_of(redis_master(platform.lab, platform.binaries)) not in platform.nodes.values():
+        facts = await ending(await start_redis(platform.client))
+        assert facts.outcome is Outcome.COMPLETED, facts.reason
+        _whole(platform)
+    if platform.node_of(redis_master(platform.lab, platform.binaries)) != platform.nodes[platform.old]:
+        handle = await start(platform.client)
+        await approve(handle)
+        facts = await ending(handle)
+        assert facts.outcome is Outcome.COMPLETED, facts.reason
+        _whole(platform)
 
 
 async def test_a_budget_is_named_and_a_cancel_lets_pods_on_again(platform: Platform) -> None:

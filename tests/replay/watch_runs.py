@@ -15,6 +15,7 @@ from activities.run.models.wire import read
 from activities.run.watches import WATCH_TYPES
 from tests.detection.bench import GONE, QUICK, WELL, WatchBench
 from tests.fakes.faults import Fault
+from tests.fakes.world import A, B
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone, bring_back, take_away
 from workflows.detection.models import WatchStatus, watch_id
@@ -59,6 +60,19 @@ async def _asked(bench: WatchBench) -> Handle:
     await bench.until_said("withdrawn by detection")
     bench.let(GONE)
     await bench.until_gone()
+    await watch.cancel()
+    return watch
+
+
+async def _relieved(bench: WatchBench) -> Handle:
+    """Have a leader relieved that is asked to end: refused once, then done."""
+    watch = await bench.watch()
+    bench.bench.world.members[B].asynchronous = True
+    bench.let(Look(leaving=(A,)))
+    await bench.bench.refused(await bench.run())
+    bench.bench.world.members[B].asynchronous = False
+    await bench.until_said("completed")
+    bench.let(WELL)
     await watch.cancel()
     return watch
 
@@ -161,6 +175,7 @@ async def _is_another(bench: WatchBench, first: str) -> bool:
 WATCH_RUNS: dict[str, tuple[str, Callable[[WatchBench], Awaitable[Handle]]]] = {
     "watch-automatic": ("automatic", _automatic),
     "watch-asked": ("ask", _asked),
+    "watch-relieves": ("ask", _relieved),
     "watch-told": ("notify", _told),
     "watch-refused": ("notify", _of_nothing),
     "watch-redis": ("notify", _of_another(Kind.REDIS)),

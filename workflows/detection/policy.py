@@ -19,7 +19,7 @@ from estate.base import Target
 from estate.watching import Policy
 from workflows.detection.models import Cooling, Rest, WatchState
 from workflows.detection.quorum import Verdict, Votes
-from workflows.detection.requests import failover_for
+from workflows.detection.requests import Begun, failover_for, hand_over_for
 from workflows.run import outcome
 from workflows.run.automatic import FOUND, Found
 from workflows.run.models import TASK_TIMEOUT
@@ -29,6 +29,8 @@ _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)
 """After a failover that was refused: what is tried again at once is refused again."""
 _NO_REFUSAL = {Refusal.WITHDRAWN}
 """It was right when it was begun: when a majority finds the subject down again, the next one begins at once."""
+_RELIEVES_AGAIN = timedelta(seconds=3)
+"""A leader that is asked to end waits for half a minute."""
 _CAUSE_AGAIN = timedelta(seconds=10)
 """While another watch knows the cause: how long until it is asked again."""
 _MAY_HAVE_CHANGED = {Refusal.STRANDED, Refusal.ROLLBACK_INCOMPLETE, Refusal.ROLLED_BACK}
@@ -54,6 +56,7 @@ class Reactions:
     def __post_init__(self) -> None:
         """Go on with the rest that an earlier history began, if any."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._relieving: dict[str, asyncio.Task[None]] = {}
         self._failing_over: set[str] = set()
         rest = self.state.rest or Rest(until=workflow.now(), following=_RESTS)
         self._rests, self._rests_until = rest.following, rest.until
@@ -88,10 +91,14 @@ class Reactions:
             running = self._tasks.get(verdict.subject)
             if running is None or running.done():
                 self._tasks[verdict.subject] = asyncio.create_task(self._react(verdict))
+        for member in self.votes.leaving():
+            running = self._relieving.get(member)
+            if running is None or running.done():
+                self._relieving[member] = asyncio.create_task(self._relieve(member))
 
     def end(self) -> None:
         """Stop; failovers that were begun go on."""
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *self._relieving.values()):
             task.cancel()
 
     def cool(self, after: str, until: datetime) -> None:
@@ -168,26 +175,12 @@ class Reactions:
         """Start the failover and see how it ends; rest after one that changed nothing, else cool down."""
         subject = verdict.subject
         request = failover_for(self.kind, self.target.name, verdict)
-        try:
-            run = await workflow.start_child_workflow(
-                request.workflow,
-                request.input,
-                id=request.lock,
-                task_timeout=TASK_TIMEOUT,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                memo={FOUND: Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)},
-                static_summary=f"real: {verdict.words}"[:200],
-            )
-        except WorkflowAlreadyStartedError:
-            self.say(f"{verdict.words}; {request.lock} is held by another run, which is left alone")
+        found = Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)
+        ended = await self._carry_out(request, found, verdict.words)
+        if ended is None:
             self._rest()
             return
-        self.open[subject] = request.lock
-        self.say(f"{verdict.words}; has begun {request.workflow} {request.lock}")
-        try:
-            kind, words = await self._how_it_ended(run, subject)
-        finally:
-            self.open.pop(subject, None)
+        kind, words = ended
         self.say(f"{request.workflow} {request.lock}: {words}")
         if kind and kind not in _MAY_HAVE_CHANGED:
             if not (self.by_majority and kind in _NO_REFUSAL):
@@ -195,9 +188,54 @@ class Reactions:
         elif self.target.watching.policy is Policy.AUTOMATIC:
             self.cool(subject, workflow.now() + self.target.watching.cooldown)
 
-    async def _how_it_ended(self, run: workflow.ChildWorkflowHandle[Any, Any], subject: str) -> tuple[str, str]:
+    async def _relieve(self, member: str) -> None:
+        """Have ``member`` relieved for as long as it waits for that; another run may hold the lock, or find no standby."""
+        while member in self.votes.leaving():
+            request = hand_over_for(self.kind, self.target.name, member)
+            self._failing_over.add(member)
+            try:
+                ended = await self._carry_out(request, Found(member=member), str(request.input["reason"]), withdraws=False)
+            finally:
+                self._failing_over.discard(member)
+            if ended is not None:
+                self.say(f"{request.workflow} {request.lock}: {ended[1]}")
+            try:
+                await workflow.wait_condition(
+                    lambda: member not in self.votes.leaving(), timeout=_RELIEVES_AGAIN, timeout_summary="hand over again"
+                )
+            except TimeoutError:
+                continue
+
+    async def _carry_out(
+        self, request: Begun, found: Found, words: str, *, withdraws: bool = True
+    ) -> tuple[str, str] | None:
+        """Start a failover and return how it ended, as ``_how_it_ended``; ``None``: another run holds the lock."""
+        subject = found.member
+        try:
+            run = await workflow.start_child_workflow(
+                request.workflow,
+                request.input,
+                id=request.lock,
+                task_timeout=TASK_TIMEOUT,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                memo={FOUND: found},
+                static_summary=f"real: {words}"[:200],
+            )
+        except WorkflowAlreadyStartedError:
+            self.say(f"{words}; {request.lock} is held by another run, which is left alone")
+            return None
+        self.open[subject] = request.lock
+        self.say(f"{words}; has begun {request.workflow} {request.lock}")
+        try:
+            return await self._how_it_ended(run, lambda: withdraws and self._is_over(subject), subject)
+        finally:
+            self.open.pop(subject, None)
+
+    async def _how_it_ended(
+        self, run: workflow.ChildWorkflowHandle[Any, Any], is_over: Callable[[], bool], subject: str
+    ) -> tuple[str, str]:
         """Return (why it did not complete, else nothing; words); withdraw it when its reason is gone."""
-        await workflow.wait_condition(lambda: run.done() or self._is_over(subject))
+        await workflow.wait_condition(lambda: run.done() or is_over())
         try:
             if not run.done():
                 await run.signal("withdraw", f"{subject} is healthy again")

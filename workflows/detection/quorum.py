@@ -67,6 +67,11 @@ class Votes:
         """How many see."""
         return sum(isinstance(word, Sighting) and not word.blind for word in self._words.values())
 
+    def leaving(self) -> tuple[str, ...]:
+        """Return who is asked to end and waits to be relieved, as a majority says, sorted."""
+        said = [name for word in self._words.values() if isinstance(word, Sighting) for name in word.leaving]
+        return tuple(sorted({name for name in said if said.count(name) >= self.majority}))
+
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return what a majority finds gone, sorted."""
         heard: dict[str, list[Finding]] = {}
@@ -115,6 +120,7 @@ def _words_of(word: Sighting | str) -> str:
     if word.blind:
         return f"cannot see: {word.blind}"
     lines = [f"{one.subject} {_CONDITIONS[one.condition]}: {one.words}" for one in word.findings]
+    lines += [f"{name} is asked to end, and waits until another one takes over" for name in word.leaving]
     lines += [f"{one.subject} is up again, for too short a time to be called well" for one in word.recovering]
     lines += [f"{name} is in trouble, for too short a time to be called down" for name in word.undecided]
     return "; ".join(lines) or "healthy"

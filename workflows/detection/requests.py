@@ -40,6 +40,14 @@ def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
     return Begun(workflow, asked, lock_of(subject, name))
 
 
+def hand_over_for(kind: Kind, target: str, member: str) -> Begun:
+    """Return the planned failover that relieves ``member``, which is asked to end."""
+    workflow, subject, names = _FAILOVERS[kind]
+    reason = f"{member} is asked to end, and hands over first"
+    asked: dict[str, object] = {names: target, "run": Run.REAL.value, "by": WATCH_TYPES[kind.value], "reason": reason}
+    return Begun(workflow, asked | {"mode": Mode.PLANNED.value}, lock_of(subject, target))
+
+
 def failover_lock(kind: Kind, target: str) -> str:
     """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
     return "" if kind is Kind.NODES else lock_of(_FAILOVERS[kind][1], target)

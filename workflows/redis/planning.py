@@ -80,8 +80,13 @@ def eligible_of(plan: RedisPlan) -> tuple[str, ...]:
 
 
 def must_not_have_moved(target: RedisTarget, survey: RedisSurvey, member: str | None) -> None:
-    """Refuse to replace another master than ``member``: Sentinel may have replaced that one a moment ago."""
-    leader, servers = survey.master, target.deployment.servers
+    """Refuse to replace another master than ``member``: Sentinel may have replaced that one a moment ago.
+
+    Then the newest word of those that answer is enough, with the new master's own: the other Sentinels hear of it within
+    a second or two.
+    """
+    newest = survey.newest_word if survey.most_answer else ""
+    leader, servers = survey.server_at(survey.named or newest), target.deployment.servers
     if member and member not in servers:
         raise refuse(Refusal.BAD_INPUT, f"member: {member} is no server of {target.name}; there are {', '.join(servers)}")
     if member and leader is not None and leader.is_master and leader.name != member:

@@ -175,6 +175,8 @@ def _asks(state: RunState[Any], policy: ApprovalPolicy, target: Target) -> bool:
     """Whether anybody must approve. ApplicationError: ``BadInput``, nobody is named who asks, and the policy must know."""
     if state.by_watch and target.watching.policy is Policy.AUTOMATIC:
         return False
+    if state.by_watch and state.mode == Mode.PLANNED and target.watching.relieves:  # a detection begins no other planned run
+        return False
     if policy.needed and policy.requester_required and not _requester(state):
         raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
     return policy.needed > 0

@@ -19,7 +19,7 @@ from activities.detection.models import Condition, Finding, Look
 from activities.run.models.diagnosis import Silence
 from activities.run.models.lease import Unrenewed
 from estate.postgres import PostgresTarget
-from gate.api import GateStatus, Role, ServerState
+from gate.api import WATCH, WORKER, GateStatus, Role, ServerState
 from gate.record import MalformedRecordError, Record
 
 _WITHIN = timedelta(seconds=0.7)
@@ -38,6 +38,8 @@ class PostgresEye:
         """Look through ``systems``."""
         self._systems, self._target = systems, target
         self._leader, self._read_at = "", 0.0
+        self._leaves = False
+        """Whether the leader's gate says that it waits for somebody who takes over."""
         self._lease: tuple[Unrenewed, float] | None = None
         """As it was last, and when it was first seen so (monotonic)."""
 
@@ -52,7 +54,7 @@ class PostgresEye:
     async def _look_at(self, leader: str) -> Look:
         asking = asyncio.create_task(self._by_its_gate(leader))
         if (await asyncio.wait({asking}, timeout=_AT_ONCE_SECONDS))[0] and asking.result() is None:
-            return Look()
+            return Look(leaving=(leader,) if self._leaves else ())
         finding, sql, read, _ = await asyncio.gather(asking, self._by_sql(leader), self._read(), self._note_lease(leader))
         if finding is None or (finding.condition is not Condition.STOPPED and sql is None):
             return Look()
@@ -103,9 +105,10 @@ class PostgresEye:
         return record
 
     async def _by_its_gate(self, leader: str) -> Finding | None:
+        self._leaves, asks = False, WATCH if self._target.watching.relieves else WORKER
         try:
             async with asyncio.timeout(_WITHIN.total_seconds()):
-                status = await self._systems.gates.status(self._target, leader, timeout=_WITHIN)
+                status = await self._systems.gates.status(self._target, leader, timeout=_WITHIN, asks=asks)
         except GateRefusedError:
             return None  # somebody answers, and that it is not for us is doctor's concern
         except TimeoutError:
@@ -113,6 +116,7 @@ class PostgresEye:
         except UnreachableError as error:
             condition = Condition.REFUSED if error.silence is Silence.REFUSED else Condition.SILENT
             return Finding(subject=leader, condition=condition, words=str(error))
+        self._leaves = status.hands_over
         return _trouble_in(status)
 
     async def _by_sql(self, leader: str) -> tuple[Silence, str] | None:

@@ -31,6 +31,13 @@ class Limitation:
     reason: str
 
 
+def must_still_lead(member: str, survey: Survey) -> None:
+    """Refuse to relieve ``member``, which is asked to end, when another one leads already."""
+    if survey.record is not None and survey.record.leader != member:
+        words = f"{survey.record.leader} leads, and {member} is asked to end: nothing is to be done"
+        raise refuse(Refusal.MOVED_ALREADY, words)
+
+
 def make_plan(request: FailoverRequest, target: PostgresTarget, survey: Survey) -> PostgresPlan:
     """Return the plan for a planned switch: to the first fit standby in the order of the estate.
 
