@@ -14,6 +14,8 @@ from tests.lab.platform import Platform
 
 pytestmark = pytest.mark.lab
 _WRITES_STOP_SECONDS = 1.0
+_USUAL_SECONDS = 0.1
+"""Between two acknowledged rows of one client, on a busy machine."""
 
 
 async def _restart(platform: Platform, member: str) -> None:
@@ -38,6 +40,7 @@ async def test_a_rolling_restart_by_hand_stops_writes_for_less_than_a_second(pla
         await _restart(platform, standby)
         assert platform.leader == leader
     seen = platform.seen()
-    print(f"longest stop of writes: {seen['outage_seconds']} s, API errors: {len(seen['api_errors'])}")
-    assert seen["outage_seconds"] <= _WRITES_STOP_SECONDS
+    stops = [round(seconds, 3) for seconds, *_ in seen["gaps"] if seconds > _USUAL_SECONDS]
+    print(f"writes stopped for {sum(stops):.3f} s in all: {stops}; API errors: {len(seen['api_errors'])}")
+    assert sum(stops) <= _WRITES_STOP_SECONDS
     assert seen["api_errors"] == []

@@ -32,7 +32,7 @@ def _survey(
 
 
 def _under_way(*, answering: int) -> RedisSurvey:
-    """Return a survey amid a failover from ``redis-1`` to ``redis-0``: one Sentinel has heard of it, one fails over still."""
+    """Return a survey amid a failover from ``redis-1`` to ``redis-0``: one Sentinel has heard of it, one goes on with it."""
     survey = _survey("redis-0", masters="redis-0", silent="redis-1")
     heard, leads, silent = survey.sentinels
     words = (
