@@ -71,9 +71,11 @@ class NodeBench(Served):
         self.world.put(self.node, "kube-proxy-1", "DaemonSet", stays="belongs to a DaemonSet")
 
     def ask_dbas(self) -> None:
-        """Let a DBA approve forced failovers of the database."""
+        """Let a DBA approve failovers of the database."""
         content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
-        content["postgres"][self.cluster]["approvals"] = {"forced": {"roles": ["DBA"], "window": "PT1M"}}
+        content["postgres"][self.cluster]["approvals"] = {
+            mode: {"roles": ["DBA"], "window": "PT1M"} for mode in ("planned", "forced")
+        }
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
 
     def lose_primary(self, gone: Gone = Gone.CUT_OFF) -> None:

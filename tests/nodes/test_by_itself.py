@@ -60,7 +60,7 @@ async def test_a_pause_holds_the_failover_of_a_database_that_a_watch_has_begun_b
         leader = bench.put_primary()
         bench.postgres.write(**_PAUSE)
         end, words = await bench.ending(await _begin_as_a_watch(bench, temporal))
-        assert (end, "nobody has asked for this run" in words, "mona" in words) == ("RolledBack", True, True), words
+        assert (end, "nobody has asked for this run" in words, "mona" in words) == ("Paused", True, True), words
         assert bench.postgres.record.leader == leader
 
 

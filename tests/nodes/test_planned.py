@@ -55,7 +55,7 @@ async def test_a_primary_that_cannot_move_keeps_everything_where_it_is(bench: No
     assert end in {"RolledBack", "NotAvailable"}, words
     assert (bench.is_cordoned, bench.world.evicted) == (False, [])
     assert bench.postgres.record.leader == before
-    assert bench.report().outcome is Outcome.ROLLED_BACK
+    assert bench.report().outcome is Outcome.REFUSED
 
 
 async def test_where_the_clusters_lock_is_held_nothing_is_evicted(bench: NodeBench) -> None:
@@ -69,7 +69,7 @@ async def test_where_the_clusters_lock_is_held_nothing_is_evicted(bench: NodeBen
     )
     await held.reached.wait()
     end, words = await bench.ending(await bench.start())
-    assert end == "RolledBack", words
+    assert end == "ClaimedElsewhere", words
     assert f"postgres/{bench.cluster} is held by another run" in words
     assert (bench.is_cordoned, bench.world.evicted) == (False, [])
     await other.terminate("the test is over")

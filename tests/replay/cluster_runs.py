@@ -113,6 +113,12 @@ async def _insisted(bench: NodeBench) -> Handle:
 
 async def _let_on_again(bench: NodeBench) -> Handle:
     bench.put_primary()
+    bench.faults.order("node.drain", Fault.REFUSED)
+    return await bench.start()
+
+
+async def _not_moved(bench: NodeBench) -> Handle:
+    bench.put_primary()
     bench.faults.order("postgres.fence", Fault.REFUSED)
     return await bench.start()
 
@@ -274,6 +280,7 @@ NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-emptied": _emptied,
     "node-insisted": _insisted,
     "node-rolled-back": _let_on_again,
+    "node-leader-not-moved": _not_moved,
     "node-cancelled": _cancelled,
     "node-given-up": _given_up,
     "node-word-passed-on": _word_passed_on,

@@ -1,11 +1,12 @@
 r"""Empty a node that lives (planned), or bring back elsewhere what ran on one that is gone (forced).
 
-    planned: survey -> approve -> survey -> cordon -> move leaders -> evict -> settle -> (uncordon)
-             \______ nothing changed _____/ \__________ undone by uncordon __________/
+    planned: survey -> approve -> survey -> move leaders -> survey -> cordon -> evict -> settle -> (uncordon)
+             \______________ the node is as it was ______________/ \_____ undone by uncordon ______/
     forced:  survey -> approve -> survey -> cordon -> replace -> move leaders -> (proof)  ! taint -> replace -> settle
              \______ nothing changed _____/ \____________ undone by uncordon ____________/  \____ forward only ____/
 
-What leads from the node moves by its own procedure, as a child under its own lock, with its own approvals and its own undo.
+What leads from the node moves by its own procedure, as a child under its own lock, with its own approvals and its own undo;
+from a node that lives all at once, and before it is cordoned.
 Evictions respect disruption budgets. One that refuses for too long holds the run up, by name, until the budget allows, or a
 person insists (the pod is then deleted all the same), or cancels. Every eviction is safe by itself, so the undo is to let
 pods on again: what has moved stays where it is now.
@@ -38,7 +39,7 @@ from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
 from estate.nodes import NodeTarget
 from gate.record import Mode
-from workflows.nodes.hosted import move
+from workflows.nodes.hosted import Moved, move, move_all
 from workflows.nodes.lost_node import Evacuation
 from workflows.nodes.models import Insistence, NodeFailoverRequest
 from workflows.nodes.planning import make_forced_node_plan, make_node_plan, not_ready, waiting_for_a_node
@@ -49,6 +50,7 @@ from workflows.run.inputs import said
 from workflows.run.models import Status
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
+from workflows.run.recovering import count_recovery
 from workflows.run.saga import compensated
 from workflows.run.steps import begin, me, step
 from workflows.run.uncancellable import uncancellable
@@ -140,6 +142,8 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         """Cordon, and drain the node or give it up; undo the cordon when that fails."""
         state, target, survey = self.state, self.target, self._surveyed()
         cordoned: Cordoned | None = None
+        if plan.mode is Mode.PLANNED and survey.carries and workflow.patched("move-before-the-cordon"):
+            survey = await self._move_first(survey)
         try:
             state.enter(Phase.CORDONING)
             state.would_undo = (f"let pods on {target.name} again",)
@@ -159,12 +163,31 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
             raise refuse(Refusal.UNREACHABLE, "there is no survey")
         return self.state.details.survey
 
+    async def _move_first(self, survey: NodeSurvey) -> NodeSurvey:
+        """Move what leads while the node is as it was: people may take hours to approve that, and may say no.
+
+        Return how the node stands then. ApplicationError: it may not be emptied any more.
+        """
+        state, target = self.state, self.target
+        leaders = ", ".join(f"{one.workflow} {one.target} (failover status {one.target})" for one in survey.carries)
+        state.enter(Phase.MOVING, leaders)
+        await move_all(survey.carries, self.request, target, self._note_moved)
+        state.enter(Phase.SURVEYING)
+        survey = state.details.survey = await step(NodeLookActivities.survey, NodeLook(target=target))
+        make_node_plan(survey, uncordon=self.request.uncordon)
+        return survey
+
+    def _note_moved(self, moved: Moved) -> None:
+        details = self.state.details
+        details.moved_first = (*details.moved_first, moved.words)
+        self.state.leaves = f"{', '.join(details.moved_first)}: stays moved"
+        self.state.waited_for_people += moved.people
+
     async def _empty(self, survey: NodeSurvey, cordoned: Cordoned) -> None:
         state, target, details = self.state, self.target, self.state.details
-        for carried in survey.carries:
+        for carried in survey.carries:  # moved back meanwhile
             state.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            moved = await move(carried, self.request, target)
-            details.moved_first = (*details.moved_first, moved)
+            self._note_moved(await move(carried, self.request, target))
         details.drained = await self._drain()
         state.enter(Phase.SETTLING)
         await self._settle(tuple(pod for pod in survey.to_evict if not pod.homeless), cordoned)
@@ -184,7 +207,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         until = workflow.now() + target.settings.settled_within
         settled = await step(NodeActivities.await_replacements, SettledRequest(target=target, pods=pods, until=until))
         state.details.settled = settled
-        state.details.recovery_seconds = (settled.at - cordoned.at).total_seconds()
+        count_recovery(state, cordoned.at, settled.at)
         if not settled.whole:
             state.left_to_do = not_ready(settled)
             raise refuse(Refusal.STRANDED, f"{target.name} is empty, but not all that left it is ready elsewhere")

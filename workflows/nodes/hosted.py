@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
@@ -17,13 +19,47 @@ from estate.nodes import NodeTarget
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
+from workflows.run.cancelling import cancel_and_wait
 from workflows.run.models import TASK_TIMEOUT, Run, lock_of
+from workflows.run.state import Span
+from workflows.run.uncancellable import uncancellable
 
 
-async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> str:
+@dataclass(frozen=True)
+class Moved:
+    """One leader that was moved."""
+
+    words: str
+    """``postgres-failover orders``; Sentinel may have been quicker."""
+    people: tuple[Span, ...] = ()
+    """From when to when people were asked to approve it."""
+
+
+async def move_all(
+    carried: Sequence[Carried], asked: NodeFailoverRequest, target: NodeTarget, done: Callable[[Moved], None]
+) -> None:
+    """Move all that leads from the node at once, so that everybody who must approve is asked at once.
+
+    When one cannot be moved, or this run is cancelled, the others are cancelled and undo what they can. Raises as ``move``.
+    """
+
+    async def one(leader: Carried) -> None:
+        done(await move(leader, asked, target))
+
+    moving = [asyncio.create_task(one(leader)) for leader in carried]
+    try:
+        done_first, _ = await workflow.wait(moving, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in moving:
+            task.cancel()
+        for task in moving:
+            await uncancellable(cancel_and_wait(task))
+    for task in (task for task in moving if task in done_first):
+        task.result()
+
+
+async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> Moved:
     """Move what leads from the node, in the mode that was asked for, under its own lock, by its own procedure.
-
-    Returns what was done, in words. Sentinel may have been quicker.
 
     Raises:
         ApplicationError: ``ClaimedElsewhere`` when that lock is held.
@@ -32,9 +68,10 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     """
     request, lock = _request_to_move(carried, asked, target), lock_of(_NAMED_BY[carried.workflow][0], carried.target)
     try:
-        await workflow.execute_child_workflow(
+        ended: outcome.Summary = await workflow.execute_child_workflow(
             carried.workflow,
             request,
+            result_type=outcome.Summary,
             id=lock,
             task_timeout=TASK_TIMEOUT,
             parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
@@ -48,8 +85,8 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
     except ChildWorkflowError as error:
         if outcome.cause_of(error)[0] != Refusal.MOVED_ALREADY:
             raise
-        return f"{carried.workflow} {carried.target} (had moved already)"
-    return f"{carried.workflow} {carried.target}"
+        return Moved(f"{carried.workflow} {carried.target} (had moved already)")
+    return Moved(f"{carried.workflow} {carried.target}", ended.waited_for_people)
 
 
 async def pass_the_word_on(carried: Carried, node: str, said_by: Callable[[], str], goes_on: Callable[[], bool]) -> None:

@@ -42,6 +42,7 @@ from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiti
 from workflows.run import outcome
 from workflows.run.cancelling import cancel_and_wait, ended
 from workflows.run.phases import Phase
+from workflows.run.recovering import count_recovery
 from workflows.run.state import RunState
 from workflows.run.steps import begin, me, step
 from workflows.run.uncancellable import uncancellable
@@ -102,6 +103,8 @@ class Evacuation:
         await uncancellable(self._settle(cordoned_at))
         if moving:
             await uncancellable(_all(moving))
+            if state.details.settled is not None:  # only now it is known how long people were asked
+                count_recovery(state, cordoned_at, state.details.settled.at)
         state.left_to_do = (*self._left, *state.left_to_do, *waiting_for_a_node(self._survey))
         if self._left or not (state.details.settled and state.details.settled.whole):
             raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
@@ -154,7 +157,7 @@ class Evacuation:
         until = workflow.now() + target.settings.settled_within
         settled = await step(NodeActivities.await_replacements, SettledRequest(target=target, pods=pods, until=until))
         state.details.settled = settled
-        state.details.recovery_seconds = (settled.at - cordoned_at).total_seconds()
+        count_recovery(state, cordoned_at, settled.at)
         state.left_to_do = not_ready(settled)
 
     async def _replace(self, pods: tuple[NodePod, ...], what: str) -> None:
@@ -181,7 +184,8 @@ class Evacuation:
                 self._left.append(left)
         else:
             details = self._state.details
-            details.moved_first = (*details.moved_first, moved)
+            details.moved_first = (*details.moved_first, moved.words)
+            self._state.waited_for_people += moved.people
 
     async def _wait_for_proof(self, stateful: tuple[NodePod, ...], asking: Asking | None) -> None:
         state, within = self._state, self._target.settings.word_within
@@ -189,7 +193,10 @@ class Evacuation:
             waiting = ", ".join(pod.path for pod in stateful)
             state.enter(Phase.PROVING, f"{waiting} wait until {self._target.name} is stopped")
         try:
+            asked_at = workflow.now()
             state.details.proof = await proof_of(state, self._target, self._survey.node.provider_id, asking)
+            if state.attested_by:
+                state.waited_for_people += ((asked_at, workflow.now()),)
         except TimeoutError:
             stopped = f"waits for proof that {self._target.name} is stopped"
             state.left_to_do = tuple(todo(Todo.FENCE, f"{pod.path}: {stopped}", pod.path) for pod in stateful)

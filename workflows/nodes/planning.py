@@ -31,8 +31,8 @@ def make_node_plan(survey: NodeSurvey, *, uncordon: bool) -> NodePlan:
         words = f"nobody would make {_list(lonely)} again: delete what is not needed any more, then start again"
         raise refuse(Refusal.LONELY_PODS, words)
     steps = (
-        f"cordon: nothing new is put on {node.name}",
         *(f"move: {one.workflow} {one.target}, which leads from {one.pod}" for one in survey.carries),
+        f"cordon: nothing new is put on {node.name}",
         *(f"WAIT FOR A PERSON: {line}" for line in _unlisted(survey)),
         f"evict: {len(survey.to_evict)} pods leave as their disruption budgets allow; {_staying(survey)} stay",
         f"await ready: every workload that lost a pod is ready elsewhere ({_list(list(survey.others))}){_but(survey)}",

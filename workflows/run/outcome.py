@@ -21,7 +21,7 @@ from activities.run.models.report import Outcome, RecordsRequest
 from activities.run.models.wire import Wire
 from activities.run.records import RecordsActivities
 from workflows.run.models import Run, cancel_note
-from workflows.run.state import RunState
+from workflows.run.state import RunState, Span
 from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 
@@ -37,6 +37,8 @@ class Summary(Wire):
     outage_seconds: float | None = None
     lost: int | None = None
     records: tuple[str, ...] = ()
+    waited_for_people: tuple[Span, ...] = ()
+    """From when to when people were asked to approve."""
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:
@@ -171,4 +173,5 @@ def _summary(state: RunState[Any]) -> Summary:
         outage_seconds=measurement.outage_seconds if measurement else None,
         lost=measurement.lost if measurement else None,
         records=state.kept,
+        waited_for_people=state.waited_for_people,
     )

@@ -36,6 +36,10 @@ def _nothing() -> tuple[str, ...]:
     return ()
 
 
+Span = tuple[datetime, datetime]
+"""From when to when."""
+
+
 @dataclass
 class RunState(Generic[D]):
     """The only place that a phase, a fact or an outcome is written to."""
@@ -60,6 +64,8 @@ class RunState(Generic[D]):
     """Only the last wait is left, and a cancel ends it: what is waited for goes on without the run."""
     leaves: str = ""
     """What is left behind by a run that ends before its point of no return."""
+    waited_for_people: tuple[Span, ...] = ()
+    """From when to when people were asked to approve."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
     by_watch: bool = False

@@ -203,4 +203,6 @@ async def _people_agree(state: RunState[Any], policy: ApprovalPolicy, target: Ta
     votes = state.approvals = ApprovalGate(policy, target.people, _requester(state))
     window = votes.open(plan, workflow.now())
     state.enter(Phase.AWAITING_APPROVAL)
+    asked_at = workflow.now()
     await wait_for_votes(state, votes, window)
+    state.waited_for_people = (*state.waited_for_people, (asked_at, workflow.now()))

@@ -61,6 +61,9 @@ class RecoveryDetails(Details):
     """Of a procedure that is judged by how long it took until all was healthy again."""
 
     recovery_seconds: float | None = None
+    """Without ``people_seconds``."""
+    people_seconds: float = 0.0
+    """For so long people were asked meanwhile: no objective counts that."""
 
     @property
     def healthy(self) -> bool:
