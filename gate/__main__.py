@@ -17,11 +17,13 @@ from gate.postgres.server import reap_orphans
 from gate.settings import Settings
 
 _USAGE = 2
+_ANSWERS_WITHIN_SECONDS = 1.0
+"""A command that waits for a server which has been stopped is not waited for."""
 
 
 async def _serve(settings: Settings) -> None:
     gate = Gate(settings)
-    runner = web.AppRunner(application(gate), access_log=None)
+    runner = web.AppRunner(application(gate), access_log=None, shutdown_timeout=_ANSWERS_WITHIN_SECONDS)
     await runner.setup()
     await web.TCPSite(runner, settings.listen, settings.port).start()
     ending = asyncio.Event()

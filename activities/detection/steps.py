@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from temporalio import activity
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.detection.models import (
@@ -28,7 +29,9 @@ from activities.run.postures import READ
 from activities.run.watches import watch_of
 from estate.loader import resolve_pool, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
+from gate.record import Mode
 
+_MODE = SearchAttributeKey.for_keyword("FailoverMode")
 _RESOLVERS: dict[Kind, Callable[[Estate, str], WatchedTarget]] = {
     Kind.POSTGRES: resolve_target,
     Kind.REDIS: resolve_redis,
@@ -110,11 +113,15 @@ class WatchActivities:
 
     @step("watch.last", READ, lambda request: f"the last run of {request.lock}")
     async def last(self, request: LastRequest) -> LastRun:
-        """Return when the newest run under a lock ended, if ``request.watch`` had begun it. Changes nothing."""
+        """Return when the newest run under a lock ended, if ``request.watch`` had begun it, but for a planned one.
+
+        No cool-down follows that: nothing was broken. Changes nothing.
+        """
         try:
             found = await activity.client().get_workflow_handle(request.lock).describe()
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return LastRun()
             raise
-        return LastRun(closed_at=found.close_time if found.parent_id == request.watch else None)
+        planned = found.typed_search_attributes.get(_MODE) == Mode.PLANNED
+        return LastRun(closed_at=found.close_time if found.parent_id == request.watch and not planned else None)

@@ -40,6 +40,7 @@ from gate.postgres.catchup import CatchUp, received_lsn
 from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
 from gate.postgres.least_settings import HeldUp
+from gate.postgres.own_wal import OwnWal
 from gate.postgres.server import Server
 from gate.postgres.sql import NOT_ANSWERING, Session, checkpoint
 from gate.postgres.synchronous import Synchronous, up_to_date
@@ -63,6 +64,7 @@ class Gate:
         self.server, self.api = Server(settings, self.lease), ApiServer(settings)
         self.peers = Peers(settings, self.api)
         self.synchronous = Synchronous(settings, partial(checkpoint, settings), partial(up_to_date, self.session))
+        self.own_wal, self.lacks = OwnWal(settings, self.control), ""
         self.held_up = HeldUp(self.session, self.control)
         self.clean_stop = CleanStop(self.server, self.session, self.log)
         self.serving = Serving(settings, self.store, self.server, self.peers, self.control, self.synchronous, self.log)
@@ -113,7 +115,7 @@ class Gate:
             empty=not (data / "PG_VERSION").exists(), standby_signal=(data / "standby.signal").exists(),
             timeline=facts.timeline or (control.timeline if control else 0), following=serving.following,
             reverts=revert.is_pending(data, state), half_rewound=revert.half_rewound(settings),
-            received=facts.receive_lsn,
+            received=facts.receive_lsn, lacks=self.lacks,
             facts=facts, record=self.record, control=control, doing=self.doing, sessions=self.sampler.sessions,
             weak=self.sampler.weak, contents=self.contents.seen, certificate_ends_at=self.certificate.ends_at,
             closed=serving.closed, may_open=serving.may_open, has_moved=serving.has_moved,

@@ -11,7 +11,14 @@ from typing import Any
 
 from gate.api import Role, ServerState
 from gate.lease.vouching import Outside
-from gate.loop.leading import as_before, must_not_lead, must_not_promote_itself, runs_as_primary, under_an_older_record
+from gate.loop.leading import (
+    as_before,
+    must_not_lead,
+    must_not_lead_set_back,
+    must_not_promote_itself,
+    runs_as_primary,
+    under_an_older_record,
+)
 from gate.loop.pause import pause_words
 from gate.loop.situation import Action, Decision, Local
 from gate.loop.state import State
@@ -129,7 +136,8 @@ def _stopped(local: Local, record: Record, outside: Outside) -> Decision:  # noq
             return Decision(
                 Action.WAIT, "IS THE NAMED LEADER BUT HALF REWOUND: name another leader, to copy this member from"
             )
-        return must_not_lead(local, record, outside) or Decision(Action.START_LEADER, "the record names this member")
+        held = must_not_lead(local, record, outside) or must_not_lead_set_back(local)
+        return held or Decision(Action.START_LEADER, "the record names this member")
     if intent is not None and intent.candidate == local.member and local.state.promoted_at == record.epoch:
         if local.reverts:
             return Decision(Action.START_REVERTED, "is to lead again as it is, on an unused timeline")

@@ -30,7 +30,7 @@ def under_an_older_record(local: Local, record: Record, outside: Outside) -> Dec
     if local.server is not ServerState.STOPPED and runs_as_primary(local) and later is not None:
         return Decision(Action.STOP_NOW, f"{later.member} leads on the later timeline {later.timeline}; {why}")
     led_last = mirror == Mirror(local.member, local.state.epoch) and record.leader == local.member
-    startable = not (local.empty or local.half_rewound or local.standby_signal)
+    startable = not (local.empty or local.half_rewound or local.standby_signal or local.lacks)
     agreed = record.intent is None and all(_agrees(one, local) for one in outside.peers.values())
     if local.server is ServerState.STOPPED and led_last and startable and agreed:
         return Decision(Action.START_LEADER, f"has led last, as its Lease and all members say, too; {why}")
@@ -51,6 +51,15 @@ def must_not_lead(local: Local, record: Record, outside: Outside) -> Decision | 
         if status is not None and is_older(record, status.epoch):
             return Decision(Action.WAIT, _older(record, f"{status.member} has seen epoch {status.epoch}"))
     return None
+
+
+def must_not_lead_set_back(local: Local) -> Decision | None:
+    """Return that this member's disk is not what it was; not where a run has decided that it leads, and knew of others."""
+    if not local.lacks or local.state.promoted_at is not None or local.reverts:
+        return None
+    return Decision(
+        Action.WAIT, f"ITS DISK WAS SET BACK: {local.lacks}, and WAL ends before that here; fail over to that one"
+    )
 
 
 def must_not_promote_itself(local: Local, outside: Outside) -> Decision | None:

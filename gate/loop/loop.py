@@ -118,6 +118,8 @@ class Loop:
         if gate.work.is_going_on:
             return
         gate.work.collect()
+        stopped = gate.server.state is ServerState.STOPPED
+        gate.lacks = await gate.own_wal.lacks(outside.peers) if stopped and self._is_named(outside) else ""
         sample = gate.sample()
         decision = decide(sample, outside)
         if gate.server.rests and decision.action in _STARTS:
@@ -143,10 +145,12 @@ class Loop:
         if gate.server.state is ServerState.STOPPED:
             return await gate.observer.look(ask_peers=True, to_lead=True)
         outside = await gate.observer.look(ask_peers=False)
-        named = outside.record is not None and outside.record.leader == gate.settings.member
-        if named and gate.sampler.facts.role is Role.STANDBY:
+        if self._is_named(outside) and gate.sampler.facts.role is Role.STANDBY:
             return await gate.observer.look(ask_peers=True, to_lead=True)
         return outside
+
+    def _is_named(self, outside: Outside) -> bool:
+        return outside.record is not None and outside.record.leader == self._gate.settings.member
 
     def _heed(self, record: Record) -> None:
         """Take over what the leader record says of epochs, fences and doors."""

@@ -22,6 +22,7 @@ from gate.loop import revert
 from gate.postgres.configuration import conninfo, write_configuration
 from gate.postgres.controldata import (
     CLEAN_PRIMARY,
+    IN_RECOVERY,
     ControlData,
     ProgramError,
     end_of_wal,
@@ -30,6 +31,7 @@ from gate.postgres.controldata import (
     segment_name,
 )
 from gate.postgres.lsn import parse_lsn
+from gate.postgres.own_wal import reaches
 from gate.postgres.wal import newest_wal_timeline
 from gate.settings import Settings
 
@@ -74,6 +76,8 @@ async def rejoin(settings: Settings, peers: Peers, leader: GateStatus, epoch: in
         control = await read_control(settings.programs, settings.data)
         if (why := _cannot_be_rewound(settings, control, leader)) is not None:
             say(f"{why}: the directory is kept")
+        elif await _was_set_back(settings, control, leader):
+            say(f"crashed, and its WAL ends before {leader.member} left its timeline: the directory is kept")
         elif _ends_before_fork(settings, control, leader):
             say("stopped before the fork: no rewind needed")
             (settings.data / _SIGNAL).touch()
@@ -143,6 +147,18 @@ async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say:
         say(f"old directory kept at {aside}")
     fresh.rename(settings.data)
     revert.unmark_rewind(settings)
+
+
+async def _was_set_back(settings: Settings, control: ControlData, leader: GateStatus) -> bool:
+    """Whether a crashed primary lacks WAL of its own timeline that ``leader`` has.
+
+    pg_rewind would let it recover first, which ends with a checkpoint of its own in the middle of the leader's history, and
+    find nothing to rewind. As a standby it would wait at that place for ever.
+    """
+    fork = fork_of(control.timeline, leader)
+    if fork is None or control.state == CLEAN_PRIMARY or control.state in IN_RECOVERY:
+        return False
+    return not await reaches(settings, control, fork)
 
 
 def _ends_before_fork(settings: Settings, control: ControlData, leader: GateStatus) -> bool:

@@ -61,6 +61,8 @@ class Local:
     """A ``revert`` was accepted, and its new timeline has not been begun."""
     received: str | None = None
     """Standby that runs: LSN up to which it has WAL."""
+    lacks: str = ""
+    """Stopped, and to lead: which standby of its own timeline has replayed what is missing here, in words."""
     half_rewound: bool = False
     """A rewind of PGDATA was begun and did not come to its end: it is no database now."""
 

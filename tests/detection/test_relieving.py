@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from estate.watching import Policy, PostgresWatching
 from gate.api import WATCH, WORKER, ServerState
 from tests.detection.bench import QUICK, WELL, WatchBench, watching
 from tests.fakes.clients import systems_of
+from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
 from tests.postgres.samples import target
 
@@ -68,12 +70,41 @@ async def test_nobody_is_moved_back_when_the_one_that_is_asked_to_end_does_not_l
         assert one.bench.world.changed == []
 
 
-async def test_a_run_that_asks_people_by_the_estate_it_reads_waits_for_them(temporal: Client, tmp_path: Path) -> None:
-    """The estate says no since the watch has read it."""
-    async with watching(temporal, tmp_path, "ask", watch={**QUICK, "policy": "ask", "hand_over": False}) as one:
+@pytest.mark.parametrize("policy", ["ask", "automatic"])
+async def test_where_the_estate_says_no_by_now_nobody_is_moved_or_asked(
+    temporal: Client, tmp_path: Path, policy: str
+) -> None:
+    async with watching(temporal, tmp_path, policy, watch={**QUICK, "policy": policy, "hand_over": False}) as one:
         await one.watch()
         one.let(LEAVING)
-        await one.bench.until_phase(await one.run(), "awaiting approval")
+        refusal = await one.bench.refused(await one.run())
+        assert (refusal.type, "watch.hand_over" in refusal.message) == ("NotAvailable", True)
+        assert one.bench.world.changed == []
+
+
+async def test_one_that_was_undone_is_not_tried_again_since_it_stops_writes(temporal: Client, tmp_path: Path) -> None:
+    async with watching(temporal, tmp_path, "ask") as one:
+        await one.watch()
+        one.bench.world.faults.order("postgres.promote", Fault.REFUSED)
+        one.let(LEAVING)
+        await one.bench.refused(await one.run())
+        await asyncio.sleep(5)
+        begun = [run async for run in one.bench.client.list_workflows(f"WorkflowId = '{one.bench.lock}'")]
+        assert len(begun) == 1
+
+
+async def test_a_detection_that_is_started_again_finds_no_cool_down_after_a_hand_over(
+    temporal: Client, tmp_path: Path
+) -> None:
+    async with watching(temporal, tmp_path, "automatic") as one:
+        watch = await one.watch()
+        one.let(LEAVING)
+        await one.bench.finished(await one.run())
+        one.let(WELL)
+        await one.until_said("completed")
+        await watch.terminate("it is started again")
+        await one.watch()
+        assert (await one.status()).cooling is None
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,17 @@ def test_a_planned_claim_leaves_the_primary_alone_and_a_forced_one_stops_it() ->
         assert _decide(record=Record(leader=ME, epoch=2, intent=intent)).action is action
 
 
+def test_a_leader_whose_disk_was_set_back_waits_unless_a_run_has_decided_that_it_leads() -> None:
+    lacking: dict[str, Any] = {"server": ServerState.STOPPED, "role": None, "lacks": f"{B} has replayed 0/5000"}
+    waits = _decide(record=Record(leader=ME, epoch=2), **lacking)
+    assert (waits.action, waits.reason) == (
+        Action.WAIT,
+        f"ITS DISK WAS SET BACK: {B} has replayed 0/5000, and WAL ends before that here; fail over to that one",
+    )
+    decided = _decide(record=Record(leader=ME, epoch=2), **lacking, state=State(epoch=2, promoted_at=2))
+    assert decided.action is Action.START_LEADER
+
+
 def test_a_former_primary_rejoins_and_a_standby_starts() -> None:
     for signal, action in ((False, Action.REJOIN), (True, Action.START_STANDBY)):
         decision = _decide(record=Record(leader=B, epoch=2), server=ServerState.STOPPED, role=None, standby_signal=signal)

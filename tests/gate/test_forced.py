@@ -95,7 +95,7 @@ async def test_a_cut_off_primary_is_dead_when_its_lease_has_run_out(pair: Cluste
     began = time.monotonic()
     await _until_stopped(pair, "pg-0", 8)
     assert time.monotonic() - began < 4
-    assert pair.said("pg-0", "ISOLATED")
+    await pair.until(lambda: pair.said("pg-0", "ISOLATED"), stretched(5))  # the watchdog kills first, and tells then
 
 
 async def test_a_peer_that_knows_of_a_later_epoch_vouches_for_nobody(pair: Cluster) -> None:

@@ -11,6 +11,8 @@ from temporalio.service import RPCError
 
 from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo
+from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone
@@ -68,6 +70,38 @@ async def test_a_no_leaves_the_node_as_it_was(bench: NodeBench) -> None:
     assert bench.report().outcome is Outcome.REFUSED
 
 
+async def test_a_failover_that_leaves_something_to_do_is_told_and_the_node_is_as_it_was(bench: NodeBench) -> None:
+    bench.put_primary()
+    bench.faults.order("postgres.verify", Fault.REFUSED)
+    end, words = await bench.ending(await bench.start())
+    assert (end, bench.is_cordoned) == ("Stranded", False), words
+    assert f"{bench.node} is not cordoned: postgres-failover {bench.cluster}: " in words
+    (left,) = bench.report().left_to_do
+    assert (left.kind, left.subject) == (Todo.MOVE, bench.cluster)
+
+
+async def test_a_failover_that_a_person_cancels_is_named(bench: NodeBench) -> None:
+    bench.ask_dbas()
+    bench.put_primary()
+    handle = await bench.start()
+    await (await _asking(bench)).cancel()
+    end, words = await bench.ending(handle)
+    assert (end, words) == ("RolledBack", f"postgres-failover {bench.cluster} was cancelled")
+    assert bench.report().outcome is Outcome.REFUSED
+
+
+async def test_a_cordon_that_an_ended_run_has_left_is_taken_off_when_nothing_comes_of_this_one(bench: NodeBench) -> None:
+    bench.ask_dbas()
+    bench.put_primary()
+    node = bench.world.nodes_by_name[bench.node]
+    cordoned = {"cordoned": True, "cordoned_for": f"node/{bench.node}/ended"}
+    bench.world.nodes_by_name[bench.node] = node.model_copy(update=cordoned)
+    handle = await bench.start()
+    await _vote(bench, approve=False)
+    assert (await bench.ending(handle))[0] == "ApprovalRejected"
+    assert not bench.is_cordoned
+
+
 async def test_a_cancel_while_people_decide_cancels_what_was_begun(bench: NodeBench) -> None:
     bench.ask_dbas()
     bench.put_primary()
@@ -87,9 +121,10 @@ async def test_what_has_changed_while_people_decided_is_seen(bench: NodeBench) -
     bench.world.put(bench.node, "by-hand", "", owner="none")
     await _vote(bench, approve=True)
     end, words = await bench.ending(handle)
-    assert end == "LonelyPods", words
+    assert (end, "by-hand" in words) == ("RolledBack", True), words
     assert not bench.is_cordoned
-    assert f"postgres-failover {bench.cluster}: stays moved" in words
+    assert bench.report().outcome is Outcome.ROLLED_BACK
+    assert f"{bench.node} is as it was, postgres-failover {bench.cluster} stays moved" in words
 
 
 async def test_no_objective_counts_the_time_in_which_people_decide_about_a_silent_node(bench: NodeBench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +57,7 @@ class Reactions:
     def __post_init__(self) -> None:
         """Go on with the rest that an earlier history began, if any."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._relieved: set[str] = set()
         self._relieving: dict[str, asyncio.Task[None]] = {}
         self._failing_over: set[str] = set()
         rest = self.state.rest or Rest(until=workflow.now(), following=_RESTS)
@@ -64,7 +66,7 @@ class Reactions:
     @property
     def busy(self) -> bool:
         """Whether a failover is being begun, goes on, or has just ended."""
-        return bool(self._failing_over)
+        return bool(self._failing_over or self._relieved)
 
     @property
     def to_carry(self) -> WatchState:
@@ -178,7 +180,10 @@ class Reactions:
         found = Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)
         ended = await self._carry_out(request, found, verdict.words)
         if ended is None:
-            self._rest()
+            if subject in self._relieved:  # by our own planned run, which ends soon
+                await self._while_gone(subject, _RESTS, "the hand-over ends", lambda: subject not in self._relieved)
+            else:
+                self._rest()
             return
         kind, words = ended
         self.say(f"{request.workflow} {request.lock}: {words}")
@@ -192,19 +197,19 @@ class Reactions:
         """Have ``member`` relieved for as long as it waits for that; another run may hold the lock, or find no standby."""
         while member in self.votes.leaving():
             request = hand_over_for(self.kind, self.target.name, member)
-            self._failing_over.add(member)
+            self._relieved.add(member)
             try:
                 ended = await self._carry_out(request, Found(member=member), str(request.input["reason"]), withdraws=False)
             finally:
-                self._failing_over.discard(member)
+                self._relieved.discard(member)
+            again: timedelta | None = _RELIEVES_AGAIN
             if ended is not None:
                 self.say(f"{request.workflow} {request.lock}: {ended[1]}")
-            try:
+                again = None if ended[0] in _MAY_HAVE_CHANGED else again  # it has stopped writes once, and would again
+            with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: member not in self.votes.leaving(), timeout=_RELIEVES_AGAIN, timeout_summary="hand over again"
+                    lambda: member not in self.votes.leaving(), timeout=again, timeout_summary="hand over again"
                 )
-            except TimeoutError:
-                continue
 
     async def _carry_out(
         self, request: Begun, found: Found, words: str, *, withdraws: bool = True

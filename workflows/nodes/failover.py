@@ -39,7 +39,8 @@ from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
 from estate.nodes import NodeTarget
 from gate.record import Mode
-from workflows.nodes.hosted import Moved, move, move_all
+from workflows.nodes.hosted import move
+from workflows.nodes.leaders_first import LeadersFirst, note_moved
 from workflows.nodes.lost_node import Evacuation
 from workflows.nodes.models import Insistence, NodeFailoverRequest
 from workflows.nodes.planning import make_forced_node_plan, make_node_plan, not_ready, waiting_for_a_node
@@ -142,10 +143,8 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         """Cordon, and drain the node or give it up; undo the cordon when that fails."""
         state, target, survey = self.state, self.target, self._surveyed()
         cordoned: Cordoned | None = None
-        if plan.mode is Mode.PLANNED and survey.carries and workflow.patched("move-before-the-cordon"):
-            survey = await self._move_first(survey)
+        survey = await self._move_first(survey)
         try:
-            state.enter(Phase.CORDONING)
             state.would_undo = (f"let pods on {target.name} again",)
             cordoned = await uncancellable(step(NodeActivities.cordon, CordonRequest(target=target, run=me())))
             if plan.mode is Mode.FORCED:
@@ -158,36 +157,34 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
             raise
         return self._end(plan)
 
+    async def _move_first(self, survey: NodeSurvey) -> NodeSurvey:
+        """Move what leads, if the node lives; then go on to the cordon. Return how the node stands."""
+        state, target = self.state, self.target
+        try:
+            if self.request.mode is Mode.PLANNED and survey.carries and workflow.patched("move-before-the-cordon"):
+                survey = await LeadersFirst(state, self.request, target).move(survey)
+            state.enter(Phase.CORDONING)
+        except (asyncio.CancelledError, FailureError) as error:
+            if survey.node.cordoned_for:  # by a run that was ended from outside
+                await uncancellable(self._let_on_again(error, before=False))
+            elif stay := self._moved():
+                state.undone = (f"{target.name} is as it was", *stay)
+            raise
+        return survey
+
+    def _moved(self) -> tuple[str, ...]:
+        return tuple(f"{one} stays moved" for one in self.state.details.moved_first)
+
     def _surveyed(self) -> NodeSurvey:
         if self.state.details.survey is None:
             raise refuse(Refusal.UNREACHABLE, "there is no survey")
         return self.state.details.survey
 
-    async def _move_first(self, survey: NodeSurvey) -> NodeSurvey:
-        """Move what leads while the node is as it was: people may take hours to approve that, and may say no.
-
-        Return how the node stands then. ApplicationError: it may not be emptied any more.
-        """
-        state, target = self.state, self.target
-        leaders = ", ".join(f"{one.workflow} {one.target} (failover status {one.target})" for one in survey.carries)
-        state.enter(Phase.MOVING, leaders)
-        await move_all(survey.carries, self.request, target, self._note_moved)
-        state.enter(Phase.SURVEYING)
-        survey = state.details.survey = await step(NodeLookActivities.survey, NodeLook(target=target))
-        make_node_plan(survey, uncordon=self.request.uncordon)
-        return survey
-
-    def _note_moved(self, moved: Moved) -> None:
-        details = self.state.details
-        details.moved_first = (*details.moved_first, moved.words)
-        self.state.leaves = f"{', '.join(details.moved_first)}: stays moved"
-        self.state.waited_for_people += moved.people
-
     async def _empty(self, survey: NodeSurvey, cordoned: Cordoned) -> None:
         state, target, details = self.state, self.target, self.state.details
         for carried in survey.carries:  # moved back meanwhile
             state.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
-            self._note_moved(await move(carried, self.request, target))
+            note_moved(state, await move(carried, self.request, target))
         details.drained = await self._drain()
         state.enter(Phase.SETTLING)
         await self._settle(tuple(pod for pod in survey.to_evict if not pod.homeless), cordoned)
@@ -257,8 +254,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         await compensated(
             state, error, self._uncordon(), todo(Todo.UNCORDON, f"kubectl uncordon {target.name}", target.name)
         )
-        stay = (f"{one} stays moved" for one in state.details.moved_first)
-        state.undone = (f"{target.name} takes pods again", *stay)
+        state.undone = (f"{target.name} takes pods again", *self._moved())
 
     def _end(self, plan: NodePlan) -> str:
         node, drained = self.target.name, self.state.details.drained

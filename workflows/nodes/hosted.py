@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,10 +18,8 @@ from estate.nodes import NodeTarget
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
-from workflows.run.cancelling import cancel_and_wait
 from workflows.run.models import TASK_TIMEOUT, Run, lock_of
 from workflows.run.state import Span
-from workflows.run.uncancellable import uncancellable
 
 
 @dataclass(frozen=True)
@@ -33,29 +30,6 @@ class Moved:
     """``postgres-failover orders``; Sentinel may have been quicker."""
     people: tuple[Span, ...] = ()
     """From when to when people were asked to approve it."""
-
-
-async def move_all(
-    carried: Sequence[Carried], asked: NodeFailoverRequest, target: NodeTarget, done: Callable[[Moved], None]
-) -> None:
-    """Move all that leads from the node at once, so that everybody who must approve is asked at once.
-
-    When one cannot be moved, or this run is cancelled, the others are cancelled and undo what they can. Raises as ``move``.
-    """
-
-    async def one(leader: Carried) -> None:
-        done(await move(leader, asked, target))
-
-    moving = [asyncio.create_task(one(leader)) for leader in carried]
-    try:
-        done_first, _ = await workflow.wait(moving, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in moving:
-            task.cancel()
-        for task in moving:
-            await uncancellable(cancel_and_wait(task))
-    for task in (task for task in moving if task in done_first):
-        task.result()
 
 
 async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> Moved:

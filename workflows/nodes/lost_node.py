@@ -37,6 +37,7 @@ from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
 from workflows.nodes.hosted import move, pass_the_word_on
+from workflows.nodes.leaders_first import note_moved
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
 from workflows.run import outcome
@@ -183,9 +184,7 @@ class Evacuation:
             else:
                 self._left.append(left)
         else:
-            details = self._state.details
-            details.moved_first = (*details.moved_first, moved.words)
-            self._state.waited_for_people += moved.people
+            note_moved(self._state, moved)
 
     async def _wait_for_proof(self, stateful: tuple[NodePod, ...], asking: Asking | None) -> None:
         state, within = self._state, self._target.settings.word_within
@@ -195,7 +194,7 @@ class Evacuation:
         try:
             asked_at = workflow.now()
             state.details.proof = await proof_of(state, self._target, self._survey.node.provider_id, asking)
-            if state.attested_by:
+            if state.attested_by and self._target.settings.machines is None:  # else a machine was asked meanwhile
                 state.waited_for_people += ((asked_at, workflow.now()),)
         except TimeoutError:
             stopped = f"waits for proof that {self._target.name} is stopped"

@@ -48,9 +48,9 @@ SPECS = (
         },
         rows=(ReportPhase.DECIDE, ReportPhase.CORDON, ReportPhase.EVICT, ReportPhase.SETTLE),
         remedies=Remedies(
-            stranded="{target} is empty and cordoned; what is listed as left to do is not ready elsewhere yet.",
+            stranded="What is listed as left to do is not done, or not ready elsewhere, yet; {target} may be cordoned.",
             undo_incomplete="{target} may still be cordoned: kubectl uncordon {target}",
-            cut_off="It was ended from outside ({close}): {target} is cordoned, and runs that it has started go on.",
+            cut_off="It was ended from outside ({close}): {target} may be cordoned, and runs that it has started go on.",
             look="failover plan node-failover {target}, failover status",
             again="Starting it again is safe: it goes on where it was.",
         ),

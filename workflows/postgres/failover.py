@@ -30,7 +30,7 @@ from gate.record import Mode
 from workflows.postgres import steps
 from workflows.postgres.models import FailoverRequest
 from workflows.postgres.planning.forced import make_forced_plan, must_be_gone
-from workflows.postgres.planning.planned import make_plan, must_still_lead
+from workflows.postgres.planning.planned import make_plan, must_hand_over
 from workflows.postgres.procedure import PostgresProcedure
 from workflows.postgres.transfer.staged import Switchover
 from workflows.run.automatic import found_in_memo, must_not_be_held
@@ -66,7 +66,7 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
         state.details.survey = survey
         must_not_be_held(survey.record)
         if found and not forced:
-            must_still_lead(found.member, survey)
+            must_hand_over(found.member, survey, target)
         make = make_forced_plan if forced else make_plan
         state.plan = plan = self.with_applications(make(request, target, survey), survey)
         if request.run is not Run.PLAN:

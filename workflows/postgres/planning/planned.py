@@ -31,8 +31,11 @@ class Limitation:
     reason: str
 
 
-def must_still_lead(member: str, survey: Survey) -> None:
-    """Refuse to relieve ``member``, which is asked to end, when another one leads already."""
+def must_hand_over(member: str, survey: Survey, target: PostgresTarget) -> None:
+    """Refuse to relieve ``member``, which is asked to end, when another one leads already or the estate says no by now."""
+    if not target.watching.relieves:
+        words = f"{member} is asked to end, and watch.hand_over or watch.policy of {target.name} says: let it end"
+        raise refuse(Refusal.NOT_AVAILABLE, words)
     if survey.record is not None and survey.record.leader != member:
         words = f"{survey.record.leader} leads, and {member} is asked to end: nothing is to be done"
         raise refuse(Refusal.MOVED_ALREADY, words)

@@ -87,7 +87,7 @@ class Aftermath:
         given the time that the estate allows, and the run ends well without it.
         """
         plan, within = self._switch.plan, self._switch.target.cluster.forced.redundancy_within
-        may_be_dead = plan.mode is Mode.FORCED or self._switch.run != me()
+        may_be_dead = plan.mode is Mode.FORCED or self._switch.run != me() or self._state.by_watch  # asked to end
         longest = within if may_be_dead else None
         self._state.can_be_ended = True
         await _until(lambda: watch.done() or _is_cancelled(), longest, f"{plan.primary} comes back")
@@ -122,7 +122,8 @@ class Aftermath:
         ended = fenced.sessions_ended if fenced else evicted.ended
         state.details.evicted = evicted.model_copy(update={"ended": ended})
         state.done(Todo.EVICT)
-        return evicted.remaining is None
+        stopped_cleanly = fenced is not None and fenced.clean  # then no session is left, whoever can be asked
+        return evicted.remaining is None and not stopped_cleanly
 
     async def _reconnect(self, since: datetime, *, must_restart: bool) -> None:
         """Bring the applications over side by side; one that fails does not hold up the others."""

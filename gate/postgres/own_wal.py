@@ -1,0 +1,92 @@
+"""Whether a stopped server that is to lead has the WAL that a standby of its own timeline has replayed.
+
+A leader never sends WAL that is not on its disk. So one that lacks what a standby has replayed is not what it was: its
+volume was restored from a snapshot, or has lost what it had confirmed. If it led, acknowledged rows would be gone, and the
+standby that has them would follow another history without noticing.
+
+After a clean stop the end of WAL is known. After a crash the records up to the standby's position are read by
+``pg_waldump``: the last 128 KiB of them, and only where that finds fault all since the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gate.api import GateStatus, Role
+from gate.postgres.controldata import CLEAN_PRIMARY, ControlData, ControlFile, ProgramError, end_of_wal, run_program
+from gate.postgres.lsn import format_lsn, parse_lsn
+from gate.settings import Settings
+
+_NEAR_BYTES = 128 * 1024
+_PAGE = 8192
+_WITHIN_SECONDS = 120.0
+"""Recovery reads the same WAL, and takes longer."""
+_MISSING = ("could not find", "could not open file", "error in WAL record")
+"""What pg_waldump says when WAL ends; whatever else it says leaves the question open."""
+
+
+class OwnWal:
+    """Of one member."""
+
+    def __init__(self, settings: Settings, control: ControlFile) -> None:
+        """Compare the directory of ``settings``."""
+        self._settings, self._control = settings, control
+        self._asked: tuple[str, str, str] | None = None
+        self._found = ""
+
+    async def lacks(self, peers: Mapping[str, GateStatus | None]) -> str:
+        """Return who has replayed what is missing here, in words; empty when nothing is known to be missing.
+
+        Safe to ask again and again: the same question is answered from memory.
+        """
+        control = self._control.last
+        standbys = [one for one in peers.values() if one is not None and one.role is Role.STANDBY and one.replay_lsn]
+        ours = [one for one in standbys if control is not None and one.timeline == control.timeline]
+        if control is None or not ours:
+            return ""
+        first = max(ours, key=lambda one: parse_lsn(one.replay_lsn or "0/0"))
+        wanted = first.replay_lsn or "0/0"
+        question = (wanted, control.state, control.checkpoint_lsn)
+        if question != self._asked:
+            has = await self._has(control, wanted)
+            self._asked, self._found = question, "" if has else f"{first.member} has replayed {wanted}"
+        return self._found
+
+    async def _has(self, control: ControlData, wanted: str) -> bool:
+        """Whether WAL goes on to ``wanted``; also when that cannot be found out: recovery will say what is wrong."""
+        try:
+            return await reaches(self._settings, control, wanted)
+        except ProgramError:
+            return True
+
+
+async def reaches(settings: Settings, control: ControlData, lsn: str) -> bool:
+    """Whether the WAL of a stopped server, on the timeline of its last checkpoint, goes on to ``lsn``.
+
+    Raises:
+        ProgramError: nobody knows.
+    """
+    wanted, checkpoint = parse_lsn(lsn), parse_lsn(control.checkpoint_lsn)
+    if wanted <= checkpoint:
+        return True
+    if control.state == CLEAN_PRIMARY:
+        return parse_lsn(end_of_wal(settings.data, control)) >= wanted
+    near = (wanted - _NEAR_BYTES) // _PAGE * _PAGE
+    if near > checkpoint and await _reads(settings, control, near, lsn):
+        return True
+    return await _reads(settings, control, checkpoint, lsn)
+
+
+async def _reads(settings: Settings, control: ControlData, start: int, end: str) -> bool:
+    """Whether there are records from ``start`` to ``end``. ProgramError: nobody knows."""
+    try:
+        await run_program(
+            str(settings.programs / "pg_waldump"), "--quiet", f"--path={settings.data / 'pg_wal'}",
+            f"--timeline={control.timeline}", f"--start={format_lsn(start)}", f"--end={end}",
+            environment={"LC_ALL": "C"}, within=_WITHIN_SECONDS,
+        )  # fmt: skip
+    except ProgramError as error:
+        if any(words in str(error) for words in _MISSING):
+            return False
+        raise
+    return True
