@@ -133,6 +133,15 @@ class RedisSurvey(Wire):
         return self.most_answer and any(fact.can_decide for fact in self.sentinels)
 
     @property
+    def newest_among_most(self) -> str:
+        """The newest word, if most Sentinels answer and it is newer than every other one; else empty."""
+        known = [fact for fact in self.sentinels if fact.master]
+        newest = self.newest_word
+        others = [fact.config_epoch for fact in known if fact.master != newest]
+        highest = max((fact.config_epoch for fact in known if fact.master == newest), default=0)
+        return newest if self.most_answer and all(epoch < highest for epoch in others) else ""
+
+    @property
     def most_answer(self) -> bool:
         """Whether a majority of all Sentinels says who the master is, be it not the same."""
         return sum(bool(fact.master) for fact in self.sentinels) >= self.majority

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from deploy.lab.patience import stretched
 from deploy.lab.processes import start_time
 from gate.api import GateStatus, Role, ServerState
 from gate.record import Mode

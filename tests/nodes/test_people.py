@@ -98,7 +98,7 @@ async def test_a_cordon_that_an_ended_run_has_left_is_taken_off_when_nothing_com
     bench.world.nodes_by_name[bench.node] = node.model_copy(update=cordoned)
     handle = await bench.start()
     await _vote(bench, approve=False)
-    assert (await bench.ending(handle))[0] == "ApprovalRejected"
+    assert (await bench.ending(handle))[0] == "RolledBack"
     assert not bench.is_cordoned
 
 

@@ -85,8 +85,7 @@ def must_not_have_moved(target: RedisTarget, survey: RedisSurvey, member: str | 
     Then the newest word of those that answer is enough, with the new master's own: the other Sentinels hear of it within
     a second or two.
     """
-    newest = survey.newest_word if survey.most_answer else ""
-    leader, servers = survey.server_at(survey.named or newest), target.deployment.servers
+    leader, servers = survey.server_at(survey.named or survey.newest_among_most), target.deployment.servers
     if member and member not in servers:
         raise refuse(Refusal.BAD_INPUT, f"member: {member} is no server of {target.name}; there are {', '.join(servers)}")
     if member and leader is not None and leader.is_master and leader.name != member:
