@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from activities.postgres import post_promotion
 from activities.postgres.models.details import PostgresDetails
@@ -222,6 +223,25 @@ async def test_an_application_that_cannot_be_restarted_holds_nothing_up(bench: B
     left = (await bench.status(handle)).left_to_do
     assert [(one.kind, one.subject) for one in left] == [(Todo.RECONNECT, "api-deployment")]
     await bench.until_consistent()
+
+
+async def test_after_a_clean_stop_nobody_is_restarted_for_a_pod_that_has_ended(bench: Bench) -> None:
+    """The old primary's pod was asked to end: it is gone as soon as another member leads."""
+    content = yaml.safe_load(bench.estate.read_text(encoding="utf-8"))
+    content["postgres"][bench.cluster]["applications"][0]["reconnect"] = "none"
+    bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+    hanging = bench.world.faults.order("postgres.verify", Fault.HANGS)
+    handle = await bench.switch()
+    await hanging.reached.wait()
+    bench.world.members[A].alive = False
+    hanging.released.set()
+    await bench.until_phase(handle, "restoring redundancy")
+    bench.world.members[A].alive = True
+    await bench.finished(handle)
+    details = facts_of(chronicle_of((await handle.fetch_history()).events, handle.id)).known.of(PostgresDetails)
+    assert details.evicted is not None
+    assert "cannot be asked" in details.evicted.words
+    assert [one.restarted for one in details.reconnected] == [False]
 
 
 @pytest.mark.usefixtures("hurried")
