@@ -20,8 +20,8 @@ that was frozen and wakes up late changes nothing. Repeating a command at the sa
 ``POST /v1/rejoin``         ``Command`` → ``GateStatus``: look at the record now and rejoin, although paused; answers at once
 ==========================  ==================================================================================
 
-Errors are ``Problem`` with 401, 409 (refused: stale epoch, not possible in this state), 422 (bad input) or 503 (try
-again: the server is starting, the API server does not answer).
+Errors are ``Problem`` with 401, 409 (refused: stale epoch, not possible in this state), 421 (another member's gate was
+meant), 422 (bad input) or 503 (try again: the server is starting, the API server does not answer).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _HIGHEST_EPOCH = 2**31 - 1
 MEMBER_HEADER = "Failover-Member"
 """Whoever asks a gate says who it is: a member's name, or one of these two."""
 WORKER, WATCH = "worker", "watch"
+MEANT_HEADER = "Failover-Meant"
+"""``CLUSTER/MEMBER`` that is meant: an address may have become another gate's, which neither answers nor obeys."""
 """``WATCH``: a detection that begins a planned failover when a leader is asked to end."""
 
 
@@ -64,6 +66,7 @@ class ProblemKind(StrEnum):
     """Why the gate said no."""
 
     UNAUTHORIZED = "unauthorized"
+    WRONG_MEMBER = "wrong_member"
     BAD_REQUEST = "bad_request"
     STALE_EPOCH = "stale_epoch"
     NOT_STANDBY = "not_standby"

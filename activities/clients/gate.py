@@ -18,6 +18,7 @@ from activities.clients.secrets import read_secret
 from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
 from gate.api import (
+    MEANT_HEADER,
     MEMBER_HEADER,
     WORKER,
     AdoptCommand,
@@ -29,6 +30,7 @@ from gate.api import (
     GateStatus,
     Kept,
     Problem,
+    ProblemKind,
     PromoteCommand,
     Promoted,
     RevertCommand,
@@ -123,7 +125,11 @@ class GateClient:
     ) -> A:  # fmt: skip
         access = target.cluster.gate
         host = await self._addresses.of_member(target, member)
-        headers = {"Authorization": f"Bearer {read_secret(access.token)}", MEMBER_HEADER: asks}
+        headers = {
+            "Authorization": f"Bearer {read_secret(access.token)}",
+            MEMBER_HEADER: asks,
+            MEANT_HEADER: f"{target.name}/{member}",
+        }
         content = None if body is None else body.model_dump(mode="json")
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds * _CONNECT_SHARE, _CONNECT_SECONDS))
         try:
@@ -138,7 +144,7 @@ class GateClient:
                 if reply.status == _NOT_FOUND:
                     raise UnknownCommandError(f"what answers for the gate of {member} does not know {what}")
             if failed:
-                raise GateRefusedError(member, Problem.model_validate_json(text))
+                raise self._said_no(target, member, Problem.model_validate_json(text))
             return answer.model_validate_json(text)
         except aiohttp.ConnectionTimeoutError as error:
             self._addresses.forget_pod(target.region, member)
@@ -155,6 +161,13 @@ class GateClient:
             raise UnreachableError(f"the gate of {member} is not reachable: {error or type(error).__name__}") from error
         except ValidationError as error:
             raise UnreachableError(f"what answers for the gate of {member} is no gate: {text[:120]!r}") from error
+
+    def _said_no(self, target: PostgresTarget, member: str, problem: Problem) -> Exception:
+        """Return the refusal as an error; whoever else is at that address says nothing about ``member``."""
+        if problem.kind is not ProblemKind.WRONG_MEMBER:
+            return GateRefusedError(member, problem)
+        self._addresses.forget_pod(target.region, member)
+        return UnreachableError(f"the gate of {member} is not where it was: {problem.message}")
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None or self._http.closed:

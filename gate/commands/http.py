@@ -105,6 +105,10 @@ def _guard(gate: Gate) -> Callable[..., Awaitable[web.StreamResponse]]:
             if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                 message = "the bearer token is missing or wrong; compare the gate's token Secret with the estate's reference"
                 return _json(api.Problem(kind=api.ProblemKind.UNAUTHORIZED, message=message, epoch=0), 401)
+            own, meant = f"{gate.settings.cluster}/{gate.settings.member}", request.headers.get(api.MEANT_HEADER, "")
+            if meant not in {"", own}:  # an older version does not say it
+                message = f"this is the gate of {own}; that of {meant} was meant"
+                return _json(api.Problem(kind=api.ProblemKind.WRONG_MEMBER, message=message, epoch=0), 421)
         return await handler(request)
 
     return guard

@@ -13,7 +13,7 @@ import contextlib
 import aiohttp
 from pydantic import ValidationError
 
-from gate.api import MEMBER_HEADER, Command, GateStatus, LeaveCommand
+from gate.api import MEANT_HEADER, MEMBER_HEADER, Command, GateStatus, LeaveCommand
 from gate.lease.kube import SILENT, ApiServer
 from gate.settings import Settings
 
@@ -56,7 +56,7 @@ class Peers:
 
     async def _answer_of(self, member: str) -> GateStatus | None:
         try:
-            async with self._session().get(self._url(member, "status"), headers=self._headers()) as answer:
+            async with self._session().get(self._url(member, "status"), headers=self._headers(member)) as answer:
                 answer.raise_for_status()
                 return GateStatus.model_validate_json(await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
@@ -75,7 +75,7 @@ class Peers:
         command = Command(epoch=max(epoch, 1), run=f"gate/{self._settings.member}")
         timeout = aiohttp.ClientTimeout(total=300)
         async with self._session().post(
-            self._url(member, "checkpoint"), json=command.model_dump(), headers=self._headers(), timeout=timeout
+            self._url(member, "checkpoint"), json=command.model_dump(), headers=self._headers(member), timeout=timeout
         ) as answer:
             answer.raise_for_status()
 
@@ -89,7 +89,7 @@ class Peers:
         command = LeaveCommand(epoch=max(epoch, 1), run=f"gate/{member}", member=member)
         timeout = aiohttp.ClientTimeout(total=2)
         async with self._session().post(
-            self._url(leader, "leave"), json=command.model_dump(), headers=self._headers(), timeout=timeout
+            self._url(leader, "leave"), json=command.model_dump(), headers=self._headers(leader), timeout=timeout
         ) as answer:
             answer.raise_for_status()
 
@@ -102,9 +102,11 @@ class Peers:
         host = self.known(member) or self._settings.address_of(member)
         return f"http://{f'[{host}]' if ':' in host else host}:{self._settings.port}/v1/{what}"
 
-    def _headers(self) -> dict[str, str]:
-        token = self._settings.token_file.read_text(encoding="utf-8").strip()
-        return {"Authorization": f"Bearer {token}", MEMBER_HEADER: self._settings.member}
+    def _headers(self, member: str) -> dict[str, str]:
+        settings = self._settings
+        token = settings.token_file.read_text(encoding="utf-8").strip()
+        meant = {MEANT_HEADER: f"{settings.cluster}/{member}"}
+        return {"Authorization": f"Bearer {token}", MEMBER_HEADER: settings.member} | meant
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:

@@ -2,7 +2,8 @@
 
 A pod that was made anew has another address, and DNS tells the old one for seconds. A node that dies may take half of the
 cluster's DNS with it, and then every other name waits five seconds for an answer. The API server knows both at once. When
-it does not answer, what it said last is used, then the name.
+it does not answer, what it said last is used, then the name; of another cluster no name is used, since the worker's own
+cluster may have a namesake.
 """
 
 from __future__ import annotations
@@ -40,35 +41,40 @@ class Addresses:
     def __init__(self, locator: Locator) -> None:
         """Ask ``locator``."""
         self._locator = locator
-        self._known: dict[tuple[str, str], tuple[float, str]] = {}
+        self._known: dict[tuple[Region, str], tuple[float, str]] = {}
 
     async def of_pod(self, region: Region, pod: str) -> str | None:
         """Return the address of a pod, as far as anybody knows one."""
-        return await self._find((region.namespace, pod), lambda: self._of_pod(region, pod), _ALONE_WITHIN_SECONDS)
+        return await self._find((region, pod), lambda: self._of_pod(region, pod), _ALONE_WITHIN_SECONDS)
 
     async def of_member(self, target: PostgresTarget, member: str) -> str:
-        """Return the address of a member's pod, or its name when nobody knows one."""
+        """Return the address of a member's pod, or its name when nobody knows one. Raises as ``of_service``."""
         name = member_name(target, member)
         if target.cluster.gate.address is not None:
             return name
-        key = (target.region.namespace, member)
-        return await self._find(key, lambda: self._of_pod(target.region, member), _WITHIN_SECONDS) or name
+        key = (target.region, member)
+        found = await self._find(key, lambda: self._of_pod(target.region, member), _WITHIN_SECONDS)
+        return found or _by_name(target.region, name)
 
     async def of_write_service(self, target: PostgresTarget) -> str:
-        """Return the address of the write Service, or its name."""
+        """Return the address of the write Service, or its name. Raises as ``of_service``."""
         return await self.of_service(target.region, target.cluster.write_service)
 
     async def of_service(self, region: Region, service: str) -> str:
-        """Return the address of a Service, or its name."""
-        key = (region.namespace, f"service/{service}")
+        """Return the address of a Service, or its name.
+
+        Raises:
+            UnreachableError: nobody knows one, and the name would be resolved in the worker's own cluster, not in its own.
+        """
+        key = (region, f"service/{service}")
         found = await self._find(key, lambda: self._locator.service_address(region, service), _WITHIN_SECONDS)
-        return found or service_name(region, service)
+        return found or _by_name(region, service_name(region, service))
 
     def forget_pod(self, region: Region, pod: str) -> None:
         """Ask anew next time: nobody answered there."""
-        self._known.pop((region.namespace, pod), None)
+        self._known.pop((region, pod), None)
 
-    async def _find(self, key: tuple[str, str], ask: Callable[[], Awaitable[str | None]], within: float) -> str | None:
+    async def _find(self, key: tuple[Region, str], ask: Callable[[], Awaitable[str | None]], within: float) -> str | None:
         clock = asyncio.get_running_loop().time
         said_at, address = self._known.get(key, (float("-inf"), ""))
         if clock() - said_at < _REMEMBERED_SECONDS:
@@ -85,6 +91,13 @@ class Addresses:
     async def _of_pod(self, region: Region, name: str) -> str | None:
         pod = (await self._locator.pods(region, (name,))).get(name)
         return pod.address if pod else None
+
+
+def _by_name(region: Region, name: str) -> str:
+    """Return ``name``, if it means in the worker's own cluster what it means in ``region``."""
+    if region.context is not None:
+        raise UnreachableError(f"the API server of {region.context} does not say where {name} is")
+    return name
 
 
 def member_name(target: PostgresTarget, member: str) -> str:
