@@ -134,12 +134,17 @@ class RedisSurvey(Wire):
 
     @property
     def newest_among_most(self) -> str:
-        """The newest word, if most Sentinels answer and it is newer than every other one; else empty."""
-        known = [fact for fact in self.sentinels if fact.master]
-        newest = self.newest_word
-        others = [fact.config_epoch for fact in known if fact.master != newest]
-        highest = max((fact.config_epoch for fact in known if fact.master == newest), default=0)
-        return newest if self.most_answer and all(epoch < highest for epoch in others) else ""
+        """The newest word, if most Sentinels answer and it is newer than every other one; else empty.
+
+        A Sentinel that carries out a failover has its new epoch already and names the old master until the end: it is
+        not counted against the others.
+        """
+        settled = [fact for fact in self.sentinels if fact.master and not fact.fails_over]
+        newest = max(settled, key=lambda fact: fact.config_epoch, default=None)
+        if newest is None or not self.most_answer:
+            return ""
+        others = [fact.config_epoch for fact in settled if fact.master != newest.master]
+        return newest.master if all(epoch < newest.config_epoch for epoch in others) else ""
 
     @property
     def most_answer(self) -> bool:

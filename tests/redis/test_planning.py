@@ -31,13 +31,13 @@ def _survey(
     return RedisSurvey(at=datetime(2026, 1, 1, tzinfo=UTC), servers=servers, sentinels=sentinels)
 
 
-def _under_way(*, answering: int) -> RedisSurvey:
+def _under_way(*, answering: int, epoch: int = 5) -> RedisSurvey:
     """Return a survey amid a failover from ``redis-1`` to ``redis-0``: one Sentinel has heard of it, one goes on with it."""
     survey = _survey("redis-0", masters="redis-0", silent="redis-1")
     heard, leads, silent = survey.sentinels
     words = (
         heard.model_copy(update={"config_epoch": 5}),
-        leads.model_copy(update={"master": REDIS["redis-1"], "config_epoch": 4, "fails_over": True}),
+        leads.model_copy(update={"master": REDIS["redis-1"], "config_epoch": epoch, "fails_over": True}),
     )[:answering]
     mute = silent.model_copy(update={"master": "", "can_decide": False})
     return survey.model_copy(update={"sentinels": (*words, *[mute] * (3 - answering))})
@@ -63,6 +63,7 @@ def _refused(survey: RedisSurvey, member: str | None, *, attest: bool = True) ->
         (_survey("redis-1", masters="redis-1", silent="redis-0"), "redis-0", "MovedAlready"),
         (_survey("redis-1", masters="redis-1", silent="redis-0 redis-2"), "redis-0", "MovedAlready"),
         (_under_way(answering=2), "redis-1", "MovedAlready"),
+        (_under_way(answering=2, epoch=4), "redis-1", "MovedAlready"),
         (_under_way(answering=1), "redis-1", "NoPrimary"),
         (_survey("redis-1", masters="redis-1", silent="redis-0"), None, "PrimaryAlive"),
         (_survey("redis-1", masters="redis-1"), "redis-1", ""),

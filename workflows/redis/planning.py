@@ -101,7 +101,9 @@ def must_be_meant(plan: RedisPlan, survey: RedisSurvey, member: str | None) -> N
     named = survey.server(member)
     is_unknown = survey.server(plan.primary) is None  # only its address is known, since several are silent
     if not is_unknown or named is None or named.role is not None:
-        raise refuse(Refusal.NO_PRIMARY, f"member: {member} is not the master, {plan.primary} is; it does not answer")
+        said = survey.server(plan.primary)
+        state = "and answers" if said is not None and said.is_master else "and does not answer"
+        raise refuse(Refusal.NO_PRIMARY, f"member: {member} is not the master, {plan.primary} is, {state}")
 
 
 def must_not_live(plan: RedisPlan, survey: RedisSurvey, *, given_up: str | None) -> None:
