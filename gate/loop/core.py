@@ -129,7 +129,8 @@ class Gate:
 
     def status(self) -> GateStatus:
         """Return everything that this gate knows."""
-        return self.figures.draw(self.sample(), hands_over=self.handover.is_wanted)
+        sample = self.sample()
+        return self.figures.draw(sample, hands_over=self.handover.is_wanted(sample))
 
     async def shut_down(self) -> None:
         """Stop the server cleanly: the pod is going away.

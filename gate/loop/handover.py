@@ -46,10 +46,8 @@ class HandOver:
         """Wait for nobody: it was asked to end once more."""
         self._hurried = self._asked
 
-    @property
-    def is_wanted(self) -> bool:
+    def is_wanted(self, sample: Sample) -> bool:
         """Whether another member should lead now: one that has everything could."""
-        sample = self._sample()
         return self._waits and _leads(sample) and sample.record is not None and bool(sample.record.sync_members)
 
     def leaves(self, decision: Decision) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.service import RPCError
 
 from activities.nodes.run_models import NodeDetails
 from activities.run.models.report import Outcome
 from activities.run.models.todo import Todo
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench
+from tests.nodes.proving import exists
 from tests.postgres.bench import Handle
 from tests.postgres.gone import Gone
 from workflows.run.recovering import seconds_within
@@ -24,12 +23,7 @@ _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 async def _asking(bench: NodeBench) -> Handle:
     """Return the database's run once it asks people."""
     child: Handle = bench.of_postgres()
-    async with asyncio.timeout(30):
-        while True:
-            with suppress(RPCError):  # it has not begun
-                await child.describe()
-                break
-            await asyncio.sleep(0.05)
+    await exists(child)
     await bench.until_phase(child, "awaiting approval")
     return child
 
@@ -131,11 +125,9 @@ async def test_no_objective_counts_the_time_in_which_people_decide_about_a_silen
     bench.ask_dbas()
     bench.lose_primary(Gone.DEAD)
     handle = await bench.start(mode="forced", attest=True)
-    child = await _asking(bench)
+    await _asking(bench)
     await asyncio.sleep(4)
-    plan = (await bench.status(child)).plan
-    assert plan is not None
-    await child.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
+    await _vote(bench, approve=True)
     end, words = await bench.ending(handle)
     assert end == "completed", words
     details = bench.report().of(NodeDetails)

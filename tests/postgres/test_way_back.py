@@ -225,17 +225,23 @@ async def test_an_application_that_cannot_be_restarted_holds_nothing_up(bench: B
     await bench.until_consistent()
 
 
-async def test_after_a_clean_stop_nobody_is_restarted_for_a_pod_that_has_ended(bench: Bench) -> None:
-    """The old primary's pod was asked to end: it is gone as soon as another member leads."""
-    content = yaml.safe_load(bench.estate.read_text(encoding="utf-8"))
-    content["postgres"][bench.cluster]["applications"][0]["reconnect"] = "none"
-    bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
-    hanging = bench.world.faults.order("postgres.verify", Fault.HANGS)
+async def _gone_since(bench: Bench, name: str, fault: Fault) -> Handle:
+    """Return a run whose old primary has died during the step ``name``, once it waits for that one to come back."""
+    hanging = bench.world.faults.order(name, fault)
     handle = await bench.switch()
     await hanging.reached.wait()
     bench.world.members[A].alive = False
     hanging.released.set()
     await bench.until_phase(handle, "restoring redundancy")
+    return handle
+
+
+async def test_after_a_clean_stop_nobody_is_restarted_for_a_pod_that_has_ended(bench: Bench) -> None:
+    """The old primary's pod was asked to end: it is gone as soon as another member leads."""
+    content = yaml.safe_load(bench.estate.read_text(encoding="utf-8"))
+    content["postgres"][bench.cluster]["applications"][0]["reconnect"] = "none"
+    bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+    handle = await _gone_since(bench, "postgres.verify", Fault.HANGS)
     bench.world.members[A].alive = True
     await bench.finished(handle)
     details = facts_of(chronicle_of((await handle.fetch_history()).events, handle.id)).known.of(PostgresDetails)
@@ -246,12 +252,7 @@ async def test_after_a_clean_stop_nobody_is_restarted_for_a_pod_that_has_ended(b
 
 @pytest.mark.usefixtures("hurried")
 async def test_a_cancel_ends_the_wait_for_a_member_that_never_comes_back(bench: Bench) -> None:
-    hanging = bench.world.faults.order("postgres.fence", Fault.OUTLIVES)
-    handle = await bench.switch()
-    await hanging.reached.wait()
-    bench.world.members[A].alive = False
-    hanging.released.set()
-    await bench.until_phase(handle, "restoring redundancy")
+    handle = await _gone_since(bench, "postgres.fence", Fault.OUTLIVES)
     await handle.cancel()
     refusal = await bench.refused(handle)
     assert (refusal.type, f"redundancy: {A} follows {B}" in refusal.message) == ("Stranded", True)
