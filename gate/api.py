@@ -103,6 +103,8 @@ class Follower(_Wire):
     sent_lsn: str | None = None
     flush_lsn: str | None = None
     replay_lsn: str | None = None
+    ahead: bool = False
+    """It says that it has WAL which this primary has never written: its word is worth nothing."""
 
 
 class ServerFacts(_Wire):

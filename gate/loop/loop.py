@@ -132,7 +132,7 @@ class Loop:
         if works and gate.work.rests:
             return
         if not works:
-            obstacle = gate.recovery.obstacle if decision.action is Action.KEEP else ""
+            obstacle = gate.recovery.obstacle or _has_less(sample) if decision.action is Action.KEEP else ""
             gate.say(obstacle or decision.reason)
         await self._act(decision, outside)
         if record is not None and decision.action is Action.KEEP and not is_older(record, sample.state.epoch):
@@ -245,3 +245,9 @@ class Loop:
             self._gate.log("label not written", why=str(error))
             return
         self._labelled = role, record.leader, record.epoch
+
+
+def _has_less(sample: Sample) -> str:
+    """Return that a standby confirms what this leader has never written; empty when none does."""
+    ahead = ", ".join(row.member for row in sample.facts.followers if row.ahead)
+    return f"LACKS ROWS THAT {ahead} HAS: this disk was set back; commits do not wait for that one" if ahead else ""

@@ -28,7 +28,8 @@ select pg_current_wal_lsn()::text as current_lsn,
          where backend_type = 'client backend' and application_name <> 'gate') as sessions
 """
 _FOLLOWERS = """
-select application_name as member, state, sync_state, sent_lsn::text, flush_lsn::text, replay_lsn::text
+select application_name as member, state, sync_state, sent_lsn::text, flush_lsn::text, replay_lsn::text,
+       coalesce(greatest(flush_lsn, replay_lsn) > pg_current_wal_flush_lsn(), false) as ahead
 from pg_stat_replication where application_name <> 'pg_basebackup' order by application_name
 """
 _STANDBY = """

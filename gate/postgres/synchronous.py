@@ -7,7 +7,8 @@ so that nobody can promote a standby in the belief that it has every acknowledge
 waited for a while before the list follows, unless there is no list, or it has said that it ends (``gate.commands.leave``).
 One that is connected and dead has gone when it fell silent (``gate.loop.silent_standbys``). Commits that wait are never
 cancelled: a cancelled wait is an acknowledged write that may exist once. Only members count: whatever else streams from
-here (a base backup, an archiver) is no standby.
+here (a base backup, an archiver) is no standby. Nor is one that confirms WAL which was never written here: this leader's
+disk was set back while that one was away, and it would confirm at once what it will never have.
 """
 
 from __future__ import annotations
@@ -66,13 +67,18 @@ class Synchronous:
         ``silent``: standby that is connected and dead → for how many seconds.
         """
         states = {row.member: row.state for row in followers}
+        ahead = {row.member for row in followers if row.ahead}
         since = time.monotonic() - _ENDS_WITHIN_SECONDS
         self._going = {name: said for name, said in self._going.items() if name in states and said > since}
         silent = silent or {}
-        gone = self._going.keys() | {name for name, seconds in silent.items() if seconds >= self._settings.standby_timeout}
-        stay = set(self._settings.peers) - self._going.keys() - silent.keys()
+        gone = (
+            ahead
+            | self._going.keys()
+            | {name for name, seconds in silent.items() if seconds >= self._settings.standby_timeout}
+        )
+        stay = set(self._settings.peers) - self._going.keys() - silent.keys() - ahead
         streaming = tuple(name for name in sorted(stay) if states.get(name) == "streaming")
-        wanted = self._settings.peers if self._strict else streaming
+        wanted = tuple(name for name in self._settings.peers if name not in ahead) if self._strict else streaming
         if record.sync != NO_SYNC:
             return await self._follow(record, wanted, followers, gone)
         if streaming or self._strict:

@@ -65,6 +65,23 @@ async def test_it_waits_and_a_failover_to_the_standby_loses_nothing(pair: Cluste
     await pair.until_true(lambda: _has_the_row(pair, "pg-0"), stretched(20))
 
 
+async def test_a_standby_that_was_away_at_the_start_and_has_more_confirms_nothing(pair: Cluster) -> None:
+    snapshot = await _snapshot(pair, clean=True)
+    await pair.sql("pg-0", "create table rows as select 1 as n")
+    for member in ("pg-0", "pg-1"):
+        pair.die(member)
+    _set_back(pair, snapshot)
+    pair.start("pg-0")
+    await pair.until_role("pg-0", Role.PRIMARY)
+    await pair.until(lambda: pair.record.sync == "none", stretched(20))
+    pair.start("pg-1")
+    await pair.until(lambda: pair.said("pg-0", "LACKS ROWS THAT pg-1 HAS"), stretched(30))
+    await asyncio.sleep(2)
+    assert pair.record.sync == "none"
+    async with asyncio.timeout(stretched(5)):
+        await pair.sql("pg-0", "create table goes_on (n int)")
+
+
 @pytest.mark.parametrize("written", [0, 3000])
 async def test_one_that_only_crashed_leads_again(pair: Cluster, written: int) -> None:
     """With much WAL since the checkpoint, and with next to none."""

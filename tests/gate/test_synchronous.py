@@ -124,3 +124,14 @@ async def test_one_that_is_connected_and_dead_has_gone_when_it_fell_silent(tmp_p
     assert await one.synchronous.tend(record(sync=B), rows, {B: 1.9}) is None
     assert _record(await one.synchronous.tend(record(sync=B), rows, {B: 2.1})).sync == NO_SYNC
     assert await one.synchronous.tend(record(sync=B), rows, {}) is None, "it confirms again"
+
+
+async def test_a_standby_with_more_than_the_leader_is_none(tmp_path: Path) -> None:
+    """It was away when the leader's disk was set back: it confirms at once what it will never have."""
+    one = Leader(tmp_path)
+    ahead = (Follower(member=B, state="streaming", sync_state="quorum", ahead=True),)
+    assert await one.synchronous.tend(record(sync=NO_SYNC), ahead) is None
+    change = await one.synchronous.tend(record(sync=B), ahead)
+    assert (_record(change).sync, change and change.names) == (NO_SYNC, ())
+    strict = Leader(tmp_path, durability="strict")
+    assert await strict.synchronous.tend(record(sync=NO_SYNC), ahead) == Change(names=(C,))
