@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from activities.run.models.diagnosis import Silence
 from gate.api import Follower, GateStatus, Role, ServerState
 from gate.loop.situation import Local
 from gate.loop.state import State
-from gate.postgres.lsn import format_lsn
+from gate.postgres.lsn import format_lsn, parse_lsn
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -133,9 +134,10 @@ class Member:
         self.server, self.role = ServerState.STOPPED, None
         self.server_frozen = self.held = False
 
-    def local(self, members: tuple[str, ...]) -> Local:
+    def local(self, members: tuple[str, ...], peers: Mapping[str, GateStatus | None]) -> Local:
         """Return what the gate's decision is made from."""
         return Local(
+            lacks=self._lacks(peers) if self.server is ServerState.STOPPED else "",
             member=self.name,
             members=members,
             state=self.state,
@@ -147,6 +149,15 @@ class Member:
             following=self.following,
             reverts=self.reverts,
         )
+
+    def _lacks(self, peers: Mapping[str, GateStatus | None]) -> str:
+        standbys = [one for one in peers.values() if one is not None and one.role is Role.STANDBY and one.replay_lsn]
+        more = [
+            one.member
+            for one in standbys
+            if one.timeline == self.timeline and parse_lsn(one.replay_lsn or "0/0") > self.position
+        ]
+        return f"{more[0]} has replayed more" if more else ""
 
     @property
     def reverts(self) -> bool:

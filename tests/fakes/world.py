@@ -271,7 +271,7 @@ class World:
             member.vouched_at, member.held = now, False
         if now - member.vouched_at > self.isolation_seconds and member.role is not Role.STANDBY:
             member.stop()
-        self._act(member, decide(member.local(tuple(self.members)), outside))
+        self._act(member, decide(member.local(tuple(self.members), outside.peers), outside))
 
     def _shows_itself(self, member: Member, outside: Outside) -> bool:
         """Renew the Lease as ``Renewal`` does; whether the API server's word counts, or a peer's does."""

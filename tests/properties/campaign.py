@@ -130,6 +130,15 @@ class Campaign(RuleBasedStateMachine):
         self._bring_back(self._member(which))
         self._pass(seconds)
 
+    @rule(which=_WHICH, seconds=_SECONDS)
+    def a_member_comes_back_with_an_older_disk(self, which: int, seconds: float) -> None:
+        member = self._member(which)
+        member.die()
+        if self.world.set_back(member):
+            self._count("disks set back")
+        self._bring_back(member)
+        self._pass(seconds)
+
     @rule(gates=st.booleans(), workers=st.booleans(), seconds=_SECONDS)
     def the_api_server_comes_or_goes(self, seconds: float, *, gates: bool, workers: bool) -> None:
         if gates or all(self._may_be_gone(member) for member in self.world.members.values()):
@@ -228,6 +237,10 @@ class Campaign(RuleBasedStateMachine):
         if self._open is not None:
             self._until(lambda: self._open is None, 60)
         self._pass(2)
+        if not self.world.members[self.world.record.leader].writes:  # its disk was set back, and a person must decide
+            decided = self._start(PostgresFailover, mode="forced")
+            self._until(lambda: not decided.is_open, 60)
+            self._pass(2)
         once_more = self._start(PostgresFailover, mode="planned")
         self._until(lambda: not once_more.is_open, 60)
         self._until(lambda: not flaws_of(self.world), 10)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from gate.loop.situation import Action, Decision
 from gate.record import NO_SYNC
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member
@@ -19,6 +20,7 @@ from tests.properties.attempt import current_attempt
 LATENCY_SECONDS = 0.01
 _LOOK_EVERY_SECONDS = 0.03
 _WRITE_EVERY_SECONDS = 0.04
+_SNAPSHOT_SECONDS = 0.5
 
 
 class SlowFaults(Faults):
@@ -48,6 +50,8 @@ class HarshWorld(World):
         self.faults = SlowFaults()
         self._clock = asyncio.get_running_loop().time
         self.promised: set[tuple[str, int]] = set()
+        self._snapshots: dict[str, tuple[float, int, set[tuple[str, int]], int]] = {}
+        """Member → when it was taken, timeline, rows and end of WAL."""
         self.losses: list[tuple[str, int]] = []
         """Who was promoted without how many promised rows."""
 
@@ -74,8 +78,34 @@ class HarshWorld(World):
             self.losses.append((member.name, len(lost)))
             self.promised &= member.rows
 
+    def set_back(self, member: Member) -> bool:
+        """Give a dead member the directory that it had a while ago; return whether it had another one.
+
+        Not the last one that has every promised row: nobody could bring those back.
+        """
+        snapshot = self._snapshots.get(member.name, (0.0, member.timeline, member.rows, member.position))
+        _, timeline, rows, position = snapshot
+        is_last = not any(self.promised <= one.rows for one in self.members.values() if one is not member)
+        if member.alive or timeline != member.timeline or position >= member.position or is_last:
+            return False
+        member.rows, member.position = set(rows), position
+        return True
+
+    def _keep_snapshots(self) -> None:
+        for one in self.members.values():
+            if one.alive and self._clock() - self._snapshots.get(one.name, (-_SNAPSHOT_SECONDS,))[0] >= _SNAPSHOT_SECONDS:
+                self._snapshots[one.name] = self._clock(), one.timeline, set(one.rows), one.position
+
+    def _act(self, member: Member, decision: Decision) -> None:
+        """Let a gate act; a disk that was set back loses what nobody who answers has."""
+        heard = [one for one in self.members.values() if one.stands_by and one.reachable and member.reachable]
+        if decision.action is Action.START_LEADER and not any(one.position > member.position for one in heard):
+            self.promised &= member.rows
+        super()._act(member, decision)
+
     def tick(self) -> None:
         """Let standbys catch up, then let every gate look."""
+        self._keep_snapshots()
         for one in self.members.values():
             leader = self.members.get(one.following)
             if leader is not None and self._receives(one, leader):
