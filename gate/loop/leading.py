@@ -54,8 +54,8 @@ def must_not_lead(local: Local, record: Record, outside: Outside) -> Decision | 
 
 
 def must_not_lead_set_back(local: Local) -> Decision | None:
-    """Return that this member's disk is not what it was; not where a run has decided that it leads, and knew of others."""
-    if not local.lacks or local.state.promoted_at is not None or local.reverts:
+    """Return that this member's disk is not what it was; not where a run has decided that it leads again as it is."""
+    if not local.lacks or local.reverts:
         return None
     return Decision(
         Action.WAIT, f"ITS DISK WAS SET BACK: {local.lacks}, and WAL ends before that here; fail over to that one"

@@ -307,7 +307,9 @@ def test_a_leader_whose_disk_was_set_back_waits_unless_a_run_has_decided_that_it
         Action.WAIT,
         f"ITS DISK WAS SET BACK: {B} has replayed 0/5000, and WAL ends before that here; fail over to that one",
     )
-    decided = _decide(record=Record(leader=ME, epoch=2), **lacking, state=State(epoch=2, promoted_at=2))
+    promoted = _decide(record=Record(leader=ME, epoch=2), **lacking, state=State(epoch=2, promoted_at=2))
+    assert promoted.action is Action.WAIT
+    decided = _decide(record=Record(leader=ME, epoch=2), **lacking, reverts=True)
     assert decided.action is Action.START_LEADER
 
 

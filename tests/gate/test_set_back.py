@@ -39,8 +39,8 @@ async def _has_the_row(pair: Cluster, member: str) -> bool:
     return False
 
 
-def _set_back(pair: Cluster, snapshot: Path) -> None:
-    data = pair.directory("pg-0") / "pgdata"
+def _set_back(pair: Cluster, snapshot: Path, member: str = "pg-0") -> None:
+    data = pair.directory(member) / "pgdata"
     shutil.rmtree(data)
     snapshot.rename(data)
     for path in (data, *data.rglob("*")):
@@ -108,6 +108,26 @@ async def test_the_end_of_wal_is_found_to_the_byte(pair: Cluster) -> None:
 
 def _settings(pair: Cluster) -> Settings:
     return settings(pair.directory("pg-0"))
+
+
+async def test_a_leader_that_was_promoted_before_is_held_too(pair: Cluster) -> None:
+    epoch = pair.claim("pg-1")
+    fenced = await pair.fence("pg-0", epoch)
+    await pair.promote("pg-1", epoch, fenced.end_lsn)
+    pair.route("pg-1")
+    await pair.until_synchronous("pg-0", stretched(60))
+    await pair.as_superuser("pg-1", "checkpoint")
+    pair.die("pg-1")
+    snapshot = pair.folder / "snapshot"
+    shutil.copytree(pair.directory("pg-1") / "pgdata", snapshot, symlinks=True)
+    pair.start("pg-1")
+    await pair.until_role("pg-1", Role.PRIMARY)
+    await pair.until_synchronous("pg-0", stretched(60))
+    await pair.as_superuser("pg-1", "create table rows as select 1 as n")
+    pair.die("pg-1")
+    _set_back(pair, snapshot, "pg-1")
+    pair.start("pg-1")
+    await pair.until(lambda: pair.said("pg-1", "ITS DISK WAS SET BACK: pg-0 has replayed"), stretched(30))
 
 
 async def test_another_timeline_says_nothing(tmp_path: Path) -> None:
