@@ -82,6 +82,8 @@ class Sampler:
         self._last_word: tuple[str, dict[str, Any]] = ("", {})
         """Upstream, and what it said last of its end of WAL."""
         self._system: str | None = None
+        self._received_timeline = 0
+        """Of the last WAL that a standby that runs has received: without its upstream the control file may be behind."""
 
     async def run(self) -> None:
         """Sample for ever."""
@@ -116,6 +118,7 @@ class Sampler:
 
     def _forget(self, why: str = "") -> None:
         self.facts, self._server.serves, self._system = ServerFacts(unanswered=why) if why else ServerFacts(), False, None
+        self._received_timeline = self._received_timeline if why else 0
 
     def _role_alone(self, role: Role, error: BaseException) -> ServerFacts:
         """Return what is left to say of a server that answers, and not all."""
@@ -148,11 +151,12 @@ class Sampler:
         streaming = row.pop("status") == "streaming"
         received_tli, control, at = row.pop("received_tli"), row.pop("control_timeline"), row.pop("at")
         heard = row.pop("heard_at")
+        self._received_timeline = received_tli or self._received_timeline
         found = {
             **row,
             "role": Role.STANDBY,
             "upstream_silent_seconds": (at - heard).total_seconds() if heard else None,
-            "timeline": received_tli or control,
+            "timeline": received_tli or max(control, self._received_timeline),
             "weak_commit_settings": self.weak,
             "upstream": self._upstream() if streaming else None,
             **lag(row),
