@@ -84,3 +84,14 @@ def test_a_life_in_which_no_standby_confirms_what_a_hidden_primary_still_commits
     life.time_passes(seconds=3.0)
     life.promises_hold()
     assert (life.world.losses, life.orchestra.runs[0].ending) == ([], "completed")
+
+
+def test_a_life_in_which_a_leaders_disk_is_set_back(life: Campaign) -> None:
+    """It has the record's word, and its standby has the rows."""
+    life.begin(three=False, proof=["gate", "attested"], relaxes=False)
+    life.time_passes(seconds=1.2)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.3)
+    assert life.world.writers == []
+    life.somebody_starts_a_run("forced", 3.0, attest=False)
+    life.promises_hold()
+    assert (life.world.writers, life.world.losses) == (["postgresql-standby-0"], [])
