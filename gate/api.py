@@ -158,6 +158,17 @@ class Slot(_Wire):
     """WAL that it keeps from being removed; ``None`` when it has never been used."""
 
 
+class Tablespace(_Wire):
+    """A tablespace outside the data directory."""
+
+    name: str
+    location: str
+    """On this member: a copy of a member has it below the same place."""
+    bytes: int = 0
+    volatile: bool = False
+    """In the container's own file system: it is lost when the pod ends."""
+
+
 class Contents(_Wire):
     """What a server holds that does not go where leadership goes, as of the last 10 seconds in which it answered."""
 
@@ -167,8 +178,7 @@ class Contents(_Wire):
     largest_unlogged: tuple[str, ...] = ()
     """The largest three: database, schema and table."""
     slots: tuple[Slot, ...] = ()
-    tablespaces: tuple[str, ...] = ()
-    """Outside the data directory: ``NAME at DIRECTORY``."""
+    outside: tuple[Tablespace, ...] = ()
 
 
 class GateStatus(ServerFacts):

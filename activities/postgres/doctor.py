@@ -187,11 +187,12 @@ def _of_contents(gate: GateStatus, expected: Role) -> list[Finding]:
     name, contents = gate.member, gate.contents
     if contents is None:
         return []
+    volatile = "lies in the container's own file system: it ends with the pod"
+    remedy = "mount a volume there, or move its tables to pg_default"
+    places = [f"tablespace {one.name} at {one.location}" for one in contents.outside if one.volatile]
+    findings = [warning(name, f"{place} {volatile}", remedy) for place in places]
     if expected is Role.PRIMARY:
-        outside = "lies outside the data directory: copying a member anew may fail on what is there already"
-        remedy = "move its tables to pg_default, or be ready to empty that directory on a member before it is copied"
-        return [warning(name, f"tablespace {place} {outside}", remedy) for place in contents.tablespaces]
-    findings = []
+        return findings
     for slot in contents.slots:
         if not slot.active:
             held = f"keeps {slot.bytes_held or 0} bytes of WAL, without end, on a member that follows"

@@ -15,6 +15,7 @@ from typing import Any
 
 from gate.api import Contents
 from gate.postgres.sql import NOT_ANSWERING, Session
+from gate.postgres.tablespaces import goes_with_the_container
 from gate.settings import Settings
 
 _EVERY_SECONDS, _SOON_SECONDS = 10.0, 0.5
@@ -38,7 +39,7 @@ select slot_name as name, active,
 from pg_replication_slots where not temporary order by 1
 """
 _TABLESPACES = """
-select spcname || ' at ' || pg_tablespace_location(oid) as place from pg_tablespace
+select spcname as name, pg_tablespace_location(oid) as location, pg_tablespace_size(oid) as bytes from pg_tablespace
 where pg_tablespace_location(oid) like '/%' order by 1
 """
 
@@ -80,7 +81,9 @@ class ContentsLook:
                 "unlogged_bytes": sum(row["bytes"] for row in unlogged),
                 "largest_unlogged": [row["name"] for row in unlogged[:_NAMED]],
                 "slots": slots,
-                "tablespaces": [row["place"] for row in places],
+                "outside": [
+                    row | {"volatile": goes_with_the_container(row["location"], self._settings.directory)} for row in places
+                ],
             }
         )
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from gate.api import KeptAside
-from gate.loop.rejoin import GOING, folder_bytes, kept_folder
+from gate.loop.rejoin import GOING, directories, folder_bytes, kept_folder
+from gate.postgres import tablespaces
 from gate.settings import Settings
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:+_-]*")
@@ -24,7 +25,7 @@ def listed(settings: Settings) -> tuple[KeptAside, ...]:
     """Return what is kept aside, oldest first. Reads every folder's size: seconds for a large one."""
     found = [path for path in _below(kept_folder(settings)) if _NAME.fullmatch(path.name) and path.suffix != GOING]
     return tuple(
-        KeptAside(name=path.name, bytes=folder_bytes(path), since=datetime.fromtimestamp(path.stat().st_ctime, UTC))
+        KeptAside(name=path.name, bytes=_bytes(settings, path), since=datetime.fromtimestamp(path.stat().st_ctime, UTC))
         for path in sorted(found, key=lambda one: one.stat().st_ctime)
     )
 
@@ -50,7 +51,17 @@ def _clear(settings: Settings) -> None:
     with _CLEARING:
         for left in _below(kept_folder(settings)):
             if left.suffix == GOING:
-                shutil.rmtree(left, ignore_errors=True)
+                for path in (*_outside(settings, left), left):  # the links last: they tell what else there is
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _outside(settings: Settings, kept: Path) -> list[Path]:
+    """Return the tablespaces that belong to a data directory that is kept, and to no other."""
+    return tablespaces.files_of(kept, (one for one in directories(settings) if one != kept))
+
+
+def _bytes(settings: Settings, kept: Path) -> int:
+    return sum(map(folder_bytes, (kept, *_outside(settings, kept))))
 
 
 def _below(place: Path) -> list[Path]:

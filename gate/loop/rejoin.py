@@ -16,9 +16,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gate.api import GateStatus
+from gate.api import GateStatus, Tablespace
 from gate.lease.peers import Peers
 from gate.loop import revert
+from gate.postgres import tablespaces
 from gate.postgres.configuration import conninfo, write_configuration
 from gate.postgres.controldata import (
     CLEAN_PRIMARY,
@@ -108,16 +109,29 @@ def _cannot_be_rewound(settings: Settings, control: ControlData, leader: GateSta
     return None
 
 
-def bytes_for_copy(leader: GateStatus) -> int:
-    """Return the free bytes that a base backup from ``leader`` needs."""
-    return (leader.data_bytes or 0) + _SPARE_BYTES
+def lack_of_space(settings: Settings, leader: GateStatus) -> str | None:
+    """Return what a base backup from ``leader`` lacks, or ``None``; what is left of one that was cut short goes first."""
+    shutil.rmtree(_fresh(settings), ignore_errors=True)
+    outside = _outside(leader)
+    tablespaces.clear_cut_short(outside, directories(settings))
+    for path, needed in tablespaces.room_needed(outside, settings.directory, leader.data_bytes or 0).items():
+        free = shutil.disk_usage(path).free
+        if free < needed + _SPARE_BYTES:
+            return f"needs {needed + _SPARE_BYTES} bytes at {path}, {free} are free"
+    return None
 
 
-def empty_copy(settings: Settings) -> Path:
-    """Return where a base backup is taken to, after taking away what is left there of one that was cut short."""
-    fresh = settings.directory / "pgdata.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    return fresh
+def directories(settings: Settings) -> list[Path]:
+    """Return this member's data directory and all that are kept aside."""
+    return [settings.data, *(path for path in kept_folder(settings).glob("pgdata-*") if path.is_dir())]
+
+
+def _fresh(settings: Settings) -> Path:
+    return settings.directory / "pgdata.new"
+
+
+def _outside(leader: GateStatus) -> tuple[Tablespace, ...]:
+    return leader.contents.outside if leader.contents else ()
 
 
 async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say: Say) -> None:
@@ -126,22 +140,20 @@ async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say:
     Raises:
         NotPossibleError: not enough disk.
     """
-    fresh = await asyncio.to_thread(empty_copy, settings)
-    free = shutil.disk_usage(settings.directory).free
-    needed = bytes_for_copy(leader)
-    if free < needed:
-        raise NotPossibleError(f"a base backup needs {needed} bytes, {free} are free: enlarge the volume or clear space")
+    if (lack := await asyncio.to_thread(lack_of_space, settings, leader)) is not None:
+        raise NotPossibleError(f"a base backup {lack}: enlarge the volume or clear space")
+    fresh, stamp = _fresh(settings), _stamp()
     address = peers.known(leader.member)
     write_configuration(settings, leader=leader.member, sync=(), address=address)
     say(f"base backup from {leader.member}")
     await run_program(
         str(settings.programs / "pg_basebackup"), "-D", str(fresh),
         "-d", conninfo(settings, leader.member, address, name=_COPYING),
-        "-X", "stream", "-c", "fast", "--no-password",
+        "-X", "stream", "-c", "fast", "--no-password", *tablespaces.mapped(_outside(leader), stamp),
     )  # fmt: skip
     (fresh / _SIGNAL).touch()
     if settings.data.exists():
-        aside = kept_folder(settings) / f"pgdata-{_stamp()}"
+        aside = kept_folder(settings) / f"pgdata-{stamp}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         settings.data.rename(aside)
         say(f"old directory kept at {aside}")

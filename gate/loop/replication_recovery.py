@@ -11,7 +11,6 @@ record, unless a person has asked for this member's rejoin.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -76,9 +75,8 @@ class ReplicationRecovery:
         return None if self.obstacle else due
 
     async def _lack_of_space(self, due: Recovery) -> str:
-        await asyncio.to_thread(rejoin.empty_copy, self._settings)
-        free, needed = shutil.disk_usage(self._settings.directory).free, rejoin.bytes_for_copy(due.leader)
-        return f"{due.why}; a new copy needs {needed} bytes, {free} are free: enlarge the volume" if free < needed else ""
+        lack = await asyncio.to_thread(rejoin.lack_of_space, self._settings, due.leader)
+        return f"{due.why}; a new copy {lack}: enlarge the volume" if lack else ""
 
     def begun(self) -> None:
         """Start anew: the server is stopped and the work has begun."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -101,7 +102,7 @@ class Cluster:
         lines = [f"{self.address(name)} {name}.test" for name in self.members]
         hosts.write_text("\n".join(["127.0.0.1 localhost", *lines, ""]), encoding="utf-8")
         script = (
-            f"mount --bind {CHECKOUT} {_SHOWN} && mount --bind {hosts} /etc/hosts && "
+            f"mount --bind {CHECKOUT} {_SHOWN} && mount --bind {hosts} /etc/hosts && {self._mounts(member)}"
             f"exec setpriv --reuid=postgres --regid=postgres --init-groups {_SHOWN}/.venv/bin/python -m gate"
         )
         with (self.folder / f"{member}.log").open("ab") as log:
@@ -113,6 +114,18 @@ class Cluster:
                 cwd="/",
                 start_new_session=True,
             )
+
+    def volume(self, member: str) -> Path:
+        """Give a member a volume of its own where every member sees ``folder/second``, from its next start on."""
+        (self.folder / "second").mkdir(exist_ok=True)
+        own = self.folder / f"{member}.second"
+        own.mkdir(exist_ok=True)
+        shutil.chown(own, "postgres", "postgres")
+        return own
+
+    def _mounts(self, member: str) -> str:
+        own = self.folder / f"{member}.second"
+        return f"mount --bind {own} {self.folder / 'second'} && " if own.exists() else ""
 
     def _outside(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": _SHOWN, **marks.environment()}

@@ -1,9 +1,8 @@
-"""What a gate says of things that do not go where leadership goes: unlogged tables, replication slots, tablespaces."""
+"""What a gate says of things that do not go where leadership goes: unlogged tables, replication slots."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 
 from gate.api import Contents, Role
@@ -47,13 +46,3 @@ async def test_slots_are_the_members_own_and_a_stopped_servers_are_remembered(pa
     fenced = await pair.fence("pg-0", pair.claim("pg-1"))
     assert fenced.clean
     assert [slot.name for slot in (await _until(pair, "pg-0", lambda _: True)).slots] == ["barman", "unused"]
-
-
-async def test_tablespaces_outside_the_directory_are_named(pair: Cluster) -> None:
-    assert (await _until(pair, "pg-0", lambda _: True)).tablespaces == ()
-    place = pair.folder / "ts"
-    place.mkdir()
-    shutil.chown(place, "postgres", "postgres")
-    pair.kill("pg-1")  # both members are on one machine here, and the directory is the same for both
-    await pair.as_superuser("pg-0", f"create tablespace ts location '{place}'")
-    assert (await _until(pair, "pg-0", lambda contents: contents.tablespaces)).tablespaces == (f"ts at {place}",)

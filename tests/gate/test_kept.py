@@ -18,7 +18,7 @@ def _settings(tmp_path: Path) -> Any:
         (tmp_path / "kept" / name / "one").write_bytes(b"12345")
     (tmp_path / "kept" / "notes.txt").write_text("a person's", encoding="utf-8")
     (tmp_path / "state.json").write_text("{}", encoding="utf-8")
-    return cast("Any", SimpleNamespace(own=tmp_path))
+    return cast("Any", SimpleNamespace(own=tmp_path, data=tmp_path / "pgdata"))
 
 
 def _remove(settings: Any, name: str) -> bool:

@@ -12,7 +12,7 @@ from activities.postgres.models.survey import MemberFact
 from activities.run.models.diagnosis import Silence
 from activities.run.models.doctor import Severity
 from activities.run.models.report import Known
-from gate.api import Contents, Promoted, Slot
+from gate.api import Contents, Promoted, Slot, Tablespace
 from starters.render.postgres import postgres_lines
 from tests.postgres.samples import NOW, A, B, C, leader, member, record, request, sql, status, survey, target
 from workflows.postgres.planning.forced import make_forced_plan
@@ -70,15 +70,16 @@ def test_the_report_says_it_again_once_somebody_was_promoted() -> None:
     assert postgres_lines(Known(plan=plan, details=PostgresDetails())) == []
 
 
-def test_doctor_names_slots_that_hold_wal_on_a_member_that_follows_and_tablespaces_outside() -> None:
-    ts = Contents(slots=(KAFKA,), tablespaces=("ts at /data/ts",))
-    first, second = _leader(contents=ts), _standby(B, contents=Contents(slots=(BARMAN, KAFKA), tablespaces=ts.tablespaces))
+def test_doctor_names_slots_that_hold_wal_on_a_member_that_follows_and_tablespaces_that_go_with_the_pod() -> None:
+    outside = (Tablespace(name="ts", location="/data/ts", volatile=True), Tablespace(name="big", location="/volume/ts"))
+    first = _leader(contents=Contents(slots=(KAFKA,), outside=outside))
+    second = _standby(B, contents=Contents(slots=(BARMAN, KAFKA), outside=outside))
     found = [one for one in of_survey(target(), survey(members=(first, second))) if one.severity is Severity.WARNING]
     said = [(one.subject, one.message) for one in found if "slot" in one.message or "tablespace" in one.message]
     assert [(subject, message.split(":")[0].split(" lies")[0]) for subject, message in said] == [
-        (A, "tablespace ts at /data/ts"), (B, "replication slot kafka")
+        (A, "tablespace ts at /data/ts"), (B, "tablespace ts at /data/ts"), (B, "replication slot kafka")
     ]  # fmt: skip
-    assert "keeps 4096 bytes of WAL" in said[1][1]
+    assert "keeps 4096 bytes of WAL" in said[2][1]
 
 
 @pytest.mark.parametrize("silence", [Silence.NO_ROOM, Silence.TURNED_AWAY])
