@@ -4,9 +4,11 @@ A gate that has seen a later epoch than the record's goes by it no more, whoever
 names the member that runs as primary, at an epoch above all that any gate and the Lease have seen, with our selector and
 nothing else in it. The list of synchronous members in an older record promises nothing: the leader makes it anew.
 
-In doubt nothing is written. Two primaries, an unfinished switch, or a silent gate that could be another primary's. Where
-nobody runs as primary a person names the member; then every gate must answer, and none may be on a later timeline. The
-record is read first and written by compare-and-swap, so that a claim in between makes this step look again.
+In doubt nothing is written. Two primaries, a switch that is under way, or a silent gate that could be another primary's.
+Where nobody runs as primary a person names the member; then every gate must answer, and none may be on a later timeline.
+The record is read first and written by compare-and-swap, so that a claim in between makes this step look again. The switch
+in an older record is of the past, and goes: a run that has really claimed has told the gates no later epoch than the
+record's, but for its own undo, which finds its claim gone and touches nothing more.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus, Role
-from gate.record import HIGHEST_EPOCH, NO_SYNC, Record
+from gate.record import HIGHEST_EPOCH, NO_SYNC, Record, is_older
 
 _ANSWERS_WITHIN = timedelta(seconds=3)
 _UNCHANGED = "nothing was changed"
@@ -51,11 +53,12 @@ class RepairActivities:
         done: tuple[str, ...] = ()
         while True:
             record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
-            _must_be_free(record, target)
             seen = await self._statuses(target)
             leases = await granted(self._leases(target), NOTHING_CHANGED)
+            latest = max([*leases.values(), *(one.epoch for one in seen.values() if one)])
+            _must_be_free(record, latest, target)
             leader = _leader(order, record, seen, leases)
-            wanted = _wanted(order, record, leader, max([*leases.values(), *(one.epoch for one in seen.values() if one)]))
+            wanted = _wanted(order, record, leader, latest)
             changes = _changes(record, wanted)
             if not changes or order.dry_run:
                 return Repaired(
@@ -83,8 +86,10 @@ class RepairActivities:
         return found
 
 
-def _must_be_free(record: Record, target: PostgresTarget) -> None:
-    if owner := record.intent.run if record.intent else record.unfinished:
+def _must_be_free(record: Record, latest: int, target: PostgresTarget) -> None:
+    """Refuse while a switch is under way; the one in a record that is older than ``latest`` is of the past."""
+    owner = record.intent.run if record.intent else record.unfinished
+    if owner and not is_older(record, latest):
         raise refuse(
             Refusal.CLAIMED_ELSEWHERE,
             f"an unfinished switch of {owner} stands in the record: follow that run, or failover resume {target.name};"
@@ -141,6 +146,7 @@ def _wanted(order: RepairOrder, record: Record, leader: str, seen: int) -> Recor
         raise refuse(Refusal.RECORD_DISAGREES, f"epoch {epoch - 1} has been seen, the last one; {_UNCHANGED}")
     moved = {"previous": record.leader} if record.leader != leader else {}
     update = {"leader": leader, "epoch": epoch, "sync": NO_SYNC, "run": str(order.run), "selector": leader, **moved}
+    update |= {"intent": None, "unfinished": ""}
     return record.model_copy(update=update)
 
 
@@ -148,6 +154,8 @@ def _changes(record: Record, wanted: Record) -> tuple[str, ...]:
     """Return what differs, one line each."""
     fields = [(name, getattr(record, name), getattr(wanted, name)) for name in _SHOWN]
     lines = [f"{name}: {before or 'none'} → {after}" for name, before, after in fields if before != after]
+    if owner := record.intent.run if record.intent else record.unfinished:
+        lines.append(f"unfinished switch: {owner} → none; it is of the past, see failover report {owner.split('/')[-1]}")
     if record.selector != wanted.leader:
         lines.append(f"writes: to {record.receivers} → to {wanted.leader}")
     elif record.foreign:

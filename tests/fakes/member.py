@@ -147,6 +147,7 @@ class Member:
             standby_signal=self.standby_signal,
             timeline=self.timeline,
             following=self.following,
+            received=format_lsn(self.position) if self.stands_by else None,
             reverts=self.reverts,
         )
 
@@ -205,6 +206,7 @@ class Member:
             lag_bytes=self.lag_bytes if standby else None,
             followers=self.followers(world) if self.writes else (),
             disk_free_bytes=self.disk_free,
+            members=tuple(world.members),
             asked={name: asyncio.get_running_loop().time() - at for name, at in self.asked_at.items()},
         )
 

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from activities.postgres.models.upkeep import Repaired
 from activities.run.models.wire import read
 from gate.api import Role
+from gate.record import Intent, Mode
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
 from tests.postgres.bench import Bench, Handle, serving
@@ -83,10 +84,25 @@ async def test_a_repair_that_is_not_reported_is_written_once(bench: Bench, fault
 
 async def test_a_claim_in_between_is_seen(bench: Bench) -> None:
     bench.world.members[B].remember(epoch=9)
-    bench.world.before_patch.append(lambda: bench.world.write(unfinished="postgres/orders/1"))
+    bench.world.before_patch.append(lambda: bench.world.write(epoch=9, unfinished="postgres/orders/1"))
     refusal = await bench.refused(await _repair(bench))
     assert (refusal.type, "postgres/orders/1" in refusal.message) == ("ClaimedElsewhere", True)
-    assert bench.world.record.epoch == 5
+    assert bench.world.record.epoch == 9
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"unfinished": "postgres/orders/old"}, {"intent": Intent(candidate=B, mode=Mode.FORCED, run="postgres/orders/old")}],
+)
+async def test_a_switch_of_the_past_in_an_older_record_goes(bench: Bench, left: dict[str, Any]) -> None:
+    await _failed_over(bench)
+    _put_back(bench.world)
+    bench.world.write(**left)
+    done = await _repaired(bench)
+    assert "unfinished switch: postgres/orders/old → none; it is of the past, see failover report old" in done.changes
+    await bench.until_consistent()
+    assert (bench.world.record.intent, bench.world.record.unfinished, bench.world.writers) == (None, "", [B])
+    assert (await bench.finished(await bench.switch())).leader == A
 
 
 def _two(world: World) -> None:

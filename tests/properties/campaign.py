@@ -25,12 +25,13 @@ from tests.properties.orchestra import Orchestra, Run
 from tests.properties.world import HarshWorld
 from workflows.postgres.failover import PostgresFailover
 from workflows.postgres.rejoin import PostgresRejoin
+from workflows.postgres.repair import PostgresRepair
 
 T = TypeVar("T")
 _CLUSTER, _LOCK = "orders", "postgres/orders"
 _SECONDS = st.sampled_from([0.005, 0.015, 0.03, 0.06, 0.1, 0.3, 0.6, 1.2, 3.0])
 _WHICH = st.integers(min_value=0, max_value=2)
-_WAYS_TO_GO = st.sampled_from(["dies", "freezes", "is cut off", "is hidden", "its server freezes", "lags"])
+_WAYS_TO_GO = st.sampled_from(["dies", "freezes", "is cut off", "is hidden", "its server freezes", "lags", "is suspended"])
 _MOST_THAT_IS_BROKEN = 2
 """More at once, and hardly anything ever happens."""
 _PROOFS = st.sampled_from([["gate", "attested"], ["gate", "isolation"], ["gate", "isolation", "attested"]])
@@ -43,8 +44,8 @@ class Campaign(RuleBasedStateMachine):
 
     tally: ClassVar[dict[str, int]] = {}
 
-    @initialize(three=st.booleans(), proof=_PROOFS, relaxes=st.booleans())
-    def begin(self, *, three: bool, proof: list[str], relaxes: bool) -> None:
+    @initialize(three=st.booleans(), proof=_PROOFS, relaxes=st.booleans(), all_listed=st.booleans())
+    def begin(self, *, three: bool, proof: list[str], relaxes: bool, all_listed: bool = True) -> None:
         self._loop = JumpingLoop()
         self._loop.set_exception_handler(lambda *_: None)  # a run that is terminated leaves errors that nobody fetches
         self._folder = tempfile.TemporaryDirectory(prefix="failover-campaign-")
@@ -52,18 +53,21 @@ class Campaign(RuleBasedStateMachine):
         self._clocks = pytest.MonkeyPatch()
         for module in ("activities.postgres.fencing", "activities.postgres.post_promotion"):
             self._clocks.setattr(f"{module}.time", SimpleNamespace(monotonic=self._loop.time))
-        self._loop.run_until_complete(self._begin(estate, (A, B, C) if three else (A, B), proof, relaxes=relaxes))
+        members = (A, B, C) if three else (A, B)
+        self._listed = members if all_listed else (A, B)
+        self._loop.run_until_complete(self._begin(estate, members, proof, relaxes=relaxes))
 
     async def _begin(self, estate: Path, members: tuple[str, ...], proof: list[str], *, relaxes: bool) -> None:
         self.world = world = HarshWorld(members)
         world.relaxes = relaxes
         forced = {"proof": proof, "isolation_timeout": "PT1S", "proof_within": "PT4S", "redundancy_within": "PT1S"}
-        write_estate(estate, _CLUSTER, members=list(members), forced=forced, records=None)
+        write_estate(estate, _CLUSTER, members=list(self._listed), forced=forced, records=None)
         self.orchestra = Orchestra(steps_for(world, Inventory(estate)))
         self._life = [asyncio.create_task(one) for one in (world.be_alive(), world.be_written_to())]
         self._accused: tuple[str, Run] | None = None
         """Who is said to be stopped, and in which run."""
         self._frozen: list[Attempt] = []
+        self._repairing: Run | None = None
 
     def _pass(self, seconds: float) -> None:
         self._loop.run_until_complete(asyncio.sleep(seconds))
@@ -79,14 +83,21 @@ class Campaign(RuleBasedStateMachine):
 
     @property
     def _open(self) -> Run | None:
-        return next((run for run in self.orchestra.runs if run.is_open), None)
+        return next((run for run in self._switches if run.is_open), None)
+
+    @property
+    def _switches(self) -> list[Run]:
+        return [run for run in self.orchestra.runs if run.workflow_id == _LOCK]
 
     def _member(self, which: int) -> Member:
         return list(self.world.members.values())[which % len(self.world.members)]
 
     def _start(self, kind: type, **request: Any) -> Run:
+        return self._begun(kind, {"run": "real", **request}, _LOCK)
+
+    def _begun(self, kind: type, request: dict[str, Any], workflow_id: str) -> Run:
         async def start() -> Run:
-            return self.orchestra.start(kind, {"cluster": _CLUSTER, "run": "real", "by": "omar", **request}, _LOCK)
+            return self.orchestra.start(kind, {"cluster": _CLUSTER, "by": "omar", **request}, workflow_id)
 
         return self._loop.run_until_complete(start())
 
@@ -139,6 +150,22 @@ class Campaign(RuleBasedStateMachine):
         self._bring_back(member)
         self._pass(seconds)
 
+    @rule(age=st.floats(0, 1), seconds=_SECONDS)
+    def somebody_puts_an_older_record_back(self, age: float, seconds: float) -> None:
+        if self.world.put_back_a_copy(age):
+            self._count("records put back")
+        self._pass(seconds)
+
+    @rule(seconds=_SECONDS)
+    def somebody_repairs_the_record(self, seconds: float) -> None:
+        self._repair()
+        self._pass(seconds)
+
+    def _repair(self, leader: str | None = None) -> None:
+        if self._repairing is None or not self._repairing.is_open:
+            request = {"reason": "it was put back", "leader": leader}
+            self._repairing = self._begun(PostgresRepair, request, "repair/postgres/orders")
+
     @rule(gates=st.booleans(), workers=st.booleans(), seconds=_SECONDS)
     def the_api_server_comes_or_goes(self, seconds: float, *, gates: bool, workers: bool) -> None:
         if gates or all(self._may_be_gone(member) for member in self.world.members.values()):
@@ -172,9 +199,11 @@ class Campaign(RuleBasedStateMachine):
             member.hidden = True
         elif how == "is cut off":
             member.reachable = member.reachable and not self._may_be_gone(member)
+        elif how == "is suspended" and self._may_be_gone(member):
+            self.world.suspend(member)
         elif how == "freezes":
             member.frozen = member.alive and self._may_be_gone(member)
-        elif member.server is ServerState.RUNNING:
+        elif how == "its server freezes" and member.server is ServerState.RUNNING:
             member.server_frozen = True
 
     def _is_accused(self, member: Member) -> bool:
@@ -205,13 +234,13 @@ class Campaign(RuleBasedStateMachine):
         self._no_promised_row_is_lost()
         record = self.world.record
         owner = record.intent.run if record.intent else record.unfinished
-        for run in self.orchestra.runs:
+        for run in () if self.world.put_back else self._switches:
             if not run.is_open and owner == f"{run.workflow_id}/{run.run_id}":
                 assert run.ending in _SAID, f"{run.run_id} ended {run.ending} and left {owner} in the record"
 
     def _no_promised_row_is_lost(self) -> None:
         """Allow what a plan had named: it is a person's decision then."""
-        plans = [run.instance.state.plan for run in self.orchestra.runs if run.instance]
+        plans = [run.instance.state.plan for run in self._switches if run.instance]
         named = {plan.candidate for plan in plans if plan and not plan.lossless}
         assert {member for member, _ in self.world.losses} <= named, f"lost: {self.world.losses}, named: {named}"
         leader = self.world.members[self.world.record.leader]
@@ -234,9 +263,13 @@ class Campaign(RuleBasedStateMachine):
         self.the_worker("wakes up", 0)
         for member in self.world.members.values():
             self._bring_back(member)
-        if self._open is not None:
-            self._until(lambda: self._open is None, 60)
+        if self._open is not None and not self.world.members[self.world.record.leader].writes:
+            self._pass(20)
+            self._soon(self.orchestra.terminate, self._open)  # it waits for a leader that does not come back
+        self._until(lambda: self._open is None, 60)
         self._pass(2)
+        if self.world.put_back:
+            self._repair_for_good()
         if not self.world.members[self.world.record.leader].writes:  # its disk was set back, and a person must decide
             decided = self._start(PostgresFailover, mode="forced")
             self._until(lambda: not decided.is_open, 60)
@@ -247,8 +280,21 @@ class Campaign(RuleBasedStateMachine):
         self.promises_hold()
         if self.world.losses:
             self._count("lives with a loss that a plan had named")
-        for run in self.orchestra.runs:
+        for run in self._switches:
             self._count(f"{run.instance.state.mode} {run.ending}")
+
+    def _repair_for_good(self) -> None:
+        """Repair; where nobody runs as primary, say who led last."""
+        for leader in (None, self._has_led_last()):
+            self._repair(leader)
+            self._until(lambda: self._repairing is not None and not self._repairing.is_open, 60)
+        self.world.put_back = False
+        self._pass(2)
+
+    def _has_led_last(self) -> str:
+        """Return whom a person would name where nobody runs as primary."""
+        members = self.world.members.values()
+        return max(members, key=lambda one: (one.timeline, not one.standby_signal, one.position)).name
 
     def _until(self, holds: Any, seconds: float) -> None:
         ends = self._loop.time() + seconds

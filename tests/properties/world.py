@@ -7,11 +7,12 @@ they began to.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from gate.loop.situation import Action, Decision
-from gate.record import NO_SYNC
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member
 from tests.fakes.world import World
@@ -46,6 +47,8 @@ class HarshWorld(World):
     """A world for ``tests.properties``."""
 
     def __init__(self, members: tuple[str, ...]) -> None:
+        self._copies: list[dict[str, Any]] = []
+        """The Service as it was before each change."""
         super().__init__(members)
         self.faults = SlowFaults()
         self._clock = asyncio.get_running_loop().time
@@ -54,6 +57,44 @@ class HarshWorld(World):
         """Member → when it was taken, timeline, rows and end of WAL."""
         self.losses: list[tuple[str, int]] = []
         """Who was promoted without how many promised rows."""
+        self.put_back = False
+        """The record is an earlier copy, and nobody has repaired it yet."""
+        self._clock_stopped_at: dict[str, float] = {}
+        self._clocks_have_stopped = False
+
+    def patch(self, patch: dict[str, Any]) -> None:
+        """Change the Service, and keep what it was."""
+        before = copy.deepcopy(self.service)
+        super().patch(patch)
+        self._copies.append(before or {})
+
+    def put_back_a_copy(self, age: float) -> bool:
+        """Restore the Service as it was before one of its changes, ``age`` from 0, the last, to 1; whether it differs."""
+        assert self.service is not None
+        one = copy.deepcopy(self._copies[round((1 - age) * (len(self._copies) - 1))])
+        if not one["metadata"].get("annotations") or _contents(one) == _contents(self.service):
+            return False
+        one["metadata"]["resourceVersion"] = str(int(self.service["metadata"]["resourceVersion"]) + 1)
+        self.service, self.put_back = one, True
+        return True
+
+    def suspend(self, member: Member) -> None:
+        """Let its machine stand still, and its clock with it."""
+        if member.alive and not member.frozen:
+            member.frozen, self._clocks_have_stopped = True, True
+            self._clock_stopped_at[member.name] = self._clock()
+
+    def observe(self, when: str) -> None:
+        """Check that one alone takes writes; after a clock stood still, that one alone can confirm them."""
+        if not self._clocks_have_stopped:
+            super().observe(when)
+            return
+        confirming = [one.name for one in self.members.values() if one.writes and self._confirms(one)]
+        if len(confirming) > 1:
+            self.violations.append(f"{when}: {' and '.join(confirming)} confirm writes")
+
+    def _confirms(self, leader: Member) -> bool:
+        return not leader.sync or bool({one.name for one in self.standbys_of(leader) if not one.asynchronous} & leader.sync)
 
     def insert(self, row: tuple[str, int]) -> bool:
         """Write through the Service; an asynchronous standby gets nothing yet, and no commit waits for it."""
@@ -89,6 +130,8 @@ class HarshWorld(World):
         if member.alive or timeline != member.timeline or position >= member.position or is_last:
             return False
         member.rows, member.position = set(rows), position
+        if member.name != self.record.leader:
+            self.promised &= rows  # one copy less: nobody can know that, once the leader is gone
         return True
 
     def _keep_snapshots(self) -> None:
@@ -117,15 +160,18 @@ class HarshWorld(World):
         return lives and one.timeline <= leader.timeline and not one.asynchronous
 
     def _tend(self) -> None:
-        before = self.record.sync
         super()._tend()
-        if before == NO_SYNC != self.record.sync:
-            leader = self.members[self.record.leader]
-            self.promised |= leader.rows & self.acknowledged
+        leader = self.members.get(self.record.leader)
+        if leader is not None and leader.writes and leader.sync:
+            waits_for = [self.members[name].rows for name in leader.sync]
+            self.promised |= self.acknowledged & leader.rows.intersection(*waits_for)
 
     def thaw(self, member: Member) -> None:
         """Let a frozen container go on; its watchdog looks at the clock first, then holds the server."""
         super().thaw(member)
+        if (stopped := self._clock_stopped_at.pop(member.name, None)) is not None:
+            member.held, member.vouched_at = False, member.vouched_at + self._clock() - stopped
+            return
         if self._clock() - member.vouched_at > self.isolation_seconds and member.held:
             member.stop()
 
@@ -142,3 +188,7 @@ class HarshWorld(World):
             row += 1
             self.insert(("client", row))
             await asyncio.sleep(_WRITE_EVERY_SECONDS)
+
+
+def _contents(service: dict[str, Any]) -> tuple[Any, Any]:
+    return service["metadata"].get("annotations"), service["spec"]
