@@ -120,6 +120,8 @@ class WatchRequest(Wire):
     """What this witness said last; ``None``: it has never spoken."""
     heard: bool = True
     """Whether its last word still counts; if not, the next look's word is wanted at once, as from one that never spoke."""
+    silent_since: datetime | None = None
+    """Since when its word has not counted; ``None`` where that is unknown, or it does."""
     lasts: timedelta = timedelta(minutes=10)
 
 

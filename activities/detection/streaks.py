@@ -53,8 +53,8 @@ class _Streak:
 class Streaks:
     """Since when each subject has been in trouble, moments without trouble included."""
 
-    def __init__(self, limits: Watching, told: Sighting | None = None) -> None:
-        """Judge by ``limits``; what was ``told`` before has lasted for long enough already."""
+    def __init__(self, limits: Watching, told: Sighting | None = None, *, of_old: bool = False) -> None:
+        """Judge by ``limits``; what was ``told`` before has lasted for long enough already, unless that is ``of_old``."""
         self._patience = {
             Condition.STOPPED: limits.stopped_after.total_seconds(),
             Condition.REFUSED: limits.refused_after.total_seconds(),
@@ -63,7 +63,7 @@ class Streaks:
         self._steady = limits.steady_after.total_seconds()
         self._failures = {one.subject: one.at for one in told.failures} if told else {}
         self._streaks: dict[str, _Streak] = {}
-        for one in told.findings if told else ():
+        for one in told.findings if told and not of_old else ():
             self._remember(one, up=False)
         for one in told.recovering if told else ():
             self._remember(one, up=True)

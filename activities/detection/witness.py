@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from temporalio import activity
@@ -21,6 +21,9 @@ from activities.detection.streaks import Judged, Streaks
 
 _SLEPT_SECONDS = 4.0
 """A look takes three seconds at most; a gap that is longer than that means that this process did not run."""
+
+_GOES_ON_WITHIN = timedelta(minutes=1)
+"""A worker that is replaced is back by then."""
 
 
 class Eye(Protocol):
@@ -42,14 +45,14 @@ class WitnessActivities:
         """Return once there is something new to say, or time is up and nothing new is the matter. Changes nothing."""
         watching, told = request.target.watching, request.told
         eye, pause = self._eye_of(request.target), watching.interval.total_seconds()
-        streaks = Streaks(watching, told)
+        streaks = Streaks(watching, told, of_old=_is_of_old(request))
         ends, woke = time.monotonic() + request.lasts.total_seconds(), time.monotonic()
         while True:
             asked, at = time.monotonic(), datetime.now(UTC)
             look = await eye.look()
             slept = max(asked - woke - pause, time.monotonic() - asked)
             if slept > _SLEPT_SECONDS:
-                streaks = Streaks(watching, told)
+                streaks = Streaks(watching, told, of_old=_is_of_old(request))
                 look = Look(blind=f"this witness did not run for {slept:.1f} s")
             woke = time.monotonic()
             said = (
@@ -60,6 +63,11 @@ class WitnessActivities:
             if _is_news(said, request) or (woke > ends and told and {*told.not_well}.issuperset(streaks.going_on)):
                 return said
             await asyncio.sleep(max(0.0, pause - (time.monotonic() - asked)))
+
+
+def _is_of_old(request: WatchRequest) -> bool:
+    """Whether what it said last is from before so long a silence that trouble now is another trouble."""
+    return request.silent_since is not None and datetime.now(UTC) - request.silent_since > _GOES_ON_WITHIN
 
 
 def _blind(request: WatchRequest, why: str) -> Sighting:

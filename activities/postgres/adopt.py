@@ -7,9 +7,10 @@ between the write and the answer, the next attempt finds its own record.
 
 from __future__ import annotations
 
+from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, MissingError
 from activities.clients.systems import Systems
-from activities.postgres.claim import try_write
+from activities.postgres.claim import lease_epochs, try_write
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.upkeep import AdoptStep, FirstRecord
 from activities.run.declare import step
@@ -40,7 +41,7 @@ class AdoptActivities:
 
     @step("postgres.first_record", CHANGE, lambda request: f"first record: {request.leader}, epoch {request.epoch}")
     async def first_record(self, step: AdoptStep) -> FirstRecord:
-        """Write the record that lets the leader start. Repeating it changes nothing more.
+        """Write the record that lets the leader start, above the epoch of a Lease that was left; safe to repeat.
 
         Raises:
             ApplicationError: ``AdoptedAlready`` when a record of somebody else is there, ``NoRecord`` without the
@@ -48,9 +49,10 @@ class AdoptActivities:
 
         """
         region, service = step.target.region, step.target.cluster.write_service
+        left = max((await granted(lease_epochs(self._systems, step.target), "no record was written")).values())
         wanted = Record(
             leader=step.leader,
-            epoch=step.epoch,
+            epoch=max(step.epoch, left + 1),
             run=str(step.run),
             sync=NO_SYNC,
             system_identifier=step.system_identifier,

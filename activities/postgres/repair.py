@@ -19,7 +19,7 @@ from datetime import timedelta
 from activities.clients.granting import granted
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.systems import Systems
-from activities.postgres.claim import NOTHING_CHANGED, current_record, try_write
+from activities.postgres.claim import NOTHING_CHANGED, current_record, lease_epochs, try_write
 from activities.postgres.models.upkeep import Repaired, RepairOrder
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
@@ -54,7 +54,7 @@ class RepairActivities:
         while True:
             record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
             seen = await self._statuses(target)
-            leases = await granted(self._leases(target), NOTHING_CHANGED)
+            leases = await granted(lease_epochs(self._systems, target), NOTHING_CHANGED)
             latest = max([*leases.values(), *(one.epoch for one in seen.values() if one)])
             _must_be_free(record, latest, target)
             leader = _leader(order, record, seen, leases)
@@ -76,14 +76,6 @@ class RepairActivities:
             return await self._systems.gates.status(target, name, timeout=_ANSWERS_WITHIN)
         except (UnreachableError, GateRefusedError):
             return None
-
-    async def _leases(self, target: PostgresTarget) -> dict[str, int]:
-        """Return the member that has renewed the Lease last, with its epoch; nothing is said of a Lease without one."""
-        service, found = target.cluster.write_service, {"": 0}
-        for name in target.cluster.members:
-            if (lease := await self._systems.leader_records.lease(target.region, service, name)) is not None:
-                found[name] = lease.epoch
-        return found
 
 
 def _must_be_free(record: Record, latest: int, target: PostgresTarget) -> None:

@@ -149,10 +149,11 @@ class _Eye:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
 
-async def _look(told: Sighting | None, *looks: Look, heard: bool = True) -> Sighting:
+async def _look(told: Sighting | None, *looks: Look, heard: bool = True, silent_since: datetime | None = None) -> Sighting:
     watching = PostgresWatching(interval=timedelta(seconds=0.05), refused_after=timedelta(seconds=0.5))
     watched = target().model_copy(update={"cluster": target().cluster.model_copy(update={"watch": watching})})
     request = WatchRequest(target=watched, witness="east", told=told, heard=heard, lasts=timedelta(seconds=1))
+    request = request.model_copy(update={"silent_since": silent_since})
     eye = _Eye(*looks)
     return cast("Sighting", await ActivityEnvironment().run(WitnessActivities(lambda _: eye).look, request))
 
@@ -225,6 +226,17 @@ async def test_one_that_is_not_heard_speaks_at_once() -> None:
     assert (again.down, again.findings[0].since) == (("a",), gone.findings[0].since)
 
 
+@pytest.mark.parametrize(("silent", "down"), [(timedelta(seconds=20), ("a",)), (timedelta(hours=3), ())])
+async def test_what_it_said_before_a_long_silence_does_not_make_a_new_trouble_count_at_once(
+    silent: timedelta, down: tuple[str, ...]
+) -> None:
+    gone = await _look(await _look(None, Look()), _look_of(Condition.REFUSED))
+    since = datetime.now(UTC) - silent
+    again = await _look(gone, _look_of(Condition.REFUSED), heard=False, silent_since=since)
+    assert (again.down, again.says_well("a")) == (down, False)
+    assert (await _look(again, _look_of(Condition.REFUSED))).down == ("a",)
+
+
 def _said(witness: str, *gone: str, blind: str = "") -> Sighting:
     findings = tuple(Finding(subject=name, condition=Condition.SILENT, words="no answer", since=_AT) for name in gone)
     return Sighting(witness=witness, at=_AT, findings=findings, blind=blind)
@@ -245,7 +257,7 @@ def test_silence_and_blindness_are_no_votes() -> None:
     votes.count(_said("east", "a"))
     votes.count(_said("west", "a"))
     assert votes.verdict_on("a") is not None
-    votes.silence("west", "its worker is gone")
+    votes.silence("west", "its worker is gone", _AT)
     assert votes.verdict_on("a") is None
     votes.count(_said("west", blind="the API server is silent"))
     assert votes.verdict_on("a") is None
@@ -282,7 +294,10 @@ def test_a_silent_witness_goes_on_from_what_it_said() -> None:
     assert votes.told("east") == (None, False)
     votes.count(_said("east", "a"))
     assert votes.told("east") == (_said("east", "a"), True)
-    votes.silence("east", "is silent: its worker is gone")
+    assert votes.silent_since("east") is None
+    votes.silence("east", "is silent: its worker is gone", _AT)
+    votes.silence("east", "is silent: its worker is gone", _AT + timedelta(hours=1))
+    assert votes.silent_since("east") == _AT
     assert votes.told("east") == (_said("east", "a", blind="is silent: its worker is gone"), False)
     (kept,) = votes.last
     assert Votes(("east", "west"), votes.last).told("east")[0] == kept.model_copy(update={"blind": "has not spoken yet"})

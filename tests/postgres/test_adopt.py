@@ -48,6 +48,14 @@ async def test_the_epoch_is_above_all_that_the_gates_have_seen(bench: Bench) -> 
     await bench.until_consistent()
 
 
+async def test_the_epoch_is_above_a_lease_that_was_left(bench: Bench) -> None:
+    bench.world.lease.write(B, 9)
+    handle = await _adopt(bench)
+    assert (await bench.finished(handle)).outcome == "completed"
+    assert bench.world.record.epoch == 10
+    await bench.until_consistent()
+
+
 async def test_a_plan_says_who_would_lead_and_changes_nothing(bench: Bench) -> None:
     bench.world.untouchable = True
     before = bench.world.snapshot

@@ -31,6 +31,7 @@ class Votes:
     def __init__(self, witnesses: tuple[str, ...], earlier: tuple[Sighting, ...] = ()) -> None:
         """Wait for the first words of ``witnesses``, who go on from what they said in an ``earlier`` history."""
         self._words: dict[str, Sighting | str] = dict.fromkeys(witnesses, "has not spoken yet")
+        self._silent_since: dict[str, datetime] = {}
         self._last = {said.witness: said for said in earlier if said.witness in self._words}
 
     @property
@@ -53,10 +54,16 @@ class Votes:
     def count(self, said: Sighting) -> None:
         """Take a witness's word in place of its last one."""
         self._words[said.witness] = self._last[said.witness] = said
+        self._silent_since.pop(said.witness, None)
 
-    def silence(self, witness: str, why: str) -> None:
-        """Let a witness's last word be no vote: nobody knows what it sees now."""
+    def silence(self, witness: str, why: str, now: datetime) -> None:
+        """Let a witness's last word be no vote from ``now`` on: nobody knows what it sees."""
         self._words[witness] = why
+        self._silent_since.setdefault(witness, now)
+
+    def silent_since(self, witness: str) -> datetime | None:
+        """Return since when a witness is silent, if that is known."""
+        return self._silent_since.get(witness)
 
     def is_well(self, subject: str) -> bool:
         """Whether a majority says that ``subject`` is well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -17,7 +17,9 @@ _LONGEST = timedelta(hours=1)
 _SILENT_AFTER = timedelta(seconds=5)
 
 
-async def look(target: WatchedTarget, witness: str, told: Sighting | None, *, heard: bool) -> Sighting:
+async def look(
+    target: WatchedTarget, witness: str, told: Sighting | None, *, heard: bool, silent_since: datetime | None
+) -> Sighting:
     """Let a witness look until it has something new to say.
 
     A witness that is ``heard`` must begin to look again at once, or its word counts no longer; one whose word does not
@@ -29,7 +31,7 @@ async def look(target: WatchedTarget, witness: str, told: Sighting | None, *, he
     """
     return await workflow.execute_activity_method(
         WitnessActivities.look,
-        WatchRequest(target=target, witness=witness, told=told, heard=heard, lasts=_LASTS),
+        WatchRequest(target=target, witness=witness, told=told, heard=heard, silent_since=silent_since, lasts=_LASTS),
         task_queue=witness_queue(workflow.info().task_queue, witness),
         schedule_to_start_timeout=_SILENT_AFTER if heard else None,
         start_to_close_timeout=_LONGEST,

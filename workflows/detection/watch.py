@@ -156,13 +156,13 @@ class Watch:
         this watch is not heard where a look is done at the same moment: it is over all the same.
         """
         while not self._ends:
-            told, heard = self._votes.told(witness)
+            (told, heard), since = self._votes.told(witness), self._votes.silent_since(witness)
             try:
-                said: Sighting = await steps.look(watched.target, witness, told, heard=heard)
+                said: Sighting = await steps.look(watched.target, witness, told, heard=heard, silent_since=since)
             except ActivityError as error:
                 if self._ends:
                     raise
-                self._votes.silence(witness, f"is silent: {outcome.cause_of(error)[1]}")
+                self._votes.silence(witness, f"is silent: {outcome.cause_of(error)[1]}", workflow.now())
                 self._show()
                 await workflow.sleep(_AGAIN_SECONDS)
             else:

@@ -103,7 +103,7 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
         )
         if not self._goes_on:
             await self._prepare(request)
-            await uncancellable(self._record(request))
+            request = request.model_copy(update={"epoch": await uncancellable(self._record(request))})
         self.state.forward_only = True
         await uncancellable(self._see_it_serve(request, plan))
         return f"{plan.candidate} leads {self.target.name}, which is adopted"
@@ -115,11 +115,11 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
         state.details.adopted = await step(AdoptActivities.adopt, request)
         state.enter(Phase.CLAIMING, "writes the first record")
 
-    async def _record(self, request: AdoptStep) -> None:
-        """Write the first record; without a clear no it may have been written."""
+    async def _record(self, request: AdoptStep) -> int:
+        """Write the first record and return its epoch; without a clear no it may have been written."""
         state = self.state
         try:
-            await step(AdoptActivities.first_record, request)
+            first = await step(AdoptActivities.first_record, request)
         except FailureError as error:
             if not outcome.is_answer(error):
                 state.forward_only = True
@@ -127,6 +127,7 @@ class PostgresAdopt(PostgresProcedure[AdoptRequest]):
                 state.left_to_do = (todo(Todo.RECORD, message),)
             raise
         state.forward_only = True
+        return first.epoch
 
     async def _see_it_serve(self, request: AdoptStep, plan: PostgresPlan) -> None:
         """Watch the gates: the leader takes a write, the others follow synchronously.
