@@ -130,6 +130,16 @@ class Campaign(RuleBasedStateMachine):
         self._soon(self.orchestra.cancel if how == "cancelled" else self.orchestra.terminate, self._open)
         self._pass(seconds)
 
+    @precondition(lambda self: self._broken == 0)
+    @rule(seconds=_SECONDS)
+    def the_network_falls_apart(self, seconds: float) -> None:
+        """Leave the primary on one side, with the third member if there is one."""
+        together = [self.world.members[self.world.record.leader], *list(self.world.members.values())[2:]]
+        self.world.apart = frozenset(one.name for one in together)
+        for member in together:
+            member.hidden = True
+        self._pass(seconds)
+
     @precondition(lambda self: self._broken < _MOST_THAT_IS_BROKEN)
     @rule(which=_WHICH, how=_WAYS_TO_GO, seconds=_SECONDS)
     def a_member_breaks(self, which: int, how: str, seconds: float) -> None:
@@ -219,7 +229,7 @@ class Campaign(RuleBasedStateMachine):
     def _bring_back(self, member: Member) -> None:
         if self._is_accused(member) and not self.world.api_answers:
             return
-        member.alive = member.reachable = True
+        member.alive, member.reachable, self.world.apart = True, True, frozenset()
         member.hidden = member.server_frozen = member.asynchronous = False
         if member.frozen:
             self.world.thaw(member)

@@ -95,3 +95,29 @@ def test_a_life_in_which_a_leaders_disk_is_set_back(life: Campaign) -> None:
     life.somebody_starts_a_run("forced", 3.0, attest=False)
     life.promises_hold()
     assert (life.world.writers, life.world.losses) == (["postgresql-standby-0"], [])
+
+
+@pytest.mark.parametrize("all_listed", [True, False])
+def test_a_life_in_which_the_third_member_vouches_for_a_primary(life: Campaign, *, all_listed: bool) -> None:
+    """The network has fallen apart: it is not told of the claim, whether or not the estate lists it."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=False, all_listed=all_listed)
+    life.the_network_falls_apart(seconds=0.1)
+    life.somebody_starts_a_run("forced", 3.0, attest=False)
+    life.promises_hold()
+    assert (life.world.writers, life.world.record.leader) == (["postgresql-primary-0"], "postgresql-primary-0")
+
+
+@pytest.mark.parametrize("waits", ["for a standby", "for nobody"])
+def test_a_life_in_which_a_machine_stands_still_and_its_clock_with_it(life: Campaign, waits: str) -> None:
+    """Its primary wakes up as if nothing had been: where commits wait for a standby it can confirm nothing."""
+    life.begin(three=False, proof=["gate", "isolation"], relaxes=waits == "for nobody")
+    if waits == "for nobody":
+        life.a_member_breaks(which=1, how="lags", seconds=1.2)
+        assert life.world.record.sync_members == ()
+    life.the_primary_is_lost_and_somebody_fails_over(how="is suspended", attest=False, seconds=3.0)
+    life.a_member_breaks(which=0, how="is hidden", seconds=0.005)
+    life.world.thaw(life.world.members["postgresql-primary-0"])
+    life.time_passes(seconds=0.3)
+    life.promises_hold()
+    leads = "postgresql-standby-0" if waits == "for a standby" else "postgresql-primary-0"
+    assert life.world.record.leader == leads

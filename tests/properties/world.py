@@ -10,8 +10,10 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+from gate.lease.vouching import Outside
 from gate.loop.situation import Action, Decision
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member
@@ -59,6 +61,8 @@ class HarshWorld(World):
         """Who was promoted without how many promised rows."""
         self.put_back = False
         """The record is an earlier copy, and nobody has repaired it yet."""
+        self.apart: frozenset[str] = frozenset()
+        """Members on one side of a network that fell apart, without API server and workers; empty: it is whole."""
         self._clock_stopped_at: dict[str, float] = {}
         self._clocks_have_stopped = False
 
@@ -83,6 +87,20 @@ class HarshWorld(World):
         if member.alive and not member.frozen:
             member.frozen, self._clocks_have_stopped = True, True
             self._clock_stopped_at[member.name] = self._clock()
+
+    def standbys_of(self, leader: Member) -> list[Member]:
+        """Return those on its side of the network."""
+        return [one for one in super().standbys_of(leader) if self._same_side(one, leader)]
+
+    def _same_side(self, one: Member, other: Member) -> bool:
+        return (one.name in self.apart) == (other.name in self.apart)
+
+    def _outside(self, member: Member) -> Outside:
+        outside = super()._outside(member)
+        peers = {
+            name: status if self._same_side(member, self.members[name]) else None for name, status in outside.peers.items()
+        }
+        return replace(outside, peers=peers)
 
     def observe(self, when: str) -> None:
         """Check that one alone takes writes; after a clock stood still, that one alone can confirm them."""
@@ -156,7 +174,7 @@ class HarshWorld(World):
         super().tick()
 
     def _receives(self, one: Member, leader: Member) -> bool:
-        lives = leader.writes and leader.reachable and one.stands_by and one.reachable
+        lives = leader.writes and leader.reachable and one.stands_by and one.reachable and self._same_side(one, leader)
         return lives and one.timeline <= leader.timeline and not one.asynchronous
 
     def _tend(self) -> None:
