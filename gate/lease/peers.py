@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import aiohttp
 from pydantic import ValidationError
@@ -16,6 +17,24 @@ from pydantic import ValidationError
 from gate.api import MEANT_HEADER, MEMBER_HEADER, Command, GateStatus, LeaveCommand
 from gate.lease.kube import SILENT, ApiServer
 from gate.settings import Settings
+
+_CONNECTS_WITHIN = 0.25
+
+
+async def _takes_connections(host: str, port: int) -> bool:
+    """Whether there is an answer, or this process has not run and does not know."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(_CONNECTS_WITHIN):
+            _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return True
+    except TimeoutError:
+        return time.monotonic() - began > 2 * _CONNECTS_WITHIN
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 class Peers:
@@ -65,6 +84,15 @@ class Peers:
     async def answers(self, member: str) -> bool:
         """Whether the gate of ``member`` answers, where it was last."""
         return await self._answer_of(member) is not None
+
+    async def is_there(self, member: str) -> bool:
+        """Whether the machine of ``member`` takes or refuses a connection, which its kernel does without any program.
+
+        Two at once: a packet that is lost is sent again after a second only. Without an address nobody can say that it is
+        not there.
+        """
+        host, port = self.known(member), self._settings.port
+        return host is None or any(await asyncio.gather(*(_takes_connections(host, port) for _ in range(2))))
 
     async def checkpoint(self, member: str, epoch: int) -> None:
         """Ask ``member`` for a CHECKPOINT; pg_rewind is wrong about a fresh timeline without one.

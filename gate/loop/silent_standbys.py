@@ -1,8 +1,9 @@
 """Standbys that are connected and dead: their machine has lost power, or is cut off, and TCP has not noticed.
 
 PostgreSQL waits ``wal_sender_timeout`` (10 s) for them, and commits wait meanwhile. Two things together show it sooner: WAL
-was sent that the standby does not confirm, and its gate answers nobody. A standby that is only slow has a gate that answers,
-and one that nobody writes to need not answer.
+was sent that the standby does not confirm, and its machine takes no connection, or its gate answers nobody. A kernel takes
+connections however busy its programs are, so the machine is given up sooner than the gate. A standby that is only slow has
+a gate that answers, and one that nobody writes to need not answer.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from gate.api import Follower
 
 _EVERY_SECONDS = 0.1
-_UNCONFIRMED_SECONDS = 0.7
-"""So long nothing of what was sent has come back; the sampler looks every 0.2 s."""
+_UNCONFIRMED_SECONDS = 0.3
+"""So long nothing of what was sent has come back; the sampler looks every 0.2 s. Its machine is asked then,"""
+_LONG_UNCONFIRMED_SECONDS = 0.7
+"""and after this its gate."""
 _GATE_SILENT_SECONDS = 1.0
 """So long its gate is asked then. Less would take a busy machine for dead, and commits would wait for nobody."""
 
@@ -31,9 +34,14 @@ class _Seen:
 class SilentStandbys:
     """Of one primary."""
 
-    def __init__(self, followers: Callable[[], tuple[Follower, ...]], answers: Callable[[str], Awaitable[bool]]) -> None:
-        """``followers`` returns what the server said last; ``answers`` asks a member's gate."""
-        self._followers, self._answers = followers, answers
+    def __init__(
+        self,
+        followers: Callable[[], tuple[Follower, ...]],
+        answers: Callable[[str], Awaitable[bool]],
+        is_there: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        """``followers`` returns what the server said last; ``answers`` asks a member's gate, ``is_there`` its machine."""
+        self._followers, self._answers, self._is_there = followers, answers, is_there
         self._seen: dict[str, _Seen] = {}
         self._names: frozenset[str] = frozenset()
 
@@ -66,8 +74,16 @@ class SilentStandbys:
         return frozenset(name for name, seen in self._seen.items() if now - seen.since >= _UNCONFIRMED_SECONDS)
 
     async def _is_silent(self, name: str) -> bool:
+        if not await self._is_there(name):
+            return True
+        if self._unconfirmed(name) < _LONG_UNCONFIRMED_SECONDS:
+            return False
         try:
             async with asyncio.timeout(_GATE_SILENT_SECONDS):
                 return not await self._answers(name)
         except TimeoutError:
             return True
+
+    def _unconfirmed(self, name: str) -> float:
+        seen = self._seen.get(name)
+        return 0.0 if seen is None else time.monotonic() - seen.since
