@@ -173,7 +173,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
 
 async def _main(runs: int, events: list[Event]) -> None:
     lab = Lab("lab")
-    pods = Pods(lab, await asyncio.to_thread(ensure_binaries), NAMESPACE, MEMBERS)
+    pods = Pods(lab, await asyncio.to_thread(ensure_binaries, print), NAMESPACE, MEMBERS)
     kept = _RESULTS / "stops.json"
     done = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
     done = [run for run in done if run["event"] not in set(events)]

@@ -16,7 +16,7 @@ from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.clients.systems import Systems
 from activities.postgres.applications import look_at
-from activities.postgres.claim import found_record
+from activities.postgres.claim import found_record, lease_epochs
 from activities.postgres.models.survey import ApplicationFact, MemberFact, PodFact, Survey, SurveyRequest
 from activities.run.declare import step
 from activities.run.models.diagnosis import Silence
@@ -48,15 +48,18 @@ class SurveyActivities:
         target = request.target
         record = await granted(found_record(self._systems, target))
         names = target.cluster.members
-        (pods, pods_error, _), log_tail, seen, applications = await asyncio.gather(
+        (pods, pods_error, _), (leases, _, _), log_tail, seen, applications = await asyncio.gather(
             _attempt(self._systems.kubernetes.pods(target.region, names), request.patience),
+            _attempt(lease_epochs(self._systems, target), request.patience),
             self._log_tail(request, record),
             asyncio.gather(*(self._member(request, name) for name in names)),
             self._applications(request, record),
         )
         if record is not None and _is_silent(record.leader, seen):
             seen = await asyncio.gather(*(self._ask_again(request, fact, record.leader) for fact in seen))
-        if record is not None and any(is_older(record, fact.gate.epoch) for fact in seen if fact.gate is not None):
+        lease_epoch = max((leases or {}).values(), default=0)
+        epochs = [lease_epoch, *(fact.gate.epoch for fact in seen if fact.gate is not None)]
+        if record is not None and is_older(record, max(epochs)):
             record = await granted(found_record(self._systems, target))  # it may have been written since
         members = tuple(_with_pod(fact, (pods or {}).get(fact.name), pods_error) for fact in seen)
         return Survey(
@@ -65,6 +68,7 @@ class SurveyActivities:
             members=members,
             log_tail=log_tail[-_LOG_BYTES:],
             applications=tuple(applications),
+            lease_epoch=lease_epoch,
         )
 
     async def _ask_again(self, request: SurveyRequest, fact: MemberFact, leader: str) -> MemberFact:

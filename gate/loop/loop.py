@@ -7,6 +7,7 @@ at the next turn: no fault of ours takes a serving database down.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -219,9 +220,14 @@ class Loop:
                 await self._label(sample.facts.role, record)
 
     async def _change(self, change: Change, before: Record) -> None:
-        """Write the record first, and let the server follow only once it is written."""
+        """Write the record first, and let the server follow only once it is written.
+
+        Nobody goes on to a later epoch by a record that is older than its Lease: renewed first, that one says so.
+        """
         gate = self._gate
         if change.record is not None:
+            if change.record.epoch > before.epoch:
+                await self._show_that_it_is_latest(before)
             gate.record = await gate.api.write(change.record)
             gate.store.write(epoch=change.record.epoch)
         if change.names is not None:
@@ -229,6 +235,14 @@ class Loop:
         gate.synchronous.carried_out(change)
         if change.record is not None:
             gate.log(change.message, before=before.sync, sync=change.record.sync)
+
+    async def _show_that_it_is_latest(self, record: Record) -> None:
+        """Renew the Lease by ``record``. ConflictError: it is of a later one. One that we may not renew says nothing."""
+        with contextlib.suppress(*SILENT):
+            try:
+                await self._gate.api.renew(record)
+            except ConflictError:  # perhaps only with the renewal beside this
+                await self._gate.api.renew(record)
 
     async def _recover(self, recovery: Recovery, record: Record) -> None:
         gate, leader = self._gate, recovery.leader

@@ -363,6 +363,6 @@ class World:
             leader.sync, self._alone_since = set(record.sync_members), None
         elif record.sync != NO_SYNC and self.relaxes:
             self._alone_since = self._alone_since or now
-            if now - self._alone_since > _RELAX_SECONDS:
+            if now - self._alone_since > _RELAX_SECONDS and self.lease.write(leader.name, record.epoch):
                 self.write(sync=NO_SYNC, epoch=record.epoch + 1, run=f"gate/{leader.name}")
                 leader.sync, self._alone_since = set(), None

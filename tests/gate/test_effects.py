@@ -29,6 +29,7 @@ class Hands:
         self.api = self.serving = self.synchronous = self.server = self.recovery = self.work = self
         self.fails: Exception | None = None
         self.stops = True
+        self.lease_is_later = False
         self.loop = Loop(cast("Gate", self))
 
     def __getattr__(self, name: str) -> Any:
@@ -39,6 +40,11 @@ class Hands:
             raise self.fails
         self.done.append("write")
         return wanted
+
+    async def renew(self, _: Record) -> None:
+        self.done.append("renew")
+        if self.lease_is_later:
+            raise ConflictError("a later epoch has been written")
 
     async def label(self, role: str) -> None:
         if self.fails is not None:
@@ -57,7 +63,7 @@ def hands(tmp_path: Path) -> Hands:
 
 async def test_the_record_is_written_before_the_server_waits_for_fewer(hands: Hands) -> None:
     await hands.loop._change(Change(record(epoch=6), (), "NOT REDUNDANT"), record())
-    assert hands.done == ["write", "wait_for", "carried_out"]
+    assert hands.done == ["renew", "write", "wait_for", "carried_out"]
     assert (hands.store.state.epoch, hands.log) == (6, ["NOT REDUNDANT"])
 
 
@@ -65,7 +71,14 @@ async def test_a_conflict_leaves_server_and_epoch_as_they_were(hands: Hands) -> 
     hands.fails = ConflictError("somebody wrote in between")
     with pytest.raises(ConflictError):
         await hands.loop._change(Change(record(epoch=6), (), "NOT REDUNDANT"), record())
-    assert (hands.done, hands.store.state.epoch, hands.log) == ([], 0, [])
+    assert (hands.done, hands.store.state.epoch, hands.log) == (["renew"], 0, [])
+
+
+async def test_nobody_goes_on_to_a_later_epoch_by_a_record_that_is_older_than_its_lease(hands: Hands) -> None:
+    hands.lease_is_later = True
+    with pytest.raises(ConflictError):
+        await hands.loop._change(Change(record(epoch=6), (), "NOT REDUNDANT"), record())
+    assert (hands.done, hands.store.state.epoch) == (["renew", "renew"], 0)
 
 
 async def test_a_promise_for_a_later_epoch_is_kept(hands: Hands) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import signal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from deploy.lab.patience import stretched
 from gate.api import Command, GateStatus, ProblemKind, Role, ServerState
 from gate.lease.vouching import Outside, to_show, vouches
 from gate.loop.decide import decide, fence_stands
@@ -224,6 +226,20 @@ async def test_a_leader_that_is_alone_under_an_older_record_lives_on_by_its_leas
     assert not pair.said("pg-1", "ISOLATED")
 
 
+async def test_a_leader_whose_lease_is_of_a_later_epoch_does_not_go_on_alone(pair: Cluster) -> None:
+    """It has seen nothing else of that: its machine stood still, and its clock with it."""
+    await pair.until_renewed(times=1)
+    before = pair.record
+    later = {"holderIdentity": "pg-1", "leaseTransitions": before.epoch + 1}
+    pair.api.write_lease({"metadata": {}, "spec": later})
+    pair.die("pg-1")
+    await pair.until(lambda: pair.said("pg-0", "tries again:"), stretched(20))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2):
+            await pair.sql("pg-0", "create table alone (n int)")
+    assert (pair.record.epoch, pair.record.sync_members) == (before.epoch, ("pg-1",))
+
+
 async def test_a_leader_that_restarts_under_an_older_record_waits_and_so_does_its_standby(pair: Cluster) -> None:
     old = await _failed_over(pair)
     _put_back(pair, old)
@@ -254,7 +270,7 @@ async def test_a_member_without_memory_is_held_by_its_peer_or_the_lease(pair: Cl
 
 
 async def test_a_primary_outlives_a_record_that_is_broken_or_gone(pair: Cluster) -> None:
-    pair.environment["ISOLATION_TIMEOUT"] = "3"
+    pair.environment["ISOLATION_TIMEOUT"] = str(int(stretched(3)))
     pair.kill("pg-0", signal.SIGTERM)
     pair.start("pg-0")
     await pair.until_role("pg-0", Role.PRIMARY)

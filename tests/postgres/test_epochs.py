@@ -34,6 +34,15 @@ async def test_a_claim_that_was_not_reported_is_found_again_at_its_epoch(bench: 
     assert bench.world.record.epoch == 10
 
 
+@pytest.mark.parametrize("mode", ["planned", "forced"])
+async def test_nobody_moves_by_a_record_that_is_older_than_its_lease(bench: Bench, mode: str) -> None:
+    """Whoever has seen the later epoch does not answer, and the Lease does."""
+    bench.world.lease.write(B, 9)
+    refusal = await bench.refused(await bench.switch(mode=mode))
+    assert (refusal.type, "its Lease has seen epoch 9" in refusal.message) == ("RecordDisagrees", True)
+    assert bench.world.record.epoch == 5
+
+
 @pytest.mark.parametrize("ahead", [A, B])
 async def test_an_undo_gets_past_a_gate_that_is_ahead(bench: Bench, ahead: str) -> None:
     hanging = bench.world.faults.order("postgres.fence", Fault.HANGS)

@@ -121,3 +121,16 @@ def test_a_life_in_which_a_machine_stands_still_and_its_clock_with_it(life: Camp
     life.promises_hold()
     leads = "postgresql-standby-0" if waits == "for a standby" else "postgresql-primary-0"
     assert life.world.record.leader == leads
+
+
+def test_a_life_in_which_an_older_record_wakes_an_old_primary_up(life: Campaign) -> None:
+    """It knows of nothing that its Lease does not, and must not go on to a later epoch alone."""
+    life.begin(three=False, proof=["gate", "attested"], relaxes=True)
+    life.world.suspend(life.world.members["postgresql-primary-0"])
+    life.somebody_starts_a_run("forced", 3.0, attest=True)
+    life.a_member_breaks(which=1, how="dies", seconds=0.1)
+    assert life.world.put_back_a_copy(1.0)
+    life.world.thaw(life.world.members["postgresql-primary-0"])
+    life.time_passes(seconds=3.0)
+    life.promises_hold()
+    assert (life.world.record.epoch, life.world.writers) == (5, [])

@@ -70,13 +70,14 @@ class HarshWorld(World):
         """Change the Service, and keep what it was."""
         before = copy.deepcopy(self.service)
         super().patch(patch)
-        self._copies.append(before or {})
+        if before is not None and before["metadata"].get("annotations"):
+            self._copies.append(before)
 
     def put_back_a_copy(self, age: float) -> bool:
         """Restore the Service as it was before one of its changes, ``age`` from 0, the last, to 1; whether it differs."""
         assert self.service is not None
         one = copy.deepcopy(self._copies[round((1 - age) * (len(self._copies) - 1))])
-        if not one["metadata"].get("annotations") or _contents(one) == _contents(self.service):
+        if _contents(one) == _contents(self.service):
             return False
         one["metadata"]["resourceVersion"] = str(int(self.service["metadata"]["resourceVersion"]) + 1)
         self.service, self.put_back = one, True

@@ -86,6 +86,8 @@ class Survey(Wire):
     """Last 100 lines of the leader's container log: evidence, not input to any decision."""
     applications: tuple[ApplicationFact, ...] = ()
     """In the estate's order."""
+    lease_epoch: int = 0
+    """Of the record that a leader had read when it renewed the record's Lease last; 0 when that is not known."""
 
     def member(self, name: str) -> MemberFact | None:
         """Return the member called ``name``."""
@@ -93,8 +95,9 @@ class Survey(Wire):
 
     @property
     def ahead(self) -> dict[str, int]:
-        """Members whose gates have seen a later epoch than the record's, which is an old copy then; with that epoch."""
+        """Who has seen a later epoch than the record's, an old copy then: members and its Lease, with that epoch."""
         epochs = {fact.name: fact.gate.epoch for fact in self.members if fact.gate is not None}
+        epochs["its Lease"] = self.lease_epoch
         record = self.record
         return {name: epoch for name, epoch in epochs.items() if record is not None and is_older(record, epoch)}
 
