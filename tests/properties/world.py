@@ -75,7 +75,8 @@ class HarshWorld(World):
 
     def put_back_a_copy(self, age: float) -> bool:
         """Restore the Service as it was before one of its changes, ``age`` from 0, the last, to 1; whether it differs."""
-        assert self.service is not None
+        if self.service is None or not self._copies:
+            return False
         one = copy.deepcopy(self._copies[round((1 - age) * (len(self._copies) - 1))])
         if _contents(one) == _contents(self.service):
             return False
