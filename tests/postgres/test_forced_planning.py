@@ -137,3 +137,22 @@ def test_refuses_one_that_is_far_behind_though_commits_may_have_waited_for_it() 
 
 def test_one_that_commits_waited_for_alone_needs_no_lag() -> None:
     assert _plan(_standby(B, {"lag_seconds": None}), sync=B).lossless
+
+
+@pytest.mark.parametrize("received", [LEVEL, FAR_AHEAD])
+def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leading(received: dict[str, Any]) -> None:
+    """It was away when the leader was promoted, and is back too late; its LSN is of another history."""
+    plan = _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}, received), sync=B)
+    assert (plan.candidate, plan.lossless, plan.timeline) == (B, True, 4)
+    (left,) = (one for one in plan.candidates if one.name == C)
+    assert (left.eligible, left.reason) == (False, f"{C} is on timeline 3, {B} on 4")
+    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4") as refused:
+        _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=B, to=C)
+    assert refused.value.type == "WrongTimeline"
+
+
+def test_a_synchronous_member_on_an_earlier_timeline_may_have_had_more() -> None:
+    """Its disk was set back."""
+    plan = _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=f"{B},{C}")
+    assert (plan.candidate, plan.lossless) == (B, False)
+    assert f"a commit may have waited for {C}, which cannot be seen" in plan.loss

@@ -56,7 +56,8 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     _nobody_else_leads(record, standbys)
     limits = {fact.name: _limitation(fact, survey, record, target) for fact in standbys}
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
-    chosen = _most_advanced(fit(request.to, record, candidates, limits), candidates, target)
+    compared = tuple(one for one in candidates if one.name not in _left_behind(survey))
+    chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status)
     return PostgresPlan(
@@ -100,9 +101,23 @@ def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
     for fact in standbys:
         if claims_to_lead(fact):
             raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
-    timelines = {fact.gate.timeline for fact in standbys if fact.gate and fact.gate.role is Role.STANDBY}
-    if len(timelines) > 1:
-        raise refuse(Refusal.WRONG_TIMELINE, f"the standbys are on timelines {sorted(str(one) for one in timelines)}")
+
+
+def _left_behind(survey: Survey) -> dict[str, str]:
+    """Return the standbys on an earlier timeline than another one, with why they may not lead.
+
+    Such a one was away when the leader before was promoted. What it has received cannot be compared with what the others
+    have, and it follows whoever leads next.
+    """
+    timelines = {
+        fact.name: fact.gate.timeline or 0 for fact in survey.members if fact.gate and fact.gate.role is Role.STANDBY
+    }
+    newest = max(timelines, key=lambda name: timelines[name], default="")
+    return {
+        name: f"{name} is on timeline {timeline}, {newest} on {timelines[newest]}"
+        for name, timeline in timelines.items()
+        if timeline < timelines[newest]
+    }
 
 
 def _status_of(survey: Survey, name: str) -> GateStatus:
@@ -139,6 +154,8 @@ def _limitation(fact: MemberFact, survey: Survey, record: Record, target: Postgr
     unfit = no_standby(fact, record, target)
     if gate is None or unfit is not None:
         return unfit
+    if (behind := _left_behind(survey).get(fact.name)) is not None:
+        return Limitation(Refusal.WRONG_TIMELINE, behind)
     return _lag_of(gate, survey, record, target) or has_room(gate, target)
 
 
@@ -187,7 +204,8 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
 def _receives(survey: Survey, name: str) -> bool:
     """Whether it is known what ``name`` has received."""
     fact = survey.member(name)
-    return fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
+    there = fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
+    return there and name not in _left_behind(survey)
 
 
 def _isolates(survey: Survey, record: Record, target: PostgresTarget) -> bool:
