@@ -30,7 +30,7 @@ from activities.postgres.models.details import PostgresDetails
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.breaking import heal
 from deploy.lab.estate import changed_estate, isolation_is_proof
-from deploy.lab.measuring import load
+from deploy.lab.measuring import load, platform_settings
 from deploy.lab.names import Lab
 from deploy.lab.switching import agree, connect, ending, is_fit, plan_of, start
 from deploy.lab.workload import MEMBERS, NAMESPACE, annotation
@@ -63,7 +63,8 @@ async def _one(pods: Pods, kind: Fault) -> dict[str, Any]:
     await _settled(lab, binaries, client)
     old = annotation(lab, binaries, "leader")
     node, attest = pods.field(old, ".spec.nodeName"), kind is not Fault.NETWORK
-    with load(lab, binaries) as running:
+    clients = platform_settings(lab, binaries).model_copy(update={"by_members": True})
+    with load(lab, binaries, clients) as running:
         await asyncio.sleep(2)
         await asyncio.to_thread(pods.strike, kind, old, node)
         killed = time.time()
@@ -96,6 +97,9 @@ def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "writes_again": writes_again,
         "go_ahead_to_write": writes_again - go_ahead,
+        "go_ahead_to_write_by_members": min(
+            (to - go_ahead for _, _, to in seen["by_members"]["gaps"] if to > promoted), default=None
+        ),
         "outage": seen["outage_seconds"],
         "gaps_after_go_ahead": [(round(since - go_ahead, 3), round(to - go_ahead, 3)) for _, since, to in seen["gaps"]],
         "lost": seen["lost"],
@@ -121,6 +125,9 @@ def _table(runs: list[dict[str, Any]]) -> str:
         "runs": lambda group: str(len(group)),
         "**go-ahead to first acknowledged write, at the new primary**": lambda group: _spread(
             [one["go_ahead_to_write"] for one in group]
+        ),
+        "the same of a client that knows all members and no Service": lambda group: _spread(
+            [one["go_ahead_to_write_by_members"] for one in group if one.get("go_ahead_to_write_by_members") is not None]
         ),
         "from the fault to the first acknowledged write": lambda group: _spread([one["kill_to_write"] for one in group]),
         "from the fault to the plan": lambda group: _spread([one["kill_to_plan"] for one in group]),

@@ -80,6 +80,8 @@ async def _follow_pods(settings: LoadSettings) -> None:
 
 def _clients(settings: LoadSettings, seen: Seen, redis: RedisClient | None) -> list[Coroutine[Any, Any, None]]:
     clients = [row_load.rows(settings, seen), _follow_pods(settings)]
+    if settings.by_members:
+        clients.append(row_load.rows_by_members(settings, seen))
     if settings.api_address:
         clients.append(calls(settings, seen))
     clients += [check(settings, seen, member) for member in settings.members]
@@ -99,6 +101,7 @@ async def _found(settings: LoadSettings, seen: Seen, until: float) -> dict[str, 
         "row_errors": seen.row_errors,
         "lost": await row_load.lost(settings, seen),
         **outage(seen.acknowledged, until),
+        "by_members": outage(seen.by_members, until),
         "api_ok": seen.api_ok,
         "api_errors": seen.api_errors,
         "checks": {member: seen.answers.get(member, 0) for member in settings.members},

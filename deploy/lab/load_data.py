@@ -26,6 +26,8 @@ class LoadSettings(BaseModel):
     run: str
     redis: RedisLoadSettings | None = None
     """None: nobody writes to Redis."""
+    by_members: bool = False
+    """Others write beside the Service's clients, who know all members and no Service."""
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Seen:
     """What the clients saw. Times are ``time.time()``."""
 
     acknowledged: list[tuple[int, float]] = field(default_factory=list)
+    by_members: list[tuple[int, float]] = field(default_factory=list)
+    """As ``acknowledged``, for clients that know all members."""
     row_errors: dict[str, int] = field(default_factory=dict)
     api_ok: int = 0
     api_errors: list[tuple[float, str]] = field(default_factory=list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -22,11 +23,12 @@ _AGAIN_SECONDS = 0.5
 _NOT_NOW = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, OSError, TimeoutError)
 
 
-async def connect(settings: LoadSettings, address: str) -> psycopg.AsyncConnection[Any]:
-    """Connect to a server as the application does."""
+async def connect(settings: LoadSettings, address: str, **options: Any) -> psycopg.AsyncConnection[Any]:  # noqa: ANN401
+    """Connect to a server as the application does; ``options`` are libpq's."""
     return await psycopg.AsyncConnection.connect(
-        host=address, user="app", password=settings.password, dbname="aiagent_prod", autocommit=True, connect_timeout=2
-    )
+        host=address, user="app", password=settings.password, dbname="aiagent_prod", autocommit=True, connect_timeout=2,
+        **options,
+    )  # fmt: skip
 
 
 async def takes_writes(connection: psycopg.AsyncConnection[Any]) -> bool:
@@ -56,18 +58,45 @@ async def prepare(settings: LoadSettings) -> None:
 
 
 async def rows(settings: LoadSettings, seen: Seen) -> None:
-    """Write rows for ever."""
+    """Write rows for ever, through the Service."""
+    await _write(seen, seen.acknowledged, settings.run, lambda: connect(settings, settings.write_address))
+
+
+async def rows_by_members(settings: LoadSettings, seen: Seen) -> None:
+    """Write rows for ever, to whichever member takes them: libpq's several hosts."""
+
+    def to_any() -> Awaitable[psycopg.AsyncConnection[Any]]:
+        return connect(settings, ",".join(settings.members.values()), target_session_attrs="read-write")
+
+    await _write(seen, seen.by_members, _by_members(settings), to_any)
+
+
+def _by_members(settings: LoadSettings) -> str:
+    return f"{settings.run}/members"
+
+
+async def _write(
+    seen: Seen,
+    acknowledged: list[tuple[int, float]],
+    run: str,
+    to: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]],
+) -> None:
     async with asyncio.TaskGroup() as clients:
         for number in count():
-            clients.create_task(_row(settings, seen, number))
+            clients.create_task(_row(seen, acknowledged, (run, number), to))
             await asyncio.sleep(_ROW_EVERY)
 
 
-async def _row(settings: LoadSettings, seen: Seen, number: int) -> None:
+async def _row(
+    seen: Seen,
+    acknowledged: list[tuple[int, float]],
+    row: tuple[str, int],
+    to: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]],
+) -> None:
     try:
-        async with asyncio.timeout(1), await connect(settings, settings.write_address) as connection:
-            await connection.execute("insert into lab_rows values (%s, %s)", (settings.run, number))
-        seen.acknowledged.append((number, time.time()))
+        async with asyncio.timeout(1), await to() as connection:
+            await connection.execute("insert into lab_rows values (%s, %s)", row)
+        acknowledged.append((row[1], time.time()))
     except (psycopg.Error, OSError, TimeoutError) as error:
         name = type(error).__name__
         seen.row_errors[name] = seen.row_errors.get(name, 0) + 1
@@ -94,6 +123,6 @@ async def _there(settings: LoadSettings) -> set[int]:
             there = {row[0] for row in await found.fetchall()}
         with suppress(psycopg.Error, OSError, TimeoutError):
             async with asyncio.timeout(_LOOK_SECONDS):
-                await connection.execute("delete from lab_rows where run = %s", (settings.run,))
+                await connection.execute("delete from lab_rows where run in (%s, %s)", (settings.run, _by_members(settings)))
                 await connection.execute("truncate lab_checks")
         return there
