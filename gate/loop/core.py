@@ -36,7 +36,7 @@ from gate.loop.situation import Sample
 from gate.loop.state import Store
 from gate.loop.status import Status
 from gate.loop.work import Work
-from gate.postgres.catchup import CatchUp, received_lsn
+from gate.postgres.catchup import CatchUp, received_lsn, receives_wal
 from gate.postgres.clean_stop import CleanStop
 from gate.postgres.controldata import ControlFile
 from gate.postgres.least_settings import HeldUp
@@ -70,7 +70,8 @@ class Gate:
         self.serving = Serving(settings, self.store, self.server, self.peers, self.control, self.synchronous, self.log)
         self.sampler = Sampler(settings, self.server, lambda: self.serving.following)
         self.catch_up = CatchUp(
-            partial(received_lsn, self.session), lambda: self.sampler.facts.timeline, self.peers.statuses,
+            partial(received_lsn, self.session), partial(receives_wal, self.session),
+            lambda: self.sampler.facts.timeline, self.peers.statuses,
             self.serving.follow, self.log,
         )  # fmt: skip
         self.work = Work(settings, self.peers, self.control, self.say, self.kick.set)

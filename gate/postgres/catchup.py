@@ -33,6 +33,8 @@ class CatchUp:
 
     received: Callable[[], Awaitable[str]]
     """Returns the LSN up to which it has WAL."""
+    receives: Callable[[], Awaitable[bool]]
+    """Whether it is connected to somebody who sends WAL."""
     timeline: Callable[[], int | None]
     statuses: Callable[[], Awaitable[Mapping[str, GateStatus | None]]]
     """Asks the peers' gates."""
@@ -66,12 +68,17 @@ class CatchUp:
     async def while_it_comes(self, wanted: str) -> str:
         """Wait for WAL up to ``wanted`` while more keeps coming; return what is missing in the end, empty when nothing is.
 
+        From nobody nothing comes. What was received is on disk before its receiver ends, so one more look tells.
+
         Raises:
             gate.postgres.sql.NOT_ANSWERING: the server does not answer.
         """
         clock = asyncio.get_running_loop().time
-        received, came_at, deadline = "0/0", clock(), clock() + _WITHIN_SECONDS
+        received, came_at, deadline, alone = "0/0", clock(), clock() + _WITHIN_SECONDS, False
         while parse_lsn(now := await self.received()) < parse_lsn(wanted):
+            if alone:
+                return f"{now} to {wanted}"
+            alone = not await self.receives()
             if now != received:
                 received, came_at = now, clock()
             if clock() > min(came_at + _ON_ITS_WAY_SECONDS, deadline):
@@ -89,6 +96,11 @@ async def received_lsn(session: Session) -> str:
     """Return the LSN up to which the server has received or replayed WAL."""
     row = await session.row("select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0')::text as lsn")
     return str(row["lsn"])
+
+
+async def receives_wal(session: Session) -> bool:
+    """Whether a WAL receiver of the server is there."""
+    return bool((await session.row("select exists (select from pg_stat_wal_receiver) as yes"))["yes"])
 
 
 def _has(status: GateStatus, wanted: str, timeline: int | None) -> bool:

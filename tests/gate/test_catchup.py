@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,8 +19,13 @@ class Candidate:
     """Has received up to ``has``; following ``C`` brings it to what ``C`` has."""
 
     def __init__(self, *peers: GateStatus, has: str = "0/100") -> None:
+        self.connected, self.looks = True, 0
         self.has, self.peers, self.followed, self.log = has, {one.member: one for one in peers}, list[str](), Log()
-        self.catch_up = CatchUp(self._received, lambda: 3, self._statuses, self._follow, self.log)
+        self.catch_up = CatchUp(self._received, self._receives, lambda: 3, self._statuses, self._follow, self.log)
+
+    async def _receives(self) -> bool:
+        self.looks += 1
+        return self.connected
 
     async def _received(self) -> str:
         return self.has
@@ -69,3 +76,22 @@ async def test_it_waits_while_more_comes_and_returns_what_does_not() -> None:
     arrival = asyncio.create_task(arrive())
     assert await one.catch_up.while_it_comes("0/200") == ""
     await arrival
+
+
+async def test_it_does_not_wait_for_what_nobody_sends() -> None:
+    one = Candidate()
+    one.connected = False
+    began = time.monotonic()
+    assert await one.catch_up.while_it_comes("0/200") == "0/100 to 0/200"
+    assert (one.looks, time.monotonic() - began < 0.15) == (1, True)
+
+
+async def test_what_came_last_counts_though_its_receiver_has_ended() -> None:
+    one = Candidate()
+
+    async def ends() -> bool:
+        one.has = "0/200"
+        return False
+
+    one.catch_up = replace(one.catch_up, receives=ends)
+    assert await one.catch_up.while_it_comes("0/200") == ""
