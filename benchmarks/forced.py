@@ -89,6 +89,7 @@ def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -
     details = known.of(PostgresDetails)
     promoted = details.promoted.promoted_at.timestamp() if details.promoted else go_ahead
     writes_again = min(to for _, _, to in seen["gaps"] if to > promoted)
+    by_members = seen["by_members"].get("gaps", [])
     return {
         "killed": kind.value,
         "outcome": facts.outcome,
@@ -98,7 +99,7 @@ def _figures(kind: Fault, facts: Facts, seen: dict[str, Any], go_ahead: float) -
         "writes_again": writes_again,
         "go_ahead_to_write": writes_again - go_ahead,
         "go_ahead_to_write_by_members": min(
-            (to - go_ahead for _, _, to in seen["by_members"]["gaps"] if to > promoted), default=None
+            (to - go_ahead for _, since, to in by_members if since < promoted < to), default=None
         ),
         "outage": seen["outage_seconds"],
         "gaps_after_go_ahead": [(round(since - go_ahead, 3), round(to - go_ahead, 3)) for _, since, to in seen["gaps"]],
@@ -123,10 +124,11 @@ def _table(runs: list[dict[str, Any]]) -> str:
     by = {kind: [run for run in runs if run["killed"] == kind] for kind in kinds}
     rows: dict[str, Callable[[list[dict[str, Any]]], str]] = {
         "runs": lambda group: str(len(group)),
+        "measured on": lambda group: ", ".join(sorted({one["at"][:10] for one in group})),
         "**go-ahead to first acknowledged write, at the new primary**": lambda group: _spread(
             [one["go_ahead_to_write"] for one in group]
         ),
-        "the same of a client that knows all members and no Service": lambda group: _spread(
+        "the same, for a client with all members in its connection string": lambda group: _spread(
             [one["go_ahead_to_write_by_members"] for one in group if one.get("go_ahead_to_write_by_members") is not None]
         ),
         "from the fault to the first acknowledged write": lambda group: _spread([one["kill_to_write"] for one in group]),
@@ -145,7 +147,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
     lines = [
         "# Forced failover on the lab",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, three nodes on one machine of two cores."
+        f"{platform.machine()}, three nodes on one machine of two cores."
         " Milliseconds, min / median / max. Whoever approves reads for three seconds first; the go-ahead carries a person's"
         f" word that the old primary is, or is to be, stopped, but for *{Fault.NETWORK}*: there nobody knows, and the policy"
         " takes isolation for proof (30 s after nobody has vouched for the old primary any more).",

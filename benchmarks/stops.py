@@ -41,15 +41,17 @@ _STOP_SECONDS, _BEFORE_SECONDS, _STAYS_AWAY_SECONDS, _WITHIN = 0.1, 3.0, 6.0, 24
 class Event(StrEnum):
     """What happens."""
 
+    NOTHING = "nothing"
     DELETED = "standby's pod deleted"
     CONTAINER = "standby's container killed"
-    POD = "standby's pod killed"
+    POD = "standby's pod deleted by force"
     NODE = "standby's node loses power"
     RESTART = "rolling restart of both"
     EMPTIED = "primary's node emptied"
 
 
 HOW = {
+    Event.NOTHING: "for 20 s: what the machine itself costs",
     Event.DELETED: "`kubectl delete pod`: it is asked to end, and comes back",
     Event.CONTAINER: "kill -9 of every process in the pod; the kubelet starts its container again",
     Event.POD: "`kubectl delete pod --force --grace-period=0`",
@@ -107,7 +109,12 @@ async def _emptied(pods: Pods, client: Client, standby: str) -> None:
         raise LabError(f"the node was not emptied: {facts.reason}")
 
 
+async def _nothing(_: Pods, __: Client, ___: str) -> None:
+    await asyncio.sleep(20)
+
+
 _DO: dict[Event, Callable[[Pods, Client, str], Awaitable[None]]] = {
+    Event.NOTHING: _nothing,
     Event.DELETED: _deleted,
     Event.CONTAINER: lambda pods, _, standby: _strike(pods, Fault.CONTAINER, standby),
     Event.POD: lambda pods, _, standby: _strike(pods, Fault.POD, standby),
@@ -152,9 +159,9 @@ def _table(runs: list[dict[str, Any]]) -> str:
     lines = [
         "# For how long writes stop",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, three nodes on one machine of two cores. A client of the write"
-        f" Service, a row every 20 ms. Milliseconds, min / median / max; *in all* adds the stops of more than"
-        f" {_STOP_SECONDS * 1000:.0f} ms, from the event until commits wait for a standby again.",
+        f"{', '.join(sorted({run['at'][:10] for run in runs}))}, {platform.machine()}, three nodes on one machine of two"
+        " cores. A client of the write Service, a row every 20 ms. Milliseconds, min / median / max; *in all* adds the stops"
+        f" of more than {_STOP_SECONDS * 1000:.0f} ms, from the event until commits wait for a standby again.",
         "",
         *(f"- *{event}*: {HOW[event]}." for event in Event),
         "",

@@ -103,6 +103,9 @@ class LeaderRecords(Protocol):
     async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:
         """Return the Lease that ``leader`` keeps renewing while it leads; ``None`` when none is kept by it."""
 
+    async def lease_epoch(self, region: Region, service: str) -> int:
+        """Return the epoch of the Lease, whoever has written it; 0 without one. ForbiddenError: we may not read it."""
+
     async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:
         """Write ``epoch`` into the Lease if it still is as ``seen``: nobody at an earlier epoch can renew it any more.
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, MissingError
 from activities.clients.systems import Systems
-from activities.postgres.claim import lease_epochs, try_write
+from activities.postgres.claim import try_write
 from activities.postgres.gate_errors import obeyed
 from activities.postgres.models.upkeep import AdoptStep, FirstRecord
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, CHANGE_UNHURRIED
 from gate.api import Adopted
-from gate.record import NO_SYNC, MalformedRecordError, Record
+from gate.record import HIGHEST_EPOCH, NO_SYNC, MalformedRecordError, Record
 
 
 class AdoptActivities:
@@ -49,7 +49,9 @@ class AdoptActivities:
 
         """
         region, service = step.target.region, step.target.cluster.write_service
-        left = max((await granted(lease_epochs(self._systems, step.target), "no record was written")).values())
+        left = await granted(self._systems.leader_records.lease_epoch(region, service), "no record was written")
+        if left >= HIGHEST_EPOCH:
+            raise refuse(Refusal.RECORD_DISAGREES, f"Lease {service} is at epoch {left}, the last one: delete it first")
         wanted = Record(
             leader=step.leader,
             epoch=max(step.epoch, left + 1),

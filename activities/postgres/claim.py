@@ -50,19 +50,6 @@ async def found_record(systems: Systems, target: PostgresTarget) -> Record | Non
         raise refuse(Refusal.RECORD_DISAGREES, str(error)) from error
 
 
-async def lease_epochs(systems: Systems, target: PostgresTarget) -> dict[str, int]:
-    """Return the member that has renewed the record's Lease last, with its epoch; 0, and nobody, without a Lease.
-
-    Raises:
-        ForbiddenError: we may not read it.
-    """
-    service, found = target.cluster.write_service, {"": 0}
-    for name in target.cluster.members:
-        if (lease := await systems.leader_records.lease(target.region, service, name)) is not None:
-            found[name] = lease.epoch
-    return found
-
-
 async def try_write(systems: Systems, target: PostgresTarget, record: Record) -> None:
     """Write if nobody wrote in between; the caller's loop reads again either way."""
     try:

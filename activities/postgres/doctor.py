@@ -152,7 +152,8 @@ def _of_gate(target: PostgresTarget, record: Record, gate: GateStatus) -> list[F
     for row in (row for row in gate.followers if row.ahead):
         message = f"{row.member} has WAL that was never written here: this member's disk was set back, rows are missing"
         remedy = f"stop what writes, and decide who leads: failover start postgres-failover {target.name} --mode forced"
-        findings.append(fault(name, message, f"{remedy} --to {row.member}; what was written since is lost then"))
+        rest = f"--to {row.member} --attest loses what was written since; copying {row.member} again loses its rows"
+        findings.append(fault(name, message, f"{remedy} {rest}"))
     if gate.unanswered:
         remedy = "see its load, and who holds locks on its catalog (pg_locks); its place behind its Service is kept"
         findings.append(warning(name, gate.unanswered, remedy))

@@ -19,7 +19,7 @@ from datetime import timedelta
 from activities.clients.granting import granted
 from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.systems import Systems
-from activities.postgres.claim import NOTHING_CHANGED, current_record, lease_epochs, try_write
+from activities.postgres.claim import NOTHING_CHANGED, current_record, try_write
 from activities.postgres.models.upkeep import Repaired, RepairOrder
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
@@ -54,7 +54,7 @@ class RepairActivities:
         while True:
             record = await granted(current_record(self._systems, target), NOTHING_CHANGED)
             seen = await self._statuses(target)
-            leases = await granted(lease_epochs(self._systems, target), NOTHING_CHANGED)
+            leases = await granted(self._leases(target), NOTHING_CHANGED)
             latest = max([*leases.values(), *(one.epoch for one in seen.values() if one)])
             _must_be_free(record, latest, target)
             leader = _leader(order, record, seen, leases)
@@ -76,6 +76,15 @@ class RepairActivities:
             return await self._systems.gates.status(target, name, timeout=_ANSWERS_WITHIN)
         except (UnreachableError, GateRefusedError):
             return None
+
+    async def _leases(self, target: PostgresTarget) -> dict[str, int]:
+        """Return the epoch of the Lease, and by name of the member that renews it, if one does."""
+        service, records = target.cluster.write_service, self._systems.leader_records
+        found = {"": await records.lease_epoch(target.region, service)}
+        for name in target.cluster.members:
+            if (lease := await records.lease(target.region, service, name)) is not None:
+                found[name] = lease.epoch
+        return found
 
 
 def _must_be_free(record: Record, latest: int, target: PostgresTarget) -> None:
@@ -147,7 +156,7 @@ def _changes(record: Record, wanted: Record) -> tuple[str, ...]:
     fields = [(name, getattr(record, name), getattr(wanted, name)) for name in _SHOWN]
     lines = [f"{name}: {before or 'none'} → {after}" for name, before, after in fields if before != after]
     if owner := record.intent.run if record.intent else record.unfinished:
-        lines.append(f"unfinished switch: {owner} → none; it is of the past, see failover report {owner.split('/')[-1]}")
+        lines.append(f"unfinished switch: {owner} → none; it is stale, see failover report {owner.split('/')[-1]}")
     if record.selector != wanted.leader:
         lines.append(f"writes: to {record.receivers} → to {wanted.leader}")
     elif record.foreign:

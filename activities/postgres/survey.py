@@ -16,11 +16,12 @@ from activities.clients.granting import granted
 from activities.clients.ports import ForbiddenError, GateRefusedError, MissingError, UnreachableError
 from activities.clients.systems import Systems
 from activities.postgres.applications import look_at
-from activities.postgres.claim import found_record, lease_epochs
+from activities.postgres.claim import found_record
 from activities.postgres.models.survey import ApplicationFact, MemberFact, PodFact, Survey, SurveyRequest
 from activities.run.declare import step
 from activities.run.models.diagnosis import Silence
 from activities.run.postures import READ
+from estate.postgres import PostgresTarget
 from gate.record import Record, is_older
 
 T = TypeVar("T")
@@ -48,16 +49,16 @@ class SurveyActivities:
         target = request.target
         record = await granted(found_record(self._systems, target))
         names = target.cluster.members
-        (pods, pods_error, _), (leases, _, _), log_tail, seen, applications = await asyncio.gather(
+        (pods, pods_error, _), (lease, _, _), log_tail, seen, applications = await asyncio.gather(
             _attempt(self._systems.kubernetes.pods(target.region, names), request.patience),
-            _attempt(lease_epochs(self._systems, target), request.patience),
+            _attempt(self._lease_epoch(target), request.patience),
             self._log_tail(request, record),
             asyncio.gather(*(self._member(request, name) for name in names)),
             self._applications(request, record),
         )
         if record is not None and _is_silent(record.leader, seen):
             seen = await asyncio.gather(*(self._ask_again(request, fact, record.leader) for fact in seen))
-        lease_epoch = max((leases or {}).values(), default=0)
+        lease_epoch = lease or 0
         epochs = [lease_epoch, *(fact.gate.epoch for fact in seen if fact.gate is not None)]
         if record is not None and is_older(record, max(epochs)):
             record = await granted(found_record(self._systems, target))  # it may have been written since
@@ -70,6 +71,9 @@ class SurveyActivities:
             applications=tuple(applications),
             lease_epoch=lease_epoch,
         )
+
+    async def _lease_epoch(self, target: PostgresTarget) -> int:
+        return await self._systems.leader_records.lease_epoch(target.region, target.cluster.write_service)
 
     async def _ask_again(self, request: SurveyRequest, fact: MemberFact, leader: str) -> MemberFact:
         """Ask a standby once more whether it hears from the leader, which has been silent to us for a while by now."""

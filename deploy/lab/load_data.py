@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from deploy.lab.redis_load import RedisLoadSettings, RedisSeen
 
-_GAPS = 5
+_GAPS, _GAP_SECONDS = 5, 0.1
 
 
 class LoadSettings(BaseModel):
@@ -27,7 +27,7 @@ class LoadSettings(BaseModel):
     redis: RedisLoadSettings | None = None
     """None: nobody writes to Redis."""
     by_members: bool = False
-    """Others write beside the Service's clients, who know all members and no Service."""
+    """Clients with all members in their connection string write beside those of the Service."""
 
 
 @dataclass
@@ -59,10 +59,13 @@ def outage(acknowledged: list[tuple[int, float]], until: float) -> dict[str, Any
 def longest_gaps(acknowledged: list[tuple[int, float]], until: float) -> list[tuple[float, float, float]]:
     """Return (seconds, from, to) of the longest times without an acknowledged row, the longest first.
 
+    All that last for more than a tenth of a second, and five at least.
+
     One that never ended counts too, as lasting ``until`` the load was told to end.
     """
     times = [at for _, at in acknowledged]
     if times and until > max(times):
         times.append(until)
     pairs = [(after - before, before, after) for before, after in pairwise(times)]
-    return sorted(pairs, reverse=True)[:_GAPS]
+    found = sorted(pairs, reverse=True)
+    return found[: max(_GAPS, sum(seconds > _GAP_SECONDS for seconds, _, _ in found))]

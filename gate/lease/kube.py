@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,7 @@ class ApiServer:
         self._settings = settings
         self._http: aiohttp.ClientSession | None = None
         self._lease = (0, "")
+        self._renewing = asyncio.Lock()
         """Epoch and version of the Lease as this gate wrote it last; of another epoch it must be read first."""
         space, service = settings.namespace, settings.service
         self._service = f"/api/v1/namespaces/{space}/services/{service}"
@@ -76,6 +78,10 @@ class ApiServer:
         Raises:
             ConflictError: it is another's by now: a later epoch has been written, or somebody wrote in between.
         """
+        async with self._renewing:
+            await self._renew(record)
+
+    async def _renew(self, record: Record) -> None:
         spec = {
             "holderIdentity": record.leader,
             "leaseTransitions": record.epoch,

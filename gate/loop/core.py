@@ -24,6 +24,7 @@ from gate.lease.peers import Peers
 from gate.lease.renewal import Renewal
 from gate.lease.supervisor import Supervisor
 from gate.loop import revert
+from gate.loop.ahead import Ahead
 from gate.loop.certificate import Certificate
 from gate.loop.contents import ContentsLook
 from gate.loop.handover import HandOver
@@ -68,7 +69,8 @@ class Gate:
         self.held_up = HeldUp(self.session, self.control)
         self.clean_stop = CleanStop(self.server, self.session, self.log)
         self.serving = Serving(settings, self.store, self.server, self.peers, self.control, self.synchronous, self.log)
-        self.sampler = Sampler(settings, self.server, lambda: self.serving.following)
+        self.ahead = Ahead(self.store, settings.peers)
+        self.sampler = Sampler(settings, self.server, lambda: self.serving.following, self.ahead.mark)
         self.catch_up = CatchUp(
             partial(received_lsn, self.session), partial(receives_wal, self.session),
             lambda: self.sampler.facts.timeline, self.peers.statuses,

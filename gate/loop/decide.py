@@ -51,6 +51,8 @@ def heeded(state: State, member: str, record: Record) -> dict[str, Any]:
         changes["fenced_at"] = None
     if state.promoted_at is not None and record.leader != member and record.epoch > state.promoted_at:
         changes |= {"promoted_at": None, "promoted_xid": None, "reverting": None}
+    if state.ahead and record.leader != member:
+        changes["ahead"] = ""
     if state.rejoin_behind and record.leader != state.rejoin_behind:
         changes["rejoin_behind"] = ""
     return changes

@@ -36,6 +36,7 @@ _STOPS_WITHIN_SECONDS = 3.0
 _STOPS_CLEANLY_WITHIN_SECONDS = 30.0
 _STOPS_FOR_A_TURN_SECONDS = 0.5
 """A fenced server that goes on stopping is waited for a turn at a time: commands, such as an undo's, come in between."""
+_SHOWS_WITHIN_SECONDS = 1.0
 _STARTS = {Action.START_LEADER, Action.START_STANDBY, Action.START_REVERTED}
 
 
@@ -222,7 +223,7 @@ class Loop:
     async def _change(self, change: Change, before: Record) -> None:
         """Write the record first, and let the server follow only once it is written.
 
-        Nobody goes on to a later epoch by a record that is older than its Lease: renewed first, that one says so.
+        Nobody goes on to a later epoch by a record that is older than its Lease, where that one answers.
         """
         gate = self._gate
         if change.record is not None:
@@ -237,11 +238,9 @@ class Loop:
             gate.log(change.message, before=before.sync, sync=change.record.sync)
 
     async def _show_that_it_is_latest(self, record: Record) -> None:
-        """Renew the Lease by ``record``. ConflictError: it is of a later one. One that we may not renew says nothing."""
+        """Renew the Lease by ``record``. ConflictError: it is of a later one. One that is not renewed soon says nothing."""
         with contextlib.suppress(*SILENT):
-            try:
-                await self._gate.api.renew(record)
-            except ConflictError:  # perhaps only with the renewal beside this
+            async with asyncio.timeout(_SHOWS_WITHIN_SECONDS):
                 await self._gate.api.renew(record)
 
     async def _recover(self, recovery: Recovery, record: Record) -> None:
@@ -263,5 +262,5 @@ class Loop:
 
 def _has_less(sample: Sample) -> str:
     """Return that a standby confirms what this leader has never written; empty when none does."""
-    ahead = ", ".join(row.member for row in sample.facts.followers if row.ahead)
+    ahead = ", ".join(name for name in sample.state.ahead.split(",") if name)
     return f"LACKS ROWS THAT {ahead} HAS: this disk was set back; commits do not wait for that one" if ahead else ""

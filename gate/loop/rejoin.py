@@ -19,6 +19,7 @@ from pathlib import Path
 from gate.api import GateStatus, Tablespace
 from gate.lease.peers import Peers
 from gate.loop import revert
+from gate.loop.ahead import COPYING
 from gate.postgres import tablespaces
 from gate.postgres.configuration import conninfo, write_configuration
 from gate.postgres.controldata import (
@@ -37,9 +38,6 @@ from gate.postgres.wal import newest_wal_timeline
 from gate.settings import Settings
 
 _SIGNAL = "standby.signal"
-_COPYING = "pg_basebackup"
-"""A base backup streams WAL and reports it as flushed: under the member's own name commits would wait for it as for a
-synchronous standby, and the record would say that a directory has everything which is not there yet."""
 _SPARE_BYTES = 64 * 1024 * 1024
 Say = Callable[[str], None]
 
@@ -148,7 +146,7 @@ async def base_backup(settings: Settings, peers: Peers, leader: GateStatus, say:
     say(f"base backup from {leader.member}")
     await run_program(
         str(settings.programs / "pg_basebackup"), "-D", str(fresh),
-        "-d", conninfo(settings, leader.member, address, name=_COPYING),
+        "-d", conninfo(settings, leader.member, address, name=COPYING),
         "-X", "stream", "-c", "fast", "--no-password", *tablespaces.mapped(_outside(leader), stamp),
     )  # fmt: skip
     (fresh / _SIGNAL).touch()

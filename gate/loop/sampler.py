@@ -29,8 +29,8 @@ select pg_current_wal_lsn()::text as current_lsn,
 """
 _FOLLOWERS = """
 select application_name as member, state, sync_state, sent_lsn::text, flush_lsn::text, replay_lsn::text,
-       coalesce(greatest(flush_lsn, replay_lsn) > pg_current_wal_flush_lsn(), false) as ahead
-from pg_stat_replication where application_name <> 'pg_basebackup' order by application_name
+       state = 'streaming' and coalesce(greatest(flush_lsn, replay_lsn) > pg_current_wal_flush_lsn(), false) as ahead
+from pg_stat_replication order by application_name
 """
 _STANDBY = """
 select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text as receive_lsn,
@@ -65,13 +65,17 @@ standby's own configuration says of commits concerns none of the leader's."""
 _ANSWERS_WITHIN = 2.0
 _GOING_DOWN = "57P"
 
+Rows = list[dict[str, Any]]
+
 
 class Sampler:
     """Keeps the latest facts about the running server; forgets them when it stops."""
 
-    def __init__(self, settings: Settings, server: Server, upstream: Callable[[], str]) -> None:
-        """``upstream`` returns the member that the server is configured to follow."""
-        self._settings, self._server, self._upstream = settings, server, upstream
+    def __init__(
+        self, settings: Settings, server: Server, upstream: Callable[[], str], mark: Callable[[Rows], Rows] = list
+    ) -> None:
+        """``upstream`` returns the member that the server is configured to follow, ``mark`` the rows of its standbys."""
+        self._settings, self._server, self._upstream, self._mark = settings, server, upstream, mark
         self._session, self._pulse = Session(settings), Session(settings)
         self.facts = ServerFacts()
         """Without a role while the server does not answer."""
@@ -128,7 +132,7 @@ class Sampler:
 
     async def _primary(self) -> ServerFacts:
         facts = await self._session.row(_PRIMARY)
-        rows = await self._session.rows(_FOLLOWERS)
+        rows = self._mark(await self._session.rows(_FOLLOWERS))
         await self._look_for_weak_settings()
         self.sessions = facts["sessions"]
         history = read_history(self._settings.data, facts["timeline"])

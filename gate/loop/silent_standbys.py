@@ -74,7 +74,7 @@ class SilentStandbys:
         return frozenset(name for name, seen in self._seen.items() if now - seen.since >= _UNCONFIRMED_SECONDS)
 
     async def _is_silent(self, name: str) -> bool:
-        if not await self._is_there(name):
+        if not (await self._is_there(name) or await self._is_there(name)):
             return True
         if self._unconfirmed(name) < _LONG_UNCONFIRMED_SECONDS:
             return False

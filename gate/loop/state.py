@@ -33,6 +33,8 @@ class State(BaseModel):
     """Newest timeline that is given up: this server, not rewound, is to lead again on a later one (``gate.loop.revert``)."""
     rejoin_behind: str = ""
     """Leader that a person has asked this member to follow although automatic rejoin is paused; empty once it does."""
+    ahead: str = ""
+    """While it leads: standbys that have WAL which was never written here, comma-separated (``gate.loop.ahead``)."""
 
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2

@@ -51,8 +51,9 @@ async def bootstrap(settings: Settings, api: ApiServer) -> Record:
     )  # fmt: skip
     await _make_roles(settings, scratch)
     control = await read_control(settings.programs, scratch)
+    left = await api.mirror()
     first = Record(
-        leader=settings.member, epoch=1, run=f"gate/{settings.member}", sync=NO_SYNC,
+        leader=settings.member, epoch=left.epoch + 1 if left else 1, run=f"gate/{settings.member}", sync=NO_SYNC,
         system_identifier=control.system_identifier, resource_version=version,
     )  # fmt: skip
     record = await api.write(first)

@@ -39,6 +39,10 @@ class Change:
     message: str = ""
 
 
+_NOBODY = ("nobody",)
+"""Commits wait, and no standby has this name."""
+
+
 class Synchronous:
     """Says how ``synchronous_standby_names`` and the record's ``sync`` are kept in step."""
 
@@ -79,6 +83,8 @@ class Synchronous:
         stay = set(self._settings.peers) - self._going.keys() - silent.keys() - ahead
         streaming = tuple(name for name in sorted(stay) if states.get(name) == "streaming")
         wanted = tuple(name for name in self._settings.peers if name not in ahead) if self._strict else streaming
+        if self._strict and not wanted:  # what such a standby confirms is worth nothing
+            return None if self.names == _NOBODY else Change(names=_NOBODY)
         if record.sync != NO_SYNC:
             return await self._follow(record, wanted, followers, gone)
         if streaming or self._strict:

@@ -294,10 +294,11 @@ def test_a_silent_witness_goes_on_from_what_it_said() -> None:
     assert votes.told("east") == (None, False)
     votes.count(_said("east", "a"))
     assert votes.told("east") == (_said("east", "a"), True)
-    assert votes.silent_since("east") is None
+    assert votes.silent_since == {}
     votes.silence("east", "is silent: its worker is gone", _AT)
     votes.silence("east", "is silent: its worker is gone", _AT + timedelta(hours=1))
-    assert votes.silent_since("east") == _AT
+    assert votes.silent_since == {"east": _AT}
+    assert Votes(("east", "west"), votes.last, votes.silent_since).silent_since == {"east": _AT}
     assert votes.told("east") == (_said("east", "a", blind="is silent: its worker is gone"), False)
     (kept,) = votes.last
     assert Votes(("east", "west"), votes.last).told("east")[0] == kept.model_copy(update={"blind": "has not spoken yet"})

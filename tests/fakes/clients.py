@@ -60,6 +60,10 @@ class FakeLeaderRecords:
         async with self.world.faults.around("kubernetes.lease"):
             return self.world.lease.seen if self.world.lease.holder == leader else None
 
+    async def lease_epoch(self, region: Region, service: str) -> int:  # noqa: ARG002
+        async with self.world.faults.around("kubernetes.lease"):
+            return self.world.lease.epoch
+
     async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:  # noqa: ARG002
         async with self.world.faults.around("kubernetes.seize_lease"):
             return self.world.lease.write(candidate, epoch, only_if=seen.version)

@@ -218,6 +218,12 @@ class Member:
                 member=one.name,
                 state="streaming",
                 sync_state="sync" if one.name in synchronous and not one.asynchronous else "async",
+                ahead=is_ahead(one, self),
             )
             for one in world.standbys_of(self)
         )
+
+
+def is_ahead(standby: Member, leader: Member) -> bool:
+    """Whether ``standby`` has WAL that its leader has not: the leader's disk was set back."""
+    return standby.timeline == leader.timeline and standby.position > leader.position

@@ -26,7 +26,7 @@ from gate.loop.situation import Action, Decision
 from gate.loop.state import State
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Mirror, Record, read_record, record_patch
 from tests.fakes.faults import Faults
-from tests.fakes.member import RECORD_BYTES, SYSTEM, Member
+from tests.fakes.member import RECORD_BYTES, SYSTEM, Member, is_ahead
 from tests.gate.apiserver import merge_selector
 
 _RELAX_SECONDS = 0.3
@@ -330,6 +330,9 @@ class World:
                 member.standby_signal = True
 
     def _copy(self, leader: Member, member: Member) -> None:
+        """Give ``member`` what ``leader`` has; one that has more of the same timeline keeps it."""
+        if is_ahead(member, leader):
+            return
         if member.timeline not in {leader.timeline, *(number for number, _ in leader.history)}:
             member.kept.append(member.rows)
         member.rows, member.timeline, member.position = set(leader.rows), leader.timeline, leader.position
@@ -355,7 +358,7 @@ class World:
         if record.intent is not None or leader is None or not leader.writes or not self._outside(leader).api_answers:
             self._alone_since = None
             return
-        names = [one.name for one in self.standbys_of(leader) if not one.asynchronous]
+        names = [one.name for one in self.standbys_of(leader) if not (one.asynchronous or is_ahead(one, leader))]
         if record.sync == NO_SYNC and names:
             leader.sync = set(names)
             self.write(sync=",".join(names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 
 import pytest
@@ -81,9 +80,8 @@ async def test_it_waits_while_more_comes_and_returns_what_does_not() -> None:
 async def test_it_does_not_wait_for_what_nobody_sends() -> None:
     one = Candidate()
     one.connected = False
-    began = time.monotonic()
     assert await one.catch_up.while_it_comes("0/200") == "0/100 to 0/200"
-    assert (one.looks, time.monotonic() - began < 0.15) == (1, True)
+    assert one.looks == 1
 
 
 async def test_what_came_last_counts_though_its_receiver_has_ended() -> None:

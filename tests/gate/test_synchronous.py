@@ -10,7 +10,7 @@ from gate.api import Follower
 from gate.postgres.synchronous import Change, Synchronous
 from gate.record import NO_SYNC, Record
 from tests.gate.parts import settings
-from tests.postgres.samples import B, C, record
+from tests.postgres.samples import A, B, C, record
 
 
 class Leader:
@@ -135,3 +135,15 @@ async def test_a_standby_with_more_than_the_leader_is_none(tmp_path: Path) -> No
     assert (_record(change).sync, change and change.names) == (NO_SYNC, ())
     strict = Leader(tmp_path, durability="strict")
     assert await strict.synchronous.tend(record(sync=NO_SYNC), ahead) == Change(names=(C,))
+
+
+async def test_a_strict_pair_waits_for_nobody_rather_than_for_one_that_is_ahead(tmp_path: Path) -> None:
+    strict = Leader(tmp_path, durability="strict", members=(A, B))
+    ahead = (Follower(member=B, state="streaming", sync_state="quorum", ahead=True),)
+    for sync in (B, NO_SYNC):
+        change = await strict.synchronous.tend(record(sync=sync), ahead)
+        assert change == Change(names=("nobody",))
+    strict.synchronous.carried_out(Change(names=("nobody",)))
+    assert await strict.synchronous.tend(record(sync=B), ahead) is None
+    copied = (Follower(member=B, state="streaming", sync_state="async"),)
+    assert await strict.synchronous.tend(record(sync=B), copied) == Change(names=(B,))

@@ -6,6 +6,7 @@ import shutil
 import signal
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -144,3 +145,18 @@ def test_room_is_counted_for_each_file_system(tmp_path: Path) -> None:
 )
 def test_a_copy_goes_below_the_tablespaces_own_place(location: str, option: str) -> None:
     assert tablespaces.mapped([Tablespace(name="ts", location=location)], "20261129T000000") == [option]
+
+
+@pytest.mark.parametrize(
+    ("devices", "volatile"),
+    [
+        ({"/": 1, "/ts": 1, "/data": 2}, True),
+        ({"/": 1, "/ts": 2, "/data": 2}, False),
+        ({"/": 1, "/ts": 1, "/data": 1}, False),
+    ],
+)
+def test_one_in_the_containers_own_file_system_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch, devices: dict[str, int], *, volatile: bool
+) -> None:
+    monkeypatch.setattr(Path, "stat", lambda path: SimpleNamespace(st_dev=devices[str(path)]))
+    assert tablespaces.goes_with_the_container("/ts", Path("/data")) is volatile

@@ -151,8 +151,9 @@ def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leadin
     assert refused.value.type == "WrongTimeline"
 
 
-def test_a_synchronous_member_on_an_earlier_timeline_may_have_had_more() -> None:
-    """Its disk was set back."""
-    plan = _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=f"{B},{C}")
-    assert (plan.candidate, plan.lossless) == (B, False)
-    assert f"a commit may have waited for {C}, which cannot be seen" in plan.loss
+@pytest.mark.parametrize("sync", [f"{B},{C}", C, "none"])
+def test_timelines_that_disagree_with_who_is_synchronous_are_for_a_person(sync: str) -> None:
+    """A disk was set back; or one that is not synchronous is on a timeline that was given up."""
+    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4; commits wait for {sync}") as refused:
+        _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=sync)
+    assert refused.value.type == "WrongTimeline"

@@ -99,7 +99,7 @@ async def test_a_switch_of_the_past_in_an_older_record_goes(bench: Bench, left: 
     _put_back(bench.world)
     bench.world.write(**left)
     done = await _repaired(bench)
-    assert "unfinished switch: postgres/orders/old → none; it is of the past, see failover report old" in done.changes
+    assert "unfinished switch: postgres/orders/old → none; it is stale, see failover report old" in done.changes
     await bench.until_consistent()
     assert (bench.world.record.intent, bench.world.record.unfinished, bench.world.writers) == (None, "", [B])
     assert (await bench.finished(await bench.switch())).leader == A

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from activities.run.inventory import Inventory
 from gate.api import ServerState
-from tests.fakes.member import Member
+from tests.fakes.member import Member, is_ahead
 from tests.fakes.world import A, B, C
 from tests.postgres.bench import flaws_of, write_estate
 from tests.postgres.worker import steps_for
@@ -60,14 +60,20 @@ class Campaign(RuleBasedStateMachine):
     async def _begin(self, estate: Path, members: tuple[str, ...], proof: list[str], *, relaxes: bool) -> None:
         self.world = world = HarshWorld(members)
         world.relaxes = relaxes
-        forced = {"proof": proof, "isolation_timeout": "PT1S", "proof_within": "PT4S", "redundancy_within": "PT1S"}
-        write_estate(estate, _CLUSTER, members=list(self._listed), forced=forced, records=None)
+        self._estate, self._proof = estate, proof
+        self._write_estate(self._listed)
         self.orchestra = Orchestra(steps_for(world, Inventory(estate)))
         self._life = [asyncio.create_task(one) for one in (world.be_alive(), world.be_written_to())]
         self._accused: tuple[str, Run] | None = None
         """Who is said to be stopped, and in which run."""
         self._frozen: list[Attempt] = []
         self._repairing: Run | None = None
+        self._of_the_past = set[str]()
+        """Runs that an older record may name."""
+
+    def _write_estate(self, listed: tuple[str, ...]) -> None:
+        forced = {"proof": self._proof, "isolation_timeout": "PT1S", "proof_within": "PT4S", "redundancy_within": "PT1S"}
+        write_estate(self._estate, _CLUSTER, members=list(listed), forced=forced, records=None)
 
     def _pass(self, seconds: float) -> None:
         self._loop.run_until_complete(asyncio.sleep(seconds))
@@ -163,6 +169,7 @@ class Campaign(RuleBasedStateMachine):
     @rule(age=st.floats(0, 1), seconds=_SECONDS)
     def somebody_puts_an_older_record_back(self, age: float, seconds: float) -> None:
         if self.world.put_back_a_copy(age):
+            self._of_the_past = {run.run_id for run in self.orchestra.runs}
             self._count("records put back")
         self._pass(seconds)
 
@@ -244,7 +251,7 @@ class Campaign(RuleBasedStateMachine):
         self._no_promised_row_is_lost()
         record = self.world.record
         owner = record.intent.run if record.intent else record.unfinished
-        for run in () if self.world.put_back else self._switches:
+        for run in (one for one in self._switches if one.run_id not in self._of_the_past):
             if not run.is_open and owner == f"{run.workflow_id}/{run.run_id}":
                 assert run.ending in _SAID, f"{run.run_id} ended {run.ending} and left {owner} in the record"
 
@@ -273,14 +280,17 @@ class Campaign(RuleBasedStateMachine):
         self.the_worker("wakes up", 0)
         for member in self.world.members.values():
             self._bring_back(member)
-        if self._open is not None and not self.world.members[self.world.record.leader].writes:
+        if len(self._listed) < len(self.world.members):  # as doctor says
+            self._write_estate(tuple(self.world.members))
+        self._pass(1)
+        if self._open is not None and self._leader_is_held:
             self._pass(20)
             self._soon(self.orchestra.terminate, self._open)  # it waits for a leader that does not come back
         self._until(lambda: self._open is None, 60)
         self._pass(2)
-        if self.world.put_back:
+        if self._is_older:
             self._repair_for_good()
-        if not self.world.members[self.world.record.leader].writes:  # its disk was set back, and a person must decide
+        if self._leader_is_held:  # a person must decide
             decided = self._start(PostgresFailover, mode="forced")
             self._until(lambda: not decided.is_open, 60)
             self._pass(2)
@@ -298,8 +308,20 @@ class Campaign(RuleBasedStateMachine):
         for leader in (None, self._has_led_last()):
             self._repair(leader)
             self._until(lambda: self._repairing is not None and not self._repairing.is_open, 60)
-        self.world.put_back = False
+        assert not self._is_older, self._repairing
         self._pass(2)
+
+    @property
+    def _is_older(self) -> bool:
+        seen = [self.world.lease.epoch, *(one.state.epoch for one in self.world.members.values())]
+        return self.world.record.intent is None and self.world.record.epoch < max(seen)
+
+    @property
+    def _leader_is_held(self) -> bool:
+        """Whether the leader's gate says that its disk was set back."""
+        leader = self.world.members[self.world.record.leader]
+        stopped = leader.server is ServerState.STOPPED
+        return stopped and any(one.stands_by and is_ahead(one, leader) for one in self.world.members.values())
 
     def _has_led_last(self) -> str:
         """Return whom a person would name where nobody runs as primary."""

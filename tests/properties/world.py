@@ -16,7 +16,7 @@ from typing import Any
 from gate.lease.vouching import Outside
 from gate.loop.situation import Action, Decision
 from tests.fakes.faults import Faults
-from tests.fakes.member import RECORD_BYTES, Member
+from tests.fakes.member import RECORD_BYTES, Member, is_ahead
 from tests.fakes.world import World
 from tests.properties.attempt import current_attempt
 
@@ -59,12 +59,13 @@ class HarshWorld(World):
         """Member → when it was taken, timeline, rows and end of WAL."""
         self.losses: list[tuple[str, int]] = []
         """Who was promoted without how many promised rows."""
-        self.put_back = False
-        """The record is an earlier copy, and nobody has repaired it yet."""
+        self._cut_off: dict[str, set[tuple[str, int]]] = {}
+        """Member → rows that it lost when its disk was set back."""
         self.apart: frozenset[str] = frozenset()
         """Members on one side of a network that fell apart, without API server and workers; empty: it is whole."""
         self._clock_stopped_at: dict[str, float] = {}
-        self._clocks_have_stopped = False
+        self._woken_until: dict[str, float] = {}
+        """Member whose clock stood still → until when it may take writes, and must confirm none beside another one."""
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
@@ -81,13 +82,13 @@ class HarshWorld(World):
         if _contents(one) == _contents(self.service):
             return False
         one["metadata"]["resourceVersion"] = str(int(self.service["metadata"]["resourceVersion"]) + 1)
-        self.service, self.put_back = one, True
+        self.service = one
         return True
 
     def suspend(self, member: Member) -> None:
         """Let its machine stand still, and its clock with it."""
         if member.alive and not member.frozen:
-            member.frozen, self._clocks_have_stopped = True, True
+            member.frozen = True
             self._clock_stopped_at[member.name] = self._clock()
 
     def standbys_of(self, leader: Member) -> list[Member]:
@@ -105,13 +106,11 @@ class HarshWorld(World):
         return replace(outside, peers=peers)
 
     def observe(self, when: str) -> None:
-        """Check that one alone takes writes; after a clock stood still, that one alone can confirm them."""
-        if not self._clocks_have_stopped:
-            super().observe(when)
-            return
-        confirming = [one.name for one in self.members.values() if one.writes and self._confirms(one)]
-        if len(confirming) > 1:
-            self.violations.append(f"{when}: {' and '.join(confirming)} confirm writes")
+        """Check that one alone takes writes; one whose clock stood still may for a while, and can confirm none."""
+        woken = {name for name, until in self._woken_until.items() if self._clock() <= until}
+        taking = [one for one in self.members.values() if one.writes and (one.name not in woken or self._confirms(one))]
+        if len(taking) > 1:
+            self.violations.append(f"{when}: {' and '.join(one.name for one in taking)} accept writes")
 
     def _confirms(self, leader: Member) -> bool:
         return not leader.sync or bool({one.name for one in self.standbys_of(leader) if not one.asynchronous} & leader.sync)
@@ -121,7 +120,7 @@ class HarshWorld(World):
         leader = self.behind_service()
         if leader is None or not leader.writes or not leader.reachable:
             return False
-        following = [one for one in self.standbys_of(leader) if not one.asynchronous]
+        following = [one for one in self.standbys_of(leader) if not (one.asynchronous or is_ahead(one, leader))]
         if leader.sync and not {one.name for one in following} & leader.sync:
             return False
         for one in [leader, *following]:
@@ -149,9 +148,12 @@ class HarshWorld(World):
         is_last = not any(self.promised <= one.rows for one in self.members.values() if one is not member)
         if member.alive or timeline != member.timeline or position >= member.position or is_last:
             return False
+        self._cut_off[member.name] = member.rows - rows
         member.rows, member.position = set(rows), position
-        if member.name != self.record.leader:
-            self.promised &= rows  # one copy less: nobody can know that, once the leader is gone
+        if member.name != self.record.leader:  # one copy less: nobody can know that, once the leader is gone
+            self.promised &= set[tuple[str, int]]().union(
+                *(one.rows for one in self.members.values() if one.name != self.record.leader)
+            )
         return True
 
     def _keep_snapshots(self) -> None:
@@ -163,7 +165,7 @@ class HarshWorld(World):
         """Let a gate act; a disk that was set back loses what nobody who answers has."""
         heard = [one for one in self.members.values() if one.stands_by and one.reachable and member.reachable]
         if decision.action is Action.START_LEADER and not any(one.position > member.position for one in heard):
-            self.promised &= member.rows
+            self.promised -= self._cut_off.pop(member.name, set()) - member.rows
         super()._act(member, decision)
 
     def tick(self) -> None:
@@ -191,6 +193,7 @@ class HarshWorld(World):
         super().thaw(member)
         if (stopped := self._clock_stopped_at.pop(member.name, None)) is not None:
             member.held, member.vouched_at = False, member.vouched_at + self._clock() - stopped
+            self._woken_until[member.name] = member.vouched_at + self.isolation_seconds + 2 * _LOOK_EVERY_SECONDS
             return
         if self._clock() - member.vouched_at > self.isolation_seconds and member.held:
             member.stop()

@@ -37,6 +37,8 @@ class WatchState(Wire):
     rest: Rest | None = None
     last: tuple[Sighting, ...] = ()
     """What each witness said last: it goes on from there."""
+    silent_since: dict[str, datetime] = Field(default_factory=dict)
+    """Witness → since when it is silent."""
     last_words: str = ""
     """What it did last."""
 

@@ -72,7 +72,8 @@ class Reactions:
     def to_carry(self) -> WatchState:
         """What the next history must know."""
         rest = Rest(until=self._rests_until, following=self._rests)
-        return self.state.model_copy(update={"rest": rest, "last": self.votes.last})
+        carried = {"rest": rest, "last": self.votes.last, "silent_since": self.votes.silent_since}
+        return self.state.model_copy(update=carried)
 
     @property
     def cooling(self) -> Cooling | None:

@@ -6,6 +6,7 @@ or say that they cannot see, say neither: a watch that has lost half of its witn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,10 +29,15 @@ class Verdict:
 class Votes:
     """The last word of each witness."""
 
-    def __init__(self, witnesses: tuple[str, ...], earlier: tuple[Sighting, ...] = ()) -> None:
+    def __init__(
+        self,
+        witnesses: tuple[str, ...],
+        earlier: tuple[Sighting, ...] = (),
+        silent_since: Mapping[str, datetime] | None = None,
+    ) -> None:
         """Wait for the first words of ``witnesses``, who go on from what they said in an ``earlier`` history."""
         self._words: dict[str, Sighting | str] = dict.fromkeys(witnesses, "has not spoken yet")
-        self._silent_since: dict[str, datetime] = {}
+        self._silent_since = {name: at for name, at in (silent_since or {}).items() if name in self._words}
         self._last = {said.witness: said for said in earlier if said.witness in self._words}
 
     @property
@@ -61,9 +67,10 @@ class Votes:
         self._words[witness] = why
         self._silent_since.setdefault(witness, now)
 
-    def silent_since(self, witness: str) -> datetime | None:
-        """Return since when a witness is silent, if that is known."""
-        return self._silent_since.get(witness)
+    @property
+    def silent_since(self) -> dict[str, datetime]:
+        """Since when witnesses are silent, as far as that is known."""
+        return dict(self._silent_since)
 
     def is_well(self, subject: str) -> bool:
         """Whether a majority says that ``subject`` is well."""

@@ -105,7 +105,7 @@ class Watch:
         asked = self._checked_input()
         watched = await self._resolved(asked)
         state = asked.state or WatchState()
-        self._votes = Votes(watched.witnesses, state.last)
+        self._votes = Votes(watched.witnesses, state.last, state.silent_since)
         by_majority = workflow.patched("withdraw-by-majority")
         reactions = self._reactions = Reactions(self.kind, watched.target, self._votes, state, self._show, by_majority)
         await self._remember(asked, reactions)
@@ -156,7 +156,7 @@ class Watch:
         this watch is not heard where a look is done at the same moment: it is over all the same.
         """
         while not self._ends:
-            (told, heard), since = self._votes.told(witness), self._votes.silent_since(witness)
+            (told, heard), since = self._votes.told(witness), self._votes.silent_since.get(witness)
             try:
                 said: Sighting = await steps.look(watched.target, witness, told, heard=heard, silent_since=since)
             except ActivityError as error:

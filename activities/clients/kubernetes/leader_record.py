@@ -33,19 +33,30 @@ class LeaderRecordClient:
     async def lease(self, region: Region, service: str, leader: str) -> Unrenewed | None:
         """Return the Lease that ``leader`` keeps renewing while it leads; ``None`` when none is kept by it."""
         try:
-            found = await self._kubernetes.call(
-                region,
-                f"get Lease {service}",
-                lambda api: client.CoordinationV1Api(api).read_namespaced_lease(
-                    service, region.namespace, _request_timeout=TIMEOUT
-                ),
-            )
+            found = await self._lease(region, service)
         except (MissingError, ForbiddenError):
             return None
         spec = found.get("spec") or {}
         if spec.get("holderIdentity") != leader or not spec.get("leaseDurationSeconds"):
             return None
         return Unrenewed(version=found["metadata"]["resourceVersion"], epoch=int(spec.get("leaseTransitions") or 0))
+
+    async def lease_epoch(self, region: Region, service: str) -> int:
+        """Return the epoch of the Lease, whoever has written it; 0 without one."""
+        try:
+            found = await self._lease(region, service)
+        except MissingError:
+            return 0
+        return int((found.get("spec") or {}).get("leaseTransitions") or 0)
+
+    async def _lease(self, region: Region, service: str) -> dict[str, Any]:
+        return await self._kubernetes.call(
+            region,
+            f"get Lease {service}",
+            lambda api: client.CoordinationV1Api(api).read_namespaced_lease(
+                service, region.namespace, _request_timeout=TIMEOUT
+            ),
+        )
 
     async def seize_lease(self, region: Region, service: str, seen: Unrenewed, candidate: str, epoch: int) -> bool:
         """Write ``epoch`` into the Lease if it still is as ``seen``: nobody at an earlier epoch can renew it any more."""

@@ -56,7 +56,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     _nobody_else_leads(record, standbys)
     limits = {fact.name: _limitation(fact, survey, record, target) for fact in standbys}
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
-    compared = tuple(one for one in candidates if one.name not in _left_behind(survey))
+    compared = tuple(one for one in candidates if one.name not in _left_behind(survey, record))
     chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status)
@@ -103,21 +103,31 @@ def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
             raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
 
 
-def _left_behind(survey: Survey) -> dict[str, str]:
-    """Return the standbys on an earlier timeline than another one, with why they may not lead.
+def _left_behind(survey: Survey, record: Record) -> dict[str, str]:
+    """Return the standbys on an earlier timeline than a synchronous one, with why they may not lead.
 
     Such a one was away when the leader before was promoted. What it has received cannot be compared with what the others
-    have, and it follows whoever leads next.
+    have, and it follows whoever leads next. A synchronous member has streamed from this leader: if it says that it is on an
+    earlier timeline, or another one on a later, numbers cannot be trusted.
+
+    Raises:
+        ApplicationError: ``WrongTimeline``; a person must look.
     """
     timelines = {
-        fact.name: fact.gate.timeline or 0 for fact in survey.members if fact.gate and fact.gate.role is Role.STANDBY
+        fact.name: fact.gate.timeline or 0
+        for fact in survey.members
+        if fact.gate and fact.gate.role is Role.STANDBY and fact.name != record.leader
     }
     newest = max(timelines, key=lambda name: timelines[name], default="")
-    return {
+    left = {
         name: f"{name} is on timeline {timeline}, {newest} on {timelines[newest]}"
         for name, timeline in timelines.items()
         if timeline < timelines[newest]
     }
+    if left and (newest not in record.sync_members or left.keys() & {*record.sync_members}):
+        words = f"commits wait for {record.sync}, and so it is not known who has them"
+        raise refuse(Refusal.WRONG_TIMELINE, f"{'; '.join(left.values())}; {words}")
+    return left
 
 
 def _status_of(survey: Survey, name: str) -> GateStatus:
@@ -154,7 +164,7 @@ def _limitation(fact: MemberFact, survey: Survey, record: Record, target: Postgr
     unfit = no_standby(fact, record, target)
     if gate is None or unfit is not None:
         return unfit
-    if (behind := _left_behind(survey).get(fact.name)) is not None:
+    if (behind := _left_behind(survey, record).get(fact.name)) is not None:
         return Limitation(Refusal.WRONG_TIMELINE, behind)
     return _lag_of(gate, survey, record, target) or has_room(gate, target)
 
@@ -204,8 +214,7 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
 def _receives(survey: Survey, name: str) -> bool:
     """Whether it is known what ``name`` has received."""
     fact = survey.member(name)
-    there = fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
-    return there and name not in _left_behind(survey)
+    return fact is not None and fact.gate is not None and fact.gate.receive_lsn is not None
 
 
 def _isolates(survey: Survey, record: Record, target: PostgresTarget) -> bool:
