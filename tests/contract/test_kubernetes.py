@@ -22,6 +22,17 @@ async def test_of_two_writers_one_is_told_and_changes_nothing(bench: Bench) -> N
     assert written.resource_version != old.resource_version
 
 
+async def test_the_lease_is_of_the_records_epoch_whoever_asks(bench: Bench) -> None:
+    async def is_renewed() -> bool:
+        record = await bench.record()
+        epoch = await bench.leader_records.lease_epoch(bench.region, bench.service)
+        kept = await bench.leader_records.lease(bench.region, bench.service, record.leader)
+        return kept is not None and epoch == kept.epoch == record.epoch
+
+    await bench.until(is_renewed)
+    assert await bench.leader_records.lease(bench.region, bench.service, await bench.standby()) is None
+
+
 async def test_a_preview_says_what_would_change_and_changes_nothing(bench: Bench) -> None:
     before, standby = await bench.record(), await bench.standby()
     wanted = before.model_copy(update={"leader": standby})
