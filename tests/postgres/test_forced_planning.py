@@ -152,8 +152,11 @@ def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leadin
 
 
 @pytest.mark.parametrize("sync", [f"{B},{C}", C, "none"])
-def test_timelines_that_disagree_with_who_is_synchronous_are_for_a_person(sync: str) -> None:
+def test_where_timelines_disagree_with_who_is_synchronous_a_person_names_the_one_that_leads(sync: str) -> None:
     """A disk was set back; or one that is not synchronous is on a timeline that was given up."""
-    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4; commits wait for {sync}") as refused:
-        _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=sync)
+    standbys = _standby(B, {"timeline": 4}), _standby(C, {"timeline": 3})
+    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4; commits wait for {sync}.*--to") as refused:
+        _plan(*standbys, sync=sync)
     assert refused.value.type == "WrongTimeline"
+    plan = _plan(*standbys, sync=sync, to=B)
+    assert (plan.candidate, plan.lossless) == (B, False)

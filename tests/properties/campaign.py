@@ -283,25 +283,35 @@ class Campaign(RuleBasedStateMachine):
         if len(self._listed) < len(self.world.members):  # as doctor says
             self._write_estate(tuple(self.world.members))
         self._pass(1)
-        if self._open is not None and self._leader_is_held:
+        if self._open is not None and (self._leader_is_held or self._of_the_past):
             self._pass(20)
             self._soon(self.orchestra.terminate, self._open)  # it waits for a leader that does not come back
         self._until(lambda: self._open is None, 60)
-        self._pass(2)
-        if self._is_older:
-            self._repair_for_good()
-        if self._leader_is_held:  # a person must decide
-            decided = self._start(PostgresFailover, mode="forced")
-            self._until(lambda: not decided.is_open, 60)
-            self._pass(2)
-        once_more = self._start(PostgresFailover, mode="planned")
-        self._until(lambda: not once_more.is_open, 60)
+        for _ in range(2 if self._of_the_past else 1):  # what a copy of the same epoch says, a run has to carry out first
+            self._decide_who_leads()
+            self._done(self._start(PostgresFailover, mode="planned"))
         self._until(lambda: not flaws_of(self.world), 10)
         self.promises_hold()
         if self.world.losses:
             self._count("lives with a loss that a plan had named")
         for run in self._switches:
             self._count(f"{run.instance.state.mode} {run.ending}")
+
+    def _decide_who_leads(self) -> None:
+        """Do what a person must do where nobody leads by the record."""
+        self._pass(2)
+        if self._is_older:
+            self._repair_for_good()
+        if self._leader_is_held:
+            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most()))
+            self._pass(2)
+
+    def _has_most(self) -> str:
+        standbys = [one for one in self.world.members.values() if one.stands_by]
+        return max(standbys, key=lambda one: (one.timeline, one.position)).name
+
+    def _done(self, run: Run) -> None:
+        self._until(lambda: not run.is_open, 60)
 
     def _repair_for_good(self) -> None:
         """Repair; where nobody runs as primary, say who led last."""

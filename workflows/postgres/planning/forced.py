@@ -56,7 +56,9 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     _nobody_else_leads(record, standbys)
     limits = {fact.name: _limitation(fact, survey, record, target) for fact in standbys}
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
-    compared = tuple(one for one in candidates if one.name not in _left_behind(survey, record))
+    left = _left_behind(survey, record)
+    _must_know_who_has_most(left, standbys, record, request.to)
+    compared = tuple(one for one in candidates if one.name not in left)
     chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status)
@@ -104,14 +106,10 @@ def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
 
 
 def _left_behind(survey: Survey, record: Record) -> dict[str, str]:
-    """Return the standbys on an earlier timeline than a synchronous one, with why they may not lead.
+    """Return the standbys on an earlier timeline than another one, with why they may not lead.
 
     Such a one was away when the leader before was promoted. What it has received cannot be compared with what the others
-    have, and it follows whoever leads next. A synchronous member has streamed from this leader: if it says that it is on an
-    earlier timeline, or another one on a later, numbers cannot be trusted.
-
-    Raises:
-        ApplicationError: ``WrongTimeline``; a person must look.
+    have, and it follows whoever leads next.
     """
     timelines = {
         fact.name: fact.gate.timeline or 0
@@ -119,15 +117,23 @@ def _left_behind(survey: Survey, record: Record) -> dict[str, str]:
         if fact.gate and fact.gate.role is Role.STANDBY and fact.name != record.leader
     }
     newest = max(timelines, key=lambda name: timelines[name], default="")
-    left = {
+    return {
         name: f"{name} is on timeline {timeline}, {newest} on {timelines[newest]}"
         for name, timeline in timelines.items()
         if timeline < timelines[newest]
     }
-    if left and (newest not in record.sync_members or left.keys() & {*record.sync_members}):
-        words = f"commits wait for {record.sync}, and so it is not known who has them"
+
+
+def _must_know_who_has_most(left: dict[str, str], standbys: list[MemberFact], record: Record, wanted: str | None) -> None:
+    """Refuse to choose where commits waited for nobody on the latest timeline, or for one that was left behind.
+
+    A synchronous member has streamed from this leader. If it says that it is on an earlier timeline, or another one on a
+    later, a disk was set back, or a timeline was given up: a person must say who leads.
+    """
+    latest = {fact.name for fact in standbys if fact.name not in left} & {*record.sync_members}
+    if left and not wanted and (not latest or left.keys() & {*record.sync_members}):
+        words = f"commits wait for {record.sync}: find out who has the rows, and name that one, --to MEMBER"
         raise refuse(Refusal.WRONG_TIMELINE, f"{'; '.join(left.values())}; {words}")
-    return left
 
 
 def _status_of(survey: Survey, name: str) -> GateStatus:
@@ -206,7 +212,8 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
     if status.member not in record.sync_members:
         return f"commits did not wait for {status.member} (sync={record.sync})"
     others = [name for name in record.sync_members if name != status.member]
-    if unseen := [name for name in others if not _receives(survey, name)]:
+    left = _left_behind(survey, record)
+    if unseen := [name for name in others if name in left or not _receives(survey, name)]:
         return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
     return None
 
