@@ -80,6 +80,11 @@ class Record(BaseModel):
         return self.selector or (f"every pod with {self.foreign}" if self.foreign else "nobody")
 
     @property
+    def owner(self) -> str:
+        """``WORKFLOW_ID/RUN_ID`` of the switch that is claimed or not finished; empty when there is none."""
+        return self.intent.run if self.intent else self.unfinished
+
+    @property
     def sync_members(self) -> tuple[str, ...]:
         """Members that confirmed commits are known to have reached; empty when commits wait for nobody."""
         return () if self.sync == NO_SYNC else tuple(name for name in self.sync.split(",") if name)

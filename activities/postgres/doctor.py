@@ -61,7 +61,7 @@ def _of_record(target: PostgresTarget, record: Record, *, down: bool) -> list[Fi
     if record.selector != record.leader:
         remedy = f"find out who changed the selector, then: failover repair {target.name}"
         findings = [fault(service, f"sends writes to {record.receivers}, its record names {record.leader}", remedy)]
-    owner = record.intent.run if record.intent else record.unfinished
+    owner = record.owner
     if owner:
         remedy = (
             f"follow that run; if it is closed, start postgres-failover {target.name} with run=real: it recovers this first"

@@ -89,7 +89,7 @@ class RepairActivities:
 
 def _must_be_free(record: Record, latest: int, target: PostgresTarget) -> None:
     """Refuse while a switch is under way; the one in a record that is older than ``latest`` is of the past."""
-    owner = record.intent.run if record.intent else record.unfinished
+    owner = record.owner
     if owner and not is_older(record, latest):
         raise refuse(
             Refusal.CLAIMED_ELSEWHERE,
@@ -155,7 +155,7 @@ def _changes(record: Record, wanted: Record) -> tuple[str, ...]:
     """Return what differs, one line each."""
     fields = [(name, getattr(record, name), getattr(wanted, name)) for name in _SHOWN]
     lines = [f"{name}: {before or 'none'} → {after}" for name, before, after in fields if before != after]
-    if owner := record.intent.run if record.intent else record.unfinished:
+    if owner := record.owner:
         lines.append(f"unfinished switch: {owner} → none; it is stale, see failover report {owner.split('/')[-1]}")
     if record.selector != wanted.leader:
         lines.append(f"writes: to {record.receivers} → to {wanted.leader}")

@@ -163,7 +163,7 @@ class UndoActivities:
 
         """
         record = await granted(current_record(self._systems, request.target))
-        owner = record.intent.run if record.intent else record.unfinished
+        owner = record.owner
         if not owner:
             return Settlement(settled=Settled.NOTHING)
         workflow_id, _, run_id = owner.rpartition("/")

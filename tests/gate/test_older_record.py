@@ -227,7 +227,7 @@ async def test_a_leader_that_is_alone_under_an_older_record_lives_on_by_its_leas
 
 
 async def test_a_leader_whose_lease_is_of_a_later_epoch_does_not_go_on_alone(pair: Cluster) -> None:
-    """It has seen nothing else of that: its machine stood still, and its clock with it."""
+    """It has seen nothing else of that: its machine was suspended, and its clock with it."""
     await pair.until_renewed(times=1)
     before = pair.record
     later = {"holderIdentity": "pg-1", "leaseTransitions": before.epoch + 1}

@@ -250,7 +250,7 @@ class Campaign(RuleBasedStateMachine):
         assert not any(task.done() for task in self._life), self._life
         self._no_promised_row_is_lost()
         record = self.world.record
-        owner = record.intent.run if record.intent else record.unfinished
+        owner = record.owner
         for run in (one for one in self._switches if one.run_id not in self._of_the_past):
             if not run.is_open and owner == f"{run.workflow_id}/{run.run_id}":
                 assert run.ending in _SAID, f"{run.run_id} ended {run.ending} and left {owner} in the record"

@@ -65,7 +65,7 @@ class HarshWorld(World):
         """Members on one side of a network that fell apart, without API server and workers; empty: it is whole."""
         self._clock_stopped_at: dict[str, float] = {}
         self._woken_until: dict[str, float] = {}
-        """Member whose clock stood still → until when it may take writes, and must confirm none beside another one."""
+        """Member whose machine was suspended → until when it may take writes, and must confirm none beside another one."""
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
@@ -106,7 +106,7 @@ class HarshWorld(World):
         return replace(outside, peers=peers)
 
     def observe(self, when: str) -> None:
-        """Check that one alone takes writes; one whose clock stood still may for a while, and can confirm none."""
+        """Check that one alone takes writes; one whose machine was suspended may for a while, and can confirm none."""
         woken = {name for name, until in self._woken_until.items() if self._clock() <= until}
         taking = [one for one in self.members.values() if one.writes and (one.name not in woken or self._confirms(one))]
         if len(taking) > 1:
