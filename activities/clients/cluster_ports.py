@@ -46,8 +46,11 @@ class Nodes(Protocol):
     async def pods_on(self, region: Region, node: str) -> tuple[NodePod, ...]:
         """Return the pods that were given to ``node``, sorted by path."""
 
-    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> frozenset[str]:
-        """Return the UIDs of the pods of ``node`` that none of the nodes ``others`` would take."""
+    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Return the UIDs of the pods of ``node`` that none of the nodes ``others`` would take.
+
+        With each those of its claims whose volumes are bound to ``node``; none where volumes may not be read.
+        """
 
     async def cordon(self, region: Region, node: str, run: str) -> None:
         """Keep new pods away, and write down for which run. Safe to repeat."""

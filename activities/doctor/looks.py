@@ -130,6 +130,7 @@ class SubjectLook:
 
     async def _pools_of(self, region: Region) -> list[Finding]:
         wanted = [(verb, "nodes", "", "") for verb in ("get", "list", "patch")]
+        wanted += [("list", "persistentvolumes", "", "")]
         wanted += [("list", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods/eviction", "", "")]
         return await self._may_all(region, wanted, _NODES_REMEDY)
 

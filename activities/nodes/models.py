@@ -55,7 +55,9 @@ class NodePod(Wire):
     leads: str = ""
     """The label by which it says that it leads a database; survey: of none that the estate lists."""
     homeless: bool = False
-    """Every other node has one of its kind already, and its anti-affinity asks for a node without: it will wait."""
+    """No other node takes it, by its anti-affinity and what runs there now, or by ``bound``: it will wait."""
+    bound: tuple[str, ...] = ()
+    """Its claims whose volumes no other node can reach."""
 
     @property
     def path(self) -> str:

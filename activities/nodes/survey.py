@@ -84,7 +84,14 @@ class NodeLookActivities:
             granted(self._nodes.homeless(target.region, target.name, others)),
         )
         pods = tuple(
-            pod.model_copy(update={"homeless": pod.uid in homeless, "leads": leads_unlisted(target, pod)}) for pod in pods
+            pod.model_copy(
+                update={
+                    "homeless": pod.uid in homeless,
+                    "bound": homeless.get(pod.uid, ()),
+                    "leads": leads_unlisted(target, pod),
+                }
+            )
+            for pod in pods
         )
         return NodeSurvey(
             at=datetime.now(UTC), node=node, others=others, pods=pods, witness=witness, carries=carries, unknown=unknown

@@ -25,6 +25,8 @@ def node_tables(survey: NodeSurvey) -> list[RenderableType]:
 
 
 def _wait(pod: NodePod) -> str:
+    if pod.bound:
+        return f"would wait for this node: its volume is bound to it ({', '.join(pod.bound)})"
     return "would wait for a node: every other has one of its kind" if pod.homeless else ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.clients.kubernetes.nodestate import is_homeless, node_fact
+from activities.clients.kubernetes.nodestate import bound_claims, is_homeless, node_fact
 from activities.clients.kubernetes.nodestate import pod_fact as node_pod
 from activities.clients.kubernetes.podstate import event_line, main_container, pod_fact, pod_seen, rollout_of
 from activities.clients.ports import Rollout
@@ -37,6 +37,31 @@ def test_a_pod_is_homeless_where_every_other_node_has_one_of_its_kind() -> None:
     assert not is_homeless(pods[0], {"n2", "n3"}, leaving)
     elsewhere = [pods[0], pods[1], _redis("redis-2", "n3", namespace="b")]
     assert not is_homeless(pods[0], {"n2", "n3"}, elsewhere)
+
+
+def _volume(claim: str, *hosts: str, key: str = "kubernetes.io/hostname", namespace: str = "a") -> dict[str, Any]:
+    wanted = {"key": key, "operator": "In", "values": list(hosts)}
+    terms = [{"matchExpressions": [wanted]}] if hosts else []
+    reached = {"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}} if hosts else {}
+    return {"metadata": {"name": claim}, "spec": {"claimRef": {"namespace": namespace, "name": claim}, **reached}}
+
+
+@pytest.mark.parametrize(
+    ("volume", "bound"),
+    [
+        (_volume("data", "n1"), ("data",)),
+        (_volume("data", "n1", "n2"), ()),
+        (_volume("data"), ()),
+        (_volume("data", "eastus-1", key="topology.kubernetes.io/zone"), ()),
+        (_volume("data", "n1", namespace="b"), ()),
+        (_volume("other", "n1"), ()),
+    ],
+)
+def test_a_claim_is_bound_whose_volume_no_other_node_reaches(volume: dict[str, Any], bound: tuple[str, ...]) -> None:
+    spec = {"nodeName": "n1", "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "e"}]}
+    pod = {"metadata": {"name": "db-0", "namespace": "a"}, "spec": spec}
+    assert bound_claims(pod, {"n2", "n3"}, [volume]) == bound
+    assert bound_claims(pod, set(), [volume]) == ()
 
 
 def _pod(container: dict[str, Any] | None, *, ready: str = "False", **status: Any) -> dict[str, Any]:

@@ -173,6 +173,18 @@ async def test_a_pod_that_no_other_node_takes_is_not_waited_for_but_listed(bench
     assert bench.is_cordoned
 
 
+async def test_a_pod_whose_volume_is_on_this_node_waits_for_it_and_the_plan_says_so(bench: NodeBench) -> None:
+    bench.world.put(bench.node, "db-0", "StatefulSet", owner="db", homeless=True, bound=("data-db-0",))
+    bench.world.never_ready.add("db")
+    end, words = await bench.ending(await bench.start())
+    assert end == "completed", words
+    (left,) = bench.report().left_to_do
+    assert f"waits for {bench.node}, which its volume is bound to (data-db-0): uncordon it" in left.message
+    plan = bench.report().plan
+    assert plan is not None
+    assert any("aiagent-prod/db-0 (data-db-0), whose volumes no other node reaches" in step for step in plan.steps)
+
+
 async def test_with_uncordon_it_is_waited_for(bench: NodeBench) -> None:
     bench.world.put(bench.node, "redis-0", "StatefulSet", owner="redis", homeless=True)
     bench.world.never_ready.add("redis")

@@ -68,9 +68,9 @@ class NodeWorld:
         self._must_answer()
         return tuple(sorted((pod for where, pod in self.pods if where == node), key=lambda pod: pod.path))
 
-    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002
+    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> dict[str, tuple[str, ...]]:  # noqa: ARG002
         self._must_answer()
-        return frozenset(pod.uid for where, pod in self.pods if where == node and pod.homeless)
+        return {pod.uid: pod.bound for where, pod in self.pods if where == node and pod.homeless}
 
     async def cordon(self, region: Region, node: str, run: str) -> None:  # noqa: ARG002
         self._must_answer()

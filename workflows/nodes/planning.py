@@ -123,8 +123,13 @@ def keeps_data(survey: NodeSurvey) -> tuple[NodePod, ...]:
 
 def waiting_for_a_node(survey: NodeSurvey) -> tuple[LeftToDo, ...]:
     """Return an entry per pod that no other node takes."""
-    what = "waits for a node without one of its kind: uncordon one, or add one"
-    return tuple(todo(Todo.SCHEDULE, f"{pod.path}: {what}", pod.path) for pod in survey.homeless)
+    return tuple(todo(Todo.SCHEDULE, f"{pod.path}: {_waits_for(pod, survey)}", pod.path) for pod in survey.homeless)
+
+
+def _waits_for(pod: NodePod, survey: NodeSurvey) -> str:
+    if pod.bound:
+        return f"waits for {survey.node.name}, which its volume is bound to ({', '.join(pod.bound)}): uncordon it"
+    return "waits for a node without one of its kind: uncordon one, or add one"
 
 
 def not_ready(settled: NodeSettled) -> tuple[LeftToDo, ...]:
@@ -139,8 +144,12 @@ def _unlisted(survey: NodeSurvey) -> list[str]:
 
 
 def _but(survey: NodeSurvey) -> str:
-    names = _list([pod.path for pod in survey.homeless])
-    return f", but for {names}, of whose kind every other node has one: they wait for a node" if names else ""
+    bound = _list([f"{pod.path} ({', '.join(pod.bound)})" for pod in survey.homeless if pod.bound])
+    others = _list([pod.path for pod in survey.homeless if not pod.bound])
+    words = f", but for {others}, of whose kind every other node has one: they wait for a node" if others else ""
+    return words + (
+        f", but for {bound}, whose volumes no other node reaches: they wait for {survey.node.name}" if bound else ""
+    )
 
 
 def _staying(survey: NodeSurvey) -> int:

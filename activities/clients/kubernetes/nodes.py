@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from activities.clients.foreign import Message, says
 from activities.clients.kubernetes.core import MANAGER, MERGE, TIMEOUT, KubernetesClient
-from activities.clients.kubernetes.nodestate import CORDONED_FOR, is_homeless, node_fact, pod_fact
+from activities.clients.kubernetes.nodestate import CORDONED_FOR, bound_claims, is_homeless, node_fact, pod_fact
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.nodes.models import NodeFact, NodePod, NodeWitness
 from estate.base import Region
@@ -46,11 +46,28 @@ class NodesClient:
         pods = await self._pods(region, f"spec.nodeName={node}")
         return tuple(sorted((pod_fact(one) for one in pods), key=lambda pod: pod.path))
 
-    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> frozenset[str]:
-        """Return the UIDs of the pods of ``node`` that none of the nodes ``others`` would take."""
-        pods = await self._pods(region)
+    async def homeless(self, region: Region, node: str, others: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Return the UIDs of the pods of ``node`` that none of the nodes ``others`` would take, and their bound claims."""
+        pods, volumes = await asyncio.gather(self._pods(region), self._volumes(region))
         here = [one for one in pods if (one.get("spec") or {}).get("nodeName") == node]
-        return frozenset(one["metadata"]["uid"] for one in here if is_homeless(one, set(others), pods))
+        bound = {one["metadata"]["uid"]: bound_claims(one, set(others), volumes) for one in here}
+        return {
+            one["metadata"]["uid"]: claims
+            for one in here
+            if (claims := bound[one["metadata"]["uid"]]) or is_homeless(one, set(others), pods)
+        }
+
+    async def _volumes(self, region: Region) -> list[dict[str, Any]]:
+        try:
+            found = await self._kubernetes.call(
+                region,
+                "list PersistentVolumes",
+                lambda api: client.CoreV1Api(api).list_persistent_volume(_request_timeout=TIMEOUT),
+            )
+        except ForbiddenError:
+            return []
+        items: list[dict[str, Any]] = found.get("items", [])
+        return items
 
     async def _pods(self, region: Region, selector: str = "") -> list[dict[str, Any]]:
         found = await self._kubernetes.call(

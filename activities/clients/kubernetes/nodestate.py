@@ -98,3 +98,33 @@ def is_homeless(pod: dict[str, Any], others: set[str], pods: list[dict[str, Any]
         if others and others <= taken:
             return True
     return False
+
+
+def bound_claims(pod: dict[str, Any], others: set[str], volumes: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return a pod's claims whose volumes can be reached from none of the nodes ``others``, by host name."""
+    used = (pod.get("spec") or {}).get("volumes") or []
+    claims = {one["persistentVolumeClaim"]["claimName"] for one in used if one.get("persistentVolumeClaim")}
+    found = []
+    for volume in volumes:
+        claim = (volume.get("spec") or {}).get("claimRef") or {}
+        if claim.get("namespace") == pod["metadata"]["namespace"] and claim.get("name") in claims:
+            hosts = _hosts(volume)
+            if others and hosts is not None and not hosts & others:
+                found.append(claim["name"])
+    return tuple(sorted(found))
+
+
+def _hosts(volume: dict[str, Any]) -> set[str] | None:
+    """Return the host names from which a volume can be reached; ``None``: not bound to host names."""
+    required = ((volume["spec"].get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or []
+    hosts: set[str] = set()
+    for term in required:
+        named = [
+            one["values"]
+            for one in term.get("matchExpressions") or []
+            if one["key"] == "kubernetes.io/hostname" and one["operator"] == "In"
+        ]
+        if not named:
+            return None
+        hosts |= set.intersection(*map(set, named))
+    return hosts or None
