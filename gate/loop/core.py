@@ -86,7 +86,12 @@ class Gate:
         self.recovery = ReplicationRecovery(settings, self.peers.status)
         self.figures = Status(settings, self.control)
         self.contents = ContentsLook(settings, lambda: self.sampler.facts.role is not None)
-        self.silent = SilentStandbys(lambda: self.sampler.facts.followers, self.peers.answers, self.peers.is_there)
+        self.silent = SilentStandbys(
+            lambda: self.sampler.facts.followers,
+            self.peers.answers,
+            self.peers.is_there,
+            lambda: self.sampler.sampled_at,
+        )
         self.handover = HandOver(settings.hand_over_within, self.sample, self.log)
         self.certificate = Certificate(settings, self.server.reload, self.log)
 

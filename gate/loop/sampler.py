@@ -79,6 +79,8 @@ class Sampler:
         self._session, self._pulse = Session(settings), Session(settings)
         self.facts = ServerFacts()
         """Without a role while the server does not answer."""
+        self.sampled_at = 0.0
+        """When the server was asked for them (``time.monotonic()``)."""
         self.sessions: int | None = None
         """Of the primary, when it last answered; not forgotten when it stops."""
         self.weak: tuple[str, ...] = ()
@@ -109,7 +111,7 @@ class Sampler:
         except NOT_ANSWERING:
             self._forget()
             return
-        self._server.answered_at = time.monotonic()
+        self._server.answered_at = asked = time.monotonic()
         try:
             facts = await (self._standby() if recovering else self._primary())
         except NOT_ANSWERING as error:
@@ -117,7 +119,7 @@ class Sampler:
                 self._forget()
                 return
             facts = self._role_alone(Role.STANDBY if recovering else Role.PRIMARY, error)
-        self.facts, self._server.serves = facts, True
+        self.facts, self.sampled_at, self._server.serves = facts, asked, True
         self._system = facts.system_identifier
 
     def _forget(self, why: str = "") -> None:

@@ -39,9 +39,13 @@ class SilentStandbys:
         followers: Callable[[], tuple[Follower, ...]],
         answers: Callable[[str], Awaitable[bool]],
         is_there: Callable[[str], Awaitable[bool]],
+        sampled_at: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``followers`` returns what the server said last; ``answers`` asks a member's gate, ``is_there`` its machine."""
-        self._followers, self._answers, self._is_there = followers, answers, is_there
+        """``followers`` returns what the server said last, and ``sampled_at`` when: old words show no silence.
+
+        ``answers`` asks a member's gate, ``is_there`` its machine.
+        """
+        self._followers, self._answers, self._is_there, self._sampled_at = followers, answers, is_there, sampled_at
         self._seen: dict[str, _Seen] = {}
         self._names: frozenset[str] = frozenset()
 
@@ -59,15 +63,16 @@ class SilentStandbys:
 
     async def look(self) -> None:
         """Look once; ask those that do not confirm."""
-        suspects = self.suspects(time.monotonic())
+        suspects = self.suspects()
         self._names &= suspects
         asked = [name for name in suspects if name not in self._names]
         silent = await asyncio.gather(*(self._is_silent(name) for name in asked))
-        still = self.suspects(time.monotonic())
+        still = self.suspects()
         self._names |= {name for name, is_silent in zip(asked, silent, strict=True) if is_silent and name in still}
 
-    def suspects(self, now: float) -> frozenset[str]:
+    def suspects(self) -> frozenset[str]:
         """Return who has confirmed nothing for a while of what was sent."""
+        now = self._sampled_at()
         rows = {row.member: row for row in self._followers() if row.state == "streaming" and row.sent_lsn != row.flush_lsn}
         kept = {name: seen for name, seen in self._seen.items() if name in rows and rows[name].flush_lsn == seen.flushed}
         self._seen = {name: kept.get(name) or _Seen(row.flush_lsn, now) for name, row in rows.items()}
@@ -86,4 +91,4 @@ class SilentStandbys:
 
     def _unconfirmed(self, name: str) -> float:
         seen = self._seen.get(name)
-        return 0.0 if seen is None else time.monotonic() - seen.since
+        return 0.0 if seen is None else self._sampled_at() - seen.since

@@ -34,7 +34,10 @@ class _Standby:
     def __init__(self) -> None:
         self.sent, self.flushed, self.gate_answers, self.asked = "0/5", "0/4", False, 0
         self.is_there = True
-        self.silent = SilentStandbys(lambda: (self.row,), self._answers, self._is_there)
+        self.sampled_at: float | None = None
+        self.silent = SilentStandbys(
+            lambda: (self.row,), self._answers, self._is_there, lambda: self.sampled_at or time.monotonic()
+        )
 
     @property
     def row(self) -> Follower:
@@ -104,6 +107,16 @@ async def test_a_machine_that_takes_or_refuses_a_connection_is_there(tmp_path: P
                 while await peers.is_there(B):  # it does not know when this process was held up
                     await asyncio.sleep(0.05)
     assert await peers.is_there(B)
+
+
+async def test_what_the_server_said_long_ago_shows_no_silence() -> None:
+    """The gate has not asked its server for a while: it is slow itself."""
+    one = _Standby()
+    one.is_there, one.sampled_at = False, time.monotonic()
+    assert (await one.after(0.3), one.asked) == (set(), 0)
+    one.sampled_at += 0.3
+    await one.silent.look()
+    assert set(one.silent.seconds) == {B}
 
 
 async def test_one_that_has_everything_is_not_even_asked() -> None:
