@@ -69,7 +69,7 @@ async def test_a_silent_api_server_is_no_guard() -> None:
 async def test_missing_permissions_on_nodes_name_the_binding_and_its_namespace() -> None:
     look, _ = _look()
     found = await look._pools_of(Region(location="East US", namespace="shop-prod"))
-    assert len(found) == 6
+    assert len(found) == 7
     for one in found:
         assert "ClusterRoleBinding failover-nodes" in one.remedy
         assert "namespace" in one.remedy
