@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from estate.base import Reference, Target
+from estate.flexible import FlexibleTarget
 from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
@@ -74,6 +75,18 @@ def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
     return PostgresTarget(cluster=found, **_shared(estate, cluster, found.region))
 
 
+def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
+    """Return the database on Flexible Servers called ``database``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("database", database, estate.flexible_servers)
+    places = {name: estate.regions[server.region].location for name, server in found.servers.items()}
+    return FlexibleTarget(database=found, locations=places, **_shared(estate, database, found.region))
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -135,6 +148,8 @@ def resolve_reference(estate: Estate, wanted: Reference) -> Target:
     match wanted.kind:
         case PostgresTarget.KIND:
             return resolve_target(estate, wanted.name)
+        case FlexibleTarget.KIND:
+            return resolve_flexible(estate, wanted.name)
         case RedisTarget.KIND:
             return resolve_redis(estate, wanted.name)
         case WorkloadTarget.KIND:

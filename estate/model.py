@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region
+from estate.flexible import FlexibleDatabase
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
@@ -18,6 +19,8 @@ class Estate(Entry):
 
     regions: dict[Name, Region] = Field(min_length=1)
     postgres: dict[Name, PostgresCluster] = Field(default={})
+    flexible_servers: dict[Name, FlexibleDatabase] = Field(default={})
+    """Databases on pairs of Azure Flexible Servers in two regions."""
     redis: dict[MasterName, RedisDeployment] = Field(default={})
     """By Sentinel's master name."""
     workloads: dict[Name, Workload] = Field(default={})
@@ -34,11 +37,29 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for section in ("postgres", "redis", "workloads", "node_pools"):
+        for section in ("postgres", "flexible_servers", "redis", "workloads", "node_pools"):
             for name, entry in getattr(self, section).items():
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:
                     self._policy_can_be_met(f"{section}.{name}.approvals.{kind}", getattr(entry.approvals, kind))
+        return self
+
+    @model_validator(mode="after")
+    def _flexible_servers_are_azures(self) -> Self:
+        inside = {*self.postgres, *(member for cluster in self.postgres.values() for member in cluster.members)}
+        for name, entry in self.flexible_servers.items():
+            where = f"flexible_servers.{name}"
+            if name in self.postgres:
+                message = f"{where}: postgres has a {name} too; give one of them another name"
+                raise ValueError(message)
+            for server, one in entry.servers.items():
+                self._region_is_known(f"{where}.servers.{server}", one.region)
+                if server in inside:
+                    message = (
+                        f"{where}.servers names {server}, which runs inside Kubernetes (postgres): Azure replicates only"
+                        " between Flexible Servers; name the Flexible Server that leads"
+                    )
+                    raise ValueError(message)
         return self
 
     @model_validator(mode="after")

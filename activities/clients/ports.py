@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 from activities.postgres.models.post_promotion import Verified
 from activities.postgres.models.survey import PodFact, SessionFact, SqlFact
 from activities.redis.models import SentinelFact, ServerFact
-from activities.run.models.diagnosis import Silence
+from activities.run.errors import UnreachableError as UnreachableError  # noqa: PLC0414 - what every port may raise
+from activities.run.errors import WriteFailedError as WriteFailedError  # noqa: PLC0414 - what every port may raise
 from activities.run.models.lease import Unrenewed
 from estate.base import Region
 from estate.postgres import PostgresTarget
@@ -31,15 +32,6 @@ from gate.api import (
     Sealed,
 )
 from gate.record import Record
-
-
-class UnreachableError(Exception):
-    """Nobody answered: refused connection, timeout, no such name. Says whom, and how long was waited."""
-
-    def __init__(self, message: str, silence: Silence = Silence.UNKNOWN) -> None:
-        """Keep the kind of silence beside the sentence."""
-        super().__init__(message)
-        self.silence = silence
 
 
 class ConflictError(Exception):
@@ -75,15 +67,6 @@ class RedisAnswerError(Exception):
         """Keep the code, the answer's first word, beside the sentence."""
         super().__init__(f"{name}: {message}")
         self.code = message.split(" ", 1)[0]
-
-
-class WriteFailedError(Exception):
-    """A probing write was not acknowledged."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """Keep the code, by which reports count."""
-        super().__init__(message)
-        self.code = code
 
 
 class LeaderRecords(Protocol):

@@ -25,9 +25,9 @@ from activities.pods.models import (
     WorkloadLook,
     WorkloadSurvey,
 )
-from activities.postgres.measure import measured
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.measured import measured
 from activities.run.models.measure import Measurement
 from activities.run.postures import CHANGE, FORWARD, READ, WAIT
 from estate.workloads import WorkloadTarget

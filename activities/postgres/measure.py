@@ -1,101 +1,17 @@
-"""The measuring writer: one row per new connection, by the way that clients go, while a switch is going on.
-
-Its longest gap between two acknowledgements is the outage, as a client sees it; the acknowledged rows that are missing
-afterwards are the loss. It ends when its workflow cancels it, and then answers with what it saw. If its worker dies, the
-next attempt goes on from the last heartbeat: up to one heartbeat of acknowledged rows is then not checked for loss, and
-the note says so. It never fails a run: a run whose measurement went wrong is still a run.
-"""
+"""The measuring writer of a PostgreSQL cluster: rows through the write Service."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from statistics import median
-from typing import NoReturn, Protocol
+from datetime import timedelta
 
-from pydantic import BaseModel
-from temporalio import activity
-
-from activities.clients.ports import Postgres, UnreachableError, WriteFailedError
+from activities.clients.ports import Postgres
 from activities.clients.systems import Systems
 from activities.run.declare import step
-from activities.run.heartbeat import keep_details
+from activities.run.measured import measured
 from activities.run.models.measure import Measurement, MeasureRequest
 from activities.run.postures import WAIT
 
 _ROW_TIMEOUT = timedelta(seconds=1)
-_CHECK_WITHIN_SECONDS = 10
-_WIDEST = 5
-Gap = tuple[datetime, datetime]
-
-
-class Tally(BaseModel):
-    """What the writer has seen: small enough for a heartbeat, complete enough to go on from."""
-
-    next_row: int = 0
-    acknowledged_rows: list[tuple[int, int]] = []
-    """First and last row number of each unbroken series of acknowledgements."""
-    last_ack: datetime | None = None
-    widest: list[Gap] = []
-    """The widest gaps, widest first."""
-    gaps: list[float] = []
-    """Last gaps in seconds, for the median."""
-    errors: Counter[str] = Counter()
-    attempts: int = 1
-
-    def acknowledged(self, at: datetime) -> None:
-        """Count an acknowledgement of ``next_row`` at ``at``."""
-        if self.last_ack is not None:
-            gap = (at - self.last_ack).total_seconds()
-            self.gaps = [*self.gaps[-199:], gap]
-            self.widest = sorted([*self.widest, (self.last_ack, at)], key=lambda gap: gap[0] - gap[1])[:_WIDEST]
-        series = self.acknowledged_rows
-        if series and series[-1][1] == self.next_row - 1:
-            series[-1] = (series[-1][0], self.next_row)
-        else:
-            series.append((self.next_row, self.next_row))
-        self.last_ack = at
-        self.next_row += 1
-
-    def failed(self, error: str) -> None:
-        """Count a failure of ``next_row``; whether it was committed anyway is unknown."""
-        self.errors[error] += 1
-        self.next_row += 1
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        """Acknowledged row numbers."""
-        return tuple(row for first, last in self.acknowledged_rows for row in range(first, last + 1))
-
-    def result(self, lost: int | None, note: str) -> Measurement:
-        """Return the measurement."""
-        measured = Measurement(
-            acknowledged=len(self.rows),
-            failed=sum(self.errors.values()),
-            lost=lost,
-            widest=tuple(self.widest),
-            usual_gap_seconds=median(self.gaps) if self.gaps else None,
-            errors=dict(self.errors),
-            note=note,
-        )
-        return measured.with_outage(self.widest[0]) if self.widest else measured
-
-
-class Rows(Protocol):
-    """Where the writer writes numbered rows."""
-
-    async def prepare(self) -> None:
-        """Make what rows are written to, once."""
-
-    async def write(self, row: int) -> None:
-        """Write one row; acknowledged once this returns. WriteFailedError or UnreachableError: it was not."""
-
-    async def missing(self, rows: tuple[int, ...]) -> int:
-        """Return how many of ``rows`` are not there."""
-
-    async def remove(self) -> None:
-        """Remove them all."""
 
 
 class MeasureActivities:
@@ -126,64 +42,3 @@ class _PostgresRows:
 
     async def remove(self) -> None:
         await self._postgres.remove_rows(self._target, self._run)
-
-
-async def measured(rows: Rows, interval: timedelta) -> Measurement:
-    """Write until cancelled, then return outage and loss. A new attempt goes on where the last one's beat ended.
-
-    A worker that is shut down gives the step back: it goes on elsewhere, since the run still wants its answer.
-    """
-    tally = _resume()
-    try:
-        await _write_for_ever(rows, tally, interval)
-    except asyncio.CancelledError:
-        if not _is_asked_to_end():
-            raise
-        return await _conclude(rows, tally)
-
-
-async def _write_for_ever(rows: Rows, tally: Tally, interval: timedelta) -> NoReturn:
-    prepared = False
-    while not activity.is_cancelled():  # a driver may swallow the cancel that strikes together with its own timeout
-        began = asyncio.get_running_loop().time()
-        try:
-            if not prepared:
-                await rows.prepare()
-                prepared = True
-            await rows.write(tally.next_row)
-            tally.acknowledged(datetime.now(UTC))
-        except WriteFailedError as error:
-            tally.failed(error.code)
-        except UnreachableError:
-            tally.failed("unreachable")
-        keep_details(tally.model_dump(mode="json"))
-        spent = asyncio.get_running_loop().time() - began
-        await asyncio.sleep(max(interval.total_seconds() - spent, 0.001))
-    raise asyncio.CancelledError
-
-
-async def _conclude(rows: Rows, tally: Tally) -> Measurement:
-    notes = [] if tally.attempts == 1 else [f"the writer was interrupted {tally.attempts - 1} times"]
-    lost = None
-    try:
-        async with asyncio.timeout(_CHECK_WITHIN_SECONDS):
-            lost = await rows.missing(tally.rows)
-            await rows.remove()
-    except (TimeoutError, UnreachableError, WriteFailedError) as error:
-        notes.append(f"loss could not be checked: {error or 'no answer'}")
-    return tally.result(lost, "; ".join(notes))
-
-
-def _is_asked_to_end() -> bool:
-    """Whether the run ended the measurement, and not the worker or the server this attempt of it."""
-    why = activity.cancellation_details()
-    return why is None or why.cancel_requested or why.not_found
-
-
-def _resume() -> Tally:
-    details = activity.info().heartbeat_details
-    if not details:
-        return Tally()
-    tally = Tally.model_validate(details[0])
-    # The interrupted attempt may have acknowledged rows after its last beat: their numbers are not used again.
-    return tally.model_copy(update={"next_row": tally.next_row + 1000, "attempts": tally.attempts + 1})

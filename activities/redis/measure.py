@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from activities.clients.ports import RedisAnswerError, RedisServers, UnreachableError, WriteFailedError
-from activities.postgres.measure import measured
 from activities.redis.models import RedisMeasureRequest, RedisSurvey, ServerFact
 from activities.redis.survey import survey_of
 from activities.run.declare import step
+from activities.run.measured import measured
 from activities.run.models.measure import Measurement
 from activities.run.postures import WAIT
 

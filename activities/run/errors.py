@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from temporalio.exceptions import ApplicationError
 
+from activities.run.models.diagnosis import Silence
+
 _LONGEST_MESSAGE = 2000
 
 
@@ -74,3 +76,21 @@ def refuse(kind: Refusal, message: str) -> ApplicationError:
 def retry_in(delay: timedelta, message: str) -> ApplicationError:
     """Return the error that asks for another attempt after ``delay``, whatever the posture's back-off says."""
     return ApplicationError(message[:_LONGEST_MESSAGE], type="TryAgain", next_retry_delay=delay)
+
+
+class UnreachableError(Exception):
+    """Nobody answered: refused connection, timeout, no such name. Says whom, and how long was waited."""
+
+    def __init__(self, message: str, silence: Silence = Silence.UNKNOWN) -> None:
+        """Keep the kind of silence beside the sentence."""
+        super().__init__(message)
+        self.silence = silence
+
+
+class WriteFailedError(Exception):
+    """A probing write was not acknowledged."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code, by which reports count."""
+        super().__init__(message)
+        self.code = code

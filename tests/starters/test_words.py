@@ -10,9 +10,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.ports import GateRefusedError
 from activities.postgres.gate_errors import refused
-from activities.postgres.measure import Tally
 from activities.postgres.models.transfer import Settlement
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.measured import Tally
 from activities.run.models.wire import Wire, read
 from gate.api import Problem, ProblemKind
 from workflows.postgres.models import lock_id

@@ -1,0 +1,1 @@
+"""The other region: databases on Azure Flexible Servers."""

@@ -1,0 +1,240 @@
+"""What is seen and done of a database on Flexible Servers, in neutral words: Azure's are translated by its client."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from activities.run.models.diagnosis import Silence
+from activities.run.models.plan import Plan
+from activities.run.models.report import Details
+from activities.run.models.wire import RunId, Wire
+from estate.flexible import FlexibleTarget
+from estate.reference import Named
+from gate.record import Mode
+
+
+class Role(StrEnum):
+    """What Azure says that a server is."""
+
+    PRIMARY = "primary"
+    """It takes writes; also a server that was promoted to stand alone."""
+    REPLICA = "replica"
+    UNKNOWN = "unknown"
+
+
+READY = "Ready"
+"""State of a server that takes connections and changes; every other state is one of Azure's words, for people."""
+
+
+class AzureFact(Wire):
+    """What Azure Resource Manager says of one server."""
+
+    name: str
+    role: Role = Role.UNKNOWN
+    state: str = ""
+    source: str = ""
+    """Replica: name of the server that it follows."""
+    high_availability: str = ""
+    """Mode and state as Azure words them; empty where it has none."""
+    sku: str = ""
+    storage_gb: int | None = None
+    error: str = ""
+    """Why nothing is known of it."""
+
+
+class EndpointFact(Wire):
+    """What Azure says of the virtual endpoint, and where its name leads."""
+
+    members: tuple[str, ...] = ()
+    """Server that its writer name leads to, then the one of its reader name."""
+    leads_to: str = ""
+    """Server at whose address the writer name ends; empty: at none that is known."""
+    addresses: tuple[str, ...] = ()
+    ttl_seconds: int | None = None
+    error: str = ""
+
+
+class FlexibleSqlFact(Wire):
+    """What a server says of itself by SQL."""
+
+    name: str
+    in_recovery: bool | None = None
+    """``None``: it has not answered."""
+    system_identifier: str = ""
+    timeline: int | None = None
+    written_lsn: str = ""
+    """Primary: end of its WAL."""
+    received_lsn: str = ""
+    replayed_lsn: str = ""
+    replayed_at: datetime | None = None
+    """Replica: when the last transaction that it has replayed was committed on the primary."""
+    told_lsn: str = ""
+    """Replica: end of the primary's WAL, as the primary has told it last."""
+    told_at: datetime | None = None
+    behind_bytes: int | None = None
+    """Primary: WAL that its slowest replica has not replayed; ``None``: no replica is connected."""
+    behind_seconds: float | None = None
+    """Primary: for how long its slowest replica takes to replay; ``None``: nothing was measured lately."""
+    error: str = ""
+    silence: Silence = Silence.UNKNOWN
+
+
+class Lag(Wire):
+    """How far the replica is behind, as one witness says it."""
+
+    witness: str
+    behind_bytes: int | None = None
+    behind_seconds: float | None = None
+    at_most: bool = False
+    """The seconds are an upper bound."""
+
+
+class FlexibleSurvey(Wire):
+    """The pair as it is now."""
+
+    at: datetime
+    azure: tuple[AzureFact, ...]
+    sql: tuple[FlexibleSqlFact, ...]
+    endpoint: EndpointFact
+    maintenance: tuple[str, ...] = ()
+    """Announced maintenance of the two, in words."""
+
+    def azure_of(self, name: str) -> AzureFact:
+        """Return what Azure says of a server."""
+        return next((one for one in self.azure if one.name == name), AzureFact(name=name, error="not asked"))
+
+    def sql_of(self, name: str) -> FlexibleSqlFact:
+        """Return what a server says of itself."""
+        return next((one for one in self.sql if one.name == name), FlexibleSqlFact(name=name, error="not asked"))
+
+
+class FlexibleLook(Wire):
+    """Look at the pair."""
+
+    target: Named[FlexibleTarget]
+
+
+class FlexiblePlan(Plan):
+    """What would be promoted, and what may be lost by it."""
+
+    lags: tuple[Lag, ...] = ()
+    """From two witnesses, where both answer."""
+    down_since: datetime | None = None
+    """Since when the old primary has not worked, as the person who asks says."""
+
+    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since")
+
+
+class PromoteOrder(Wire):
+    """Promote the replica by a switchover of the pair."""
+
+    target: Named[FlexibleTarget]
+    server: str
+    old: str
+    mode: Mode
+    run: RunId
+
+
+class Begun(Wire):
+    """A promotion that Azure has accepted, or that had happened already."""
+
+    at: datetime
+    already: bool = False
+    """It leads already: nothing was asked for."""
+    going_on: bool = False
+    """An operation was under way already: nothing was asked for."""
+    operation: str = ""
+    """Packed address at which Azure tells how the operation goes; empty: the server itself is asked."""
+
+
+class Await(Wire):
+    """Wait for the end of a promotion."""
+
+    order: PromoteOrder
+    operation: str = ""
+    until: datetime
+
+
+class Ended(StrEnum):
+    """How an operation of Azure has ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BUSY = "busy"
+    """Failed since something else was going on: to be asked for again."""
+    LATE = "late"
+    """It goes on still, and time is up."""
+
+
+class Promotion(Wire):
+    """How a promotion has ended."""
+
+    ended: Ended
+    at: datetime
+    role: Role
+    state: str
+    message: str = ""
+    """Azure's code and words."""
+    looks: int = 0
+    """How often Azure was asked."""
+
+
+class Route(Wire):
+    """Wait until a write through the endpoint reaches the new primary."""
+
+    order: PromoteOrder
+    within: timedelta
+
+
+class Routed(Wire):
+    """A write through the endpoint has reached the new primary."""
+
+    leader: str
+    at: datetime
+    name_moved_at: datetime
+    """When its name led to the new primary first, as this worker's resolver saw it."""
+    address: str
+    ttl_seconds: int | None = None
+    write_milliseconds: float
+    timeline: int | None = None
+    refused: str = ""
+    """The server's words, where it refuses writes for a reason that is none of the failover's (no right to write)."""
+
+
+class Follow(Wire):
+    """Wait until the old primary follows."""
+
+    order: PromoteOrder
+    within: timedelta
+
+
+class Followed(Wire):
+    """What the old primary is now."""
+
+    name: str
+    follows: bool
+    words: str
+
+
+class FlexibleMeasureRequest(Wire):
+    """Write through the virtual endpoint until cancelled."""
+
+    target: Named[FlexibleTarget]
+    run: RunId
+    interval: timedelta = timedelta(milliseconds=100)
+
+
+class FlexibleDetails(Details):
+    """What a run has found out and done."""
+
+    survey: FlexibleSurvey | None = None
+    begun: Begun | None = None
+    promotion: Promotion | None = None
+    routed: Routed | None = None
+    followed: Followed | None = None
+    promotions_asked: int = 0
+    """How many times Azure was asked to promote."""
+    notes: tuple[str, ...] = ()
+    """What is to be done about the pair later."""
