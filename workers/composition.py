@@ -12,8 +12,11 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.azure.access import AzureAccess
+from activities.clients.azure.flexible import AzureFlexible
 from activities.clients.azure.machines import AzureMachines
 from activities.clients.bundle import Clients
+from activities.clients.flexible_sql import FlexibleSqlClient
 from activities.clients.gate import GateClient
 from activities.clients.http_power import HttpMachines
 from activities.clients.kubernetes.addresses import Addresses
@@ -60,7 +63,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     kubernetes = KubernetesClient()
     key = settings.signing_key
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
-    clients = _clients(kubernetes, inventory)
+    clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
     owners = [
         EstateActivities(inventory),
@@ -85,7 +88,9 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     )
 
 
-def _clients(kubernetes: KubernetesClient, inventory: Inventory) -> Clients:
+def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: WorkerSettings) -> Clients:
+    poll = timedelta(seconds=settings.azure_poll)
+    azure = AzureAccess(settings.azure_endpoint.rstrip("/"), settings.azure_token, poll)
     addresses = Addresses(kubernetes)
     return Clients(
         inventory=inventory,
@@ -99,6 +104,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory) -> Clients:
         nodes=NodesClient(kubernetes),
         workloads=WorkloadsClient(kubernetes, addresses),
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
+        flexible=(AzureFlexible(azure), FlexibleSqlClient()),
     )
 
 
@@ -107,7 +113,7 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
 
     Its steps last for minutes, and who waits for them must know within seconds that it has died: it beats less often.
     """
-    clients = _clients(KubernetesClient(), Inventory(settings.estate, any_version=True))
+    clients = _clients(KubernetesClient(), Inventory(settings.estate, any_version=True), settings)
 
     def eye_of(target: WatchedTarget) -> Eye:
         match target:

@@ -38,6 +38,7 @@ _log = logging.getLogger("failover.worker")
 def main() -> int:
     """Run one worker; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it tells every request with all its headers
     try:
         settings = WorkerSettings()
     except ValidationError as error:

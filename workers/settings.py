@@ -23,6 +23,12 @@ class WorkerSettings(BaseSettings):
     signing_key: str = ""
     """Reference to the secret with which workers sign what a run is told of its target; the same for all. Without it a run
     does not survive that its estate is edited and all workers are restarted."""
+    azure_endpoint: str = "https://management.azure.com"
+    """Azure Resource Manager; another one for another cloud of Azure, or for the lab."""
+    azure_token: str = ""
+    """Reference to the bearer of an endpoint that knows no identity of Azure's; empty: this worker's own identity."""
+    azure_poll: float = Field(default=2.0, gt=0)
+    """Seconds between two looks at an operation of Azure, where it names no time of its own."""
     metrics: str | None = None
     """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
     ready: Path | None = None

@@ -24,10 +24,11 @@ from workflows.postgres.pause import PostgresPause
 from workflows.postgres.repair import PostgresRepair
 from workflows.postgres.specs import SPECS as POSTGRES
 from workflows.redis.specs import SPECS as REDIS
+from workflows.region.specs import SPECS as REGION
 from workflows.run.phases import Shown
 from workflows.run.procedure import ProcedureSpec
 
-PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES]
+PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION]
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
+from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.ports import RedisServers
 from activities.clients.systems import Systems
 from activities.run.inventory import Inventory
@@ -21,3 +22,5 @@ class Clients:
     nodes: Nodes
     workloads: Workloads
     machines: dict[MachineKind, Machines]
+    flexible: tuple[FlexibleServers, FlexibleSql]
+    """Azure's word, and the servers' own."""

@@ -46,6 +46,24 @@ class MissingError(Exception):
     """The object does not exist; names it."""
 
 
+class BusyError(Exception):
+    """The system does something else just now: nothing was done, and it may be asked again."""
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        """Keep when it wants to be asked again, if it has said so."""
+        super().__init__(message)
+        self.after = after
+
+
+class RequestRefusedError(Exception):
+    """The system said no to this request, and will again: nothing was done."""
+
+    def __init__(self, message: str, code: str) -> None:
+        """Keep the system's code beside the sentence."""
+        super().__init__(message)
+        self.code = code
+
+
 class UnknownCommandError(UnreachableError):
     """What answers does not know this command: a gate of an earlier version, or no gate."""
 

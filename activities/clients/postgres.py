@@ -97,11 +97,11 @@ class PostgresClient:
         async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
             await _must_lead(connection, leader)
             try:
-                await _write(connection, run, leader)
+                await write_and_remove(connection, run, leader)
             except psycopg.Error as error:
                 if not is_verdict(error):
                     raise
-                refused = _words_of(error)
+                refused = words_of(error)
         milliseconds = (time.monotonic() - began) * 1000
         return Verified(
             leader=leader, endpoints=(), write_milliseconds=milliseconds, verified_at=datetime.now(UTC), refused=refused
@@ -117,11 +117,11 @@ class PostgresClient:
         async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
             try:
                 async with connection.transaction(force_rollback=True):
-                    await _write(connection, f"try/{secrets.token_hex(4)}", target.name)
+                    await write_and_remove(connection, f"try/{secrets.token_hex(4)}", target.name)
             except psycopg.Error as error:
                 if not is_verdict(error):
                     raise
-                return _words_of(error)
+                return words_of(error)
         return ""
 
     async def prepare_rows(self, target: PostgresTarget) -> None:
@@ -180,7 +180,7 @@ class PostgresClient:
             why = f"{host.name} did not answer SQL within {within.total_seconds():g} s"
             raise UnreachableError(why, Silence.NO_ANSWER) from error
         except (psycopg.Error, OSError) as error:
-            raise UnreachableError(f"{host.name}: {_short(error)}: {str(error).strip()}", _silence_of(error)) from error
+            raise UnreachableError(f"{host.name}: {_short(error)}: {str(error).strip()}", silence_of(error)) from error
 
     @asynccontextmanager
     async def _connect(
@@ -215,7 +215,8 @@ async def _must_lead(connection: psycopg.AsyncConnection[Row], leader: str) -> N
         raise UnreachableError(f"{leader} is still in recovery")
 
 
-async def _write(connection: psycopg.AsyncConnection[Row], run: str, leader: str) -> None:
+async def write_and_remove(connection: psycopg.AsyncConnection[Row], run: str, leader: str) -> None:
+    """Insert a row, read it, and remove it. UnreachableError: ``leader`` took it and did not return it."""
     await own_writes.make_tables(connection)
     await own_writes.add_row(connection, run, 0)
     lost = await own_writes.missing(connection, run, (0,))
@@ -229,7 +230,8 @@ def is_verdict(error: psycopg.Error) -> bool:
     return error.sqlstate is not None and error.sqlstate[:2] not in _OF_THE_MOMENT
 
 
-def _words_of(error: psycopg.Error) -> str:
+def words_of(error: psycopg.Error) -> str:
+    """Return what a server says, with its code."""
     return f"{error.diag.message_primary or str(error).strip()} (SQLSTATE {error.sqlstate})"
 
 
@@ -246,7 +248,8 @@ async def _listens(host: str, port: int, within: timedelta) -> Silence:
     return Silence.NO_ANSWER
 
 
-def _silence_of(error: Exception) -> Silence:
+def silence_of(error: Exception) -> Silence:
+    """Return how a server that could not be reached was silent."""
     if is_refused(error) or says(error, Message.LIBPQ_REFUSED):
         return Silence.REFUSED
     if says(error, Message.POSTGRES_NO_ROOM):

@@ -123,8 +123,12 @@ class FlexiblePlan(Plan):
     """From two witnesses, where both answer."""
     down_since: datetime | None = None
     """Since when the old primary has not worked, as the person who asks says."""
+    max_missing: timedelta | None = None
+    """How much time's commits may be missing, as the person who asks says; ``None``: what the estate says."""
+    missing_seconds: float = 0.0
+    """Commits of at most this much time are missing afterwards."""
 
-    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since")
+    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since", "max_missing")
 
 
 class PromoteOrder(Wire):
@@ -175,6 +179,8 @@ class Promotion(Wire):
     at: datetime
     role: Role
     state: str
+    old_role: Role = Role.UNKNOWN
+    """Of the server that led before."""
     message: str = ""
     """Azure's code and words."""
     looks: int = 0

@@ -23,10 +23,12 @@ from activities.run.models.inventory import ResolveRequest
 from activities.run.postures import READ
 from activities.run.signing import Signatures
 from estate.base import Reference, Target, fold
+from estate.flexible import FlexibleTarget
 from estate.loader import (
     EstateError,
     estate_text,
     parse_estate,
+    resolve_flexible,
     resolve_redis,
     resolve_reference,
     resolve_target,
@@ -164,6 +166,11 @@ class EstateActivities:
 
         """
         return self._inventory.told(self._asked(request, resolve_target))
+
+    @step("estate.resolve_flexible", READ, lambda request: f"look up {request.cluster}")
+    async def resolve_flexible(self, request: ResolveRequest) -> FlexibleTarget:
+        """Return one database on Flexible Servers, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_flexible))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:

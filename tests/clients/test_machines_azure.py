@@ -120,8 +120,8 @@ async def test_the_end_is_asked_for_and_not_waited_for(bench: _Bench) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "expected", "words"),
     [
-        (404, "ResourceNotFound", MissingError, r"knows no such instance \(ResourceNotFound\)"),
-        (404, "NotFound", MissingError, r"knows no such instance"),
+        (404, "ResourceNotFound", MissingError, r"knows no such resource \(ResourceNotFound\)"),
+        (404, "NotFound", MissingError, r"knows no such resource"),
         (404, "", UnreachableError, r"404"),
         (404, "SubscriptionNotFound", ForbiddenError, r"says 404 SubscriptionNotFound: grant"),
         (403, "AuthorizationFailed", ForbiddenError, r"says 403 AuthorizationFailed: grant the worker Microsoft\.Compute/"),

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from azure.core.exceptions import AzureError, HttpResponseError
-
-from activities.clients.foreign import Message, says
-from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
+from activities.clients.azure.answers import translated
+from activities.clients.ports import BusyError, MissingError, RequestRefusedError, UnreachableError
 from activities.nodes.machine_models import MachineState, ScaleSetMachine, scale_set_machine
 from estate.nodes import NodeTarget
 
@@ -28,7 +26,6 @@ _STATES = {
     "PowerState/stopping": MachineState.CHANGING,
     "PowerState/deallocating": MachineState.CHANGING,
 }
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 
 def _compute(subscription: str) -> ComputeManagementClient:
@@ -91,20 +88,9 @@ def _state(codes: list[str]) -> MachineState:
 
 async def _asked(ask: Callable[[], T], target: NodeTarget, permission: str) -> T:
     """Return the answer of ``ask``, which blocks; say no, gone and silence as the ports do."""
-    who = f"Azure, asked for the machine of {target.name}"
     try:
-        async with asyncio.timeout(_SECONDS):
-            return await asyncio.to_thread(ask)
-    except HttpResponseError as error:
-        code = str(getattr(error.error, "code", None) or "")
-        if error.status_code in {_UNAUTHORIZED, _FORBIDDEN} or says(code, Message.AZURE_SUBSCRIPTION):
-            raise ForbiddenError(f"{who}, says {error.status_code} {code}: grant the worker {permission}") from error
-        if error.status_code == _NOT_FOUND and code.removesuffix("NotFound") != code:  # not of a proxy on the way
-            raise MissingError(f"{who}, knows no such instance ({code})") from error
-        raise UnreachableError(f"{who}: {error.status_code or 'no answer'} {_first_line(error)}") from error
-    except (AzureError, TimeoutError) as error:
-        raise UnreachableError(f"{who}: {_first_line(error) or f'no answer within {_SECONDS:.0f} s'}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")[:300]
+        with translated(f"Azure, asked for the machine of {target.name}", permission):
+            async with asyncio.timeout(_SECONDS):
+                return await asyncio.to_thread(ask)
+    except (BusyError, RequestRefusedError) as error:  # the step asks again, and then a person is asked
+        raise UnreachableError(str(error)) from error

@@ -42,6 +42,8 @@ class Todo(StrEnum):
     UNCORDON = "uncordon"
     MACHINE = "machine"
     """The run may have had a machine ended."""
+    PROMOTE = "promote"
+    """Azure has not ended a promotion, or nobody knows how it ended."""
     OTHER = "other"
     """Of a run older than these kinds."""
 

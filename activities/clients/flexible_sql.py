@@ -1,0 +1,197 @@
+"""Flexible Servers by SQL, each question on a new connection, and their names by DNS, never remembered.
+
+Where an application's writes go is decided by a DNS record that a failover moves. So the name is asked for each time, and
+the connection goes to the address that was just told; the name stays what the certificate is checked against.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, LiteralString, NamedTuple
+
+import dns.asyncresolver
+import dns.exception
+import psycopg
+from psycopg.rows import dict_row
+
+from activities.clients import own_writes
+from activities.clients.flexible_ports import Written
+from activities.clients.ports import UnreachableError, WriteFailedError
+from activities.clients.postgres import is_verdict, silence_of, words_of, write_and_remove
+from activities.clients.secrets import read_secret
+from activities.region.models import EndpointFact, FlexibleSqlFact
+from activities.run.models.diagnosis import Silence
+from estate.flexible import FlexibleTarget, host_of
+from gate.postgres.session import open_session
+
+_ANSWER_WITHIN = timedelta(seconds=5)
+"""Between regions."""
+_NAME_WITHIN_SECONDS = 3.0
+_FACTS: LiteralString = """
+select pg_is_in_recovery() as in_recovery,
+       (select system_identifier::text from pg_control_system()) as system_identifier,
+       case when pg_is_in_recovery() then (select received_tli from pg_stat_wal_receiver)
+            else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
+       case when pg_is_in_recovery() then '' else pg_current_wal_lsn()::text end as written_lsn,
+       coalesce(pg_last_wal_receive_lsn()::text, '') as received_lsn,
+       coalesce(pg_last_wal_replay_lsn()::text, '') as replayed_lsn,
+       case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end as replayed_at,
+       coalesce((select latest_end_lsn::text from pg_stat_wal_receiver), '') as told_lsn,
+       (select latest_end_time from pg_stat_wal_receiver) as told_at,
+       case when pg_is_in_recovery() then null
+            else (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint from pg_stat_replication)
+       end as behind_bytes,
+       case when pg_is_in_recovery() then null
+            else (select max(extract(epoch from replay_lag))::float8 from pg_stat_replication)
+       end as behind_seconds
+"""
+Row = dict[str, Any]
+
+
+class _Where(NamedTuple):
+    """A name and where it leads just now."""
+
+    name: str
+    addresses: tuple[str, ...]
+    ttl: int
+
+
+class FlexibleSqlClient:
+    """Both servers and the endpoint between them."""
+
+    async def facts(self, target: FlexibleTarget, server: str) -> FlexibleSqlFact:
+        """Return what ``server`` says of itself, asked by its own name."""
+        async with self._reach(target, await _resolved(target, host_of(server)), _ANSWER_WITHIN) as connection:
+            row = await (await connection.execute(_FACTS)).fetchone()
+        return FlexibleSqlFact.model_validate({**(row or {}), "name": server})
+
+    async def endpoint(self, target: FlexibleTarget) -> EndpointFact:
+        """Return where the writer name leads just now."""
+        names = [target.database.writer, *(host_of(server) for server in target.database.servers)]
+        found = await asyncio.gather(*(_resolved(target, name) for name in names), return_exceptions=True)
+        writer = found[0]
+        if isinstance(writer, BaseException):
+            return EndpointFact(error=str(writer))
+        own = dict(zip(target.database.servers, found[1:], strict=True))
+        leads = [name for name, at in own.items() if isinstance(at, _Where) and set(at.addresses) & set(writer.addresses)]
+        return EndpointFact(leads_to="".join(leads[:1]), addresses=writer.addresses, ttl_seconds=writer.ttl)
+
+    async def verify_write(self, target: FlexibleTarget, leader: str) -> Written:
+        """Insert, read and delete a row through the endpoint. UnreachableError: not at ``leader``, or not yet."""
+        began, own = time.monotonic(), await _resolved(target, host_of(leader))
+        where = await _resolved(target, target.database.writer)
+        if not set(where.addresses) & set(own.addresses):
+            raise UnreachableError(f"{where.name} leads to {', '.join(where.addresses)}, not yet to {leader}")
+        refused = ""
+        async with self._reach(target, where, _ANSWER_WITHIN) as connection:
+            asked = (
+                "select case when not pg_is_in_recovery()"
+                " then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline"
+            )
+            row = await (await connection.execute(asked)).fetchone()
+            if row is None or row["timeline"] is None:
+                raise UnreachableError(f"{leader} is still in recovery")
+            try:
+                await write_and_remove(connection, f"verify/{secrets.token_hex(4)}", leader)
+            except psycopg.Error as error:
+                if not is_verdict(error):
+                    raise
+                refused = words_of(error)
+        return Written((time.monotonic() - began) * 1000, row["timeline"], refused)
+
+    async def prepare_rows(self, target: FlexibleTarget) -> None:
+        """Make the tables that ``write_row`` writes to, once."""
+        async with self._writer(target, _ANSWER_WITHIN) as connection:
+            await own_writes.make_tables(connection)
+
+    async def write_row(self, target: FlexibleTarget, run: str, row: int, *, within: timedelta) -> None:
+        """Insert row number ``row`` of ``run`` through the endpoint: new connection, insert, commit, close.
+
+        Raises:
+            WriteFailedError: not acknowledged, with its SQLSTATE or the exception's name.
+
+        """
+        where = await _resolved(target, target.database.writer)
+        try:
+            async with self._connect(target, where, within) as connection:
+                await own_writes.add_row(connection, run, row)
+        except TimeoutError as error:
+            raise WriteFailedError("timeout", f"no acknowledgement within {within.total_seconds():g} s") from error
+        except psycopg.Error as error:
+            raise WriteFailedError(error.sqlstate or type(error).__name__, str(error)) from error
+        except OSError as error:
+            raise WriteFailedError(type(error).__name__, str(error)) from error
+
+    async def missing_rows(self, target: FlexibleTarget, run: str, rows: tuple[int, ...]) -> int:
+        """Return how many of ``rows`` of ``run`` the server behind the endpoint does not have."""
+        async with self._writer(target, timedelta(seconds=10)) as connection:
+            return await own_writes.missing(connection, run, rows)
+
+    async def remove_rows(self, target: FlexibleTarget, run: str) -> None:
+        """Remove the rows of ``run`` and count them as our own transactions. Safe to repeat."""
+        async with self._writer(target, timedelta(seconds=10)) as connection:
+            await own_writes.remove(connection, run)
+
+    @asynccontextmanager
+    async def _writer(self, target: FlexibleTarget, within: timedelta) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
+        async with self._reach(target, await _resolved(target, target.database.writer), within) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _reach(
+        self, target: FlexibleTarget, where: _Where, within: timedelta
+    ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
+        """Connect, and turn every failure to be served into UnreachableError."""
+        try:
+            async with self._connect(target, where, within) as connection:
+                yield connection
+        except TimeoutError as error:
+            why = f"{where.name} did not answer SQL within {within.total_seconds():g} s"
+            raise UnreachableError(why, Silence.NO_ANSWER) from error
+        except (psycopg.Error, OSError) as error:
+            words = f"{where.name}: {type(error).__name__}: {str(error).strip()}"
+            raise UnreachableError(words, silence_of(error)) from error
+
+    @asynccontextmanager
+    async def _connect(
+        self, target: FlexibleTarget, where: _Where, within: timedelta
+    ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
+        login = target.database.login
+        async with asyncio.timeout(within.total_seconds()):
+            connection = await open_session(
+                {"synchronous_commit": "on"},
+                host=where.name,
+                hostaddr=where.addresses[0],
+                port=login.port,
+                user=login.user,
+                password=read_secret(login.password),
+                dbname=target.database.database,
+                sslmode=login.sslmode,
+                **({"sslrootcert": login.sslrootcert} if login.sslmode.startswith("verify") else {}),
+                application_name="failover",
+                row_factory=dict_row,
+            )
+            try:
+                yield connection
+            finally:
+                await connection.close()
+
+
+async def _resolved(target: FlexibleTarget, name: str) -> _Where:
+    """Return where ``name`` leads just now. UnreachableError: it is not known, or no DNS server answers."""
+    where = target.database
+    resolver = dns.asyncresolver.Resolver(configure=where.nameserver is None)
+    if where.nameserver is not None:
+        resolver.nameservers, resolver.port = [where.nameserver], where.nameserver_port
+    try:
+        answer = await resolver.resolve(f"{name}.", "A", lifetime=_NAME_WITHIN_SECONDS)
+    except dns.exception.DNSException as error:
+        asked = where.nameserver or "the worker's own resolver"
+        raise UnreachableError(f"{name}: DNS ({asked}) says {type(error).__name__}", Silence.NO_CONNECTION) from error
+    lives = [rrset.ttl for rrset in answer.response.answer]
+    return _Where(name, tuple(str(one) for one in answer), min(lives, default=0))

@@ -1,0 +1,172 @@
+"""Asks Azure to promote the replica, once, and waits for the end of what it began.
+
+Azure's interface has no key that makes a repeated request harmless, and its answer may be lost after it was obeyed. So each
+attempt looks first: a server that leads is done, one that is not ready is in the middle of something, and only one that is
+ready and follows is asked for. An attempt after the first waits a moment before it asks, since the one before may have been
+heard although nobody was told.
+
+The wait needs no memory but the operation's address. Without it, or once Azure has forgotten the operation, the server
+itself tells: its role and its state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.clients.flexible_ports import FlexibleServers, OperationFact, OperationState
+from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
+from activities.run.declare import step
+from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.polling import NotYetError, until
+from activities.run.postures import FORWARD, READ_LONG, lasting
+
+_HEARD_WITHIN = timedelta(seconds=5)
+"""How long Azure may take to show that it has accepted a promotion. Not documented; it answers the request itself only after
+it has begun the operation."""
+_LOOKS_FOR_IT = 5
+_AGAIN = timedelta(seconds=10)
+_UNHEARD = (UnreachableError, BusyError)
+_SOON = lasting(FORWARD, attempt=timedelta(minutes=2), within=timedelta(minutes=15))
+"""Nobody can cancel meanwhile. A person may start again: that asks for nothing twice."""
+_LONG = lasting(FORWARD, attempt=timedelta(hours=12), within=timedelta(days=1))
+
+
+class PromotionActivities:
+    """The changing half of ``postgres-region-failover``."""
+
+    def __init__(self, servers: FlexibleServers) -> None:
+        """Ask Azure by ``servers``."""
+        self._servers = servers
+
+    @step("region.promote", _SOON, lambda order: f"promote {order.server} ({order.mode.value} switchover)")
+    async def promote(self, order: PromoteOrder) -> Begun:
+        """Have the promotion begin. Safe to repeat: whoever leads already, or is busy, is not asked for again.
+
+        Raises:
+            ApplicationError: ``PromotionRefused``, Azure said no and has done nothing; else it is tried again.
+
+        """
+        try:
+            fact = await self._as_it_is(order)
+            if fact.role is Role.PRIMARY or fact.state != READY:
+                return Begun(at=_now(), already=fact.role is Role.PRIMARY, going_on=fact.role is not Role.PRIMARY)
+            operation = await self._servers.promote(order.target, order.server, order.old, order.mode)
+        except BusyError as error:
+            raise retry_in(error.after or _AGAIN, str(error)) from error
+        except (ForbiddenError, MissingError, RequestRefusedError) as error:
+            raise refuse(Refusal.PROMOTION_REFUSED, str(error)) from error
+        except UnreachableError as error:
+            raise retry_in(timedelta(seconds=1), str(error)) from error
+        return Begun(at=_now(), operation=operation)
+
+    async def _as_it_is(self, order: PromoteOrder) -> AzureFact:
+        """Return the server; after an attempt whose answer is lost, once that one has had time to show."""
+        fact = await self._servers.server(order.target, order.server)
+        if activity.info().attempt == 1:
+            return fact
+        for _ in range(_LOOKS_FOR_IT):
+            if fact.role is Role.PRIMARY or fact.state != READY:
+                return fact
+            await asyncio.sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
+            fact = await self._servers.server(order.target, order.server)
+        return fact
+
+    @step("region.await_promotion", _LONG, lambda wait: f"wait until {wait.order.server} leads")
+    async def await_promotion(self, wait: Await) -> Promotion:
+        """Return how the promotion ended; changes nothing. Silence is waited out until the time is up."""
+        watch = _Watch(self._servers, wait)
+        while (ended := await watch.look()) is None:
+            if _now() >= wait.until:
+                return watch.told(Ended.LATE, "it has not ended in time")
+            await asyncio.sleep(watch.pause.total_seconds())
+        return ended
+
+    @step("region.await_replica", lasting(READ_LONG, attempt=timedelta(hours=1), within=timedelta(hours=2)),
+          lambda wait: f"wait until {wait.order.old} follows")  # fmt: skip
+    async def await_replica(self, wait: Follow) -> Followed:
+        """Return whether the old primary follows the new one ``within`` the time, by Azure's word. Changes nothing."""
+        order, every = wait.order, self._servers.poll.total_seconds()
+
+        async def follows() -> Followed | None:
+            fact = await self._servers.server(order.target, order.old)
+            if fact.role is Role.REPLICA and fact.source == order.server and fact.state == READY:
+                return Followed(name=order.old, follows=True, words=f"replica of {order.server}, Ready")
+            raise NotYetError(f"Azure says {fact.role.value}, {fact.state or 'no state'}")
+
+        try:
+            return await until(follows, every=every, within=max(wait.within.total_seconds(), 0.5), bears=_UNHEARD)
+        except (NotYetError, MissingError, ForbiddenError, RequestRefusedError) as error:
+            return Followed(name=order.old, follows=False, words=str(error) or "Azure has not answered in time")
+
+
+class _Watch:
+    """One wait for one promotion."""
+
+    def __init__(self, servers: FlexibleServers, wait: Await) -> None:
+        self._servers, self._order, self._operation = servers, wait.order, wait.operation
+        self._fact, self._old = AzureFact(name=wait.order.server), AzureFact(name=wait.order.old)
+        self._looks, self._said = 0, ""
+        self.pause = servers.poll
+
+    async def look(self) -> Promotion | None:
+        """Return how it ended; ``None``: it goes on, or nobody can tell."""
+        self._looks, self.pause = self._looks + 1, self._servers.poll
+        try:
+            operation = await self._of_operation()
+            if operation is not None and operation.state is OperationState.RUNNING:
+                self.pause = operation.after or self.pause
+                return None
+            self._fact = await self._servers.server(self._order.target, self._order.server)
+            self._old = await self._servers.server(self._order.target, self._order.old)
+        except BusyError as error:
+            self.pause = error.after or self.pause
+            return None
+        except UnreachableError:
+            return None
+        except (ForbiddenError, MissingError, RequestRefusedError) as error:
+            raise ApplicationError(str(error), type="TryAgain") from error  # a right may be given back
+        return self._judged(operation)
+
+    async def _of_operation(self) -> OperationFact | None:
+        """Return how the operation stands; ``None``: the server itself must tell."""
+        if not self._operation:
+            return None
+        try:
+            return await self._servers.operation(self._order.target, self._operation)
+        except (MissingError, RequestRefusedError):
+            self._operation = ""
+            return None
+
+    def _judged(self, operation: OperationFact | None) -> Promotion | None:
+        if self._fact.role is Role.PRIMARY and self._fact.state == READY:
+            return self.told(Ended.SUCCEEDED)
+        self._said = f"{operation.code}: {operation.message}" if operation is not None and operation.code else self._said
+        if self._fact.state != READY:
+            return None
+        if operation is None:
+            return self.told(Ended.BUSY, "what was going on has ended, and it is a replica still")
+        ends = {OperationState.FAILED: Ended.FAILED, OperationState.BUSY: Ended.BUSY}
+        return self.told(ends[operation.state]) if operation.state in ends else None
+
+    def told(self, ended: Ended, message: str = "") -> Promotion:
+        """Return what was seen last."""
+        fact, old = self._fact, self._old
+        words = "; ".join(said for said in (message, self._said) if said)
+        return Promotion(
+            ended=ended,
+            at=_now(),
+            role=fact.role,
+            state=fact.state,
+            old_role=old.role,
+            message=words,
+            looks=self._looks,
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

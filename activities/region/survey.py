@@ -1,0 +1,71 @@
+"""Looks at a pair of Flexible Servers: by Azure's word, by SQL, and by DNS, all at once. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
+from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.region.models import AzureFact, EndpointFact, FlexibleLook, FlexibleSqlFact, FlexibleSurvey, Role
+from activities.run.declare import step
+from activities.run.postures import READ_LONG
+from estate.flexible import FlexibleTarget
+
+NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestRefusedError)
+"""What a look may meet: it is part of what was seen."""
+
+
+class FlexibleLookActivities:
+    """The read-only half of ``postgres-region-failover``."""
+
+    def __init__(self, servers: FlexibleServers, sql: FlexibleSql) -> None:
+        """Ask Azure by ``servers``, the databases by ``sql``."""
+        self._servers, self._sql = servers, sql
+
+    @step("region.survey_database", READ_LONG, lambda request: f"survey {request.target.name}")
+    async def survey(self, request: FlexibleLook) -> FlexibleSurvey:
+        """Return the pair as it is now. Who does not answer is in it with that."""
+        target = request.target
+        names = tuple(target.database.servers)
+        azure, sql, leads, maintenance = await asyncio.gather(
+            asyncio.gather(*(self._azure(target, name) for name in names)),
+            asyncio.gather(*(self._facts(target, name) for name in names)),
+            self._sql.endpoint(target),
+            asyncio.gather(*(self._maintenance(target, name) for name in names)),
+        )
+        return FlexibleSurvey(
+            at=datetime.now(UTC),
+            azure=tuple(azure),
+            sql=tuple(sql),
+            endpoint=await self._endpoint(target, azure, leads),
+            maintenance=tuple(words for announced in maintenance for words in announced),
+        )
+
+    async def _azure(self, target: FlexibleTarget, name: str) -> AzureFact:
+        try:
+            return await self._servers.server(target, name)
+        except NO_ANSWER as error:
+            return AzureFact(name=name, error=str(error))
+
+    async def _facts(self, target: FlexibleTarget, name: str) -> FlexibleSqlFact:
+        try:
+            return await self._sql.facts(target, name)
+        except UnreachableError as error:
+            return FlexibleSqlFact(name=name, error=str(error), silence=error.silence)
+
+    async def _maintenance(self, target: FlexibleTarget, name: str) -> tuple[str, ...]:
+        try:
+            return await self._servers.maintenance(target, name)
+        except NO_ANSWER as error:
+            return (f"{name}: whether maintenance is announced is unknown: {error}",)
+
+    async def _endpoint(self, target: FlexibleTarget, azure: list[AzureFact], leads: EndpointFact) -> EndpointFact:
+        """Read the endpoint through the primary: Azure keeps it there, and answers 400 through another server."""
+        primary = next((one.name for one in azure if one.role is Role.PRIMARY), None)
+        if primary is None:
+            return leads.model_copy(update={"error": leads.error or "no server is known to be the primary"})
+        try:
+            return leads.model_copy(update={"members": await self._servers.endpoint_members(target, primary)})
+        except NO_ANSWER as error:
+            return leads.model_copy(update={"error": "; ".join(words for words in (str(error), leads.error) if words)})

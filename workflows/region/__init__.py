@@ -1,0 +1,1 @@
+"""Failover to the other region."""

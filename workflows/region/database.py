@@ -1,0 +1,200 @@
+r"""Move a database to the other region: Azure promotes the replica and swaps the pair behind its virtual endpoint.
+
+    survey -> approve -> survey  !  promote -> wait for Azure -> verify through the endpoint -> old primary follows
+    \____ nothing changed _____/    \________________________ forward only _________________________
+
+The promotion is Azure's own operation: one request begins it, nobody can cancel it, and its end is recognised whoever has
+asked for it. The run is past its point of no return before that request leaves. It comes back from there only when Azure has
+said no, or has ended the operation, and both servers are seen in their old roles.
+
+A run that dies here leaves nothing of its own: Azure goes on. The next run sees a server that is not ready and waits for a
+better moment, or finds the roles changed.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.region.models import (
+    Await,
+    Begun,
+    Ended,
+    FlexibleDetails,
+    FlexibleLook,
+    FlexibleMeasureRequest,
+    FlexiblePlan,
+    Follow,
+    PromoteOrder,
+    Promotion,
+    Role,
+    Route,
+    Routed,
+)
+from activities.region.promotion import PromotionActivities
+from activities.region.route import FlexibleRouteActivities
+from activities.region.survey import FlexibleLookActivities
+from activities.run.errors import Refusal, refuse
+from activities.run.inventory import EstateActivities
+from activities.run.models.inventory import ResolveRequest
+from activities.run.models.todo import LeftToDo, Todo, todo
+from estate.base import ApprovalPolicy
+from estate.flexible import FlexibleTarget
+from gate.record import Mode
+from workflows.region.models import RegionDatabaseRequest
+from workflows.region.planning import make_flexible_plan, must_be_given_up
+from workflows.run.measuring import Measuring
+from workflows.run.models import Run
+from workflows.run.outcome import Summary, is_answer
+from workflows.run.phases import Phase
+from workflows.run.procedure import Procedure
+from workflows.run.steps import me, step
+from workflows.run.uncancellable import uncancellable
+
+_BASELINE = timedelta(seconds=1)
+"""The measuring writer needs acknowledgements before the outage to measure it."""
+_BUSY = timedelta(seconds=10)
+"""Between two requests for a promotion while Azure is busy with something else."""
+_NO_WAIT = timedelta(0)
+
+
+@workflow.defn(name="postgres-region-failover")
+class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, FlexiblePlan, FlexibleDetails]):
+    """One failover of one database; its workflow ID is the database's lock."""
+
+    asks, details = RegionDatabaseRequest, FlexibleDetails
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self.prepare(args)
+
+    @workflow.run
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
+        """Promote the replica, or let everything be and say why."""
+        return await self.conclude()
+
+    async def resolve(self) -> FlexibleTarget:
+        """Look the database up in the estate."""
+        return await step(EstateActivities.resolve_flexible, ResolveRequest(cluster=self.request.database, by=self.asker))
+
+    async def make_plan(self) -> FlexiblePlan:
+        """Ask Azure, both servers and the endpoint's name, and decide."""
+        state, request = self.state, self.request
+        state.enter(Phase.SURVEYING)
+        survey = state.details.survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
+        plan = make_flexible_plan(request, self.target, survey)
+        state.plan = plan
+        if request.run is not Run.PLAN:
+            must_be_given_up(plan, survey, attested=bool(state.attested_by))
+        state.show()
+        return plan
+
+    @staticmethod
+    def policy(target: FlexibleTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
+        """Return who must approve."""
+        return target.database.approvals.of(mode)
+
+    def would(self, plan: FlexiblePlan) -> str:
+        """Return what a dry run has found."""
+        return f"{plan.candidate} would lead {self.target.name}; nothing was changed"
+
+    async def execute(self, plan: FlexiblePlan) -> str:
+        """Have Azure promote the replica, and see that writes reach it."""
+        order = PromoteOrder(target=self.target, server=plan.candidate, old=plan.primary, mode=plan.mode, run=me())
+        async with Measuring(self.state) as measuring:
+            if plan.mode is Mode.PLANNED:
+                measuring.begin(FlexibleRouteActivities.measure, FlexibleMeasureRequest(target=self.target, run=me()))
+                self.state.enter(Phase.CLAIMING, "a baseline of the measurement")
+                await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
+            await uncancellable(self._promoted(order))
+            await uncancellable(self._verified(order))
+            await measuring.end()
+            await uncancellable(self._followed(order))
+        return f"{self.target.place(plan.candidate)} leads {self.target.name}"
+
+    async def _promoted(self, order: PromoteOrder) -> None:
+        """Ask for the promotion until Azure has done it, or has said no."""
+        state, until = self.state, workflow.now() + self.target.database.thresholds.promoted_within
+        state.enter(Phase.PROMOTING, f"Azure promotes {order.server}")
+        state.forward_only, state.left_to_do = True, (_left_to_promote(order), _left_to_verify(order))
+        while True:
+            begun = state.details.begun = await self._begun(order)
+            if begun.already:
+                return
+            wait = Await(order=order, operation=begun.operation, until=until)
+            promotion = state.details.promotion = await step(PromotionActivities.await_promotion, wait)
+            if promotion.ended is Ended.SUCCEEDED:
+                return
+            if promotion.ended is not Ended.BUSY or workflow.now() >= until:
+                self._give_up(order, promotion)
+            await workflow.sleep(_BUSY, summary=f"Azure is busy: {promotion.message}"[:200])
+
+    async def _begun(self, order: PromoteOrder) -> Begun:
+        details = self.state.details
+        try:
+            begun = await step(PromotionActivities.promote, order)
+        except ActivityError as error:
+            if is_answer(error) and not details.promotions_asked:  # Azure's no is certain: nothing was begun
+                self._back()
+            raise
+        details.promotions_asked += not (begun.already or begun.going_on)
+        return begun
+
+    def _give_up(self, order: PromoteOrder, promotion: Promotion) -> None:
+        """Raise: nothing has changed, if both servers are seen in their old roles; else nobody can tell."""
+        words = f"Azure has not promoted {order.server}: {promotion.message}"
+        unchanged = promotion.role is Role.REPLICA and promotion.old_role is Role.PRIMARY
+        if unchanged and promotion.ended is not Ended.LATE:
+            self._back()
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{words}; {order.old} leads still, nothing was changed")
+        raise refuse(Refusal.STRANDED, f"{words}; Azure says that it is {promotion.role.value}, {promotion.state}")
+
+    def _back(self) -> None:
+        self.state.forward_only, self.state.left_to_do = False, ()
+
+    async def _verified(self, order: PromoteOrder) -> Routed:
+        """Wait until a write through the endpoint reaches the new primary."""
+        state = self.state
+        state.left_to_do = (_left_to_verify(order),)
+        state.enter(Phase.ROUTING, f"{self.target.database.writer} is to lead to {order.server}")
+        route = Route(order=order, within=self.target.database.thresholds.route_within)
+        routed = state.details.routed = await step(FlexibleRouteActivities.verify, route)
+        if routed.refused:
+            raise refuse(Refusal.NOT_VERIFIED, f"{order.server} leads and refuses writes: {routed.refused}")
+        return routed
+
+    async def _followed(self, order: PromoteOrder) -> None:
+        """See what has become of the old primary; one in a lost region is not waited for."""
+        state, planned = self.state, order.mode is Mode.PLANNED
+        state.left_to_do = (todo(Todo.REDUNDANCY, f"{order.old} is to follow {order.server}", order.old),) if planned else ()
+        state.enter(Phase.REJOINING, "service is restored")
+        within = self.target.database.thresholds.replica_within if planned else _NO_WAIT
+        followed = await step(PromotionActivities.await_replica, Follow(order=order, within=within))
+        state.details.followed = followed
+        if planned and not followed.follows:
+            raise refuse(Refusal.STRANDED, f"service is restored, but {order.old} does not follow: {followed.words}")
+        state.left_to_do = ()
+        state.details.notes = self._notes(order)
+
+    def _notes(self, order: PromoteOrder) -> tuple[str, ...]:
+        survey, followed = self.state.details.survey, self.state.details.followed
+        notes = []
+        if followed is not None and not followed.follows:
+            notes.append(
+                f"NOT REDUNDANT: {order.old} does not follow ({followed.words}); Azure makes it a replica by itself"
+            )
+        if survey is not None and survey.azure_of(order.old).high_availability:
+            notes.append(f"{order.server} has no high availability: az postgres flexible-server update --high-availability")
+        return tuple(notes)
+
+
+def _left_to_promote(order: PromoteOrder) -> LeftToDo:
+    return todo(Todo.PROMOTE, f"promote: see in Azure whether {order.server} leads", order.server)
+
+
+def _left_to_verify(order: PromoteOrder) -> LeftToDo:
+    return todo(Todo.VERIFY, f"verify: a write through the endpoint reaches {order.server}", order.server)

@@ -1,0 +1,172 @@
+"""Decides from a survey whether the replica may be promoted, and what would be lost by it. Pure.
+
+Missing data means no. What Azure does not say, and what the replica does not answer, is never taken for good: the roles, the
+endpoint that applications follow, and how far the replica is behind must be known before anybody is asked to approve.
+"""
+
+from __future__ import annotations
+
+from activities.region.models import READY, AzureFact, FlexiblePlan, FlexibleSurvey, Lag, Role
+from activities.run.errors import Refusal, refuse
+from estate.flexible import FlexibleTarget
+from gate.record import Mode
+from workflows.region.loss import lags_of, missing_of
+from workflows.region.models import RegionDatabaseRequest
+
+_PAIR = 2
+
+
+def make_flexible_plan(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> FlexiblePlan:
+    """Return the plan. Raises refusals as ApplicationError: one sentence with a name or a number."""
+    old, new = _roles(request, target, survey)
+    _must_be_ready(request.mode, old, new)
+    _must_be_routed(target, survey, old.name, new.name)
+    _must_answer(request.mode, survey, old.name, new.name)
+    lags = lags_of(survey, old.name, new.name, request.down_since)
+    missing = missing_of(request, target, survey, lags, new.name)
+    return FlexiblePlan(
+        cluster=target.name,
+        mode=request.mode,
+        primary=old.name,
+        candidate=new.name,
+        steps=_steps(request.mode, target, old.name, new.name),
+        lossless=request.mode is Mode.PLANNED,
+        loss=_loss(request.mode, lags, missing),
+        lags=lags,
+        down_since=request.down_since,
+        max_missing=request.max_missing,
+        missing_seconds=missing,
+        remarks=_remarks(request.mode, survey, target, old, new),
+    ).sealed()
+
+
+def must_be_given_up(plan: FlexiblePlan, survey: FlexibleSurvey, *, attested: bool) -> None:
+    """Refuse a forced failover of a primary that answers, unless a person has said that it is to be given up."""
+    old = survey.sql_of(plan.primary)
+    if plan.mode is Mode.FORCED and old.in_recovery is False and not attested:
+        raise refuse(
+            Refusal.PRIMARY_ALIVE,
+            f"{plan.primary} answers SQL and is the primary: a planned failover loses nothing (--mode planned); to give it up"
+            " with what the replica has not received, add --attest",
+        )
+
+
+def _roles(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> tuple[AzureFact, AzureFact]:
+    """Return the primary and the replica, as Azure has them."""
+    silent = [f"{one.name}: {one.error}" for one in survey.azure if one.error]
+    primaries = [one for one in survey.azure if one.role is Role.PRIMARY]
+    replicas = [one for one in survey.azure if one.role is Role.REPLICA]
+    if silent:
+        raise refuse(Refusal.UNREACHABLE, f"Azure does not say what the servers are: {'; '.join(silent)}")
+    if len(primaries) == _PAIR:
+        names = " and ".join(target.place(one.name) for one in primaries)
+        raise refuse(
+            Refusal.TWO_PRIMARIES,
+            f"{names} are both primary: one was promoted to stand alone; find out which one applications write to, and make"
+            " the other one its replica again",
+        )
+    if len(primaries) != 1 or len(replicas) != 1 or replicas[0].source != primaries[0].name:
+        told = ", ".join(f"{one.name}: {one.role.value}{f' of {one.source}' if one.source else ''}" for one in survey.azure)
+        raise refuse(Refusal.NO_STANDBY, f"there is no replica to promote; Azure says {told}")
+    if request.to is not None and request.to not in target.database.servers:
+        known = ", ".join(target.database.servers)
+        raise refuse(Refusal.BAD_INPUT, f"to: {request.to} is no server of {target.name}; there is {known}")
+    if request.to == primaries[0].name:
+        raise refuse(Refusal.MOVED_ALREADY, f"{request.to} leads {target.name} already: nothing is to be done")
+    return primaries[0], replicas[0]
+
+
+def _must_be_ready(mode: Mode, old: AzureFact, new: AzureFact) -> None:
+    needed = (old, new) if mode is Mode.PLANNED else (new,)
+    for one in needed:
+        if one.state != READY:
+            raise refuse(
+                Refusal.BUSY, f"{one.name} is {one.state or 'in no known state'}, not Ready: wait until that has ended"
+            )
+    if mode is Mode.PLANNED and old.storage_gb and new.storage_gb and old.storage_gb != new.storage_gb:
+        raise refuse(
+            Refusal.NOT_WHOLE,
+            f"Azure switches over only servers of equal storage: {old.name} has {old.storage_gb} GB, {new.name} has"
+            f" {new.storage_gb} GB; make them equal",
+        )
+
+
+def _must_be_routed(target: FlexibleTarget, survey: FlexibleSurvey, old: str, new: str) -> None:
+    name, endpoint = target.database.virtual_endpoint, survey.endpoint
+    if not endpoint.members:
+        raise refuse(Refusal.NO_ENDPOINT, f"the virtual endpoint {name} cannot be read: {endpoint.error or 'it is empty'}")
+    if endpoint.members[:1] != (old,) or new not in endpoint.members[1:]:
+        raise refuse(
+            Refusal.NO_ENDPOINT,
+            f"a switchover needs the virtual endpoint {name} to lead from {old} to {new}; its members are"
+            f" {', '.join(endpoint.members)}: az postgres flexible-server virtual-endpoint update",
+        )
+
+
+def _must_answer(mode: Mode, survey: FlexibleSurvey, old: str, new: str) -> None:
+    replica, primary = survey.sql_of(new), survey.sql_of(old)
+    if replica.in_recovery is None:
+        raise refuse(Refusal.UNREACHABLE, f"{new} does not answer SQL, so nobody knows what it has: {replica.error}")
+    if not replica.in_recovery:
+        raise refuse(Refusal.RECORD_DISAGREES, f"Azure says that {new} is a replica, and it takes writes: look at it first")
+    if mode is Mode.PLANNED and primary.in_recovery is None:
+        raise refuse(
+            Refusal.NO_PRIMARY, f"{old} does not answer SQL: {primary.error}; is its region lost? Then use --mode forced"
+        )
+    if mode is Mode.PLANNED and primary.in_recovery:
+        raise refuse(Refusal.RECORD_DISAGREES, f"Azure says that {old} is the primary, and it takes no writes")
+    both = primary.system_identifier and replica.system_identifier
+    if both and primary.system_identifier != replica.system_identifier:
+        raise refuse(Refusal.RECORD_DISAGREES, f"{new} is no copy of {old}: their system identifiers differ")
+
+
+def _steps(mode: Mode, target: FlexibleTarget, old: str, new: str) -> tuple[str, ...]:
+    waits = (
+        f"Azure stops the writes of {old}, lets {new} receive everything, and promotes it"
+        if mode is Mode.PLANNED
+        else f"Azure promotes {new} as it is; {old} becomes its replica when it returns"
+    )
+    last = (
+        f"redundancy: {old} follows as the replica"
+        if mode is Mode.PLANNED
+        else f"redundancy: none until {target.place(old)} returns"
+    )
+    return (
+        f"promote: one request to Azure for a {mode.value} switchover to {target.place(new)}; no way back from here",
+        f"wait: {waits} (a server without data took 6 min)",
+        f"verify: {target.database.writer} leads to {new}, and a write through it is read back",
+        last,
+    )
+
+
+def _loss(mode: Mode, lags: tuple[Lag, ...], missing: float) -> str:
+    told = "; ".join(_told(lag) for lag in lags)
+    if mode is Mode.PLANNED:
+        return f"none: Azure stops writes first and lets the replica receive the rest ({told})"
+    return f"commits of at most {missing:.0f} s may be missing ({told})"
+
+
+def _told(lag: Lag) -> str:
+    size = "unknown bytes" if lag.behind_bytes is None else f"{lag.behind_bytes} bytes"
+    most = "at most " if lag.at_most else ""
+    time = "unknown seconds" if lag.behind_seconds is None else f"{most}{lag.behind_seconds:.1f} s"
+    return f"{lag.witness}: {size}, {time} behind"
+
+
+def _remarks(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: AzureFact, new: AzureFact) -> tuple[str, ...]:
+    remarks = [*survey.maintenance]
+    if mode is Mode.FORCED:
+        remarks.append(
+            f"Clients in {target.locations.get(old.name, 'the old region')} that reach {old.name} by its own name may write to"
+            " it until Azure has made it a replica; what they write is lost"
+        )
+    if old.high_availability and not new.high_availability:
+        remarks.append(
+            f"{old.name} has high availability ({old.high_availability}), {new.name} has none: enable it afterwards"
+        )
+    if mode is Mode.FORCED and old.sku != new.sku and old.sku and new.sku:
+        remarks.append(f"{new.name} is {new.sku}, {old.name} is {old.sku}: it may carry less")
+    if survey.endpoint.leads_to != old.name:
+        leads = survey.endpoint.leads_to or survey.endpoint.error or "nowhere that is known"
+        remarks.append(f"{target.database.writer} leads to {leads}, and Azure says that {old.name} is the primary")
+    return tuple(remarks)
