@@ -302,8 +302,9 @@ class Campaign(RuleBasedStateMachine):
         self._pass(2)
         if self._is_older:
             self._repair_for_good()
-        if self._leader_is_held:
-            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most()))
+        if self._leader_lacks_wal:  # as doctor says
+            running = self.world.members[self.world.record.leader].server is ServerState.RUNNING
+            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most(), attest=running))
             self._pass(2)
 
     def _has_most(self) -> str:
@@ -330,8 +331,13 @@ class Campaign(RuleBasedStateMachine):
     def _leader_is_held(self) -> bool:
         """Whether the leader's gate says that its disk was set back."""
         leader = self.world.members[self.world.record.leader]
-        stopped = leader.server is ServerState.STOPPED
-        return stopped and any(one.stands_by and is_ahead(one, leader) for one in self.world.members.values())
+        return leader.server is ServerState.STOPPED and self._leader_lacks_wal
+
+    @property
+    def _leader_lacks_wal(self) -> bool:
+        """Whether a standby of its timeline has more than the leader, whose disk was set back."""
+        leader = self.world.members[self.world.record.leader]
+        return any(one.stands_by and is_ahead(one, leader) for one in self.world.members.values())
 
     def _has_led_last(self) -> str:
         """Return whom a person would name where nobody runs as primary."""

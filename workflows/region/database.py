@@ -185,7 +185,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         notes = []
         if followed is not None and not followed.follows:
             notes.append(
-                f"NOT REDUNDANT: {order.old} does not follow ({followed.words}); Azure makes it a replica by itself"
+                f"NOT REDUNDANT: {order.old} does not follow ({followed.words}); Azure sees to that when it returns"
             )
         if survey is not None and survey.azure_of(order.old).high_availability:
             notes.append(f"{order.server} has no high availability: az postgres flexible-server update --high-availability")

@@ -2,8 +2,8 @@
 
 The primary knows how much its replica has not replayed. Once it is gone only the replica is left, which knows when the last
 transaction that it has was committed, and what the primary has told it last. Nobody knows what came after that. So the
-answer is an upper bound: from that commit to the moment from which on the primary did not work any more. Time that has passed
-since then is no loss; a person who knows that moment can say it.
+answer is an upper bound: from that commit to the moment from which on the primary did not work any more. Time that has
+passed since then is no loss; a person who knows that moment can say it.
 """
 
 from __future__ import annotations

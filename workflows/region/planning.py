@@ -46,8 +46,8 @@ def must_be_given_up(plan: FlexiblePlan, survey: FlexibleSurvey, *, attested: bo
     if plan.mode is Mode.FORCED and old.in_recovery is False and not attested:
         raise refuse(
             Refusal.PRIMARY_ALIVE,
-            f"{plan.primary} answers SQL and is the primary: a planned failover loses nothing (--mode planned); to give it up"
-            " with what the replica has not received, add --attest",
+            f"{plan.primary} answers SQL and is the primary: a planned failover loses nothing (--mode planned); to give it"
+            " up with what the replica has not received, add --attest",
         )
 
 
@@ -157,12 +157,12 @@ def _remarks(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: Az
     remarks = [*survey.maintenance]
     if mode is Mode.FORCED:
         remarks.append(
-            f"Clients in {target.locations.get(old.name, 'the old region')} that reach {old.name} by its own name may write to"
-            " it until Azure has made it a replica; what they write is lost"
+            f"Clients that reach {target.place(old.name)} by its own name may write to it until Azure has made it a replica;"
+            " what they write is lost"
         )
     if old.high_availability and not new.high_availability:
         remarks.append(
-            f"{old.name} has high availability ({old.high_availability}), {new.name} has none: enable it afterwards"
+            f"{new.name} has no high availability, {old.name} has ({old.high_availability}): enable it afterwards"
         )
     if mode is Mode.FORCED and old.sku != new.sku and old.sku and new.sku:
         remarks.append(f"{new.name} is {new.sku}, {old.name} is {old.sku}: it may carry less")
