@@ -85,6 +85,7 @@ At 3 in the morning:
   failover start node-failover node-2 --by YOU  drain a node, leaders first
     ... --mode forced                           the node is lost
   failover plan postgres-rollback orders        take a promotion back
+  failover plan postgres-region-failover aiagent-db   Azure, other region
   failover detection start                      detect failures from now on
   failover follow orders                        show a run until it ends;
                                                 leaving never stops it

@@ -127,8 +127,14 @@ class FlexiblePlan(Plan):
     """How much time's commits may be missing, as the person who asks says; ``None``: what the estate says."""
     missing_seconds: float = 0.0
     """Commits of at most this much time are missing afterwards."""
+    warnings: tuple[str, ...] = ()
+    """What is announced for the pair, and what is worse afterwards."""
 
     decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since", "max_missing")
+
+    def about(self) -> tuple[str, ...]:
+        """Return what else an approver must know; the loss of a forced one stands beside its diagnosis."""
+        return (*((f"loss: {self.loss}",) if self.diagnosis is None else ()), *self.warnings)
 
 
 class PromoteOrder(Wire):

@@ -29,11 +29,24 @@ class Typed:
     attest: bool = False
     max_bytes: str | None = None
     max_transactions: int | None = None
+    down_since: str | None = None
+    max_missing: str | None = None
     by: str = ""
     reason: str = ""
 
 
-_OPTIONS = ("mode", "to", "member", "pod", "uncordon", "attest", "max_bytes", "max_transactions")
+_OPTIONS = (
+    "mode",
+    "to",
+    "member",
+    "pod",
+    "uncordon",
+    "attest",
+    "max_bytes",
+    "max_transactions",
+    "down_since",
+    "max_missing",
+)
 
 
 def ours() -> str:

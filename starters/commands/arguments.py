@@ -33,8 +33,8 @@ Procedure = Annotated[
         metavar="PROCEDURE",
         help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
-        " replica), pod-failover (replace a workload's broken pods) or node-failover (drain a node after moving its"
-        " hosted leaders).",
+        " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
+        " hosted leaders) or postgres-region-failover (promote the Flexible Server in the other region).",
     ),
 ]
 Detected = Annotated[
@@ -122,6 +122,26 @@ MaxTransactions = Annotated[
         "--max-transactions",
         metavar="N",
         help="Rollback, --mode discard: at most this many transactions since the promotion may be lost.",
+        show_default=False,
+    ),
+]
+DownSince = Annotated[
+    str | None,
+    typer.Option(
+        "--down-since",
+        metavar="TIME",
+        help="postgres-region-failover, --mode forced: when the primary stopped working, with its zone"
+        " (2026-11-29T02:14:00Z). What it committed before and the replica does not have is missing.",
+        show_default=False,
+    ),
+]
+MaxMissing = Annotated[
+    str | None,
+    typer.Option(
+        "--max-missing",
+        metavar="DURATION",
+        help="postgres-region-failover, --mode forced: commits of at most this much time may be missing (30m), instead of"
+        " the inventory's limit.",
         show_default=False,
     ),
 ]

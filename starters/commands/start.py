@@ -47,6 +47,8 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     uncordon: arg.Uncordon = False,
     max_bytes: arg.MaxBytes = None,
     max_transactions: arg.MaxTransactions = None,
+    down_since: arg.DownSince = None,
+    max_missing: arg.MaxMissing = None,
     by: arg.By = "",
     reason: arg.Reason = "",
     output: arg.OutputOption = Output.TEXT,
@@ -63,6 +65,8 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
         reason=reason,
         max_bytes=max_bytes,
         max_transactions=max_transactions,
+        down_since=down_since,
+        max_missing=max_missing,
     )
     respond_about_run(output, plan(typed))
 
@@ -77,6 +81,8 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     uncordon: arg.Uncordon = False,
     max_bytes: arg.MaxBytes = None,
     max_transactions: arg.MaxTransactions = None,
+    down_since: arg.DownSince = None,
+    max_missing: arg.MaxMissing = None,
     attest: arg.Attest = False,
     by: arg.By = "",
     reason: arg.Reason = "",
@@ -101,6 +107,8 @@ def start_command(  # noqa: PLR0913 - one parameter an option
         reason=reason,
         max_bytes=max_bytes,
         max_transactions=max_transactions,
+        down_since=down_since,
+        max_missing=max_missing,
     )
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch)))
 

@@ -1,8 +1,8 @@
 """Since when writes had stood still before a forced run began, and who says so.
 
 A standby keeps the time at which its server last heard the primary's. Commits wait for standbys, so from then on none was
-acknowledged. Where no standby says, it is when a watch's witnesses first saw the leader gone; else nobody knows, and the
-run's own start is the latest that it can have been.
+acknowledged. Where no standby says, it is when a watch's witnesses first saw the leader gone, or what the person who asks
+has said; else nobody knows, and the run's own start is the latest that it can have been.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ def standstill(chronicle: Chronicle) -> Standstill | None:
     """Return since when writes have stood still at the latest; ``None`` for a run that stops them itself."""
     if chronicle.asked.get("mode") != "forced" or chronicle.started_at is None:
         return None
+    if (said := chronicle.asked.get("down_since")) is not None:
+        since = datetime.fromisoformat(str(said))
+        return Standstill(since=since, told=f"from when it stopped working, {since:%H:%M:%S} UTC by the word of who asked")
     heard = _last_heard(_last_survey(chronicle))
     if heard is not None:
         return heard

@@ -8,13 +8,16 @@ from rich.text import Text
 
 from activities.nodes.run_models import NodePlan
 from activities.postgres.models.plan import PostgresPlan
+from activities.region.models import FlexiblePlan
 from activities.run.models.diagnosis import LIVING
+from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
 from gate.record import Mode
 from starters.history.model import Facts
 from starters.render import words
 from starters.render.subjects import own
 from starters.render.terminal import plan_lines
+from workflows.catalog import spec_of
 
 
 def plan_view(facts: Facts, procedure: str) -> RenderableType:
@@ -41,13 +44,22 @@ def plan_view(facts: Facts, procedure: str) -> RenderableType:
     return Group(*parts)
 
 
+def _typed_again(plan: Plan | None) -> str:
+    """Return the options without which a start would make another plan."""
+    if not isinstance(plan, FlexiblePlan):
+        return ""
+    since = f" --down-since {plan.down_since:%Y-%m-%dT%H:%M:%SZ}" if plan.down_since else ""
+    return f"{since}{f' --max-missing {plan.max_missing.total_seconds():.0f}s' if plan.max_missing else ''}"
+
+
 def _onward(facts: Facts, procedure: str) -> list[str]:
     asked = facts.asked
-    moves = procedure in {"postgres-failover", "postgres-rollback", "redis-failover", "node-failover"}
+    moves = (spec := spec_of(procedure)) is not None and bool(spec.request.modes)
     options = f" --mode {asked.mode or 'lossless'}" if moves else ""
     if isinstance(plan := facts.known.plan, PostgresPlan) and plan.give_up is not None:
         most = plan.give_up.at_most
         options += f" --max-bytes {most.bytes} --max-transactions {most.transactions}"
+    options += _typed_again(plan)
     needs = f"Will ask for approval by: {', '.join(facts.approvers)}." if facts.roles else "Will ask nobody for approval."
     if isinstance(plan, NodePlan) and (led := ", ".join(plan.carries)):
         asked_for = f"approval of {'; '.join(facts.hosted_approvers)}" if facts.hosted_approvers else "nobody asked"

@@ -13,6 +13,7 @@ from activities.pods.models import PodDetails
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
+from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
 from starters.history.model import Facts
 from starters.render.members import candidates_table
@@ -20,6 +21,7 @@ from starters.render.nodes import node_lines, node_tables
 from starters.render.pods import evidence_lines, pod_lines, pod_tables
 from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
+from starters.render.region import flexible_lines, flexible_tables
 
 
 def _no_tables(_: Known) -> list[RenderableType]:
@@ -74,6 +76,11 @@ def _of_redis(known: Known) -> list[RenderableType]:
     return redis_tables(survey) if survey else []
 
 
+def _of_flexible(known: Known) -> list[RenderableType]:
+    survey = known.of(FlexibleDetails).survey
+    return flexible_tables(survey) if survey else []
+
+
 def _of_pods(known: Known) -> list[RenderableType]:
     survey = known.of(PodDetails).survey
     return pod_tables(survey) if survey else []
@@ -101,6 +108,9 @@ _OWN: dict[type[Details | None], Own] = {
     RedisDetails: Own(lambda known: redis_lines(known.of(RedisDetails)), _of_redis, _redis_candidates),
     PodDetails: Own(
         lambda known: pod_lines(known.of(PodDetails)), _of_pods, seen=_seen_of_pods, counts=("answers", ""), gaps=True
+    ),
+    FlexibleDetails: Own(
+        lambda known: flexible_lines(known.of(FlexibleDetails)), _of_flexible, counts=("writes acknowledged", " by SQLSTATE")
     ),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

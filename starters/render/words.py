@@ -29,6 +29,9 @@ _ENDS_OF = {
         Outcome.ROLLBACK_INCOMPLETE: "THE UNDO FAILED: the node may still be cordoned",
     }
 }
+_ENDS_OF["postgres-region-failover"] = {
+    Outcome.STRANDED: "STRANDED: Azure was asked to promote; not all was done, and it cannot be undone from here",
+}
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
     Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",

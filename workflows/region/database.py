@@ -89,7 +89,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         plan = make_flexible_plan(request, self.target, survey)
         state.plan = plan
         if request.run is not Run.PLAN:
-            must_be_given_up(plan, survey, attested=bool(state.attested_by))
+            must_be_given_up(plan, attested=bool(state.attested_by))
         state.show()
         return plan
 

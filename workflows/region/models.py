@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -37,7 +37,7 @@ class RegionDatabaseRequest(Request):
     """Forced: ``by`` says that the old primary is to be given up although it answers."""
     down_since: Annotated[datetime, AfterValidator(_in_utc)] | None = None
     """Forced: since when the old primary has not worked. What was committed before and not replayed may be missing."""
-    max_missing: Annotated[Duration, Field(gt=0)] | None = None
+    max_missing: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     """Forced: commits of at most this much time may be missing; instead of the estate's limit."""
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from activities.region.models import READY, AzureFact, FlexiblePlan, FlexibleSurvey, Lag, Role
 from activities.run.errors import Refusal, refuse
+from activities.run.models.diagnosis import LIVING, Condition, Diagnosis
 from estate.flexible import FlexibleTarget
 from gate.record import Mode
 from workflows.region.loss import lags_of, missing_of
@@ -30,25 +31,38 @@ def make_flexible_plan(request: RegionDatabaseRequest, target: FlexibleTarget, s
         primary=old.name,
         candidate=new.name,
         steps=_steps(request.mode, target, old.name, new.name),
+        diagnosis=_diagnosis(survey, old) if request.mode is Mode.FORCED else None,
         lossless=request.mode is Mode.PLANNED,
         loss=_loss(request.mode, lags, missing),
         lags=lags,
         down_since=request.down_since,
         max_missing=request.max_missing,
         missing_seconds=missing,
-        remarks=_remarks(request.mode, survey, target, old, new),
+        warnings=_warnings(request.mode, survey, target, old, new),
     ).sealed()
 
 
-def must_be_given_up(plan: FlexiblePlan, survey: FlexibleSurvey, *, attested: bool) -> None:
+def must_be_given_up(plan: FlexiblePlan, *, attested: bool) -> None:
     """Refuse a forced failover of a primary that answers, unless a person has said that it is to be given up."""
-    old = survey.sql_of(plan.primary)
-    if plan.mode is Mode.FORCED and old.in_recovery is False and not attested:
+    if plan.diagnosis is not None and plan.diagnosis.condition in LIVING and not attested:
         raise refuse(
             Refusal.PRIMARY_ALIVE,
-            f"{plan.primary} answers SQL and is the primary: a planned failover loses nothing (--mode planned); to give it"
-            " up with what the replica has not received, add --attest",
+            f"{plan.diagnosis.reason}: a planned failover loses nothing (--mode planned); to give it up with what the"
+            " replica has not received, add --attest",
         )
+
+
+def _diagnosis(survey: FlexibleSurvey, old: AzureFact) -> Diagnosis:
+    """Say what has become of the old primary, by Azure and by SQL."""
+    sql = survey.sql_of(old.name)
+    if sql.in_recovery is False:
+        condition, reason = Condition.ALIVE, f"{old.name} answers SQL and is the primary"
+    elif sql.silence.is_answer:
+        condition, reason = Condition.BUSY, f"{old.name} answers, and turns clients away"
+    else:
+        condition, reason = Condition.UNREACHABLE, f"{old.name} does not answer"
+    evidence = (f"Azure: {old.role.value}, {old.state or 'no state'}", f"SQL: {sql.error or 'it answers'}")
+    return Diagnosis(condition=condition, reason=reason, evidence=evidence)
 
 
 def _roles(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> tuple[AzureFact, AzureFact]:
@@ -153,7 +167,7 @@ def _told(lag: Lag) -> str:
     return f"{lag.witness}: {size}, {time} behind"
 
 
-def _remarks(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: AzureFact, new: AzureFact) -> tuple[str, ...]:
+def _warnings(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: AzureFact, new: AzureFact) -> tuple[str, ...]:
     remarks = [*survey.maintenance]
     if mode is Mode.FORCED:
         remarks.append(
