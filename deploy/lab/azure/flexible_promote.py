@@ -40,8 +40,10 @@ class _Promotion:
         if self.endpoint:
             self.endpoint.owner, self.endpoint.replica = replica.name, source.name
             self.state.publish(self.endpoint)
-        source.returns_to = replica.name
-        await databases.follow(source.name, replica.name)
+        try:
+            await databases.follow(source.name, replica.name)
+        finally:
+            source.returns_to = replica.name
         await self.state.settle()
 
     async def standalone(self) -> None:

@@ -16,7 +16,7 @@ import psycopg
 
 from deploy.lab.names import LabError
 from deploy.lab.packages import postgres_bin
-from gate.postgres.processes import kill_all
+from gate.postgres.processes import kill_all, signal_all
 
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 _STOP_SECONDS, _START_SECONDS = 30.0, 30.0
@@ -56,14 +56,23 @@ class PostgresProcess:
         """Whether its process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def _log(self) -> Path:
+        return self.directory.with_suffix(".log")
+
     async def run(self, program: str, *arguments: object) -> str:
         """Run one of PostgreSQL's programs to its end; return what it printed."""
-        done = await asyncio.to_thread(
-            subprocess.run, _command(program, *arguments), capture_output=True, text=True, cwd="/", check=False
-        )
-        if done.returncode != 0:
-            raise LabError(f"{program} for {self.name} failed: {done.stderr.strip()[-500:]}")
-        return done.stdout
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*_command(program, *arguments), stdout=pipe, stderr=pipe, cwd="/")
+        try:
+            said, error = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if process.returncode != 0:
+            raise LabError(f"{program} for {self.name} failed: {error.decode().strip()[-500:]}")
+        return said.decode()
 
     async def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Run one query as superuser."""
@@ -82,13 +91,14 @@ class PostgresProcess:
         """Wait until a query's only value is true."""
         try:
             async with asyncio.timeout(seconds):
-                while True:
+                while self.is_alive:
                     with suppress(psycopg.Error, OSError):
                         if (await self.sql(query))[0][0]:
                             return
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         except TimeoutError:
             raise LabError(f"{self.name} does not come to `{query}` within {seconds:.0f} s") from None
+        raise LabError(f"{self.name} has ended before `{query}`; its log is {self._log}")
 
     async def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -99,15 +109,15 @@ class PostgresProcess:
     def _spawn(self) -> None:
         options = (f"listen_addresses={self.address.host}", f"port={self.address.port}", f"cluster_name={self.name}")
         words = [word for option in options for word in ("-c", option)]
-        with self.directory.with_suffix(".log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _command("postgres", "-D", self.directory, *words), stdout=log, stderr=log, cwd="/", start_new_session=True
             )
 
-    async def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT sends all that was written to the standbys first, SIGQUIT does not wait."""
+    async def stop(self) -> None:
+        """Stop it cleanly and quickly; all that was written is sent to the standbys first."""
         if self._process is not None and self.is_alive:
-            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGINT)
             await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
 
     def kill(self) -> None:
@@ -115,6 +125,11 @@ class PostgresProcess:
         if self._process is not None and self.is_alive:
             kill_all(self._process.pid)
             self._process.wait(_STOP_SECONDS)
+
+    def freeze(self) -> None:
+        """Hold it and its children where they are."""
+        if self._process is not None and self.is_alive:
+            signal_all(self._process.pid, signal.SIGSTOP)
 
     def clear(self) -> None:
         """Make the data directory an empty one of the postgres user."""

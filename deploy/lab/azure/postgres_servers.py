@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -153,7 +152,7 @@ class PostgresServers:
     async def follow(self, server: str, leader: str) -> None:
         """Make ``server`` follow: now, or in ``heal`` if it was killed."""
         self._leaders[server] = leader
-        await self._servers[server].stop(signal.SIGQUIT)
+        await asyncio.to_thread(self._servers[server].kill)  # also one that is frozen
         await self.start(server)
 
     async def restart(self, server: str) -> None:
@@ -165,6 +164,10 @@ class PostgresServers:
         """End a server as a lost region ends it: no word to anybody."""
         self._dead.add(server)
         self._servers[server].kill()
+
+    def freeze(self, server: str) -> None:
+        """Hold a server where it is: connections hang, nothing answers. ``kill`` ends it; following ends it, too."""
+        self._servers[server].freeze()
 
     async def heal(self, server: str) -> None:
         """Start a server again: as what it was, or as the replica of the one that it was told to follow meanwhile."""
