@@ -1,0 +1,161 @@
+"""From a path to what answers it. Names compare without regard to case, as Resource Manager compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from deploy.lab.azure.errors import ArmError
+from deploy.lab.azure.operations import Operation, OperationFailedError, Operations, Plan
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path names: ``/subscriptions/…[/resourceGroups/…]/providers/NAMESPACE/…``, decoded."""
+
+    path: str
+    subscription: str
+    group: str
+    namespace: str
+    rest: tuple[str, ...]
+
+    @property
+    def scope(self) -> str:
+        """The part that an authorization error names."""
+        return self.path.rstrip("/")
+
+
+def parse(raw_path: str) -> Target:
+    """Read a path as it came. 404 for one that names no resource."""
+    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+    path = "/" + "/".join(parts)
+    named: dict[str, str] = {}
+    while (
+        len(parts) > 1 and parts[0].lower() in {"subscriptions", "resourcegroups", "providers"} and "providers" not in named
+    ):
+        named[parts[0].lower()] = parts[1]
+        parts = parts[2:]
+    return Target(
+        path, named.get("subscriptions", ""), named.get("resourcegroups", ""), named.get("providers", ""), tuple(parts)
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that passed the core's checks."""
+
+    method: str
+    target: Target
+    names: Mapping[str, str]
+    """What the path's places in braces hold."""
+    query: Mapping[str, str]
+    version: str
+    body: Any
+    operations: Operations
+    ending: OperationFailedError | None = None
+    acted: bool = False
+
+    def begin(self, plan: Plan) -> Answer:
+        """Begin an operation, or one that ends as a fault orders it; return the 202."""
+        return Answer(202, operation=self.operations.begin(self.target.namespace, plan, self.ending, acted=self.acted))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a provider answers. An operation answers with its own body and links."""
+
+    status: int = 200
+    body: Any = None
+    operation: Operation | None = None
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method on a pattern such as ``flexibleServers/{server}/backups``, and the action that a role must contain."""
+
+    method: str
+    pattern: str
+    action: str
+    handler: Handler
+
+    def names_in(self, rest: Sequence[str]) -> dict[str, str] | None:
+        """Return what the places in braces hold; None for another path."""
+        wanted = self.pattern.split("/")
+        if len(wanted) != len(rest):
+            return None
+        places = [(place, part) for place, part in zip(wanted, rest, strict=True)]
+        if any(not place.startswith("{") and place.lower() != part.lower() for place, part in places):
+            return None
+        return {place[1:-1]: part for place, part in places if place.startswith("{")}
+
+
+class Provider(Protocol):
+    """A resource provider."""
+
+    namespace: str
+    versions: Sequence[str]
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Everything that it answers within a resource group."""
+
+    def has_group(self, group: str) -> bool:
+        """Whether a resource group of that name exists for it."""
+
+
+@dataclass
+class Providers:
+    """The providers that are registered."""
+
+    known: dict[str, Provider] = field(default_factory=dict)
+
+    def of(self, target: Target) -> Provider:
+        """Return the provider of a path. 404 for an unknown one."""
+        if found := self.known.get(target.namespace.lower()):
+            return found
+        raise _no_type(target, "")
+
+    def has_group(self, group: str) -> bool:
+        """Whether any provider knows the resource group."""
+        return any(one.has_group(group) for one in self.known.values())
+
+    def route(self, target: Target, method: str, version: str) -> tuple[Route, dict[str, str]]:
+        """Return what answers. 404 for an unknown type, 400 for an unknown version of it, 405 for another method."""
+        provider = self.of(target)
+        found = [(one, names) for one in provider.routes if (names := one.names_in(target.rest)) is not None]
+        if not found:
+            raise _no_type(target, version)
+        must_be_listed(target, version, provider.versions)
+        for route, names in found:
+            if route.method == method:
+                return route, names
+        raise ArmError(405, "MethodNotAllowed", f"The HTTP method '{method}' is not supported here.", by="route")
+
+
+def must_be_listed(target: Target, version: str, versions: Sequence[str]) -> None:
+    """Return if a resource type has the api-version."""
+    if version in versions:
+        return
+    kind = "/".join(target.rest[::2])
+    raise ArmError(
+        400,
+        "NoRegisteredProviderFound",
+        f"No registered resource provider found for API version '{version}' for type '{kind}'. The supported api-versions "
+        f"are '{', '.join(versions)}'.",
+        by="api-version",
+    )
+
+
+def _no_type(target: Target, version: str) -> ArmError:
+    return ArmError(
+        404,
+        "InvalidResourceType",
+        f"The resource type '{'/'.join(target.rest[::2])}' could not be found in the namespace '{target.namespace}' for api "
+        f"version '{version}'.",
+        by="route",
+    )
