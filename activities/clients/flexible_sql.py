@@ -48,7 +48,13 @@ select pg_is_in_recovery() as in_recovery,
        end as behind_bytes,
        case when pg_is_in_recovery() then null
             else (select max(extract(epoch from replay_lag))::float8 from pg_stat_replication)
-       end as behind_seconds
+       end as behind_seconds,
+       exists (select from pg_namespace where nspname = 'failover' and has_schema_privilege(oid, 'create')) as takes_rows
+"""
+_STATE: LiteralString = """
+select case when not pg_is_in_recovery()
+            then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
+       exists (select from pg_namespace where nspname = 'failover' and has_schema_privilege(oid, 'create')) as takes_rows
 """
 Row = dict[str, Any]
 
@@ -89,15 +95,14 @@ class FlexibleSqlClient:
             raise UnreachableError(f"{where.name} leads to {', '.join(where.addresses)}, not yet to {leader}")
         refused = ""
         async with self._reach(target, where, _ANSWER_WITHIN) as connection:
-            asked = (
-                "select case when not pg_is_in_recovery()"
-                " then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline"
-            )
-            row = await (await connection.execute(asked)).fetchone()
+            row = await (await connection.execute(_STATE)).fetchone()
             if row is None or row["timeline"] is None:
                 raise UnreachableError(f"{leader} is still in recovery")
             try:
-                await write_and_remove(connection, f"verify/{secrets.token_hex(4)}", leader)
+                if row["takes_rows"]:
+                    await write_and_remove(connection, f"verify/{secrets.token_hex(4)}", leader)
+                else:  # a transaction of its own number is written to WAL, too
+                    await connection.execute("select pg_current_xact_id()")
             except psycopg.Error as error:
                 if not is_verdict(error):
                     raise

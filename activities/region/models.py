@@ -77,6 +77,8 @@ class FlexibleSqlFact(Wire):
     """Primary: WAL that its slowest replica has not replayed; ``None``: no replica is connected."""
     behind_seconds: float | None = None
     """Primary: for how long its slowest replica takes to replay; ``None``: nothing was measured lately."""
+    takes_rows: bool = True
+    """Whether the operator's role has a schema ``failover`` of its own to write rows to."""
     error: str = ""
     silence: Silence = Silence.UNKNOWN
 

@@ -106,7 +106,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         """Have Azure promote the replica, and see that writes reach it."""
         order = PromoteOrder(target=self.target, server=plan.candidate, old=plan.primary, mode=plan.mode, run=me())
         async with Measuring(self.state) as measuring:
-            if plan.mode is Mode.PLANNED:
+            if plan.mode is Mode.PLANNED and self._takes_rows(plan.primary):
                 measuring.begin(FlexibleRouteActivities.measure, FlexibleMeasureRequest(target=self.target, run=me()))
                 self.state.enter(Phase.CLAIMING, "a baseline of the measurement")
                 await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
@@ -115,6 +115,10 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
             await measuring.end()
             await uncancellable(self._followed(order))
         return f"{self.target.place(plan.candidate)} leads {self.target.name}"
+
+    def _takes_rows(self, server: str) -> bool:
+        survey = self.state.details.survey
+        return survey is not None and survey.sql_of(server).takes_rows
 
     async def _promoted(self, order: PromoteOrder) -> None:
         """Ask for the promotion until Azure has done it, or has said no."""

@@ -180,6 +180,8 @@ def _warnings(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: A
         )
     if mode is Mode.FORCED and old.sku != new.sku and old.sku and new.sku:
         remarks.append(f"{new.name} is {new.sku}, {old.name} is {old.sku}: it may carry less")
+    if not survey.sql_of(new.name).takes_rows:
+        remarks.append("outage and loss will not be measured: create schema failover authorization (the operator's role)")
     if survey.endpoint.leads_to != old.name:
         leads = survey.endpoint.leads_to or survey.endpoint.error or "nowhere that is known"
         remarks.append(f"{target.database.writer} leads to {leads}, and Azure says that {old.name} is the primary")

@@ -39,6 +39,12 @@ class AzureFlexible:
         self._access = access or AzureAccess()
         self._clients: dict[str, PostgreSQLManagementClient] = {}
 
+    async def close(self) -> None:
+        """Let go of all connections."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.close()
+
     @property
     def poll(self) -> timedelta:
         """Between two looks at an operation where Azure names no time of its own."""

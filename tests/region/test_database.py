@@ -1,0 +1,79 @@
+"""A failover to the other region, on real PostgreSQL behind the emulated Azure: one request, nothing lost, no false word."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from activities.region.models import FlexibleDetails, FlexiblePlan
+from activities.run.models.report import Outcome
+from tests.region.bench import RegionBench
+
+
+async def test_a_planned_failover_loses_nothing_and_asks_azure_once(bench: RegionBench) -> None:
+    before = await bench.leader()
+    end, told = await bench.ending(await bench.start())
+    after = bench.replica_of(before)
+    assert (end, await bench.leader()) == ("completed", after), told
+    assert bench.changes() == ["PATCH 202"]
+    report = bench.report()
+    assert report.outcome is Outcome.COMPLETED
+    assert report.measurement is not None
+    assert (report.measurement.lost, report.measurement.acknowledged > 5) == (0, True)
+    assert report.measurement.outage_seconds is not None
+    details = report.of(FlexibleDetails)
+    assert details.promotions_asked == 1
+    assert details.routed is not None
+    assert (details.routed.leader, details.routed.ttl_seconds) == (after, 30)
+    assert details.followed is not None
+    assert details.followed.follows
+    assert not await bench.is_primary(before)
+    print(f"planned: outage {report.measurement.outage_seconds:.3f} s")
+
+
+async def test_a_lost_region_is_left_and_its_primary_comes_back_as_a_replica(bench: RegionBench) -> None:
+    before = await bench.leader()
+    after = bench.replica_of(before)
+    bench.azure.servers.kill(before)
+    since = datetime.now(UTC).isoformat()
+    end, told = await bench.ending(await bench.start("forced", to=after, down_since=since))
+    assert (end, await bench.leader()) == ("completed", after), told
+    assert bench.changes() == ["PATCH 202"]
+    report = bench.report()
+    assert isinstance(report.plan, FlexiblePlan)
+    assert not report.plan.lossless
+    assert report.plan.missing_seconds < 60
+    assert "NOT REDUNDANT" in " ".join(report.of(FlexibleDetails).notes)
+    await bench.azure.servers.heal(before)
+    assert not await bench.is_primary(before)
+    assert await bench.until_healthy() == after
+
+
+async def test_a_dry_run_asks_azure_for_nothing(bench: RegionBench) -> None:
+    end, told = await bench.ending(await bench.start(run="plan"))
+    assert (end, "would lead" in told) == ("completed", True)
+    assert bench.changes() == []
+
+
+async def test_a_second_start_does_not_move_it_back(bench: RegionBench) -> None:
+    leader = await bench.leader()
+    end, told = await bench.ending(await bench.start(to=leader))
+    assert (end, bench.changes()) == ("MovedAlready", []), told
+
+
+async def test_a_planned_failover_of_a_dead_primary_is_refused(bench: RegionBench) -> None:
+    leader = await bench.leader()
+    bench.azure.servers.kill(leader)
+    end, told = await bench.ending(await bench.start())
+    await bench.azure.servers.heal(leader)
+    assert (end, bench.changes()) == ("NoPrimary", []), told
+
+
+async def test_a_forced_failover_of_a_living_primary_needs_a_persons_word(bench: RegionBench) -> None:
+    leader = await bench.leader()
+    end, told = await bench.ending(await bench.start("forced"))
+    assert (end, bench.changes()) == ("PrimaryAlive", []), told
+    end, told = await bench.ending(await bench.start("forced", attest=True))
+    assert end == "completed", told
+    async with asyncio.timeout(30):
+        assert await bench.until_healthy() == bench.replica_of(leader)
