@@ -26,6 +26,11 @@ class Message(Enum):
     """Azure has several codes for a subscription that may not be used."""
 
 
+def in_one_line(error: object) -> str:
+    """Return what an error says, without its line breaks: psycopg explains a refused connection in two lines."""
+    return " ".join(str(error).split())
+
+
 def says(what: object, message: Message) -> bool:
     """Whether ``what``, an error or a text, is that message."""
     text = str(what)

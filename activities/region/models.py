@@ -54,6 +54,8 @@ class EndpointFact(Wire):
     addresses: tuple[str, ...] = ()
     ttl_seconds: int | None = None
     error: str = ""
+    silent: bool = False
+    """Azure has not said which servers are its members: nothing is known."""
 
 
 class FlexibleSqlFact(Wire):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
@@ -12,6 +15,8 @@ from activities.run.declare import step
 from activities.run.postures import READ_LONG
 from estate.flexible import FlexibleTarget
 
+T = TypeVar("T")
+_TRIES = 4
 NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestRefusedError)
 """What a look may meet: it is part of what was seen."""
 
@@ -42,9 +47,18 @@ class FlexibleLookActivities:
             maintenance=tuple(words for announced in maintenance for words in announced),
         )
 
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return an answer of Azure, which may be silent or busy for a moment."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await ask()
+            except (UnreachableError, BusyError):
+                await asyncio.sleep(self._servers.poll.total_seconds())
+        return await ask()
+
     async def _azure(self, target: FlexibleTarget, name: str) -> AzureFact:
         try:
-            return await self._servers.server(target, name)
+            return await self._asked(partial(self._servers.server, target, name))
         except NO_ANSWER as error:
             return AzureFact(name=name, error=str(error))
 
@@ -56,7 +70,7 @@ class FlexibleLookActivities:
 
     async def _maintenance(self, target: FlexibleTarget, name: str) -> tuple[str, ...]:
         try:
-            return await self._servers.maintenance(target, name)
+            return await self._asked(partial(self._servers.maintenance, target, name))
         except NO_ANSWER as error:
             return (f"{name}: whether maintenance is announced is unknown: {error}",)
 
@@ -66,6 +80,8 @@ class FlexibleLookActivities:
         if primary is None:
             return leads.model_copy(update={"error": leads.error or "no server is known to be the primary"})
         try:
-            return leads.model_copy(update={"members": await self._servers.endpoint_members(target, primary)})
+            members = await self._asked(partial(self._servers.endpoint_members, target, primary))
         except NO_ANSWER as error:
-            return leads.model_copy(update={"error": "; ".join(words for words in (str(error), leads.error) if words)})
+            words = "; ".join(said for said in (str(error), leads.error) if said)
+            return leads.model_copy(update={"error": words, "silent": isinstance(error, UnreachableError | BusyError)})
+        return leads.model_copy(update={"members": members})

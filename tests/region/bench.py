@@ -121,8 +121,9 @@ class RegionBench(Served):
         return _OTHER[leader]
 
     def changes(self) -> list[str]:
-        """Return every call that was to change something, as METHOD STATUS."""
-        return [f"{one.method} {one.status}" for one in self.azure.emulator.log if one.method != "GET"]
+        """Return every call that was to change something and was carried out, as METHOD STATUS; 0: its answer was lost."""
+        carried_out = [one for one in self.azure.emulator.log if not one.refused_by]
+        return [f"{one.method} {one.status}" for one in carried_out if one.method != "GET"]
 
     def report(self) -> RunReport:
         """Return the newest kept report."""

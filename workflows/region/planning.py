@@ -107,6 +107,8 @@ def _must_be_ready(mode: Mode, old: AzureFact, new: AzureFact) -> None:
 
 def _must_be_routed(target: FlexibleTarget, survey: FlexibleSurvey, old: str, new: str) -> None:
     name, endpoint = target.database.virtual_endpoint, survey.endpoint
+    if endpoint.silent:
+        raise refuse(Refusal.UNREACHABLE, f"the members of the virtual endpoint {name} are unknown: {endpoint.error}")
     if not endpoint.members:
         raise refuse(Refusal.NO_ENDPOINT, f"the virtual endpoint {name} cannot be read: {endpoint.error or 'it is empty'}")
     if endpoint.members[:1] != (old,) or new not in endpoint.members[1:]:

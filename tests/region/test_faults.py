@@ -1,0 +1,118 @@
+"""Whatever Azure answers, or does not, and whoever dies: one promotion, and a true word at the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from activities.region.models import Ended, FlexibleDetails
+from deploy.lab.azure.faults import Fault as Azure
+from tests.fakes.faults import Fault
+from tests.region.bench import RegionBench
+
+_PATCH = {"method": "PATCH", "path": "*/flexibleServers/*"}
+_POLL = {"method": "GET", "path": "*/azureAsyncOperation/*"}
+
+
+async def _must_have_moved(bench: RegionBench, before: str, *, accepted: int = 1) -> FlexibleDetails:
+    """Check that the other one leads, and how many promotions Azure has accepted."""
+    assert await bench.leader() == bench.replica_of(before)
+    assert len(bench.changes()) == accepted
+    return bench.report().of(FlexibleDetails)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Azure(**_PATCH, drop="after"),
+        Azure(**_PATCH, status=429, retry_after=1, code="TooManyRequests"),
+        Azure(**_PATCH, status=429, code="TooManyRequests"),
+        Azure(**_PATCH, status=503, code="ServiceUnavailable"),
+        Azure(**_PATCH, status=500),
+        Azure(**_PATCH, drop="before"),
+        Azure(**_POLL, status=503, code="ServiceUnavailable", times=3),
+        Azure(**_POLL, drop="before", times=2),
+        Azure(**_POLL, status=404, code="ResourceNotFound", times=0),
+        Azure(**_POLL, status=429, retry_after=1, code="TooManyRequests"),
+        Azure(method="GET", path="*/flexibleServers/*", nth=3, status=500, times=4),
+        Azure(**_PATCH, links=False),
+    ],
+    ids=lambda fault: f"{fault.method}-{fault.status or fault.drop or 'no-links'}-{fault.retry_after or 0}",
+)
+async def test_a_fault_of_azure_costs_time_and_no_second_promotion(bench: RegionBench, fault: Azure) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(fault)
+    end, told = await bench.ending(await bench.start())
+    assert end == "completed", told
+    await _must_have_moved(bench, before)
+
+
+async def test_a_server_that_is_busy_is_asked_again(bench: RegionBench) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, ends="Failed", code="ServerBusy"))
+    end, told = await bench.ending(await bench.start())
+    assert end == "completed", told
+    details = await _must_have_moved(bench, before, accepted=2)
+    assert details.promotions_asked == 2
+
+
+@pytest.mark.parametrize("ends", ["Failed", "Canceled"])
+async def test_an_operation_that_fails_leaves_the_old_primary(bench: RegionBench, ends: str) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure.model_validate({**_PATCH, "ends": ends, "code": "InternalServerError"}))
+    end, told = await bench.ending(await bench.start())
+    assert (end, await bench.leader()) == ("CandidateFailed", before), told
+    assert "InternalServerError" in told
+    assert "nothing was changed" in told
+
+
+async def test_an_operation_that_says_failed_and_has_done_it_is_done(bench: RegionBench) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, ends="Failed", code="InternalServerError", acted=True))
+    end, told = await bench.ending(await bench.start())
+    assert end == "completed", told
+    details = await _must_have_moved(bench, before)
+    assert details.promotion is not None
+    assert details.promotion.ended is Ended.SUCCEEDED
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AuthorizationFailed"), (400, "InvalidParameterValue")])
+async def test_a_no_of_azure_ends_the_run_with_nothing_changed(bench: RegionBench, status: int, code: str) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, status=status, code=code))
+    end, told = await bench.ending(await bench.start())
+    assert (end, await bench.leader()) == ("PromotionRefused", before), told
+    assert code in told
+
+
+@pytest.mark.parametrize("lost", ["region.promote", "region.await_promotion", "region.verify_route", "region.await_replica"])
+async def test_an_answer_that_never_reaches_temporal(bench: RegionBench, lost: str) -> None:
+    before = await bench.leader()
+    bench.faults.order(lost, Fault.UNREPORTED)
+    end, told = await bench.ending(await bench.start())
+    assert end == "completed", told
+    await _must_have_moved(bench, before)
+
+
+async def test_a_cancel_before_the_promotion_changes_nothing(bench: RegionBench) -> None:
+    before = await bench.leader()
+    held = bench.faults.order("region.survey_database", Fault.HANGS)
+    handle = await bench.start()
+    await held.reached.wait()
+    await handle.cancel()
+    assert (await bench.ending(handle))[0] == "cancelled"
+    assert (await bench.leader(), bench.changes()) == (before, [])
+
+
+async def test_a_cancel_after_it_changes_nothing_either(bench: RegionBench) -> None:
+    before = await bench.leader()
+    held = bench.faults.order("region.await_promotion", Fault.OUTLIVES)
+    handle = await bench.start()
+    await held.reached.wait()
+    await handle.cancel()
+    await asyncio.sleep(0.3)
+    bench.faults.release()
+    end, told = await bench.ending(handle)
+    assert end == "completed", told
+    await _must_have_moved(bench, before)
