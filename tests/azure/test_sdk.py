@@ -124,10 +124,24 @@ async def test_another_change_of_a_busy_server_is_accepted_and_ends_server_busy(
     assert ("restart", PRIMARY) not in imagined.databases.done
 
 
-async def test_a_planned_promotion_without_its_source_fails_inside_the_operation(imagined: Imagined) -> None:
+async def test_a_promotion_that_is_asked_for_again_ends_server_busy_although_the_roles_have_turned(
+    imagined: Imagined,
+) -> None:
+    imagined.emulator.operations.pace = 0.002
+    async with aio_client(imagined.emulator.url) as azure:
+        first = await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())
+        assert (await azure.servers.get(REPLICA_GROUP, REPLICA)).replication_role == "Primary"
+        with pytest.raises(HttpResponseError, match="ServerBusy"):
+            await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
+        await first.result()
+    assert imagined.databases.done.count(("promote", REPLICA)) == 1
+
+
+@pytest.mark.parametrize("mode", ["Switchover", "Standalone"])
+async def test_a_planned_promotion_without_its_source_fails_inside_the_operation(imagined: Imagined, mode: str) -> None:
     imagined.databases.down.add(PRIMARY)
     with pytest.raises(HttpResponseError, match="ServerIsNotReady"):
-        await promoted(imagined)
+        await promoted(imagined, mode)
     assert imagined.databases.done == []
 
 
@@ -149,12 +163,26 @@ async def test_the_old_primary_of_a_dead_region_becomes_a_replica_when_it_is_bac
 
 
 async def test_a_restart_with_failover_needs_a_standby(imagined: Imagined) -> None:
+    imagined.emulator.operations.pace = 0.003
     over = models.RestartParameter(restart_with_failover=True, failover_mode="ForcedFailover")
     async with aio_client(imagined.emulator.url) as azure:
-        await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY, over)).result()
+        states = []
+        restart = await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY, over)
+        for wait in (asyncio.sleep(0.005), restart.result()):
+            await wait
+            states.append((await azure.servers.get(PRIMARY_GROUP, PRIMARY)).high_availability)
+        assert [one.state if one else None for one in states] == ["FailingOver", "Healthy"]
         with pytest.raises(HttpResponseError):
             await azure.servers.begin_restart(REPLICA_GROUP, REPLICA, over)
     assert imagined.databases.done == [("restart", PRIMARY)]
+
+
+async def test_a_server_that_is_not_ready_is_not_restarted(imagined: Imagined) -> None:
+    imagined.flexible.server(PRIMARY).state = "Stopped"
+    async with aio_client(imagined.emulator.url) as azure:
+        with pytest.raises(HttpResponseError, match="ServerIsNotReady"):
+            await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY)).result()
+    assert imagined.databases.done == []
 
 
 async def test_high_availability_is_switched_on_by_an_update(imagined: Imagined) -> None:
