@@ -146,6 +146,22 @@ async def test_a_forced_switchover_does_not_wait_for_a_frozen_source(pair: Azure
     await _must_follow(pair, PRIMARY, REPLICA)
 
 
+async def test_catching_up_waits_for_what_the_replica_has_not_replayed(pair: AzurePair) -> None:
+    await _table(pair)
+    await pair.servers.sql(REPLICA, "select pg_wal_replay_pause()")
+    await _execute(pair, PRIMARY, "insert into numbers values (1)")
+    for stopped in (False, True):
+        if stopped:
+            await pair.servers.stop(PRIMARY)
+        waiting = asyncio.create_task(pair.servers.catch_up(REPLICA, PRIMARY))
+        await asyncio.sleep(0.4)
+        assert not waiting.done()
+        waiting.cancel()
+    await pair.servers.sql(REPLICA, "select pg_wal_replay_resume()")
+    await pair.servers.catch_up(REPLICA, PRIMARY)
+    assert await _stored(pair, REPLICA) == {1}
+
+
 @pytest.mark.usefixtures("_real_servers")
 async def test_nothing_is_left_behind() -> None:
     with new_folder() as folder:

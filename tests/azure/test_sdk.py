@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.mgmt.postgresqlflexibleservers import models
 
-from deploy.lab.azure.flexible_state import Maintenance
 from tests.azure.conftest import Imagined
-from tests.azure.pair import ENDPOINT, PRIMARY, PRIMARY_GROUP, READER, REPLICA, REPLICA_GROUP, WRITER
+from tests.azure.pair import ENDPOINT, PRIMARY, PRIMARY_GROUP, REPLICA, REPLICA_GROUP
 from tests.azure.sdk import SOURCE_ID, aio_client, client, promotion
 
 FORMS = [(mode, option) for mode in ("Switchover", "Standalone") for option in ("Planned", "Forced")]
@@ -124,10 +122,24 @@ async def test_another_change_of_a_busy_server_is_accepted_and_ends_server_busy(
     assert ("restart", PRIMARY) not in imagined.databases.done
 
 
-async def test_a_planned_promotion_without_its_source_fails_inside_the_operation(imagined: Imagined) -> None:
+async def test_a_promotion_that_is_asked_for_again_ends_server_busy_although_the_roles_have_turned(
+    imagined: Imagined,
+) -> None:
+    imagined.emulator.operations.pace = 0.002
+    async with aio_client(imagined.emulator.url) as azure:
+        first = await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())
+        assert (await azure.servers.get(REPLICA_GROUP, REPLICA)).replication_role == "Primary"
+        with pytest.raises(HttpResponseError, match="ServerBusy"):
+            await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
+        await first.result()
+    assert imagined.databases.done.count(("promote", REPLICA)) == 1
+
+
+@pytest.mark.parametrize("mode", ["Switchover", "Standalone"])
+async def test_a_planned_promotion_without_its_source_fails_inside_the_operation(imagined: Imagined, mode: str) -> None:
     imagined.databases.down.add(PRIMARY)
     with pytest.raises(HttpResponseError, match="ServerIsNotReady"):
-        await promoted(imagined)
+        await promoted(imagined, mode)
     assert imagined.databases.done == []
 
 
@@ -149,12 +161,26 @@ async def test_the_old_primary_of_a_dead_region_becomes_a_replica_when_it_is_bac
 
 
 async def test_a_restart_with_failover_needs_a_standby(imagined: Imagined) -> None:
+    imagined.emulator.operations.pace = 0.003
     over = models.RestartParameter(restart_with_failover=True, failover_mode="ForcedFailover")
     async with aio_client(imagined.emulator.url) as azure:
-        await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY, over)).result()
+        states = []
+        restart = await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY, over)
+        for wait in (asyncio.sleep(0.005), restart.result()):
+            await wait
+            states.append((await azure.servers.get(PRIMARY_GROUP, PRIMARY)).high_availability)
+        assert [one.state if one else None for one in states] == ["FailingOver", "Healthy"]
         with pytest.raises(HttpResponseError):
             await azure.servers.begin_restart(REPLICA_GROUP, REPLICA, over)
     assert imagined.databases.done == [("restart", PRIMARY)]
+
+
+async def test_a_server_that_is_not_ready_is_not_restarted(imagined: Imagined) -> None:
+    imagined.flexible.server(PRIMARY).state = "Stopped"
+    async with aio_client(imagined.emulator.url) as azure:
+        with pytest.raises(HttpResponseError, match="ServerIsNotReady"):
+            await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY)).result()
+    assert imagined.databases.done == []
 
 
 async def test_high_availability_is_switched_on_by_an_update(imagined: Imagined) -> None:
@@ -165,67 +191,3 @@ async def test_high_availability_is_switched_on_by_an_update(imagined: Imagined)
         server = await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, change)).result()
     assert server.high_availability is not None
     assert (server.high_availability.mode, server.high_availability.state) == ("ZoneRedundant", "Healthy")
-
-
-async def test_virtual_endpoints_are_read_through_the_primary_only(imagined: Imagined) -> None:
-    async with aio_client(imagined.emulator.url) as azure:
-        before = await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
-        await promoted(imagined)
-        after = await azure.virtual_endpoints.get(REPLICA_GROUP, REPLICA, ENDPOINT)
-        with pytest.raises(HttpResponseError) as caught:
-            await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
-        with pytest.raises(ResourceNotFoundError):
-            await azure.virtual_endpoints.get(REPLICA_GROUP, REPLICA, "another")
-        listed = [one.name async for one in azure.virtual_endpoints.list_by_server(REPLICA_GROUP, REPLICA)]
-    assert caught.value.status_code == 400
-    assert (before.members, after.members) == ([PRIMARY, REPLICA], [REPLICA, PRIMARY])
-    assert after.virtual_endpoints == [WRITER, READER]
-    assert listed == [ENDPOINT]
-
-
-async def test_virtual_endpoints_are_made_changed_and_removed(imagined: Imagined) -> None:
-    def body(member: str) -> models.VirtualEndpoint:
-        properties = models.VirtualEndpointResourceProperties(endpoint_type="ReadWrite", members=[member])
-        return models.VirtualEndpoint(properties=properties)
-
-    async with aio_client(imagined.emulator.url) as azure:
-        await (await azure.virtual_endpoints.begin_delete(PRIMARY_GROUP, PRIMARY, ENDPOINT)).result()
-        assert imagined.names.points == {}
-        with pytest.raises(HttpResponseError):
-            await promoted(imagined)
-        await (await azure.virtual_endpoints.begin_create(PRIMARY_GROUP, PRIMARY, "other", body(PRIMARY))).result()
-        assert imagined.names.points == {"other": (PRIMARY, PRIMARY)}
-        change = models.VirtualEndpointResourceForPatch(properties=body(REPLICA).properties)
-        made = await (await azure.virtual_endpoints.begin_update(PRIMARY_GROUP, PRIMARY, "other", change)).result()
-    assert made.members == [PRIMARY, REPLICA]
-    assert imagined.names.points == {"other": (PRIMARY, REPLICA)}
-
-
-async def test_backups_are_listed_and_made(imagined: Imagined) -> None:
-    async with aio_client(imagined.emulator.url) as azure:
-        backups = azure.backups_automatic_and_on_demand
-        made = await (await backups.begin_create(PRIMARY_GROUP, PRIMARY, "before-the-drill")).result()
-        found = [one async for one in backups.list_by_server(PRIMARY_GROUP, PRIMARY)]
-        await (await backups.begin_delete(PRIMARY_GROUP, PRIMARY, "before-the-drill")).result()
-        left = [one async for one in backups.list_by_server(PRIMARY_GROUP, PRIMARY)]
-    assert made.name == "before-the-drill"
-    assert [(one.backup_type, one.source) for one in found] == [
-        ("Full", "Automatic"), ("Customer On-Demand", "Customer Initiated")
-    ]  # fmt: skip
-    assert found[1].completed_time is not None
-    assert datetime.now(UTC) - found[1].completed_time < timedelta(minutes=1)
-    assert len(left) == 1
-
-
-async def test_maintenance_is_listed_by_what_is_to_come(imagined: Imagined) -> None:
-    soon, before = datetime.now(UTC) + timedelta(hours=2), datetime.now(UTC) - timedelta(days=20)
-    imagined.flexible.server(PRIMARY).maintenance += [Maintenance(soon), Maintenance(before, "Complete")]
-    async with aio_client(imagined.emulator.url) as azure:
-        every = [one async for one in azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY)]
-        coming = azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY, maintenance_status="Upcoming")
-        [upcoming] = [one async for one in coming]
-        read = await azure.maintenance_events.get(PRIMARY_GROUP, PRIMARY, every[0].name or "")
-    assert len(every) == 2
-    assert upcoming.properties is not None
-    assert (upcoming.properties.status, upcoming.properties.start_time) == ("Planned", soon.replace(microsecond=0))
-    assert read.name == every[0].name
