@@ -194,6 +194,8 @@ class GateStatus(ServerFacts):
     """Next transaction ID when that promotion was accepted; transactions from this one on were begun since."""
     untouched: bool = False
     """The server is stopped and its directory is as it was when it last led: not rewound, and it has followed nobody."""
+    lacks: str = ""
+    """It is stopped, led last, and a standby has WAL that its disk has not: the disk was set back. Says who has what."""
     server: ServerState
     doing: str
     """One sentence for people: ``runs as primary``, ``waits: the record names postgresql-standby-0``."""

@@ -10,6 +10,7 @@ Life of a switchover, as epochs: ``5 leader=a`` → claim ``6 leader=a intent=b`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -108,6 +109,16 @@ class MalformedRecordError(ValueError):
 def is_older(record: Record, epoch: int) -> bool:
     """Whether ``record`` is from before ``epoch``, which has been seen: somebody has put an old copy back."""
     return record.epoch < epoch
+
+
+def ahead_of(record: Record, epochs: Mapping[str, int]) -> dict[str, int]:
+    """Return who has seen a later epoch than ``record`` has; ``epochs``: member, or what else keeps one → epoch.
+
+    An undo raises the epoch of its candidate before that of the record. So the candidate of an unfinished switch proves
+    nothing; anybody else has it from a record that was written after this one.
+    """
+    candidate = record.intent.candidate if record.intent is not None else ""
+    return {name: epoch for name, epoch in epochs.items() if is_older(record, epoch) and name != candidate}
 
 
 def read_record(service: dict[str, Any]) -> Record | None:

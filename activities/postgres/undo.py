@@ -19,6 +19,7 @@ from activities.clients.ports import GateRefusedError, UnreachableError
 from activities.clients.systems import Systems
 from activities.postgres.claim import current_record, has_moved, is_ours, routed_record
 from activities.postgres.gate_errors import refused
+from activities.postgres.latest import must_be_latest
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.transfer import (
     GaveBack,
@@ -159,7 +160,7 @@ class UndoActivities:
 
         Raises:
             ApplicationError: ``ClaimedElsewhere`` when the intent was written under another workflow ID, ``Unreachable``
-                when we may not read the record.
+                when we may not read the record, ``RecordDisagrees`` when it is an old copy that somebody has put back.
 
         """
         record = await granted(current_record(self._systems, request.target))
@@ -173,6 +174,7 @@ class UndoActivities:
                 f"{owner} holds the record of Service {request.target.cluster.write_service};"
                 f" this is {request.run.workflow_id}: finish or end that run where it lives",
             )
+        await must_be_latest(self._systems, request.target, record)
         left = _left_switch(request, record, RunId(workflow_id=workflow_id, run_id=run_id))
         if record.intent is None:
             return Settlement(settled=Settled.FINISHED, run=owner, switch=left, message=f"{owner} had moved the route")

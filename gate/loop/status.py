@@ -69,6 +69,7 @@ class Status:
             members=self._settings.members, hands_over=hands_over,
             sessions_ended=None if facts.role is Role.PRIMARY else sample.sessions,
             contents=sample.contents, certificate_ends_at=sample.certificate_ends_at,
+            lacks=sample.lacks if stopped else "",
             **self._of_the_disk(sample, stopped=stopped),
             **(
                 _of_the_control_file(sample.control, stopped=stopped) | {"weak_commit_settings": sample.weak}

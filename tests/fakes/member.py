@@ -185,6 +185,7 @@ class Member:
             history=self.history if self.writes else (),
             fork_lsn=self.history[-1][1] if self.writes and self.history else None,
             data_bytes=2**20,
+            lacks=self._set_back(world),
             server=self.server,
             role=self.role if self.runs else None,
             frozen=self.server_frozen or self.held,
@@ -209,6 +210,12 @@ class Member:
             members=tuple(world.members),
             asked={name: asyncio.get_running_loop().time() - at for name, at in self.asked_at.items()},
         )
+
+    def _set_back(self, world: World) -> str:
+        """Say who has WAL that this stopped leader's disk has not."""
+        may_lead = self.server is ServerState.STOPPED and not self.standby_signal
+        ahead = [one.name for one in world.members.values() if may_lead and one.stands_by and is_ahead(one, self)]
+        return f"{ahead[0]} has more" if ahead else ""
 
     def followers(self, world: World) -> tuple[Follower, ...]:
         """Return the standbys that stream from here."""

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from activities.run.inventory import Inventory
 from gate.api import ServerState
+from gate.record import ahead_of
 from tests.fakes.member import Member, is_ahead
 from tests.fakes.world import A, B, C
 from tests.postgres.bench import flaws_of, write_estate
@@ -324,8 +325,8 @@ class Campaign(RuleBasedStateMachine):
 
     @property
     def _is_older(self) -> bool:
-        seen = [self.world.lease.epoch, *(one.state.epoch for one in self.world.members.values())]
-        return self.world.record.intent is None and self.world.record.epoch < max(seen)
+        epochs = {name: one.state.epoch for name, one in self.world.members.items()}
+        return bool(ahead_of(self.world.record, {**epochs, "its Lease": self.world.lease.epoch}))
 
     @property
     def _leader_is_held(self) -> bool:

@@ -11,7 +11,7 @@ from activities.run.models.wire import Wire
 from estate.postgres import PostgresTarget
 from estate.reference import Named
 from gate.api import GateStatus
-from gate.record import Record, is_older
+from gate.record import Record, ahead_of
 
 
 class PodFact(Wire):
@@ -98,8 +98,7 @@ class Survey(Wire):
         """Who has seen a later epoch than the record's, an old copy then: members and its Lease, with that epoch."""
         epochs = {fact.name: fact.gate.epoch for fact in self.members if fact.gate is not None}
         epochs["its Lease"] = self.lease_epoch
-        record = self.record
-        return {name: epoch for name, epoch in epochs.items() if record is not None and is_older(record, epoch)}
+        return ahead_of(self.record, epochs) if self.record is not None else {}
 
     @property
     def weak_commit_settings(self) -> tuple[str, ...]:
