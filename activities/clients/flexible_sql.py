@@ -57,6 +57,7 @@ select case when not pg_is_in_recovery()
             then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
        exists (select from pg_namespace where nspname = 'failover' and has_schema_privilege(oid, 'create')) as takes_rows
 """
+_VERIFYING = {"verify-ca", "verify-full"}
 Row = dict[str, Any]
 
 
@@ -178,7 +179,7 @@ class FlexibleSqlClient:
                 password=read_secret(login.password),
                 dbname=target.database.database,
                 sslmode=login.sslmode,
-                **({"sslrootcert": login.sslrootcert} if login.sslmode.startswith("verify") else {}),
+                **({"sslrootcert": login.sslrootcert} if login.sslmode in _VERIFYING else {}),
                 application_name="failover",
                 row_factory=dict_row,
             )

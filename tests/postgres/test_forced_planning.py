@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import MemberFact, PodFact, Survey
 from activities.run.models.diagnosis import Silence
+from gate.api import ServerState
 from tests.postgres.samples import NOW, A, B, C, member, record, request, status, target
 from workflows.postgres.planning.forced import make_forced_plan
 
@@ -160,3 +161,17 @@ def test_where_timelines_disagree_with_who_is_synchronous_a_person_names_the_one
     assert refused.value.type == "WrongTimeline"
     plan = _plan(*standbys, sync=sync, to=B)
     assert (plan.candidate, plan.lossless) == (B, False)
+
+
+@pytest.mark.parametrize(("others", "lossless"), [((), True), ((C,), False)])
+def test_where_the_leaders_disk_was_set_back_another_standby_may_have_what_it_wrote_since(
+    others: tuple[str, ...], *, lossless: bool
+) -> None:
+    """It went on from an earlier place, so the end of WAL does not tell which standby has most."""
+    lacks = member(A, gate=status(A, server=ServerState.STOPPED, role=None, lacks="it has replayed more"), sql=None)
+    seen = Survey(
+        at=NOW, record=record(sync=",".join((B, *others))), members=(lacks, *(_standby(one) for one in (B, *others)))
+    )
+    plan = make_forced_plan(request(mode="forced"), target(), seen)
+    assert plan.lossless is lossless
+    assert ("was set back" in plan.loss) is not lossless

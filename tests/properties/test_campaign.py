@@ -134,3 +134,33 @@ def test_a_life_in_which_an_older_record_wakes_an_old_primary_up(life: Campaign)
     life.time_passes(seconds=3.0)
     life.promises_hold()
     assert (life.world.record.epoch, life.world.writers) == (5, [])
+
+
+def test_a_life_in_which_the_record_of_a_switch_of_long_ago_comes_back(life: Campaign) -> None:
+    """Its candidate was promoted once, and says so; another one leads by now, and nobody may take that one's place."""
+    life.begin(three=True, proof=["gate", "attested"], relaxes=True)
+    life.a_member_breaks(which=0, how="dies", seconds=0.1)
+    life.somebody_starts_a_run("forced", 6.0, attest=True)
+    first = life.world.record.leader
+    life.a_member_comes_back(which=0, seconds=3.0)
+    members = list(life.world.members)
+    life.a_member_breaks(which=members.index(first), how="dies", seconds=0.1)
+    life.somebody_starts_a_run("forced", 6.0, attest=True)
+    leader = life.world.record.leader
+    assert leader != first
+    life.a_member_breaks(which=members.index(leader), how="is cut off", seconds=0.1)
+    _put_the_claim_back(life, first)
+    life.a_member_comes_back(which=members.index(first), seconds=0.1)
+    life.somebody_starts_a_run("forced", 3.0, attest=False)
+    life.promises_hold()
+    assert life.orchestra.runs[-1].ending == "refused"
+    assert (life.world.record.leader, life.world.record.intent is not None) == ("postgresql-primary-0", True)
+
+
+def _put_the_claim_back(life: Campaign, candidate: str) -> None:
+    """Restore the record as it was when the switch to ``candidate`` was under way."""
+    for age in range(100, -1, -1):
+        life.somebody_puts_an_older_record_back(age / 100, 0)
+        if (intent := life.world.record.intent) is not None and intent.candidate == candidate:
+            return
+    raise AssertionError(f"no copy holds the switch to {candidate}")

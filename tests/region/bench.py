@@ -151,10 +151,7 @@ class RegionBench(Served):
 
 async def provide(azure: AzurePair) -> None:
     """Make the operator's role, as the installation says."""
-    for statement in (
-        f"create role failover login password '{PASSWORD}' in role pg_monitor",
-        "grant execute on function pg_control_system() to pg_monitor",
-    ):
+    for statement in (f"create role failover login password '{PASSWORD}' in role pg_monitor",):
         await azure.servers.sql(PRIMARY, statement)
     async with await psycopg.AsyncConnection.connect(azure.conninfo(PRIMARY), autocommit=True) as connection:
         await connection.execute("create schema failover")

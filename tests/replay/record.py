@@ -1,7 +1,7 @@
 """Records histories anew: ``python -m tests.replay.record`` (all) or ``python -m tests.replay.record NAME …``.
 
-The real workflows run on a real server, in front of the fakes; those of Redis in front of real servers. What replay does
-not look at is left out: what the steps were told, and stack traces.
+The real workflows run on a real server, in front of the fakes; those of Redis and the region in front of real servers. What
+replay does not look at is left out: what the steps were told, and stack traces.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from tests.pods.bench import serving as serving_pods
 from tests.postgres.bench import Handle, serving
 from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
+from tests.region.bench import running as running_azure
+from tests.region.bench import serving as serving_region
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
+from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -69,6 +72,8 @@ async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, st
 def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str]]]:
     if name in REDIS_RUNS:
         return _redis
+    if name in REGION_RUNS:
+        return _region
     if name in WATCH_RUNS:
         return _watch
     return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
@@ -98,6 +103,12 @@ async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
         async with serving_redis(client, cluster, folder, **DEPLOYMENTS.get(name, {})) as bench:
             handle = await REDIS_RUNS[name](bench)
             return handle, (await bench.ending(handle))[0]
+
+
+async def _region(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with running_azure() as azure, serving_region(client, azure, folder, **DATABASES.get(name, {})) as bench:
+        handle = await REGION_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
 
 
 def _made(folder: Path) -> Path:
