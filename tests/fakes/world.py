@@ -362,6 +362,10 @@ class World:
         if record.sync == NO_SYNC and names:
             leader.sync = set(names)
             self.write(sync=",".join(names))
+        ahead = {one.name for one in self.standbys_of(leader) if is_ahead(one, leader)}
+        if ahead & set(record.sync_members) and (rest := [name for name in record.sync_members if name not in ahead]):
+            self.write(sync=",".join(rest))  # what it confirms is worth nothing
+            record = self.record
         if record.sync != NO_SYNC and set(names) & set(record.sync_members):
             leader.sync, self._alone_since = set(record.sync_members), None
         elif record.sync != NO_SYNC and self.relaxes:

@@ -120,6 +120,7 @@ class Campaign(RuleBasedStateMachine):
         if kind == "rejoin":
             self._start(PostgresRejoin)
         else:
+            attest = attest and not self.world.is_suspended(leader)  # nobody can know that it stays so
             run = self._start(PostgresFailover, mode=kind, attest=attest)
             self._accused = (leader.name, run) if attest else self._accused
         self._pass(seconds)

@@ -91,6 +91,10 @@ class HarshWorld(World):
             member.frozen = True
             self._clock_stopped_at[member.name] = self._clock()
 
+    def is_suspended(self, member: Member) -> bool:
+        """Whether its machine stands still: it does not know how long, when it goes on."""
+        return member.name in self._clock_stopped_at
+
     def standbys_of(self, leader: Member) -> list[Member]:
         """Return those on its side of the network."""
         return [one for one in super().standbys_of(leader) if self._same_side(one, leader)]
