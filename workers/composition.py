@@ -38,6 +38,7 @@ from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
+from activities.region.doctor import FlexibleDoctor
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
@@ -65,12 +66,14 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
+    permissions, databases = PermissionsClient(kubernetes), FlexibleDoctor(*clients.flexible)
+    look = SubjectLook(clients.systems, clients.redis, permissions, machines, databases)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),
         WatchActivities(inventory),
         RecordsActivities(inventory),
-        DoctorActivities(inventory, SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines)),
+        DoctorActivities(inventory, look),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

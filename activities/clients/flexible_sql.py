@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 
 from activities.clients import own_writes
 from activities.clients.flexible_ports import Written
-from activities.clients.foreign import in_one_line
+from activities.clients.foreign import first_line
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.postgres import is_verdict, silence_of, words_of, write_and_remove
 from activities.clients.secrets import read_secret
@@ -161,7 +161,7 @@ class FlexibleSqlClient:
             why = f"{where.name} did not answer SQL within {within.total_seconds():g} s"
             raise UnreachableError(why, Silence.NO_ANSWER) from error
         except (psycopg.Error, OSError) as error:
-            words = f"{where.name}: {type(error).__name__}: {in_one_line(error)}"
+            words = f"{where.name}: {type(error).__name__}: {first_line(error)}"
             raise UnreachableError(words, silence_of(error)) from error
 
     @asynccontextmanager

@@ -26,9 +26,9 @@ class Message(Enum):
     """Azure has several codes for a subscription that may not be used."""
 
 
-def in_one_line(error: object) -> str:
-    """Return what an error says, without its line breaks: psycopg explains a refused connection in two lines."""
-    return " ".join(str(error).split())
+def first_line(error: object) -> str:
+    """Return the first line of what an error says, shortened: libpq explains a refused connection in a second one."""
+    return next(iter(str(error).strip().splitlines()), "")[:300]
 
 
 def says(what: object, message: Message) -> bool:

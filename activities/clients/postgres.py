@@ -18,7 +18,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from activities.clients import own_writes
-from activities.clients.foreign import Message, in_one_line, is_refused, says
+from activities.clients.foreign import Message, first_line, is_refused, says
 from activities.clients.kubernetes.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
@@ -180,7 +180,7 @@ class PostgresClient:
             why = f"{host.name} did not answer SQL within {within.total_seconds():g} s"
             raise UnreachableError(why, Silence.NO_ANSWER) from error
         except (psycopg.Error, OSError) as error:
-            raise UnreachableError(f"{host.name}: {_short(error)}: {in_one_line(error)}", silence_of(error)) from error
+            raise UnreachableError(f"{host.name}: {_short(error)}: {first_line(error)}", silence_of(error)) from error
 
     @asynccontextmanager
     async def _connect(

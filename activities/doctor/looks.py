@@ -22,10 +22,11 @@ from activities.postgres.survey import SurveyActivities
 from activities.redis.doctor import of_redis
 from activities.redis.doctor import standing_of as standing_of_redis
 from activities.redis.survey import survey_of
+from activities.region.doctor import FlexibleDoctor
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
 from estate.base import Region, Target
-from estate.loader import resolve_redis, resolve_target, resolve_workload
+from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
@@ -51,9 +52,12 @@ _GUARD_REMEDY = (
 class SubjectLook:
     """Looks through every client that there is."""
 
-    def __init__(self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook) -> None:
-        """Look at clusters through ``systems``, at masters through ``redis``."""
-        self._systems, self._redis = systems, redis
+    def __init__(
+        self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
+        databases: FlexibleDoctor,
+    ) -> None:  # fmt: skip
+        """Look at clusters through ``systems``, at masters through ``redis``, at Flexible Servers through ``databases``."""
+        self._systems, self._redis, self._databases = systems, redis, databases
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -63,6 +67,8 @@ class SubjectLook:
             findings += await self._cluster(target)
         for master in _called(name, estate, estate.redis, resolve_redis):
             findings += await self._redis_master(master)
+        for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
+            findings += await self._databases.at(database)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
@@ -77,7 +83,12 @@ class SubjectLook:
         """Return whether each cluster takes writes, with little patience. Never raises for one that is silent."""
         clusters = [resolve_target(estate, name) for name in sorted(estate.postgres)]
         masters = [resolve_redis(estate, name) for name in sorted(estate.redis)]
-        found = await asyncio.gather(*map(self._cluster_stands, clusters), *map(self._master_stands, masters))
+        databases = [resolve_flexible(estate, name) for name in sorted(estate.flexible_servers)]
+        found = await asyncio.gather(
+            *map(self._cluster_stands, clusters),
+            *map(self._master_stands, masters),
+            *map(self._databases.standing, databases),
+        )
         return list(found)
 
     async def _cluster_stands(self, target: PostgresTarget) -> Standing:

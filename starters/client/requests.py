@@ -72,7 +72,8 @@ def request_of(typed: Typed, run: Run) -> Request:
         request = spec.request.model_validate({spec.request.names: target_name(spec, typed.target), **values})
     except ValidationError as error:
         fault = error.errors()[0]
-        raise _usage(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r:.80}; shorten or correct it") from error
+        field, why = str(fault["loc"][0]).replace("_", "-"), fault["msg"].removeprefix("Value error, ")
+        raise _usage(f"{field}: {why}, got {fault['input']!r:.80}; shorten or correct it") from error
     if (fault_of_all := request.fault or request.doubt) is not None:
         field, _, rest = fault_of_all.partition(":")
         raise _usage(f"{field.replace('_', '-')}:{rest}")

@@ -33,7 +33,7 @@ def _role(fact: AzureFact) -> str:
 
 def _by_sql(fact: FlexibleSqlFact) -> str:
     if fact.in_recovery is None:
-        return f"no answer: {fact.error}"
+        return f"no answer ({fact.silence.value})"
     if fact.in_recovery:
         return "replica" + (", connected" if fact.told_lsn else ", NOT CONNECTED to its primary")
     behind = "no replica connected" if fact.behind_bytes is None else f"replica {fact.behind_bytes} bytes behind"

@@ -37,7 +37,7 @@ class _Permissions:
 def _look(**answers: bool | Exception) -> tuple[SubjectLook, _Permissions]:
     permissions = _Permissions({name.replace("_", "-"): answer for name, answer in answers.items()})
     nothing = cast("Any", None)
-    return SubjectLook(nothing, nothing, permissions, nothing), permissions
+    return SubjectLook(nothing, nothing, permissions, nothing, nothing), permissions
 
 
 async def _guard(first: bool | Exception, second: bool | Exception = False) -> list[Finding]:  # noqa: FBT001, FBT002

@@ -91,6 +91,6 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]
-    owners += [DoctorActivities(inventory, SubjectLook(systems, *cast("tuple[Any, Any, Any]", (None, None, None))))]
+    owners += [DoctorActivities(inventory, SubjectLook(systems, *[cast("Any", None)] * 4))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     return [method for owner in owners for method in steps_of(owner)]

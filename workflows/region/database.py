@@ -192,7 +192,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
                 f"NOT REDUNDANT: {order.old} does not follow ({followed.words}); Azure sees to that when it returns"
             )
         if survey is not None and survey.azure_of(order.old).high_availability:
-            notes.append(f"{order.server} has no high availability: az postgres flexible-server update --high-availability")
+            notes.append(f"{order.server} has no high availability: enable it, az postgres flexible-server update")
         return tuple(notes)
 
 

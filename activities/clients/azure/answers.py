@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from activities.clients.foreign import Message, says
+from activities.clients.foreign import Message, first_line, says
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT, _THROTTLED = 401, 403, 404, 408, 409, 429
@@ -60,8 +60,3 @@ def _retry_after(error: HttpResponseError) -> timedelta | None:
     headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     told = headers.get("Retry-After", "")
     return timedelta(seconds=int(told)) if told.isdecimal() else None
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, shortened."""
-    return next(iter(str(error).splitlines()), "")[:300]

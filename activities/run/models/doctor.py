@@ -45,7 +45,7 @@ class Standing(Wire):
     """Whether a cluster takes writes, in one line of ``status``. Unknown is ``None``, never no."""
 
     kind: str
-    """``postgres`` or ``redis``."""
+    """``postgres``, ``redis`` or ``flexible``."""
     name: str
     leader: str = ""
     takes_writes: bool | None = None
