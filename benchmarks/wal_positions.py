@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import random
 import sys
@@ -27,6 +28,8 @@ from typing import Any
 from gate.postgres.lsn import parse_lsn
 from tests.gate import template
 from tests.gate.harness import Cluster, RefusedError, running_cluster
+from tests.leftovers import keeper
+from tests.leftovers.marks import MARK, mark_of
 from tests.postgres_programs import FILL_SEGMENT
 
 _RESULTS = Path(__file__).parent / "results"
@@ -109,6 +112,12 @@ async def _measure(moves: int, pairs: int) -> list[dict[str, Any]]:
     return runs
 
 
+def _sweep_at_the_end() -> None:
+    """Let a keeper end and remove what this process starts and makes, however it ends."""
+    os.environ[MARK] = mark_of(os.getpid())
+    keeper.start(os.environ[MARK])
+
+
 def main() -> int:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,6 +125,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=2, help="pairs that move at the same time")
     parser.add_argument("--dry", action="store_true", help="print only; leave the results as they are")
     arguments = parser.parse_args()
+    _sweep_at_the_end()
     runs = asyncio.run(_measure(arguments.moves, arguments.pairs))
     table = _table(runs)
     if not arguments.dry:
