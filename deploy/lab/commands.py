@@ -18,12 +18,15 @@ from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
 from deploy.lab.packages import ensure_packages, must_be_root
+from deploy.lab.region_demo import region_demo
 from deploy.lab.sentinels import redis_master
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
 from starters.client.answers import Exit, Output
 from starters.commands.arguments import OutputOption
 
+_REGION = "region"
+_DEMOS = " | ".join((*DEMOS, _REGION))
 lab = typer.Typer(help="A whole platform on this machine, to try, to break and to measure.", no_args_is_help=True)
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; several can run side by side.")]
 
@@ -176,11 +179,15 @@ def build(*, output: OutputOption = Output.TEXT) -> None:
 
 
 @lab.command()
-def demo(what: Annotated[str, typer.Argument(help=" | ".join(DEMOS))] = "postgres", *, name: Name = "lab") -> None:
+def demo(
+    what: Annotated[str, typer.Argument(help=" | ".join((*DEMOS, _REGION)))] = "postgres", *, name: Name = "lab"
+) -> None:
     """Bring the lab up, move something under load, and print the reports."""
     with _one_sentence():
+        if what == _REGION:
+            raise typer.Exit(region_demo())
         if what not in DEMOS:
-            raise LabUsageError(f"what: {what!r} is no demonstration; there is {', '.join(DEMOS)}")
+            raise LabUsageError(f"what: {what!r} is no demonstration; there is {', '.join((*DEMOS, _REGION))}")
         raise typer.Exit(run_demo(Lab(name), what))
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import yaml
 from temporalio.client import Client
 
@@ -29,6 +28,7 @@ from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
 from activities.run.models.report import RunReport
 from activities.run.records import RecordsActivities
+from deploy.lab.azure.pair import OPERATOR_PASSWORD
 from deploy.lab.azure.roles import Role
 from estate.flexible import FlexibleTarget
 from estate.loader import load_estate, resolve_flexible
@@ -55,7 +55,7 @@ from tests.run.served import Served
 from workflows.region.models import flexible_lock_id
 from workflows.run.models import plan_id
 
-DATABASE, PASSWORD = "aiagent-db", "operator-password"
+DATABASE = "aiagent-db"
 _LONGEST = timedelta(seconds=150)
 _OTHER = {PRIMARY: REPLICA, REPLICA: PRIMARY}
 
@@ -68,7 +68,7 @@ class RegionBench(Served):
         super().__init__(client, f"region-{uuid4().hex[:8]}", Faults())
         self.azure, self.folder = azure, folder
         self.estate = folder / "estate.yaml"
-        for name, secret in (("password", PASSWORD), ("bearer", TOKEN)):
+        for name, secret in (("password", OPERATOR_PASSWORD), ("bearer", TOKEN)):
             (folder / name).write_text(secret, encoding="utf-8")
         entry = {
             "region": "eastus", "subscription": SUBSCRIPTION, "virtual_endpoint": ENDPOINT, "database": "aiagent",
@@ -149,21 +149,12 @@ class RegionBench(Served):
         return resolve_flexible(load_estate(self.estate), DATABASE)
 
 
-async def provide(azure: AzurePair) -> None:
-    """Make the operator's role, as the installation says."""
-    for statement in (f"create role failover login password '{PASSWORD}' in role pg_monitor",):
-        await azure.servers.sql(PRIMARY, statement)
-    async with await psycopg.AsyncConnection.connect(azure.conninfo(PRIMARY), autocommit=True) as connection:
-        await connection.execute("create schema failover")
-        await connection.execute("grant all on schema failover to failover")
-
-
 @asynccontextmanager
 async def running() -> AsyncIterator[AzurePair]:
     """Run the pair with the least rights."""
     with new_folder() as folder:
         async with azure_pair(folder, roles=[Role.load(ROLE_FILE)]) as azure:
-            await provide(azure)
+            await azure.provide_operator()
             yield azure
 
 

@@ -10,30 +10,38 @@ import pytest
 import pytest_asyncio
 
 from deploy.lab.azure.faults import Fault as Azure
+from deploy.lab.region_parts import Temporal, Workers, worker_environment
 from tests.azure.pair import AzurePair
 from tests.postgres.bench import Handle
 from tests.region.bench import RegionBench
-from tests.region.processes import Processes, processes
 from workflows.run.phases import Phase
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def own(_real_servers: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
-    async with processes(tmp_path_factory.mktemp("survival")) as running:
+async def server(_real_servers: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Temporal]:
+    async with Temporal(tmp_path_factory.mktemp("survival")) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def served(own: Processes, shared: AzurePair, tmp_path: Path) -> AsyncIterator[RegionBench]:
-    bench = RegionBench(await own.client(), shared, tmp_path)
+async def served(server: Temporal, shared: AzurePair, tmp_path: Path) -> AsyncIterator[RegionBench]:
+    bench = RegionBench(server.client, shared, tmp_path)
     await bench.until_healthy()
     shared.emulator.log.clear()
-    own.serve(bench)
     try:
         yield bench
     finally:
-        own.kill_worker()
         await bench.servers.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def workers(server: Temporal, served: RegionBench) -> AsyncIterator[Workers]:
+    """Run one."""
+    told = worker_environment(served.folder, served.estate, served.azure, server.address)
+    some = Workers(served.folder, {**told, "FAILOVER_TASK_QUEUE": served.queue})
+    some.start_one()
+    yield some
+    some.kill_all()
 
 
 def _asked(bench: RegionBench) -> bool:
@@ -70,7 +78,7 @@ _MOMENTS = {
 @pytest.mark.parametrize("whom", ["worker", "server", "both"])
 @pytest.mark.parametrize("moment", _MOMENTS)
 async def test_a_kill_at_any_moment_leaves_one_promotion(
-    own: Processes, served: RegionBench, moment: str, whom: str
+    server: Temporal, workers: Workers, served: RegionBench, moment: str, whom: str
 ) -> None:
     before = await served.leader()
     reached, fault = _MOMENTS[moment]
@@ -79,14 +87,14 @@ async def test_a_kill_at_any_moment_leaves_one_promotion(
     handle = await served.start()
     await reached(served, handle)
     if whom != "worker":
-        own.kill_server()
+        server.kill()
     if whom != "server":
-        own.kill_worker()
+        workers.kill_one()
     if whom != "worker":
-        await own.start_server()
+        await server.start()
     if whom != "server":
-        own.start_worker()
-    again = (await own.client()).get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+        workers.start_one()
+    again = server.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
     end, told = await served.ending(again)
     assert (end, await served.leader()) == ("completed", served.replica_of(before)), told
     assert len(served.changes()) == 1

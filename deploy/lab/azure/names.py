@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -52,6 +53,12 @@ class NameServer:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Listener(self), local_addr=(host, port))
         self.port = self._transport.get_extra_info("sockname")[1]
+
+    async def asked(self, name: str, host: str) -> str:
+        """Return the address that it answers to a query at ``host``, as a client sees it; empty if there is no such name."""
+        answer = await dns.asyncquery.udp(dns.message.make_query(name, "A"), host, timeout=5, port=self.port)
+        addresses = [record.to_text() for records in answer.answer for record in records if records.rdtype.name == "A"]
+        return addresses[-1] if addresses else ""
 
     async def stop(self) -> None:
         """Stop listening."""
