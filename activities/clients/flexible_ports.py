@@ -49,7 +49,7 @@ class FlexibleServers(Protocol):
         """Return the maintenance that is announced for ``server``, in words."""
 
     async def promote(self, target: FlexibleTarget, server: str, source: str, mode: Mode) -> str:
-        """Ask once for the switchover to ``server``; return the packed address of the operation.
+        """Ask once for the switchover to ``server``; return the operation's address, without its host.
 
         Raises:
             BusyError, RequestRefusedError, ForbiddenError, MissingError: nothing was done.

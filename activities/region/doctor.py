@@ -15,7 +15,7 @@ from activities.run.models.doctor import Finding, Standing
 from estate.flexible import FlexibleTarget
 
 _BRIEF_SECONDS = 1.8
-_PORTAL = "see the server in the portal: az postgres flexible-server show"
+_PORTAL = "see the server: az postgres flexible-server show"
 
 
 class FlexibleDoctor:
@@ -63,17 +63,20 @@ def of_flexible(target: FlexibleTarget, survey: FlexibleSurvey) -> list[Finding]
 def _of_endpoint(target: FlexibleTarget, survey: FlexibleSurvey) -> Finding:
     endpoint, name = survey.endpoint, target.database.writer
     primaries = [one.name for one in survey.azure if one.role is Role.PRIMARY]
+    if (lost := survey.lost_primary) is not None:
+        words = f"NOT REDUNDANT: {target.place(lost)} is lost; Azure lists it as primary until its region returns"
+        return fault(target.name, words, f"nothing: Azure then makes it a replica of {target.database.other(lost)}")
     if len(primaries) > 1:
         words = f"{' and '.join(primaries)} are both primary: two servers take writes"
         return fault(target.name, words, "find out which one applications write to, and make the other one its replica")
-    if not endpoint.members:
-        remedy = "make one: az postgres flexible-server virtual-endpoint create"
-        return fault(target.name, f"its virtual endpoint cannot be read: {endpoint.error or 'it is empty'}", remedy)
+    if endpoint.silent or not primaries:
+        words = f"nobody knows where its virtual endpoint leads: {endpoint.error or 'Azure names no primary'}"
+        return fault(target.name, words, "see the worker's identity and network, then ask again")
     if set(endpoint.members) != set(target.database.servers):
-        words = f"its virtual endpoint has the members {', '.join(endpoint.members)}"
-        return fault(target.name, words, "az postgres flexible-server virtual-endpoint update --members REPLICA")
-    if [endpoint.leads_to] != primaries:
-        words = f"{name} leads to {endpoint.leads_to or endpoint.error or 'no server'}, the primary is {primaries}"
+        words = f"its virtual endpoint has the members {', '.join(endpoint.members) or endpoint.error or 'nobody'}"
+        return fault(target.name, words, f"it must have {' and '.join(target.database.servers)}: see docs/install.md")
+    if endpoint.leads_to != primaries[0]:
+        words = f"{name} leads to {endpoint.leads_to or endpoint.error or 'no server'}, the primary is {primaries[0]}"
         return fault(target.name, words, "see the DNS that the worker asks (nameserver in the estate)")
     return ok(target.name, f"{name} leads to {endpoint.leads_to} (time to live {endpoint.ttl_seconds} s)")
 

@@ -105,6 +105,13 @@ class FlexibleSurvey(Wire):
     maintenance: tuple[str, ...] = ()
     """Announced maintenance of the two, in words."""
 
+    @property
+    def lost_primary(self) -> str | None:
+        """A server that Azure lists as primary beside another one, and that answers nobody: its region has not returned."""
+        primaries = [one.name for one in self.azure if one.role is Role.PRIMARY]
+        silent = [name for name in primaries if self.sql_of(name).in_recovery is None]
+        return silent[0] if len(primaries) > 1 and len(silent) == 1 else None
+
     def azure_of(self, name: str) -> AzureFact:
         """Return what Azure says of a server."""
         return next((one for one in self.azure if one.name == name), AzureFact(name=name, error="not asked"))
@@ -136,6 +143,11 @@ class FlexiblePlan(Plan):
 
     decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since", "max_missing")
 
+    @property
+    def attested(self) -> str:
+        """What a person has said who attests."""
+        return f"{self.primary} is to be given up although it answers"
+
     def about(self) -> tuple[str, ...]:
         """Return what else an approver must know; the loss of a forced one stands beside its diagnosis."""
         return (*((f"loss: {self.loss}",) if self.diagnosis is None else ()), *self.warnings)
@@ -160,7 +172,7 @@ class Begun(Wire):
     going_on: bool = False
     """An operation was under way already: nothing was asked for."""
     operation: str = ""
-    """Packed address at which Azure tells how the operation goes; empty: the server itself is asked."""
+    """Path and query at which Azure tells how the operation goes; empty: the server itself is asked."""
 
 
 class Await(Wire):

@@ -76,7 +76,8 @@ class FlexibleLookActivities:
 
     async def _endpoint(self, target: FlexibleTarget, azure: list[AzureFact], leads: EndpointFact) -> EndpointFact:
         """Read the endpoint through the primary: Azure keeps it there, and answers 400 through another server."""
-        primary = next((one.name for one in azure if one.role is Role.PRIMARY), None)
+        primaries = [one.name for one in azure if one.role is Role.PRIMARY]
+        primary = leads.leads_to if leads.leads_to in primaries else next(iter(primaries), None)
         if primary is None:
             return leads.model_copy(update={"error": leads.error or "no server is known to be the primary"})
         try:

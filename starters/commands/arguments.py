@@ -95,7 +95,8 @@ Attest = Annotated[
     typer.Option(
         "--attest",
         help="Forced: confirm, under your name, that the old leader is stopped. Only when you know that its machine is"
-        " powered off or deallocated: if it still runs, two servers take writes.",
+        " powered off or deallocated: if it still runs, two servers take writes. postgres-region-failover: accept the loss"
+        " of what the replica has not received, although the primary answers.",
     ),
 ]
 Stopped = Annotated[

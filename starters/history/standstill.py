@@ -7,7 +7,7 @@ has said; else nobody knows, and the run's own start is the latest that it can h
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.models.wire import Wire
@@ -28,8 +28,8 @@ def standstill(chronicle: Chronicle) -> Standstill | None:
     if chronicle.asked.get("mode") != "forced" or chronicle.started_at is None:
         return None
     if (said := chronicle.asked.get("down_since")) is not None:
-        since = datetime.fromisoformat(str(said))
-        return Standstill(since=since, told=f"from when it stopped working, {since:%H:%M:%S} UTC by the word of who asked")
+        since = datetime.fromisoformat(str(said)).astimezone(UTC)
+        return Standstill(since=since, told=f"from when it failed, {since:%H:%M:%S} UTC as {chronicle.asked.get('by')} said")
     heard = _last_heard(_last_survey(chronicle))
     if heard is not None:
         return heard

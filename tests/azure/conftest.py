@@ -11,7 +11,6 @@ from deploy.lab.azure.flexible import FlexibleServers
 from deploy.lab.azure.server import Emulator
 from tests.azure.imagined import ImaginedDatabases, ImaginedNames
 from tests.azure.pair import EMULATOR_HOST, SUBSCRIPTION, TOKEN, AzurePair, azure_pair, flexible_pair, new_folder
-from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ async def imagined() -> AsyncIterator[Imagined]:
     databases, names = ImaginedDatabases(), ImaginedNames()
     emulator, flexible = Emulator(SUBSCRIPTION, TOKEN, pace=0.0003), flexible_pair(databases, names)
     emulator.serve(flexible)
-    await emulator.start(EMULATOR_HOST, free_port(EMULATOR_HOST))
+    await emulator.start(EMULATOR_HOST)
     try:
         yield Imagined(emulator, flexible, databases, names)
     finally:

@@ -18,7 +18,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -63,7 +62,6 @@ __all__ = [
     "AzurePair",
     "azure_pair",
     "flexible_pair",
-    "free_udp_port",
     "new_folder",
     "resolve",
 ]
@@ -74,12 +72,6 @@ HOSTS = {PRIMARY: f"{NETWORK}.21", REPLICA: f"{NETWORK}.22"}
 
 async def resolve(names: NameServer, name: str) -> str:
     return await names.asked(name, NAMES_HOST)
-
-
-def free_udp_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from deploy.lab.azure.flexible_state import DOMAIN
 from deploy.lab.azure.names import NameServer
-from tests.azure.pair import HOSTS, NAMES_HOST, PRIMARY, READER, REPLICA, WRITER, free_udp_port
+from tests.azure.pair import HOSTS, NAMES_HOST, PRIMARY, READER, REPLICA, WRITER
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -21,7 +21,7 @@ async def names() -> AsyncIterator[NameServer]:
     for name, host in HOSTS.items():
         server.add(name, host)
     server.point("aiagent", PRIMARY, REPLICA)
-    await server.start(NAMES_HOST, free_udp_port(NAMES_HOST))
+    await server.start(NAMES_HOST)
     try:
         yield server
     finally:

@@ -47,6 +47,12 @@ async def _write(azure: AzurePair, server: str, committed: list[int]) -> None:
                 committed.append(number)
 
 
+async def _until_some(committed: list[int]) -> None:
+    async with asyncio.timeout(20):
+        while len(committed) < 20:
+            await asyncio.sleep(0.01)
+
+
 async def _promote(azure: AzurePair, option: str, mode: str = "Switchover") -> None:
     async with aio_client(azure.emulator.url) as client:
         poller = await client.servers.begin_update(REPLICA_GROUP, REPLICA, promotion(mode, option))
@@ -77,7 +83,7 @@ async def test_a_planned_switchover_loses_no_committed_row_and_moves_the_names(p
     await _table(pair)
     committed: list[int] = []
     writing = asyncio.create_task(_write(pair, PRIMARY, committed))
-    await asyncio.sleep(0.3)
+    await _until_some(committed)
     assert (await pair.resolve(WRITER), await pair.resolve(READER)) == (HOSTS[PRIMARY], HOSTS[REPLICA])
     await _promote(pair, "Planned")
     await writing
@@ -90,8 +96,9 @@ async def test_a_planned_switchover_loses_no_committed_row_and_moves_the_names(p
 
 async def test_a_forced_switchover_promotes_while_the_source_is_dead_and_takes_it_back_as_a_replica(pair: AzurePair) -> None:
     await _table(pair)
-    writing = asyncio.create_task(_write(pair, PRIMARY, []))
-    await asyncio.sleep(0.2)
+    committed: list[int] = []
+    writing = asyncio.create_task(_write(pair, PRIMARY, committed))
+    await _until_some(committed)
     await asyncio.to_thread(pair.servers.kill, PRIMARY)
     await writing
     await _promote(pair, "Forced")
@@ -166,11 +173,12 @@ async def test_catching_up_waits_for_what_the_replica_has_not_replayed(pair: Azu
 async def test_nothing_is_left_behind() -> None:
     with new_folder() as folder:
         async with azure_pair(folder) as azure:
-            pids = [(await azure.servers.sql(server, "select pg_backend_pid()"))[0][0] for server in HOSTS]
+            pids = [int((folder / server / "postmaster.pid").read_text().splitlines()[0]) for server in HOSTS]
+            assert _alive(pids) == pids
             assert len(list(folder.iterdir())) > 1
         assert [one.suffix for one in folder.iterdir()] == [".log", ".log"]
     assert not _alive(pids)
 
 
-def _alive(pids: list[object]) -> list[object]:
+def _alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -18,7 +18,6 @@ from deploy.lab.azure.server import Emulator
 from tests.azure.examples import needed, recorded, shape
 from tests.azure.imagined import ImaginedDatabases, ImaginedNames
 from tests.azure.pair import EMULATOR_HOST, TOKEN
-from tests.ports import free_port
 
 pytestmark = needed
 _SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -43,7 +42,7 @@ async def recorded_world() -> AsyncIterator[tuple[Emulator, FlexibleServers]]:
     flexible.add_endpoint(_ENDPOINT, _OLD, _NEW)
     emulator = Emulator(_SUBSCRIPTION, TOKEN, pace=0.0005)
     emulator.serve(flexible)
-    await emulator.start(EMULATOR_HOST, free_port(EMULATOR_HOST))
+    await emulator.start(EMULATOR_HOST)
     try:
         yield emulator, flexible
     finally:

@@ -96,14 +96,8 @@ async def test_a_server_that_is_no_replica_is_not_promoted(imagined: Imagined) -
 
 async def test_the_role_that_is_shipped_suffices_for_a_failover_and_for_nothing_else(imagined: Imagined) -> None:
     imagined.emulator.roles = [Role.load(ROLE_FILE)]
+    await _use_everything(imagined)
     async with aio_client(imagined.emulator.url) as azure:
-        await azure.servers.get(PRIMARY_GROUP, PRIMARY)
-        await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
-        assert [one async for one in azure.replicas.list_by_server(PRIMARY_GROUP, PRIMARY)]
-        assert [one async for one in azure.backups_automatic_and_on_demand.list_by_server(PRIMARY_GROUP, PRIMARY)]
-        assert [one async for one in azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY)] == []
-        await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY)).result()
-        await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
         with pytest.raises(HttpResponseError) as caught:
             await azure.virtual_endpoints.begin_delete(REPLICA_GROUP, REPLICA, ENDPOINT)
     assert caught.value.error is not None
@@ -118,16 +112,15 @@ async def test_each_action_of_the_role_is_needed(imagined: Imagined, lacking: st
     with pytest.raises(HttpResponseError) as caught:
         await _use_everything(imagined)
     assert caught.value.status_code == 403
+    assert f"'{lacking}'".lower() in str(caught.value).lower()
 
 
 async def _use_everything(imagined: Imagined) -> None:
+    """Do what the product does."""
     async with aio_client(imagined.emulator.url) as azure:
         await azure.servers.get(PRIMARY_GROUP, PRIMARY)
         await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
-        assert [one async for one in azure.replicas.list_by_server(PRIMARY_GROUP, PRIMARY)]
-        assert [one async for one in azure.backups_automatic_and_on_demand.list_by_server(PRIMARY_GROUP, PRIMARY)]
         assert [one async for one in azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY)] == []
-        await (await azure.servers.begin_restart(PRIMARY_GROUP, PRIMARY)).result()
         await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
 
 

@@ -78,7 +78,7 @@ async def test_the_synchronous_client_promotes_too(imagined: Imagined) -> None:
 
 
 async def test_both_servers_are_updating_until_the_operation_ends(imagined: Imagined) -> None:
-    imagined.emulator.operations.pace = 0.001
+    imagined.emulator.operations.pace = 0.01
     async with aio_client(imagined.emulator.url) as azure:
         poller = await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())
         for group, name in ((PRIMARY_GROUP, PRIMARY), (REPLICA_GROUP, REPLICA)):
@@ -161,7 +161,7 @@ async def test_the_old_primary_of_a_dead_region_becomes_a_replica_when_it_is_bac
 
 
 async def test_a_restart_with_failover_needs_a_standby(imagined: Imagined) -> None:
-    imagined.emulator.operations.pace = 0.003
+    imagined.emulator.operations.pace = 0.03
     over = models.RestartParameter(restart_with_failover=True, failover_mode="ForcedFailover")
     async with aio_client(imagined.emulator.url) as azure:
         states = []

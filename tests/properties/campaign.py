@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from activities.run.inventory import Inventory
 from gate.api import ServerState
-from gate.record import ahead_of
 from tests.fakes.member import Member, is_ahead
 from tests.fakes.world import A, B, C
 from tests.postgres.bench import flaws_of, write_estate
@@ -263,7 +262,7 @@ class Campaign(RuleBasedStateMachine):
         named = {plan.candidate for plan in plans if plan and not plan.lossless}
         assert {member for member, _ in self.world.losses} <= named, f"lost: {self.world.losses}, named: {named}"
         leader = self.world.members[self.world.record.leader]
-        leads = leader.writes and not self.world.has_just_woken(leader)
+        leads = leader.writes and not self.world.confirms_nothing_yet(leader)
         assert not leads or self.world.promised <= leader.rows, f"{leader.name} leads without acknowledged rows"
 
     def teardown(self) -> None:
@@ -327,8 +326,10 @@ class Campaign(RuleBasedStateMachine):
 
     @property
     def _is_older(self) -> bool:
-        epochs = {name: one.state.epoch for name, one in self.world.members.items()}
-        return bool(ahead_of(self.world.record, {**epochs, "its Lease": self.world.lease.epoch}))
+        record = self.world.record
+        candidate = record.intent.candidate if record.intent is not None else ""  # an undo raises its epoch first
+        seen = [one.state.epoch for name, one in self.world.members.items() if name != candidate]
+        return record.epoch < max([*seen, self.world.lease.epoch])
 
     @property
     def _leader_is_held(self) -> bool:

@@ -111,11 +111,11 @@ class HarshWorld(World):
 
     def observe(self, when: str) -> None:
         """Check that one alone takes writes; one whose machine was suspended may for a while, and can confirm none."""
-        taking = [one for one in self.members.values() if one.writes and not self.has_just_woken(one)]
+        taking = [one for one in self.members.values() if one.writes and not self.confirms_nothing_yet(one)]
         if len(taking) > 1:
             self.violations.append(f"{when}: {' and '.join(one.name for one in taking)} accept writes")
 
-    def has_just_woken(self, member: Member) -> bool:
+    def confirms_nothing_yet(self, member: Member) -> bool:
         """Whether its machine was suspended, so that it cannot know yet who leads, and can confirm no commit."""
         return self._clock() <= self._woken_until.get(member.name, -1.0) and not self._confirms(member)
 

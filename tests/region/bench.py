@@ -130,6 +130,12 @@ class RegionBench(Served):
         paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
         return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
+    async def heal(self) -> None:
+        """Start what an earlier test has killed."""
+        for server in HOSTS:
+            if not await self.azure.servers.is_up(server):
+                await self.azure.servers.heal(server)
+
     async def until_healthy(self) -> str:
         """Wait until one leads, the other streams from it, and Azure says so; return who leads."""
         async with asyncio.timeout(60):
@@ -162,6 +168,7 @@ async def running() -> AsyncIterator[AzurePair]:
 async def serving(client: Client, azure: AzurePair, folder: Path, **changes: Any) -> AsyncIterator[RegionBench]:
     """Serve the database until the block ends."""
     bench = RegionBench(client, azure, folder, **changes)
+    await bench.heal()
     await bench.until_healthy()
     azure.emulator.log.clear()
     bench.serve((

@@ -20,10 +20,14 @@ async def test_a_planned_failover_loses_nothing_and_asks_azure_once(bench: Regio
     assert report.outcome is Outcome.COMPLETED
     assert report.measurement is not None
     assert (report.measurement.lost, report.measurement.acknowledged > 5) == (0, True)
-    assert report.measurement.outage_seconds is not None
-    details = report.of(FlexibleDetails)
+    details, measured = report.of(FlexibleDetails), report.measurement
     assert details.promotions_asked == 1
     assert details.routed is not None
+    assert details.begun is not None
+    assert measured.last_before is not None
+    assert measured.first_after is not None
+    assert measured.last_before < details.routed.at
+    assert details.begun.at < measured.first_after
     assert (details.routed.leader, details.routed.ttl_seconds) == (after, 30)
     assert details.followed is not None
     assert details.followed.follows

@@ -1,15 +1,18 @@
-"""Whatever Azure answers, or does not, and whoever dies: one promotion, and a true word at the end."""
+"""Whatever Azure answers, or does not: one promotion, and a true word at the end. Who dies: ``test_survival``."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from activities.region.models import Ended, FlexibleDetails
 from deploy.lab.azure.faults import Fault as Azure
+from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
-from tests.region.bench import RegionBench
+from tests.region.bench import RegionBench, serving
 
 _PATCH = {"method": "PATCH", "path": "*/flexibleServers/*"}
 _POLL = {"method": "GET", "path": "*/azureAsyncOperation/*"}
@@ -35,17 +38,20 @@ async def _must_have_moved(bench: RegionBench, before: str, *, accepted: int = 1
         Azure(**_POLL, drop="before", times=2),
         Azure(**_POLL, status=404, code="ResourceNotFound", times=0),
         Azure(**_POLL, status=429, retry_after=1, code="TooManyRequests"),
-        Azure(method="GET", path="*/flexibleServers/*", nth=3, status=500, times=4),
+        Azure(method="GET", path="*/flexibleServers/CANDIDATE", nth=2, status=500, times=3),
         Azure(**_PATCH, links=False),
     ],
     ids=lambda fault: f"{fault.method}-{fault.status or fault.drop or 'no-links'}-{fault.retry_after or 0}",
 )
 async def test_a_fault_of_azure_costs_time_and_no_second_promotion(bench: RegionBench, fault: Azure) -> None:
     before = await bench.leader()
-    bench.azure.emulator.faults.order(fault)
+    path = fault.path.replace("CANDIDATE", bench.replica_of(before))
+    bench.azure.emulator.faults.order(fault.model_copy(update={"path": path}))
     end, told = await bench.ending(await bench.start())
     assert end == "completed", told
     await _must_have_moved(bench, before)
+    struck = [one for one in bench.azure.emulator.log if one.refused_by == "fault" or one.status == 0]
+    assert struck or not fault.links
 
 
 async def test_a_server_that_is_busy_is_asked_again(bench: RegionBench) -> None:
@@ -111,8 +117,60 @@ async def test_a_cancel_after_it_changes_nothing_either(bench: RegionBench) -> N
     handle = await bench.start()
     await held.reached.wait()
     await handle.cancel()
-    await asyncio.sleep(0.3)
     bench.faults.release()
     end, told = await bench.ending(handle)
     assert end == "completed", told
     await _must_have_moved(bench, before)
+
+
+async def test_a_planned_run_whose_primary_dies_meanwhile_leaves_the_way_free(bench: RegionBench) -> None:
+    """Azure refuses to begin; nobody could start a forced failover while this run went on asking."""
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, ends="Failed", code="ServerBusy"))
+    handle = await bench.start()
+    async with asyncio.timeout(30):
+        while not bench.changes():
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(bench.azure.servers.kill, before)
+    end, told = await bench.ending(handle)
+    await bench.azure.servers.heal(before)
+    assert (end, len(bench.changes())) == ("NoPrimary", 1), told
+    assert "--mode forced" in told
+
+
+async def test_a_cancel_between_two_requests_is_honoured(bench: RegionBench) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, ends="Failed", code="ServerBusy", times=0))
+    handle = await bench.start()
+    async with asyncio.timeout(30):
+        while not bench.changes():
+            await asyncio.sleep(0.01)
+    await handle.cancel()
+    end, _ = await bench.ending(handle)
+    assert (end, await bench.leader(), len(bench.changes())) == ("cancelled", before, 1)
+
+
+async def test_a_promotion_that_does_not_end_in_time_is_stranded(
+    temporal: Client, shared: AzurePair, tmp_path: Path
+) -> None:
+    async with serving(temporal, shared, tmp_path, thresholds={"promoted_within": "PT0.3S"}) as bench:
+        end, told = await bench.ending(await bench.start())
+        assert end == "Stranded"
+        assert "it has not ended in time" in told
+        await bench.until_healthy()
+
+
+async def test_an_endpoint_that_leads_elsewhere_is_stranded(
+    temporal: Client, shared: AzurePair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(temporal, shared, tmp_path, thresholds={"route_within": "PT1S"}) as bench:
+        monkeypatch.setattr(shared.names, "point", lambda *_: None)
+        before = await bench.leader()
+        end, told = await bench.ending(await bench.start())
+        assert end == "Stranded", told
+        assert "leads to" in told
+        again, said = await bench.ending(await bench.start(to=bench.replica_of(before)))
+        assert (again, "see its DNS record" in said) == ("MovedAlready", True)
+        monkeypatch.undo()
+        shared.flexible.state.publish(shared.flexible.state.endpoints["aiagent"])
+        await bench.until_healthy()

@@ -26,6 +26,7 @@ async def server(_real_servers: None, tmp_path_factory: pytest.TempPathFactory) 
 @pytest_asyncio.fixture(loop_scope="session")
 async def served(server: Temporal, shared: AzurePair, tmp_path: Path) -> AsyncIterator[RegionBench]:
     bench = RegionBench(server.client, shared, tmp_path)
+    await bench.heal()
     await bench.until_healthy()
     shared.emulator.log.clear()
     try:

@@ -13,7 +13,7 @@ better moment, or finds the roles changed.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -57,7 +57,7 @@ from workflows.run.uncancellable import uncancellable
 _BASELINE = timedelta(seconds=1)
 """The measuring writer needs acknowledgements before the outage to measure it."""
 _BUSY = timedelta(seconds=10)
-"""Between two requests for a promotion while Azure is busy with something else."""
+"""Between two requests for a promotion while Azure is busy with something else. A cancel is honoured then."""
 _NO_WAIT = timedelta(0)
 
 
@@ -110,7 +110,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
                 measuring.begin(FlexibleRouteActivities.measure, FlexibleMeasureRequest(target=self.target, run=me()))
                 self.state.enter(Phase.CLAIMING, "a baseline of the measurement")
                 await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
-            await uncancellable(self._promoted(order))
+            await self._promoted(order)
             await uncancellable(self._verified(order))
             await measuring.end()
             await uncancellable(self._followed(order))
@@ -121,21 +121,38 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         return survey is not None and survey.sql_of(server).takes_rows
 
     async def _promoted(self, order: PromoteOrder) -> None:
-        """Ask for the promotion until Azure has done it, or has said no."""
-        state, until = self.state, workflow.now() + self.target.database.thresholds.promoted_within
+        """Ask for the promotion until Azure has done it, or has said no. Between two requests nothing is under way."""
+        until = workflow.now() + self.target.database.thresholds.promoted_within
+        while not await uncancellable(self._attempted(order, until)):
+            self._back()
+            await workflow.sleep(_BUSY, summary="Azure was busy with something else")
+            if order.mode is Mode.PLANNED:
+                await self._must_still_answer(order.old)
+
+    async def _attempted(self, order: PromoteOrder, until: datetime) -> bool:
+        """Ask once and wait for the end; return whether it leads. ``False``: Azure was busy, and nothing was changed."""
+        state = self.state
         state.enter(Phase.PROMOTING, f"Azure promotes {order.server}")
         state.forward_only, state.left_to_do = True, (_left_to_promote(order), _left_to_verify(order))
-        while True:
-            begun = state.details.begun = await self._begun(order)
-            if begun.already:
-                return
-            wait = Await(order=order, operation=begun.operation, until=until)
-            promotion = state.details.promotion = await step(PromotionActivities.await_promotion, wait)
-            if promotion.ended is Ended.SUCCEEDED:
-                return
-            if promotion.ended is not Ended.BUSY or workflow.now() >= until:
-                self._give_up(order, promotion)
-            await workflow.sleep(_BUSY, summary=f"Azure is busy: {promotion.message}"[:200])
+        begun = state.details.begun = await self._begun(order)
+        if begun.already:
+            return True
+        wait = Await(order=order, operation=begun.operation, until=until)
+        promotion = state.details.promotion = await step(PromotionActivities.await_promotion, wait)
+        if promotion.ended is Ended.SUCCEEDED:
+            return True
+        if promotion.ended is not Ended.BUSY or not _is_unchanged(promotion) or workflow.now() >= until:
+            self._give_up(order, promotion)
+        return False
+
+    async def _must_still_answer(self, old: str) -> None:
+        """Refuse to go on with a planned failover whose primary has gone: somebody must be able to start a forced one."""
+        survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
+        if (fact := survey.sql_of(old)).in_recovery is None:
+            words = (
+                f"{old} has stopped answering: {fact.error}; nothing was changed, is its region lost? Then use --mode forced"
+            )
+            raise refuse(Refusal.NO_PRIMARY, words)
 
     async def _begun(self, order: PromoteOrder) -> Begun:
         details = self.state.details
@@ -151,8 +168,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
     def _give_up(self, order: PromoteOrder, promotion: Promotion) -> None:
         """Raise: nothing has changed, if both servers are seen in their old roles; else nobody can tell."""
         words = f"Azure has not promoted {order.server}: {promotion.message}"
-        unchanged = promotion.role is Role.REPLICA and promotion.old_role is Role.PRIMARY
-        if unchanged and promotion.ended is not Ended.LATE:
+        if _is_unchanged(promotion) and promotion.ended is not Ended.LATE:
             self._back()
             raise refuse(Refusal.CANDIDATE_FAILED, f"{words}; {order.old} leads still, nothing was changed")
         raise refuse(Refusal.STRANDED, f"{words}; Azure says that it is {promotion.role.value}, {promotion.state}")
@@ -194,6 +210,11 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         if survey is not None and survey.azure_of(order.old).high_availability:
             notes.append(f"{order.server} has no high availability: enable it, az postgres flexible-server update")
         return tuple(notes)
+
+
+def _is_unchanged(promotion: Promotion) -> bool:
+    """Whether both servers were seen in their old roles."""
+    return promotion.role is Role.REPLICA and promotion.old_role is Role.PRIMARY
 
 
 def _left_to_promote(order: PromoteOrder) -> LeftToDo:

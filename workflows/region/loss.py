@@ -61,7 +61,7 @@ def missing_of(
         since = survey.sql_of(new).replayed_at
         commits = f"commits after {since:%Y-%m-%d %H:%M:%S} UTC" if since else "commits"
         words = f"{commits} may be missing on {new} (at most {missing:.0f} s; limit {limit:.0f} s)"
-        remedy = "say since when the primary does not work (--down-since), or how much may be missing (--max-missing)"
+        remedy = "give the time at which the primary failed (--down-since), or accept more (--max-missing)"
         raise refuse(Refusal.LAG_TOO_LARGE, f"{words}; {remedy}")
     return missing
 

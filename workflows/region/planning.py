@@ -67,27 +67,50 @@ def _diagnosis(survey: FlexibleSurvey, old: AzureFact) -> Diagnosis:
 
 def _roles(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> tuple[AzureFact, AzureFact]:
     """Return the primary and the replica, as Azure has them."""
-    silent = [f"{one.name}: {one.error}" for one in survey.azure if one.error]
+    _must_be_another(request, target, survey)
+    if silent := [f"{one.name}: {one.error}" for one in survey.azure if one.error]:
+        raise refuse(Refusal.UNREACHABLE, f"Azure does not say what the servers are: {'; '.join(silent)}")
     primaries = [one for one in survey.azure if one.role is Role.PRIMARY]
     replicas = [one for one in survey.azure if one.role is Role.REPLICA]
-    if silent:
-        raise refuse(Refusal.UNREACHABLE, f"Azure does not say what the servers are: {'; '.join(silent)}")
+    if (lost := survey.lost_primary) is not None:
+        raise refuse(
+            Refusal.NO_STANDBY,
+            f"{target.place(lost)} does not answer, and Azure lists it as primary still, as it does after a forced failover"
+            f" until the region returns: {target.database.other(lost)} leads, and there is no replica to promote",
+        )
     if len(primaries) == _PAIR:
         names = " and ".join(target.place(one.name) for one in primaries)
         raise refuse(
             Refusal.TWO_PRIMARIES,
-            f"{names} are both primary: one was promoted to stand alone; find out which one applications write to, and make"
-            " the other one its replica again",
+            f"{names} are both primary, and both answer: find out which one applications write to, and make the other one"
+            " its replica again",
         )
     if len(primaries) != 1 or len(replicas) != 1 or replicas[0].source != primaries[0].name:
         told = ", ".join(f"{one.name}: {one.role.value}{f' of {one.source}' if one.source else ''}" for one in survey.azure)
         raise refuse(Refusal.NO_STANDBY, f"there is no replica to promote; Azure says {told}")
-    if request.to is not None and request.to not in target.database.servers:
-        known = ", ".join(target.database.servers)
-        raise refuse(Refusal.BAD_INPUT, f"to: {request.to} is no server of {target.name}; there is {known}")
-    if request.to == primaries[0].name:
-        raise refuse(Refusal.MOVED_ALREADY, f"{request.to} leads {target.name} already: nothing is to be done")
     return primaries[0], replicas[0]
+
+
+def _must_be_another(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> None:
+    """Refuse a server that is none of the two, or that leads already: by its own word, and by the endpoint's name."""
+    wanted = request.to
+    if wanted is None:
+        return
+    if wanted not in target.database.servers:
+        known = ", ".join(target.database.servers)
+        raise refuse(Refusal.BAD_INPUT, f"to: {wanted} is no server of {target.name}; there is {known}")
+    takes_writes = survey.sql_of(wanted).in_recovery is False or survey.azure_of(wanted).role is Role.PRIMARY
+    if takes_writes and survey.endpoint.leads_to == wanted:
+        raise refuse(
+            Refusal.MOVED_ALREADY, f"{wanted} leads {target.name} already, and {target.database.writer} leads to it"
+        )
+    if takes_writes:
+        leads = survey.endpoint.leads_to or survey.endpoint.error or "no server that is known"
+        raise refuse(
+            Refusal.MOVED_ALREADY,
+            f"{wanted} is the primary of {target.name} already, but {target.database.writer} leads to {leads}: see its DNS"
+            f" record, then failover doctor {target.name}",
+        )
 
 
 def _must_be_ready(mode: Mode, old: AzureFact, new: AzureFact) -> None:
@@ -97,12 +120,11 @@ def _must_be_ready(mode: Mode, old: AzureFact, new: AzureFact) -> None:
             raise refuse(
                 Refusal.BUSY, f"{one.name} is {one.state or 'in no known state'}, not Ready: wait until that has ended"
             )
-    if mode is Mode.PLANNED and old.storage_gb and new.storage_gb and old.storage_gb != new.storage_gb:
-        raise refuse(
-            Refusal.NOT_WHOLE,
-            f"Azure switches over only servers of equal storage: {old.name} has {old.storage_gb} GB, {new.name} has"
-            f" {new.storage_gb} GB; make them equal",
-        )
+    sizes = {one.name: f"{one.sku or 'unknown'} with {one.storage_gb or 'unknown'} GB" for one in (old, new)}
+    differ = old.storage_gb and new.storage_gb and old.storage_gb != new.storage_gb
+    if mode is Mode.PLANNED and (differ or (old.sku and new.sku and old.sku != new.sku)):
+        told = ", ".join(f"{name} is {size}" for name, size in sizes.items())
+        raise refuse(Refusal.NOT_WHOLE, f"Azure switches over only servers of equal size: {told}; make them equal")
 
 
 def _must_be_routed(target: FlexibleTarget, survey: FlexibleSurvey, old: str, new: str) -> None:
@@ -115,7 +137,8 @@ def _must_be_routed(target: FlexibleTarget, survey: FlexibleSurvey, old: str, ne
         raise refuse(
             Refusal.NO_ENDPOINT,
             f"a switchover needs the virtual endpoint {name} to lead from {old} to {new}; its members are"
-            f" {', '.join(endpoint.members)}: az postgres flexible-server virtual-endpoint update",
+            f" {', '.join(endpoint.members)}; change its members in the portal, or with az postgres flexible-server"
+            " virtual-endpoint update",
         )
 
 
@@ -182,8 +205,9 @@ def _warnings(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: A
         )
     if mode is Mode.FORCED and old.sku != new.sku and old.sku and new.sku:
         remarks.append(f"{new.name} is {new.sku}, {old.name} is {old.sku}: it may carry less")
-    if not survey.sql_of(new.name).takes_rows:
-        remarks.append("outage and loss will not be measured: create schema failover authorization (the operator's role)")
+    if mode is Mode.PLANNED and not survey.sql_of(new.name).takes_rows:
+        user = target.database.login.user
+        remarks.append(f"outage and loss will not be measured: create schema failover authorization {user}")
     if survey.endpoint.leads_to != old.name:
         leads = survey.endpoint.leads_to or survey.endpoint.error or "nowhere that is known"
         remarks.append(f"{target.database.writer} leads to {leads}, and Azure says that {old.name} is the primary")

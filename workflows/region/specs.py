@@ -42,7 +42,7 @@ SPECS = (
             stranded="Azure was asked for the promotion; what is listed as left to do is not done.",
             cut_off="It was ended from outside ({close}): a promotion that Azure has begun goes on.",
             look="failover plan postgres-region-failover {target}",
-            again="Starting it again is safe: it looks who leads, and asks Azure only for what is not done or under way.",
+            again="Start it again with --to SERVER: one that leads already is refused, and nothing moves back.",
         ),
     ),
 )

@@ -150,7 +150,7 @@ class RunState(Generic[D]):
             lines += [self.plan.diagnosis.reason, f"loss: {self.plan.loss}"]
             lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
         if self.attested_by:
-            lines.append(f"{self.attested_by} says that {self.plan.suspect if self.plan else 'it'} is stopped")
+            lines.append(f"{self.attested_by} says that {self.plan.attested if self.plan else 'it is stopped'}")
         lines += self.hints()
         if member := self.waits_for_attestation:
             lines.append(

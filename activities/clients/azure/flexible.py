@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
-from activities.clients.azure.operations import fact_of, packed, path_of
+from activities.clients.azure.operations import fact_of, hostless, must_be_of
 from activities.clients.flexible_ports import OperationFact
 from activities.region.models import AzureFact, Role
 from estate.flexible import FlexibleTarget
@@ -71,7 +71,7 @@ class AzureFlexible:
         return tuple(words for one in events if (words := _announced(server, one)))
 
     async def promote(self, target: FlexibleTarget, server: str, source: str, mode: Mode) -> str:
-        """Ask once for the switchover to ``server``, which follows ``source``; return the operation's packed address."""
+        """Ask once for the switchover to ``server``, which follows ``source``; return the operation's address."""
         client, heard = await self._client(target), dict[str, str]()
         models = await asyncio.to_thread(import_module, f"{_SDK}.models")
         replica = models.Replica(
@@ -85,11 +85,11 @@ class AzureFlexible:
                 _group(target, server), server, body, polling=False,
                 raw_response_hook=lambda answer: heard.update(answer.http_response.headers),
             )  # fmt: skip
-        return packed({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
+        return hostless({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
 
     async def operation(self, target: FlexibleTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
-        client, path = await self._client(target), path_of(operation, target.database.subscription)
+        client, path = await self._client(target), must_be_of(target.database.subscription, operation)
         rest = await asyncio.to_thread(import_module, "azure.core.rest")
         with translated("Azure, asked how the promotion goes", f"{_PROVIDER}/locations/azureAsyncOperation/read"):
             answer = await client.send_request(rest.HttpRequest("GET", self._access.endpoint + path))

@@ -66,6 +66,11 @@ class Plan(Wire):
         """What an attestation is about: the old leader, or the node."""
         return self.primary
 
+    @property
+    def attested(self) -> str:
+        """What a person has said who attests."""
+        return f"{self.suspect} is stopped"
+
     def sealed(self) -> Self:
         """Return the plan with its digest, and with what readers who know only this class show."""
         told = {"headline": self.heading(), "remarks": self.about()}

@@ -136,8 +136,9 @@ class State:
     async def settle(self) -> None:
         """Let old primaries that are back be the replicas that they were made."""
         for server in self.servers.values():
-            if server.returns_to and await self.databases.is_up(server.name):
-                self.becomes_replica(server, server.returns_to)
+            leader = server.returns_to
+            if leader and await self.databases.is_up(server.name) and server.returns_to:  # not by another request meanwhile
+                self.becomes_replica(server, leader)
 
     def becomes_replica(self, server: Server, leader: str) -> None:
         """Show ``server`` as a replica of ``leader``."""
