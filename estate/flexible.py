@@ -7,15 +7,28 @@ failover the roles have changed, and the file need not.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Self
+from ipaddress import ip_address
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ByteSize, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ByteSize, Field, StringConstraints, model_validator
 
 from estate.base import Entry, Name, Objective, SecretReference, SwitchApprovals, Target
 
 _PAIR = 2
 _SUFFIX = "postgres.database.azure.com"
 Subscription = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+
+
+def _is_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        message = f"must be the address of a DNS server, such as 168.63.129.16; got {text!r}"
+        raise ValueError(message) from error
+
+
+_Patience = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=12))]
+_Short = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
 
 
 class FlexibleServer(Entry):
@@ -31,7 +44,7 @@ class FlexibleLogin(Entry):
     user: str = "failover"
     password: SecretReference
     port: int = Field(default=5432, ge=1, le=65535)
-    sslmode: str = "verify-full"
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
     sslrootcert: str = "system"
     """File with the authorities that are trusted; ``system``: those of the operating system."""
 
@@ -41,14 +54,14 @@ class FlexibleThresholds(Entry):
 
     planned_lag: ByteSize = ByteSize(16 * 1024 * 1024)
     """WAL (bytes) that the replica may still have to replay when a planned failover starts."""
-    forced_lag: timedelta = timedelta(minutes=15)
+    forced_lag: _Patience = timedelta(minutes=15)
     """Forced: commits of at most this much time may be missing (platform runbook: 15 min)."""
-    promoted_within: timedelta = timedelta(minutes=90)
+    promoted_within: _Patience = timedelta(minutes=90)
     """How long Azure may take for the promotion, repeated while it is busy; then a person is needed. A planned switchover of
     an empty server took 6 min 21 s (recorded in June 2026)."""
-    route_within: timedelta = timedelta(minutes=10)
+    route_within: _Short = timedelta(minutes=10)
     """How long the endpoint's name may take to lead to the new primary: its DNS record has a time to live."""
-    replica_within: timedelta = timedelta(minutes=10)
+    replica_within: _Short = timedelta(minutes=10)
     """Planned: how long the run stays to see the old primary follow."""
 
 
@@ -63,7 +76,7 @@ class FlexibleDatabase(Entry):
     """Name of the endpoint; applications connect to ``NAME.writer.postgres.database.azure.com``."""
     database: str
     login: FlexibleLogin
-    nameserver: str | None = Field(default=None, pattern=r"^[0-9a-fA-F.:]+$")
+    nameserver: Annotated[str, AfterValidator(_is_address)] | None = None
     """Address of the DNS server that knows the servers' names; ``None``: the worker's own resolver."""
     nameserver_port: int = Field(default=53, ge=1, le=65535)
     objective: Objective = Objective(rto=timedelta(hours=2), rpo=timedelta(minutes=15))

@@ -46,6 +46,7 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _flexible_servers_are_azures(self) -> Self:
+        taken: dict[str, str] = {}
         inside = {*self.postgres, *(member for cluster in self.postgres.values() for member in cluster.members)}
         for name, entry in self.flexible_servers.items():
             where = f"flexible_servers.{name}"
@@ -54,6 +55,9 @@ class Estate(Entry):
                 raise ValueError(message)
             for server, one in entry.servers.items():
                 self._region_is_known(f"{where}.servers.{server}", one.region)
+                if (other := taken.setdefault(server, name)) != name:
+                    message = f"{where}.servers names {server}, which is {other}'s already; a server moves with one entry"
+                    raise ValueError(message)
                 if server in inside:
                     message = (
                         f"{where}.servers names {server}, which runs inside Kubernetes (postgres): Azure replicates only"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.clients.azure.access import PUBLIC
 from workflows.run.models import TASK_QUEUE
 
 
@@ -23,8 +25,8 @@ class WorkerSettings(BaseSettings):
     signing_key: str = ""
     """Reference to the secret with which workers sign what a run is told of its target; the same for all. Without it a run
     does not survive that its estate is edited and all workers are restarted."""
-    azure_endpoint: str = "https://management.azure.com"
-    """Azure Resource Manager; another one for another cloud of Azure, or for the lab."""
+    azure_endpoint: str = PUBLIC
+    """Azure Resource Manager for Flexible Servers; another one only for the lab, with a token of its own."""
     azure_token: str = ""
     """Reference to the bearer of an endpoint that knows no identity of Azure's; empty: this worker's own identity."""
     azure_poll: float = Field(default=2.0, gt=0)
@@ -35,3 +37,11 @@ class WorkerSettings(BaseSettings):
     """File to renew while Temporal answers, for a readiness probe that looks at its age; none when unset."""
     grace: float = Field(default=10.0, ge=0)
     """Seconds that running steps get to finish after SIGTERM; then another worker takes them over."""
+
+    @model_validator(mode="after")
+    def _azures_token_goes_to_azure(self) -> Self:
+        """Refuse to send this worker's own identity's token elsewhere."""
+        if not self.azure_token and self.azure_endpoint.rstrip("/") != PUBLIC:
+            message = f"FAILOVER_AZURE_ENDPOINT is {self.azure_endpoint}, not {PUBLIC}: give FAILOVER_AZURE_TOKEN for it"
+            raise ValueError(message)
+        return self

@@ -21,9 +21,9 @@ from psycopg.rows import dict_row
 
 from activities.clients import own_writes
 from activities.clients.flexible_ports import Written
-from activities.clients.foreign import first_line
+from activities.clients.foreign import Message, first_line, says
 from activities.clients.ports import UnreachableError, WriteFailedError
-from activities.clients.postgres import is_verdict, silence_of, words_of, write_and_remove
+from activities.clients.postgres import is_verdict, listens, silence_of, words_of, write_and_remove
 from activities.clients.secrets import read_secret
 from activities.region.models import EndpointFact, FlexibleSqlFact
 from activities.run.models.diagnosis import Silence
@@ -44,6 +44,8 @@ select pg_is_in_recovery() as in_recovery,
        case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end as replayed_at,
        coalesce((select latest_end_lsn::text from pg_stat_wal_receiver), '') as told_lsn,
        (select latest_end_time from pg_stat_wal_receiver) as told_at,
+       (select extract(epoch from clock_timestamp() - last_msg_receipt_time)::float8 from pg_stat_wal_receiver)
+       as heard_seconds_ago,
        case when pg_is_in_recovery() then null
             else (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint from pg_stat_replication)
        end as behind_bytes,
@@ -74,7 +76,11 @@ class FlexibleSqlClient:
 
     async def facts(self, target: FlexibleTarget, server: str) -> FlexibleSqlFact:
         """Return what ``server`` says of itself, asked by its own name."""
-        async with self._reach(target, await _resolved(target, host_of(server)), _ANSWER_WITHIN) as connection:
+        where = await _resolved(target, host_of(server))
+        silence = await listens(where.addresses[0], target.database.login.port, _ANSWER_WITHIN / 2)
+        if silence is not Silence.NO_ANSWER:
+            raise UnreachableError(f"{where.name} takes no connection ({silence.value})", silence)
+        async with self._reach(target, where, _ANSWER_WITHIN) as connection:
             row = await (await connection.execute(_FACTS)).fetchone()
         return FlexibleSqlFact.model_validate({**(row or {}), "name": server})
 
@@ -162,7 +168,8 @@ class FlexibleSqlClient:
             raise UnreachableError(why, Silence.NO_ANSWER) from error
         except (psycopg.Error, OSError) as error:
             words = f"{where.name}: {type(error).__name__}: {first_line(error)}"
-            raise UnreachableError(words, silence_of(error)) from error
+            told = isinstance(error, psycopg.Error) and (error.sqlstate is not None or says(error, Message.POSTGRES_FATAL))
+            raise UnreachableError(words, silence_of(error) if told else Silence.NO_CONNECTION) from error
 
     @asynccontextmanager
     async def _connect(

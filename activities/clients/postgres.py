@@ -69,7 +69,7 @@ class PostgresClient:
     async def facts(self, target: PostgresTarget, member: str, *, within: timedelta = _ANSWER_WITHIN) -> SqlFact:
         """Return what ``member`` says of itself, asked by its own address."""
         host = await self._member(target, member)
-        if (silence := await _listens(host.address, target.cluster.login.port, within / 2)) is not Silence.NO_ANSWER:
+        if (silence := await listens(host.address, target.cluster.login.port, within / 2)) is not Silence.NO_ANSWER:
             self._addresses.forget_pod(target.region, member)
             raise UnreachableError(f"{host.name} takes no connection ({silence.value})", silence)
         async with self._reach(target, host, within) as connection:
@@ -235,7 +235,7 @@ def words_of(error: psycopg.Error) -> str:
     return f"{error.diag.message_primary or str(error).strip()} (SQLSTATE {error.sqlstate})"
 
 
-async def _listens(host: str, port: int, within: timedelta) -> Silence:
+async def listens(host: str, port: int, within: timedelta) -> Silence:
     """Return ``NO_ANSWER`` when somebody takes connections there, which is no answer yet; else how nobody does."""
     try:
         async with asyncio.timeout(within.total_seconds()):

@@ -24,10 +24,9 @@ async def must_be_latest(systems: Systems, target: PostgresTarget, record: Recor
 
     """
     members = target.cluster.members
-    lease = systems.leader_records.lease_epoch(target.region, target.cluster.write_service)
-    answers = await asyncio.gather(lease, *(systems.gates.status(target, name) for name in members), return_exceptions=True)
-    epochs = {"its Lease": answers[0] if isinstance(answers[0], int) else 0}
-    epochs |= {name: one.epoch for name, one in zip(members, answers[1:], strict=True) if isinstance(one, GateStatus)}
+    epochs = {"its Lease": await systems.leader_records.lease_epoch(target.region, target.cluster.write_service)}
+    answers = await asyncio.gather(*(systems.gates.status(target, name) for name in members), return_exceptions=True)
+    epochs |= {name: one.epoch for name, one in zip(members, answers, strict=True) if isinstance(one, GateStatus)}
     if ahead := ahead_of(record, epochs):
         seen = ", ".join(f"{name} has seen epoch {epoch}" for name, epoch in ahead.items())
         raise refuse(

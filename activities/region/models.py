@@ -75,6 +75,8 @@ class FlexibleSqlFact(Wire):
     told_lsn: str = ""
     """Replica: end of the primary's WAL, as the primary has told it last."""
     told_at: datetime | None = None
+    heard_seconds_ago: float | None = None
+    """Replica: for so long it has not heard the primary, by its own clock; ``None``: nobody sends to it."""
     behind_bytes: int | None = None
     """Primary: WAL that its slowest replica has not replayed; ``None``: no replica is connected."""
     behind_seconds: float | None = None
@@ -138,10 +140,12 @@ class FlexiblePlan(Plan):
     """How much time's commits may be missing, as the person who asks says; ``None``: what the estate says."""
     missing_seconds: float = 0.0
     """Commits of at most this much time are missing afterwards."""
+    alive: bool = False
+    """Forced: the old primary answers, and is given up."""
     warnings: tuple[str, ...] = ()
     """What is announced for the pair, and what is worse afterwards."""
 
-    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since", "max_missing")
+    decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "primary", "candidate", "down_since", "max_missing", "alive")
 
     @property
     def attested(self) -> str:
@@ -161,16 +165,22 @@ class PromoteOrder(Wire):
     old: str
     mode: Mode
     run: RunId
+    again: bool = False
+    """This run has asked before."""
 
 
 class Begun(Wire):
-    """A promotion that Azure has accepted, or that had happened already."""
+    """What came of asking for a promotion."""
 
     at: datetime
     already: bool = False
     """It leads already: nothing was asked for."""
     going_on: bool = False
-    """An operation was under way already: nothing was asked for."""
+    """The server is busy already, perhaps with what was asked for before: nothing more was asked for."""
+    busy: str = ""
+    """Azure has said that it is busy, in these words: nothing was begun."""
+    after: timedelta | None = None
+    """When Azure wants to be asked again."""
     operation: str = ""
     """Path and query at which Azure tells how the operation goes; empty: the server itself is asked."""
 
@@ -190,6 +200,8 @@ class Ended(StrEnum):
     FAILED = "failed"
     BUSY = "busy"
     """Failed since something else was going on: to be asked for again."""
+    UNSEEN = "unseen"
+    """No operation is known, and the server is as before."""
     LATE = "late"
     """It goes on still, and time is up."""
 

@@ -12,14 +12,15 @@ itself tells: its role and its state.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.clients.flexible_ports import FlexibleServers, OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
+from activities.region.survey import NO_ANSWER
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.polling import NotYetError, until
@@ -29,7 +30,10 @@ _HEARD_WITHIN = timedelta(seconds=5)
 """How long Azure may take to show that it has accepted a promotion. Not documented; it answers the request itself only after
 it has begun the operation."""
 _LOOKS_FOR_IT = 5
-_AGAIN = timedelta(seconds=10)
+_MISSES = 5
+"""Looks in a row at which Azure does not know the operation until it is given up: it may not be visible everywhere yet."""
+_IDLE = 15
+"""Looks at a server that is Ready and a replica, with no operation known, until the promotion counts as not begun."""
 _UNHEARD = (UnreachableError, BusyError)
 _SOON = lasting(FORWARD, attempt=timedelta(minutes=2), within=timedelta(minutes=15))
 """Nobody can cancel meanwhile. A person may start again: that asks for nothing twice."""
@@ -45,31 +49,33 @@ class PromotionActivities:
 
     @step("region.promote", _SOON, lambda order: f"promote {order.server} ({order.mode.value} switchover)")
     async def promote(self, order: PromoteOrder) -> Begun:
-        """Have the promotion begin. Safe to repeat: whoever leads already, or is busy, is not asked for again.
+        """Have the promotion begin. Safe to repeat: a server that leads already, or is not Ready, is not asked for again.
 
         Raises:
-            ApplicationError: ``PromotionRefused``, Azure said no and has done nothing; else it is tried again.
+            ApplicationError: ``PromotionRefused``, Azure said no to the first request and has done nothing; else it is
+                tried again.
 
         """
         try:
             fact = await self._as_it_is(order)
-            if fact.role is Role.PRIMARY or fact.state != READY:
-                return Begun(at=_now(), already=fact.role is Role.PRIMARY, going_on=fact.role is not Role.PRIMARY)
+            if (found := _found(order, fact)) is not None:
+                return found
             operation = await self._servers.promote(order.target, order.server, order.old, order.mode)
         except BusyError as error:
-            raise retry_in(error.after or _AGAIN, str(error)) from error
+            return Begun(at=_now(), busy=str(error)[:500], after=error.after)
         except (ForbiddenError, MissingError, RequestRefusedError) as error:
+            if activity.info().attempt > 1:  # an earlier attempt may have been heard: both servers' roles will tell
+                return Begun(at=_now(), going_on=True)
             raise refuse(Refusal.PROMOTION_REFUSED, str(error)) from error
         except UnreachableError as error:
             raise retry_in(timedelta(seconds=1), str(error)) from error
         return Begun(at=_now(), operation=operation)
 
     async def _as_it_is(self, order: PromoteOrder) -> AzureFact:
-        """Return the server; after an attempt whose answer is lost, once that one has had time to show."""
+        """Return the server; where a request before this one may have been heard, once that had time to show."""
         fact = await self._servers.server(order.target, order.server)
-        if activity.info().attempt == 1:
-            return fact
-        for _ in range(_LOOKS_FOR_IT):
+        looks = _LOOKS_FOR_IT if order.again or activity.info().attempt > 1 else 0
+        for _ in range(looks):
             if fact.role is Role.PRIMARY or fact.state != READY:
                 return fact
             await asyncio.sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
@@ -100,7 +106,7 @@ class PromotionActivities:
 
         try:
             return await until(follows, every=every, within=max(wait.within.total_seconds(), 0.5), bears=_UNHEARD)
-        except (NotYetError, MissingError, ForbiddenError, RequestRefusedError) as error:
+        except (NotYetError, *NO_ANSWER) as error:
             return Followed(name=order.old, follows=False, words=str(error) or "Azure has not answered in time")
 
 
@@ -110,11 +116,11 @@ class _Watch:
     def __init__(self, servers: FlexibleServers, wait: Await) -> None:
         self._servers, self._order, self._operation = servers, wait.order, wait.operation
         self._fact, self._old = AzureFact(name=wait.order.server), AzureFact(name=wait.order.old)
-        self._looks, self._said = 0, ""
+        self._looks, self._misses, self._idle, self._said, self._was_busy = 0, 0, 0, "", False
         self.pause = servers.poll
 
     async def look(self) -> Promotion | None:
-        """Return how it ended; ``None``: it goes on, or nobody can tell."""
+        """Return how it ended; ``None``: it goes on, or nobody can tell. What is silent or forbidden may change."""
         self._looks, self.pause = self._looks + 1, self._servers.poll
         try:
             operation = await self._of_operation()
@@ -122,50 +128,68 @@ class _Watch:
                 self.pause = operation.after or self.pause
                 return None
             self._fact = await self._servers.server(self._order.target, self._order.server)
-            self._old = await self._servers.server(self._order.target, self._order.old)
-        except BusyError as error:
-            self.pause = error.after or self.pause
+        except NO_ANSWER as error:
+            self.pause = (error.after if isinstance(error, BusyError) else None) or self.pause
+            self._said = str(error)
             return None
-        except UnreachableError:
-            return None
-        except (ForbiddenError, MissingError, RequestRefusedError) as error:
-            raise ApplicationError(str(error), type="TryAgain") from error  # a right may be given back
-        return self._judged(operation)
+        return await self._judged(operation)
 
     async def _of_operation(self) -> OperationFact | None:
-        """Return how the operation stands; ``None``: the server itself must tell."""
+        """Return how the operation stands; ``None``: the server itself must tell. A moment of not knowing is none."""
         if not self._operation:
             return None
         try:
-            return await self._servers.operation(self._order.target, self._operation)
-        except (MissingError, RequestRefusedError):
-            self._operation = ""
-            return None
+            fact = await self._servers.operation(self._order.target, self._operation)
+        except (MissingError, ForbiddenError, RequestRefusedError) as error:
+            self._misses += 1
+            self._operation = "" if self._misses >= _MISSES else self._operation
+            raise UnreachableError(str(error)) from error
+        self._misses = 0
+        return fact
 
-    def _judged(self, operation: OperationFact | None) -> Promotion | None:
+    async def _judged(self, operation: OperationFact | None) -> Promotion | None:
         if self._fact.role is Role.PRIMARY and self._fact.state == READY:
             return self.told(Ended.SUCCEEDED)
         self._said = f"{operation.code}: {operation.message}" if operation is not None and operation.code else self._said
         if self._fact.state != READY:
+            self._was_busy = True
             return None
-        if operation is None:
-            return self.told(Ended.BUSY, "what was going on has ended, and it is a replica still")
-        ends = {OperationState.FAILED: Ended.FAILED, OperationState.BUSY: Ended.BUSY}
-        return self.told(ends[operation.state]) if operation.state in ends else None
+        with contextlib.suppress(*NO_ANSWER):  # in a lost region nobody may answer for it
+            self._old = await self._servers.server(self._order.target, self._order.old)
+        if operation is not None:
+            ends = {OperationState.FAILED: Ended.FAILED, OperationState.BUSY: Ended.BUSY}
+            return self.told(ends[operation.state]) if operation.state in ends else None
+        self._idle += 1
+        if self._was_busy or self._idle >= _IDLE:
+            return self.told(Ended.UNSEEN, "no operation is known, and it is a replica still")
+        return None
 
     def told(self, ended: Ended, message: str = "") -> Promotion:
         """Return what was seen last."""
         fact, old = self._fact, self._old
         words = "; ".join(said for said in (message, self._said) if said)
         return Promotion(
-            ended=ended,
-            at=_now(),
-            role=fact.role,
-            state=fact.state,
-            old_role=old.role,
-            message=words,
-            looks=self._looks,
+            ended=ended, at=_now(), role=fact.role, state=fact.state, old_role=old.role, message=words, looks=self._looks
         )
+
+
+def _found(order: PromoteOrder, fact: AzureFact) -> Begun | None:
+    """Return what is so without asking; ``None``: it is Ready, and follows the old primary.
+
+    Raises:
+        RequestRefusedError: it is neither a primary nor that one's replica.
+
+    """
+    if fact.state != READY:
+        return Begun(at=_now(), going_on=True)
+    if fact.role is Role.PRIMARY:
+        return Begun(at=_now(), already=True)
+    if fact.role is not Role.REPLICA or fact.source != order.old:
+        words = (
+            f"{fact.name} is {fact.role.value}{f' of {fact.source}' if fact.source else ''}, and no replica of {order.old}"
+        )
+        raise RequestRefusedError(words, "NoReplica")
+    return None
 
 
 def _now() -> datetime:

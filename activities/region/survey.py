@@ -16,7 +16,7 @@ from activities.run.postures import READ_LONG
 from estate.flexible import FlexibleTarget
 
 T = TypeVar("T")
-_TRIES = 4
+_TRIES, _ANSWER_SECONDS = 4, 15.0
 NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestRefusedError)
 """What a look may meet: it is part of what was seen."""
 
@@ -48,13 +48,17 @@ class FlexibleLookActivities:
         )
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return an answer of Azure, which may be silent or busy for a moment."""
-        for _ in range(_TRIES - 1):
-            try:
+        """Return an answer of Azure, which may be silent or busy for a moment; where a region is lost, for long."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                for _ in range(_TRIES - 1):
+                    try:
+                        return await ask()
+                    except (UnreachableError, BusyError):
+                        await asyncio.sleep(self._servers.poll.total_seconds())
                 return await ask()
-            except (UnreachableError, BusyError):
-                await asyncio.sleep(self._servers.poll.total_seconds())
-        return await ask()
+        except TimeoutError as error:
+            raise UnreachableError(f"Azure does not answer within {_ANSWER_SECONDS:g} s") from error
 
     async def _azure(self, target: FlexibleTarget, name: str) -> AzureFact:
         try:
@@ -77,9 +81,10 @@ class FlexibleLookActivities:
     async def _endpoint(self, target: FlexibleTarget, azure: list[AzureFact], leads: EndpointFact) -> EndpointFact:
         """Read the endpoint through the primary: Azure keeps it there, and answers 400 through another server."""
         primaries = [one.name for one in azure if one.role is Role.PRIMARY]
-        primary = leads.leads_to if leads.leads_to in primaries else next(iter(primaries), None)
+        sources = [one.source for one in azure if one.source]
+        primary = leads.leads_to if leads.leads_to in primaries else next(iter([*primaries, *sources]), None)
         if primary is None:
-            return leads.model_copy(update={"error": leads.error or "no server is known to be the primary"})
+            return leads.model_copy(update={"error": leads.error or "Azure names no primary", "silent": True})
         try:
             members = await self._asked(partial(self._servers.endpoint_members, target, primary))
         except NO_ANSWER as error:

@@ -144,7 +144,8 @@ def _outage(chronicle: Chronicle, measurement: Measurement | None) -> tuple[floa
     """Return the seconds, and what they are worth."""
     if measurement is not None and measurement.outage_seconds is not None and _covers(chronicle, measurement):
         return measurement.outage_seconds, Figure.MEASURED
-    fences, proofs = chronicle.steps_that(Part.STOPS), chronicle.steps_that(Part.PROVES)
+    fences = chronicle.steps_that(Part.STOPS) or chronicle.steps_that(Part.MOVES)
+    proofs = chronicle.steps_that(Part.PROVES)
     ended = proofs[-1].ended if proofs and proofs[-1].end == "completed" else None
     if (stood := standstill(chronicle)) is not None:
         return ((ended - stood.since).total_seconds() if ended else None), Figure.AT_LEAST

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from pydantic import TypeAdapter, ValidationError
+
 from activities.postgres.models.survey import MemberFact, Survey
 from activities.run.models.wire import Wire
 from gate.api import Role
 from starters.history.parse import Chronicle, decode
 from workflows.run.phases import Part
+
+_TIME = TypeAdapter(datetime)
 
 
 class Standstill(Wire):
@@ -27,8 +31,7 @@ def standstill(chronicle: Chronicle) -> Standstill | None:
     """Return since when writes have stood still at the latest; ``None`` for a run that stops them itself."""
     if chronicle.asked.get("mode") != "forced" or chronicle.started_at is None:
         return None
-    if (said := chronicle.asked.get("down_since")) is not None:
-        since = datetime.fromisoformat(str(said)).astimezone(UTC)
+    if (since := _said(chronicle.asked.get("down_since"))) is not None:
         return Standstill(since=since, told=f"from when it failed, {since:%H:%M:%S} UTC as {chronicle.asked.get('by')} said")
     heard = _last_heard(_last_survey(chronicle))
     if heard is not None:
@@ -38,6 +41,14 @@ def standstill(chronicle: Chronicle) -> Standstill | None:
         told = f"from when witnesses first saw it gone, {waited:.3f} s before the run began"
         return Standstill(since=chronicle.noticed, told=told)
     return Standstill(since=chronicle.started_at, told="from the run's start (nobody has seen when writes stopped)")
+
+
+def _said(when: object) -> datetime | None:
+    """Return a time as the request has it; ``None``: none is given, or none that can be read."""
+    try:
+        return _TIME.validate_python(when).astimezone(UTC) if when is not None else None
+    except ValidationError:
+        return None
 
 
 def _last_survey(chronicle: Chronicle) -> Survey | None:

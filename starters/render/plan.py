@@ -49,7 +49,8 @@ def _typed_again(plan: Plan | None) -> str:
     if not isinstance(plan, FlexiblePlan):
         return ""
     since = f" --down-since {plan.down_since:%Y-%m-%dT%H:%M:%SZ}" if plan.down_since else ""
-    return f"{since}{f' --max-missing {plan.max_missing.total_seconds():.0f}s' if plan.max_missing else ''}"
+    most = f" --max-missing {plan.max_missing.total_seconds():.0f}s" if plan.max_missing else ""
+    return f" --to {plan.candidate}{since}{most}"
 
 
 def _onward(facts: Facts, procedure: str) -> list[str]:
@@ -86,7 +87,8 @@ def _in_an_emergency(facts: Facts, procedure: str) -> list[str]:
     """Return the planned way, and what replaces a leader that answers even so."""
     target, old = facts.asked.cluster, facts.known.plan.primary if facts.known.plan else ""
     member = f" --member {old}" if procedure == "redis-failover" else ""
-    attested = f"  failover start {procedure} {target} --mode forced --attest{member} --by YOU --reason WHY"
+    again = _typed_again(facts.known.plan)
+    attested = f"  failover start {procedure} {target} --mode forced --attest{member}{again} --by YOU --reason WHY"
     return [
         "Nothing was changed. Without loss:",
         f"  failover plan {procedure} {target}",

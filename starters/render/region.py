@@ -47,14 +47,14 @@ def flexible_lines(details: FlexibleDetails) -> list[str]:
     if details.promotions_asked:
         lines.append(f"Azure was asked to promote {details.promotions_asked} time{'s'[: details.promotions_asked > 1]}")
     elif begun is not None:
-        lines.append("Azure was not asked: it led already, or the promotion was under way")
+        lines.append("Azure was not asked (again): it led already, or a promotion was under way")
     if begun is not None and promotion is not None:
         took = (promotion.at - begun.at).total_seconds()
         lines.append(
             f"Azure: {promotion.ended.value} after {words.duration(took)} ({promotion.looks} looks) {promotion.message}"
         )
     if routed is not None:
-        live = "" if routed.ttl_seconds is None else f"; clients may remember the old address for {routed.ttl_seconds} s"
+        live = "" if routed.ttl_seconds is None else f"; time to live {routed.ttl_seconds} s or more"
         lines.append(f"the endpoint led to {routed.leader} at {words.moment(routed.name_moved_at)}{live}")
         lines.append(f"first verified write at {words.moment(routed.at)}, timeline {routed.timeline}")
     if details.followed is not None:

@@ -172,7 +172,7 @@ async def test_catching_up_waits_for_what_the_replica_has_not_replayed(pair: Azu
 @pytest.mark.usefixtures("_real_servers")
 async def test_nothing_is_left_behind() -> None:
     with new_folder() as folder:
-        async with azure_pair(folder) as azure:
+        async with azure_pair(folder):
             pids = [int((folder / server / "postmaster.pid").read_text().splitlines()[0]) for server in HOSTS]
             assert _alive(pids) == pids
             assert len(list(folder.iterdir())) > 1

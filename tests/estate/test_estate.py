@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from activities.run.models.inventory import ResolveRequest
 from estate.base import Reference
-from estate.loader import EstateError, load_estate, resolve_redis, resolve_target
+from estate.loader import EstateError, load_estate, resolve_flexible, resolve_redis, resolve_target
+from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 
@@ -181,3 +183,57 @@ def test_machines_that_fit_are_taken(tmp_path: Path, machines: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     estate = _load(tmp_path, text.replace("\n    blocked_after", f"\n    machines: {machines}\n    blocked_after", 1))
     assert estate.node_pools["workers"].machines.may_end is ("may_end" in machines)
+
+
+_REGIONS = """regions:
+  eastus: {location: East US, namespace: aiagent-prod}
+  westus2: {location: West US 2, namespace: aiagent-prod}
+"""
+_PAIR = """flexible_servers:
+  NAME:
+    region: eastus
+    subscription: 11111111-2222-3333-4444-555555555555
+    servers:
+      one: {resource_group: a, region: eastus}
+      two: {resource_group: b, region: westus2}
+    virtual_endpoint: x
+    database: d
+    login: {password: "env:X"}
+"""
+
+
+def test_a_pair_of_flexible_servers() -> None:
+    estate = Estate.model_validate(yaml.safe_load(_REGIONS + _PAIR.replace("NAME", "db")))
+    target = resolve_flexible(estate, "db")
+    assert (target.place("two"), target.database.writer) == (
+        "two (West US 2)", "x.writer.postgres.database.azure.com",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("region: westus2}", "region: eastus}"), "servers must be two, each in a region of its own"),
+        (("two: {", "three: {resource_group: c, region: eastus}\n      two: {"), "servers must be two"),
+        (("    region: eastus\n    sub", "    region: westus2x\n    sub"), "region"),
+        (("login: {", "nameserver: abc\n    login: {"), "must be the address of a DNS server"),
+        (('login: {password: "env:X"', 'login: {password: "env:X", sslmode: allow'), "sslmode"),
+        (("database: d", "database: d\n    thresholds: {forced_lag: -PT5M}"), "forced_lag"),
+        (("subscription: 1", "subscription: x"), "subscription"),
+    ],
+)
+def test_a_pair_that_cannot_be_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    assert words in _fault(tmp_path, (_REGIONS + _PAIR.replace("NAME", "db")).replace(*change, 1))
+
+
+def test_a_server_moves_with_one_entry_only(tmp_path: Path) -> None:
+    two = _PAIR.replace("NAME", "db") + _PAIR.replace("NAME", "another").partition("\n")[2]
+    assert "which is db's already" in _fault(tmp_path, _REGIONS + two)
+
+
+def test_a_server_inside_kubernetes_is_no_source_of_a_flexible_server(tmp_path: Path) -> None:
+    inside = _PAIR.replace("NAME", "db").replace("one: {", "postgresql-primary-0: {")
+    text = GOOD.replace("  # westus2:", "  westus2: {location: West US 2, namespace: aiagent-prod}\n  # westus2:", 1)
+    said = _fault(tmp_path, text + inside)
+    assert "runs inside Kubernetes" in said
+    assert "only between Flexible Servers" in said

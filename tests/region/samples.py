@@ -40,7 +40,7 @@ _FACTS: dict[str, Any] = {
     ),
     "new_sql": FlexibleSqlFact(
         name=NEW, in_recovery=True, system_identifier="7", timeline=3, received_lsn="0/5000000", replayed_lsn="0/4FFFF80",
-        replayed_at=NOW - timedelta(seconds=1), told_lsn="0/5000000", told_at=NOW,
+        replayed_at=NOW - timedelta(seconds=1), told_lsn="0/5000000", told_at=NOW, heard_seconds_ago=0.2,
     ),
     "endpoint": EndpointFact(members=(OLD, NEW), leads_to=OLD, addresses=("10.0.0.4",), ttl_seconds=30),
 }  # fmt: skip
@@ -59,7 +59,7 @@ def survey(**changes: dict[str, Any]) -> FlexibleSurvey:
 def lost(**changes: dict[str, Any]) -> FlexibleSurvey:
     """Return the pair whose primary's region is gone: nobody tells the replica anything any more."""
     gone = {"in_recovery": None, "error": "no route", "behind_bytes": None, "behind_seconds": None}
-    alone = {"told_lsn": "", "told_at": None, "timeline": None, **changes.pop("new_sql", {})}
+    alone = {"told_lsn": "", "told_at": None, "timeline": None, "heard_seconds_ago": None, **changes.pop("new_sql", {})}
     return survey(old_sql=gone, new_sql=alone, **changes)
 
 

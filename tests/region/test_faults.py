@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -136,6 +137,31 @@ async def test_a_planned_run_whose_primary_dies_meanwhile_leaves_the_way_free(be
     await bench.azure.servers.heal(before)
     assert (end, len(bench.changes())) == ("NoPrimary", 1), told
     assert "--mode forced" in told
+
+
+@pytest.mark.parametrize("answer", [{"status": 503, "code": "ServiceUnavailable"}, {"drop": "before"}])
+async def test_azure_does_not_answer_for_the_lost_region(bench: RegionBench, answer: dict[str, Any]) -> None:
+    """It hands questions about a server on to its region."""
+    before = await bench.leader()
+    after = bench.replica_of(before)
+    bench.azure.emulator.faults.order(Azure(path=f"*/flexibleServers/{before}*", times=0, **answer))
+    await asyncio.to_thread(bench.azure.servers.kill, before)
+    end, told = await bench.ending(await bench.start("forced", to=after))
+    assert (end, await bench.leader()) == ("completed", after), told
+    assert bench.changes() == ["PATCH 202"]
+    bench.azure.emulator.faults.clear()
+
+
+async def test_a_request_that_azure_forbids_at_the_second_attempt_may_have_been_heard_at_the_first(
+    bench: RegionBench,
+) -> None:
+    before = await bench.leader()
+    bench.azure.emulator.faults.order(Azure(**_PATCH, drop="after"))
+    candidate = f"*/flexibleServers/{bench.replica_of(before)}"
+    bench.azure.emulator.faults.order(Azure(method="GET", path=candidate, nth=3, status=403, code="AuthorizationFailed"))
+    end, told = await bench.ending(await bench.start())
+    assert end == "completed", told
+    await _must_have_moved(bench, before)
 
 
 async def test_a_cancel_between_two_requests_is_honoured(bench: RegionBench) -> None:

@@ -60,8 +60,10 @@ def test_a_planned_failover_of_a_healthy_pair() -> None:
         ({"old_sql": {"in_recovery": True}}, "RecordDisagrees: .* takes no writes"),
         ({"old_sql": {"in_recovery": None, "error": "no route"}}, "NoPrimary: .* --mode forced"),
         ({"old_sql": {"system_identifier": "8"}}, "RecordDisagrees: .* no copy"),
-        ({"old_sql": {"behind_bytes": None}}, "LagUnknown: .* no replica is connected"),
-        ({"old_sql": {"behind_bytes": 2**25}}, "LagTooLarge: .* 33554432 bytes"),
+        ({"new_sql": {"told_lsn": ""}}, f"LagUnknown: {NEW} is not connected to {OLD}"),
+        ({"endpoint": {"leads_to": NEW}}, f"NoEndpoint: .* leads to {NEW}, not to {OLD}"),
+        ({"endpoint": {"silent": True, "members": (), "error": "503"}}, "Unreachable: .* members .* unknown: 503"),
+        ({"old_sql": {"written_lsn": "0/7000000"}}, "LagTooLarge: .* 33554560 bytes"),
     ],
 )
 def test_a_planned_failover_is_refused(changes: dict[str, Any], refusal: str) -> None:
@@ -105,14 +107,56 @@ def test_a_replica_that_has_replayed_nothing_is_refused() -> None:
     assert _refused(lost(new_sql={"replayed_at": None}), mode="forced").startswith("LagUnknown")
 
 
-def test_a_replica_that_has_all_it_was_told_lacks_nothing_while_it_is_told() -> None:
-    quiet = survey(
-        old_sql={"in_recovery": None, "error": "no route"},
-        new_sql={"replayed_lsn": "0/5000000", "replayed_at": NOW - timedelta(hours=3)},
-    )
-    assert _plan(quiet, mode="forced").missing_seconds == 0
-    told = _plan(quiet, mode="forced", down_since=NOW + timedelta(seconds=20))
-    assert told.missing_seconds == 20  # not three hours: at the time of the primary's last word it had everything
+def test_a_replica_that_had_all_lacks_at_most_what_came_since_it_heard_its_primary() -> None:
+    idle = {"replayed_lsn": "0/5000000", "replayed_at": NOW - timedelta(hours=3), "heard_seconds_ago": 40.0}
+    quiet = survey(old_sql={"in_recovery": None, "error": "no route"}, new_sql=idle)
+    assert _plan(quiet, mode="forced").missing_seconds == 40  # not none: its receiver lives on for a minute
+    assert _plan(quiet, mode="forced", down_since=NOW - timedelta(seconds=30)).missing_seconds == 10
+
+
+@pytest.mark.parametrize(
+    ("since", "words"), [(timedelta(hours=1), "is in the future"), (-timedelta(hours=5), "later than that")]
+)
+def test_a_time_that_cannot_be_true_is_refused(since: timedelta, words: str) -> None:
+    said = _refused(lost(), mode="forced", down_since=NOW + since)
+    assert said.startswith("BadInput: down_since: ")
+    assert words in said
+
+
+def test_who_else_receives_wal_says_nothing_of_the_replica() -> None:
+    subscriber = survey(old_sql={"behind_bytes": 0}, new_sql={"told_lsn": "", "replayed_lsn": "0/1000000"})
+    assert _refused(subscriber).startswith(f"LagUnknown: {NEW} is not connected")
+    slow = survey(old_sql={"behind_bytes": 2**30})
+    assert _refused(slow) == ""
+
+
+def test_azure_need_not_answer_for_a_lost_region() -> None:
+    """It hands the question on to the region; nobody else would say anything but the replica and the endpoint's name."""
+    silent = {"error": "503 ServiceUnavailable", "role": Role.UNKNOWN, "state": ""}
+    seen = lost(old_azure=silent, endpoint={"members": (), "silent": True, "error": "503"})
+    plan = _plan(seen, mode="forced")
+    assert (plan.primary, plan.candidate) == (OLD, NEW)
+    assert "Azure does not answer for" in " ".join(plan.remarks)
+    assert _refused(seen).startswith("Unreachable")
+    elsewhere = lost(old_azure=silent, endpoint={"members": (), "silent": True, "error": "503", "leads_to": NEW})
+    assert _refused(elsewhere, mode="forced").startswith("Unreachable: the members")
+
+
+def test_after_a_forced_failover_the_lost_primary_is_no_second_one() -> None:
+    after = lost(
+        new_azure={"role": Role.PRIMARY, "source": ""}, new_sql={"in_recovery": False, "written_lsn": "0/6000000"},
+        endpoint={"members": (NEW, OLD), "leads_to": NEW},
+    )  # fmt: skip
+    assert _refused(after, mode="forced", to=NEW).startswith(f"MovedAlready: {NEW} leads")
+    assert _refused(after, mode="forced").startswith(f"NoStandby: {OLD} (East US) does not answer, and Azure lists it")
+    lagging = after.model_copy(update={"endpoint": after.endpoint.model_copy(update={"leads_to": OLD})})
+    assert "see its DNS record" in _refused(lagging, mode="forced", to=NEW)
+
+
+def test_an_approval_for_a_dead_primary_is_none_for_a_living_one() -> None:
+    dead, alive = _plan(lost(), mode="forced"), _plan(survey(), mode="forced")
+    assert dead.digest != alive.digest
+    assert alive.attested == f"{OLD} is to be given up although it answers"
 
 
 def test_drifting_numbers_are_no_part_of_what_is_approved() -> None:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.region.models import (
     Await,
@@ -41,6 +41,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import LeftToDo, Todo, todo
+from activities.run.postures import FORWARD, lasting
 from estate.base import ApprovalPolicy
 from estate.flexible import FlexibleTarget
 from gate.record import Mode
@@ -56,9 +57,13 @@ from workflows.run.uncancellable import uncancellable
 
 _BASELINE = timedelta(seconds=1)
 """The measuring writer needs acknowledgements before the outage to measure it."""
-_BUSY = timedelta(seconds=10)
+_BUSY = timedelta(seconds=5)
 """Between two requests for a promotion while Azure is busy with something else. A cancel is honoured then."""
-_NO_WAIT = timedelta(0)
+_ATTEMPT = timedelta(minutes=2)
+_MOST = 3
+"""Requests of which Azure has shown nothing; then a person is needed."""
+_ONE_LOOK = timedelta(seconds=10)
+"""At an old primary in a lost region."""
 
 
 @workflow.defn(name="postgres-region-failover")
@@ -83,14 +88,17 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
 
     async def make_plan(self) -> FlexiblePlan:
         """Ask Azure, both servers and the endpoint's name, and decide."""
-        state, request = self.state, self.request
+        state = self.state
         state.enter(Phase.SURVEYING)
-        survey = state.details.survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
-        plan = make_flexible_plan(request, self.target, survey)
-        state.plan = plan
-        if request.run is not Run.PLAN:
-            must_be_given_up(plan, attested=bool(state.attested_by))
+        state.plan = plan = await self._planned()
         state.show()
+        return plan
+
+    async def _planned(self) -> FlexiblePlan:
+        survey = self.state.details.survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
+        plan = make_flexible_plan(self.request, self.target, survey)
+        if self.request.run is not Run.PLAN:
+            must_be_given_up(plan, attested=bool(self.state.attested_by))
         return plan
 
     @staticmethod
@@ -110,7 +118,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
                 measuring.begin(FlexibleRouteActivities.measure, FlexibleMeasureRequest(target=self.target, run=me()))
                 self.state.enter(Phase.CLAIMING, "a baseline of the measurement")
                 await workflow.sleep(_BASELINE, summary="let the measuring writer see a baseline")
-            await self._promoted(order)
+            await self._promoted(order, plan)
             await uncancellable(self._verified(order))
             await measuring.end()
             await uncancellable(self._followed(order))
@@ -120,58 +128,79 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         survey = self.state.details.survey
         return survey is not None and survey.sql_of(server).takes_rows
 
-    async def _promoted(self, order: PromoteOrder) -> None:
+    async def _promoted(self, order: PromoteOrder, plan: FlexiblePlan) -> None:
         """Ask for the promotion until Azure has done it, or has said no. Between two requests nothing is under way."""
         until = workflow.now() + self.target.database.thresholds.promoted_within
         while not await uncancellable(self._attempted(order, until)):
             self._back()
-            await workflow.sleep(_BUSY, summary="Azure was busy with something else")
-            if order.mode is Mode.PLANNED:
-                await self._must_still_answer(order.old)
+            begun = self.state.details.begun
+            await workflow.sleep((begun.after if begun else None) or _BUSY, summary="Azure was busy with something else")
+            await self._must_be_as_planned(plan, until)
+            order = order.model_copy(update={"again": True})
 
     async def _attempted(self, order: PromoteOrder, until: datetime) -> bool:
-        """Ask once and wait for the end; return whether it leads. ``False``: Azure was busy, and nothing was changed."""
+        """Ask once and wait for the end; return whether it leads. ``False``: it does not, and nothing was changed."""
         state = self.state
         state.enter(Phase.PROMOTING, f"Azure promotes {order.server}")
         state.forward_only, state.left_to_do = True, (_left_to_promote(order), _left_to_verify(order))
         begun = state.details.begun = await self._begun(order)
         if begun.already:
             return True
+        if begun.busy:
+            return self._not_yet(order, until, begun.busy)
         wait = Await(order=order, operation=begun.operation, until=until)
         promotion = state.details.promotion = await step(PromotionActivities.await_promotion, wait)
         if promotion.ended is Ended.SUCCEEDED:
             return True
-        if promotion.ended is not Ended.BUSY or not _is_unchanged(promotion) or workflow.now() >= until:
-            self._give_up(order, promotion)
-        return False
+        words, details = f"Azure has not promoted {order.server}: {promotion.message}", state.details
+        if promotion.ended is Ended.LATE or not _is_unchanged(promotion, order.mode):
+            raise refuse(Refusal.STRANDED, f"{words}; Azure says that it is {promotion.role.value}, {promotion.state}")
+        if promotion.ended is Ended.FAILED or (promotion.ended is Ended.UNSEEN and details.promotions_asked >= _MOST):
+            await self._fail(order, words)
+        return self._not_yet(order, until, promotion.message)
 
-    async def _must_still_answer(self, old: str) -> None:
-        """Refuse to go on with a planned failover whose primary has gone: somebody must be able to start a forced one."""
+    def _not_yet(self, order: PromoteOrder, until: datetime, why: str) -> bool:
+        """Return ``False``, to be asked again. ApplicationError: time is up; nothing was changed."""
+        if workflow.now() < until:
+            return False
+        self._back()
+        raise refuse(Refusal.BUSY, f"Azure has been busy all the time: {why}; {order.old} leads still, nothing was changed")
+
+    async def _fail(self, order: PromoteOrder, words: str) -> None:
+        """Raise what Azure has said; and whether the old primary takes writes, which Azure may have stopped."""
         survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
-        if (fact := survey.sql_of(old)).in_recovery is None:
-            words = (
-                f"{old} has stopped answering: {fact.error}; nothing was changed, is its region lost? Then use --mode forced"
-            )
-            raise refuse(Refusal.NO_PRIMARY, words)
+        self._back()
+        if survey.sql_of(order.old).in_recovery is False:
+            raise refuse(Refusal.CANDIDATE_FAILED, f"{words}; {order.old} leads and answers still, nothing was changed")
+        told = f"by Azure's word {order.old} leads still, and it does not answer: {survey.sql_of(order.old).error}"
+        raise refuse(Refusal.CANDIDATE_FAILED, f"{words}; {told}")
+
+    async def _must_be_as_planned(self, plan: FlexiblePlan, until: datetime) -> None:
+        """Wait until both are Ready again, and refuse to go on if another plan would be made now."""
+        while True:
+            try:
+                again = await self._planned()
+            except ApplicationError as error:
+                if error.type != Refusal.BUSY.value or workflow.now() >= until:
+                    raise
+                await workflow.sleep(_BUSY, summary=error.message[:200])
+                continue
+            if again.decisions() != plan.decisions():
+                words = f"another plan would be made now ({again.heading()}): start it again, nothing was changed"
+                raise refuse(Refusal.PLAN_CHANGED, words)
+            return
 
     async def _begun(self, order: PromoteOrder) -> Begun:
         details = self.state.details
+        within = self.target.database.thresholds.promoted_within
         try:
-            begun = await step(PromotionActivities.promote, order)
+            begun = await step(PromotionActivities.promote, order, posture=lasting(FORWARD, attempt=_ATTEMPT, within=within))
         except ActivityError as error:
             if is_answer(error) and not details.promotions_asked:  # Azure's no is certain: nothing was begun
                 self._back()
             raise
-        details.promotions_asked += not (begun.already or begun.going_on)
+        details.promotions_asked += bool(begun.operation) or not (begun.already or begun.going_on or begun.busy)
         return begun
-
-    def _give_up(self, order: PromoteOrder, promotion: Promotion) -> None:
-        """Raise: nothing has changed, if both servers are seen in their old roles; else nobody can tell."""
-        words = f"Azure has not promoted {order.server}: {promotion.message}"
-        if _is_unchanged(promotion) and promotion.ended is not Ended.LATE:
-            self._back()
-            raise refuse(Refusal.CANDIDATE_FAILED, f"{words}; {order.old} leads still, nothing was changed")
-        raise refuse(Refusal.STRANDED, f"{words}; Azure says that it is {promotion.role.value}, {promotion.state}")
 
     def _back(self) -> None:
         self.state.forward_only, self.state.left_to_do = False, ()
@@ -192,7 +221,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         state, planned = self.state, order.mode is Mode.PLANNED
         state.left_to_do = (todo(Todo.REDUNDANCY, f"{order.old} is to follow {order.server}", order.old),) if planned else ()
         state.enter(Phase.REJOINING, "service is restored")
-        within = self.target.database.thresholds.replica_within if planned else _NO_WAIT
+        within = self.target.database.thresholds.replica_within if planned else _ONE_LOOK
         followed = await step(PromotionActivities.await_replica, Follow(order=order, within=within))
         state.details.followed = followed
         if planned and not followed.follows:
@@ -212,9 +241,10 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         return tuple(notes)
 
 
-def _is_unchanged(promotion: Promotion) -> bool:
-    """Whether both servers were seen in their old roles."""
-    return promotion.role is Role.REPLICA and promotion.old_role is Role.PRIMARY
+def _is_unchanged(promotion: Promotion, mode: Mode) -> bool:
+    """Whether both servers were seen in their old roles; for a lost one nobody may answer."""
+    old = {Role.PRIMARY} if mode is Mode.PLANNED else {Role.PRIMARY, Role.UNKNOWN}
+    return promotion.role is Role.REPLICA and promotion.old_role in old
 
 
 def _left_to_promote(order: PromoteOrder) -> LeftToDo:

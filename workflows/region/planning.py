@@ -11,7 +11,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import LIVING, Condition, Diagnosis
 from estate.flexible import FlexibleTarget
 from gate.record import Mode
-from workflows.region.loss import lags_of, missing_of
+from workflows.region.loss import Pair, lags_of, missing_of
 from workflows.region.models import RegionDatabaseRequest
 
 _PAIR = 2
@@ -19,26 +19,30 @@ _PAIR = 2
 
 def make_flexible_plan(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> FlexiblePlan:
     """Return the plan. Raises refusals as ApplicationError: one sentence with a name or a number."""
+    mode = request.mode
     old, new = _roles(request, target, survey)
-    _must_be_ready(request.mode, old, new)
-    _must_be_routed(target, survey, old.name, new.name)
-    _must_answer(request.mode, survey, old.name, new.name)
+    _must_be_ready(mode, old, new)
+    _must_be_routed(mode, target, survey, old.name, new.name)
+    _must_answer(mode, survey, old.name, new.name)
     lags = lags_of(survey, old.name, new.name, request.down_since)
-    missing = missing_of(request, target, survey, lags, new.name)
+    missing = missing_of(request, target, survey, lags, Pair(old.name, new.name))
+    limit = (request.max_missing or target.database.thresholds.forced_lag).total_seconds()
+    diagnosis = _diagnosis(survey, old) if mode is Mode.FORCED else None
     return FlexiblePlan(
         cluster=target.name,
-        mode=request.mode,
+        mode=mode,
         primary=old.name,
         candidate=new.name,
-        steps=_steps(request.mode, target, old.name, new.name),
-        diagnosis=_diagnosis(survey, old) if request.mode is Mode.FORCED else None,
-        lossless=request.mode is Mode.PLANNED,
-        loss=_loss(request.mode, lags, missing),
+        steps=_steps(mode, target, old.name, new.name),
+        diagnosis=diagnosis,
+        lossless=mode is Mode.PLANNED,
+        loss=_loss(mode, lags, missing, limit),
         lags=lags,
         down_since=request.down_since,
         max_missing=request.max_missing,
         missing_seconds=missing,
-        warnings=_warnings(request.mode, survey, target, old, new),
+        alive=diagnosis is not None and diagnosis.condition in LIVING,
+        warnings=_warnings(mode, survey, target, old, new),
     ).sealed()
 
 
@@ -61,14 +65,17 @@ def _diagnosis(survey: FlexibleSurvey, old: AzureFact) -> Diagnosis:
         condition, reason = Condition.BUSY, f"{old.name} answers, and turns clients away"
     else:
         condition, reason = Condition.UNREACHABLE, f"{old.name} does not answer"
-    evidence = (f"Azure: {old.role.value}, {old.state or 'no state'}", f"SQL: {sql.error or 'it answers'}")
+    evidence = (f"Azure: {old.error or f'{old.role.value}, {old.state}'}", f"SQL: {sql.error or 'it answers'}")
     return Diagnosis(condition=condition, reason=reason, evidence=evidence)
 
 
 def _roles(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> tuple[AzureFact, AzureFact]:
     """Return the primary and the replica, as Azure has them."""
     _must_be_another(request, target, survey)
-    if silent := [f"{one.name}: {one.error}" for one in survey.azure if one.error]:
+    silent = [f"{one.name}: {one.error}" for one in survey.azure if one.error]
+    if request.mode is Mode.FORCED and (pair := _by_the_replica(survey)) is not None:
+        return pair
+    if silent:
         raise refuse(Refusal.UNREACHABLE, f"Azure does not say what the servers are: {'; '.join(silent)}")
     primaries = [one for one in survey.azure if one.role is Role.PRIMARY]
     replicas = [one for one in survey.azure if one.role is Role.REPLICA]
@@ -89,6 +96,15 @@ def _roles(request: RegionDatabaseRequest, target: FlexibleTarget, survey: Flexi
         told = ", ".join(f"{one.name}: {one.role.value}{f' of {one.source}' if one.source else ''}" for one in survey.azure)
         raise refuse(Refusal.NO_STANDBY, f"there is no replica to promote; Azure says {told}")
     return primaries[0], replicas[0]
+
+
+def _by_the_replica(survey: FlexibleSurvey) -> tuple[AzureFact, AzureFact] | None:
+    """Return the pair by the replica's word alone: where a region is lost, Azure may not answer for its servers."""
+    silent = [one for one in survey.azure if one.error]
+    replicas = [one for one in survey.azure if one.role is Role.REPLICA]
+    if len(silent) != 1 or len(replicas) != 1 or replicas[0].source != silent[0].name:
+        return None
+    return silent[0], replicas[0]
 
 
 def _must_be_another(request: RegionDatabaseRequest, target: FlexibleTarget, survey: FlexibleSurvey) -> None:
@@ -127,9 +143,17 @@ def _must_be_ready(mode: Mode, old: AzureFact, new: AzureFact) -> None:
         raise refuse(Refusal.NOT_WHOLE, f"Azure switches over only servers of equal size: {told}; make them equal")
 
 
-def _must_be_routed(target: FlexibleTarget, survey: FlexibleSurvey, old: str, new: str) -> None:
+def _must_be_routed(mode: Mode, target: FlexibleTarget, survey: FlexibleSurvey, old: str, new: str) -> None:
+    """Refuse where the promotion would not move what applications follow."""
     name, endpoint = target.database.virtual_endpoint, survey.endpoint
+    leads_there = endpoint.leads_to == old
+    if mode is Mode.PLANNED and not leads_there:
+        leads = endpoint.leads_to or endpoint.error or "no server that is known"
+        words = f"{target.database.writer} leads to {leads}, not to {old}: see the DNS that the worker asks"
+        raise refuse(Refusal.NO_ENDPOINT, f"{words} (nameserver in the estate)")
     if endpoint.silent:
+        if mode is Mode.FORCED and leads_there:
+            return  # Azure does not answer for a lost region; the name says that the endpoint is there
         raise refuse(Refusal.UNREACHABLE, f"the members of the virtual endpoint {name} are unknown: {endpoint.error}")
     if not endpoint.members:
         raise refuse(Refusal.NO_ENDPOINT, f"the virtual endpoint {name} cannot be read: {endpoint.error or 'it is empty'}")
@@ -178,11 +202,11 @@ def _steps(mode: Mode, target: FlexibleTarget, old: str, new: str) -> tuple[str,
     )
 
 
-def _loss(mode: Mode, lags: tuple[Lag, ...], missing: float) -> str:
+def _loss(mode: Mode, lags: tuple[Lag, ...], missing: float, limit: float) -> str:
     told = "; ".join(_told(lag) for lag in lags)
     if mode is Mode.PLANNED:
         return f"none: Azure stops writes first and lets the replica receive the rest ({told})"
-    return f"commits of at most {missing:.0f} s may be missing ({told})"
+    return f"commits of at most {missing:.0f} s may be missing, and never more than {limit:.0f} s ({told})"
 
 
 def _told(lag: Lag) -> str:
@@ -208,6 +232,10 @@ def _warnings(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: A
     if mode is Mode.PLANNED and not survey.sql_of(new.name).takes_rows:
         user = target.database.login.user
         remarks.append(f"outage and loss will not be measured: create schema failover authorization {user}")
+    if old.error:
+        remarks.append(f"Azure does not answer for {old.name}: {old.error}")
+    if survey.endpoint.silent:
+        remarks.append(f"Azure does not tell the members of the virtual endpoint: {survey.endpoint.error}")
     if survey.endpoint.leads_to != old.name:
         leads = survey.endpoint.leads_to or survey.endpoint.error or "nowhere that is known"
         remarks.append(f"{target.database.writer} leads to {leads}, and Azure says that {old.name} is the primary")

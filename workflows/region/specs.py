@@ -31,7 +31,7 @@ SPECS = (
         steps={
             "estate.resolve_flexible": Shown(ReportPhase.DECIDE, resolves=True),
             "region.survey_database": Shown(ReportPhase.DECIDE, "survey"),
-            "region.promote": Shown(ReportPhase.PROMOTE, "begun", Part.STOPS),
+            "region.promote": Shown(ReportPhase.PROMOTE, "begun", Part.MOVES),
             "region.await_promotion": Shown(ReportPhase.PROMOTE, "promotion", Part.MOVES),
             "region.verify_route": Shown(ReportPhase.ROUTE, "routed", Part.PROVES),
             "region.await_replica": Shown(ReportPhase.REDUNDANCY, "followed"),

@@ -18,7 +18,7 @@ from activities.clients.secrets import read_secret
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-LIMITS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30, "retry_total": 0}
+LIMITS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 0}
 """Of every request, in seconds. Azure has answered a change within 2 s (recorded); throttling answers at once."""
 PUBLIC = "https://management.azure.com"
 

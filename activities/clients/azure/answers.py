@@ -13,6 +13,8 @@ from activities.clients.ports import BusyError, ForbiddenError, MissingError, Re
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT, _THROTTLED = 401, 403, 404, 408, 409, 429
 _FAULTS = range(500, 600)
+LONGEST_PAUSE = timedelta(minutes=1)
+"""However long Azure asks us to wait: somebody waits for us, too."""
 BUSY = {
     "ServerBusy",
     "ServerIsNotReady",
@@ -45,12 +47,12 @@ def translated(who: str, permission: str) -> Iterator[None]:
 def _of(error: HttpResponseError, who: str, permission: str) -> Exception:
     status, code = error.status_code or 0, str(getattr(error.error, "code", None) or "")
     words = f"{who}, says {status} {code}"
-    if status in {_UNAUTHORIZED, _FORBIDDEN} or says(code, Message.AZURE_SUBSCRIPTION):
+    if status in {_CONFLICT, _THROTTLED} or code in BUSY:
+        return BusyError(f"{words}: {first_line(error)}", _retry_after(error))
+    if status in {_UNAUTHORIZED, _FORBIDDEN} or (status < _FAULTS.start and says(code, Message.AZURE_SUBSCRIPTION)):
         return ForbiddenError(f"{words}: grant the worker {permission}")
     if status == _NOT_FOUND and code.removesuffix("NotFound") != code:  # not of a proxy on the way
         return MissingError(f"{who}, knows no such resource ({code})")
-    if status in {_CONFLICT, _THROTTLED} or code in BUSY:
-        return BusyError(f"{words}: {first_line(error)}", _retry_after(error))
     if status in {_TIMEOUT, _NOT_FOUND, *_FAULTS} or not code:
         return UnreachableError(f"{who}: {status or 'no answer'} {first_line(error)}")
     return RequestRefusedError(f"{words}: {first_line(error)}", code)
@@ -59,4 +61,4 @@ def _of(error: HttpResponseError, who: str, permission: str) -> Exception:
 def _retry_after(error: HttpResponseError) -> timedelta | None:
     headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     told = headers.get("Retry-After", "")
-    return timedelta(seconds=int(told)) if told.isdecimal() else None
+    return min(timedelta(seconds=int(told)), LONGEST_PAUSE) if told.isdecimal() else None

@@ -15,6 +15,7 @@ from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
 from activities.clients.azure.operations import fact_of, hostless, must_be_of
 from activities.clients.flexible_ports import OperationFact
+from activities.clients.ports import UnreachableError
 from activities.region.models import AzureFact, Role
 from estate.flexible import FlexibleTarget
 from gate.record import Mode
@@ -94,7 +95,10 @@ class AzureFlexible:
         with translated("Azure, asked how the promotion goes", f"{_PROVIDER}/locations/azureAsyncOperation/read"):
             answer = await client.send_request(rest.HttpRequest("GET", self._access.endpoint + path))
             answer.raise_for_status()
-        return fact_of(answer.json(), answer.headers.get("Retry-After", ""))
+        try:
+            return fact_of(answer.json(), answer.headers.get("Retry-After", ""))
+        except ValueError as error:
+            raise UnreachableError("Azure, asked how the promotion goes, answers what is no JSON") from error
 
     async def _client(self, target: FlexibleTarget) -> PostgreSQLManagementClient:
         """Return the subscription's client. The SDK takes a third of a second to import, beside the worker's beats."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities.clients.azure.answers import BUSY
+from activities.clients.azure.answers import BUSY, LONGEST_PAUSE
 from activities.clients.flexible_ports import OperationFact, OperationState
 from activities.clients.ports import MissingError
 
@@ -48,5 +48,5 @@ def fact_of(body: dict[str, Any], retry_after: str) -> OperationFact:
         code = str(error.get("code") or body["status"])
         state = OperationState.BUSY if code in BUSY else OperationState.FAILED
         return OperationFact(state, code, str(error.get("message") or "no reason given"))
-    after = timedelta(seconds=int(retry_after)) if retry_after.isdecimal() else None
+    after = min(timedelta(seconds=int(retry_after)), LONGEST_PAUSE) if retry_after.isdecimal() else None
     return OperationFact(OperationState.RUNNING, after=after)

@@ -215,15 +215,19 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
     left = _left_behind(survey, record)
     if unseen := [name for name in others if name in left or not _receives(survey, name)]:
         return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
-    leader = survey.member(record.leader)
-    if others and leader is not None and leader.gate is not None and _was_set_back(leader.gate):
+    return _of_a_disk_set_back(survey, record, others)
+
+
+def _of_a_disk_set_back(survey: Survey, record: Record, others: list[str]) -> str | None:
+    """Return why positions do not tell who has most: the leader's disk was set back, and it went on from there."""
+    fact = survey.member(record.leader)
+    if fact is None or fact.gate is None:
+        return None
+    if any(row.ahead for row in fact.gate.followers):
+        return f"the disk of {record.leader} was set back, and it runs: its standby has confirmed what it never received"
+    if others and fact.gate.lacks:
         return f"the disk of {record.leader} was set back: what it wrote since may be on {' or '.join(others)} only"
     return None
-
-
-def _was_set_back(leader: GateStatus) -> bool:
-    """Whether standbys have WAL that ``leader`` has not: then positions do not tell who has most."""
-    return bool(leader.lacks) or any(row.ahead for row in leader.followers)
 
 
 def _receives(survey: Survey, name: str) -> bool:
