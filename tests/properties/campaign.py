@@ -305,9 +305,18 @@ class Campaign(RuleBasedStateMachine):
         if self._is_older:
             self._repair_for_good()
         if self._leader_lacks_wal:  # as doctor says
-            running = self.world.members[self.world.record.leader].server is ServerState.RUNNING
-            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most(), attest=running))
-            self._pass(2)
+            self._give_up(self.world.members[self.world.record.leader])
+
+    def _give_up(self, leader: Member) -> None:
+        """Promote who has most. Where nobody's word counts, the leader is stopped for that, and its gate proves it."""
+        running = leader.server is ServerState.RUNNING
+        if running and "attested" not in self._proof:
+            leader.die()
+        run = self._start(PostgresFailover, mode="forced", to=self._has_most(), attest=running and leader.alive)
+        self._pass(1)
+        self._bring_back(leader)
+        self._done(run)
+        self._pass(2)
 
     def _has_most(self) -> str:
         standbys = [one for one in self.world.members.values() if one.stands_by]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import yaml
 from temporalio.client import Client
 
@@ -115,7 +116,11 @@ class RegionBench(Served):
         return name if await self.is_primary(name) else ""
 
     async def is_primary(self, server: str) -> bool:
-        return not (await self.azure.servers.sql(server, "select pg_is_in_recovery()"))[0][0]
+        """Whether it answers, and takes writes."""
+        try:
+            return not (await self.azure.servers.sql(server, "select pg_is_in_recovery()"))[0][0]
+        except psycopg.Error:
+            return False
 
     def replica_of(self, leader: str) -> str:
         return _OTHER[leader]
