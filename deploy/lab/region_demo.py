@@ -120,6 +120,7 @@ async def _back(stage: _Stage) -> bool:
     _say(f"East US returns: {PRIMARY} starts, as a replica of {REPLICA}. A planned failover goes back")
     await stage.azure.servers.heal(PRIMARY)
     await stage.writer.forget_missing()
+    await asyncio.sleep(1)
     facts = await _moved(stage, mode="planned", to=PRIMARY, reason="East US is back")
     await asyncio.sleep(1)
     missing = await stage.writer.missing()

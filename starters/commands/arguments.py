@@ -13,8 +13,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A name of the inventory (orders, mymaster, api) or of a node, a workflow ID (pods/api), a run ID, or"
-        " WORKFLOW_ID/RUN_ID.",
+        help="A name of the inventory (orders, mymaster, api, aiagent-db) or of a node, a workflow ID (pods/api), a run ID,"
+        " or WORKFLOW_ID/RUN_ID.",
         show_default=False,
     ),
 ]
@@ -22,8 +22,8 @@ Cluster = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api);"
-        " or the name of a node.",
+        help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
+        " a database on Flexible Servers (aiagent-db); or the name of a node.",
     ),
 ]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The name of the node that is drained.", show_default=False)]
@@ -59,7 +59,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="MEMBER",
-        help="Promote this member. Default: the best standby (postgres-adopt: the old primary).",
+        help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary).",
         show_default=False,
     ),
 ]

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from math import ceil
 
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import Loss
@@ -220,7 +221,7 @@ def _may_miss(chronicle: Chronicle) -> float | None:
 
 def _about_missing(missing: float, rpo: float | None, *, in_loss: bool) -> str:
     limit = "unknown" if rpo is None else f"{rpo:g} s"
-    words = f"loss: commits of at most {missing:.0f} s may be missing, as the plan said"
+    words = f"loss: commits of at most {ceil(missing)} s may be missing, as the plan said"
     return f"{words}; objective {limit}: {'met' if in_loss else 'missed'}"
 
 

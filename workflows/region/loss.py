@@ -9,6 +9,7 @@ passed since then is no loss; a person who knows that moment can say it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from activities.region.models import FlexibleSqlFact, FlexibleSurvey, Lag
@@ -70,7 +71,7 @@ def missing_of(
     if missing > limit:
         since = replica.replayed_at
         commits = f"commits after {since:%Y-%m-%d %H:%M:%S} UTC" if since else "commits"
-        words = f"{commits} may be missing on {pair.new} (at most {missing:.0f} s; limit {limit:.0f} s)"
+        words = f"{commits} may be missing on {pair.new} (at most {ceil(missing)} s; limit {limit:.0f} s)"
         remedy = "give the time at which the primary failed (--down-since), or accept more (--max-missing)"
         raise refuse(Refusal.LAG_TOO_LARGE, f"{words}; {remedy}")
     return missing

@@ -6,6 +6,8 @@ endpoint that applications follow, and how far the replica is behind must be kno
 
 from __future__ import annotations
 
+from math import ceil
+
 from activities.region.models import READY, AzureFact, FlexiblePlan, FlexibleSurvey, Lag, Role
 from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import LIVING, Condition, Diagnosis
@@ -206,7 +208,7 @@ def _loss(mode: Mode, lags: tuple[Lag, ...], missing: float, limit: float) -> st
     told = "; ".join(_told(lag) for lag in lags)
     if mode is Mode.PLANNED:
         return f"none: Azure stops writes first and lets the replica receive the rest ({told})"
-    return f"commits of at most {missing:.0f} s may be missing, and never more than {limit:.0f} s ({told})"
+    return f"commits of at most {ceil(missing)} s may be missing, and never more than {limit:.0f} s ({told})"
 
 
 def _told(lag: Lag) -> str:

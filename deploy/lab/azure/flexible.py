@@ -14,7 +14,9 @@ not document is decided here for the emulator alone; nothing that uses it may re
 * how a busy server is told at once (409?): here only inside the operation, as users report it;
 * the role after standalone: the enumeration says None, azure-rest-api-specs #22499 saw Primary; here None;
 * how long restarts, endpoints and standalone promotions take, and what the operations of the last, of restarts and of
-  backups on demand are called; how long a status URL lives; the actions that maintenance events need.
+  backups on demand are called; how long a status URL lives; the actions that maintenance events need;
+* how soon a busy server is told (5 s here), the code of work that fails (``InternalServerError``), whether a promotion needs
+  a right at the source, too, and whether a standby of zone redundancy shows in ``pg_stat_replication`` (not here).
 
 Servers are not created, started, stopped or deleted here: their number is given by ``add``.
 """

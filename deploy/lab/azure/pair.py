@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from deploy.lab.azure.databases import Databases, Names
 from deploy.lab.azure.flexible import FlexibleServers
@@ -33,6 +34,11 @@ ENDPOINT = "aiagent"
 WRITER, READER = f"{ENDPOINT}.writer.{DOMAIN}", f"{ENDPOINT}.reader.{DOMAIN}"
 APPLICATION = Application("app", "application-password", "aiagent")
 OPERATOR_PASSWORD = "operator-password"  # noqa: S105 - of a server that lives as long as a test
+_OPERATOR = (
+    f"create role failover login password '{OPERATOR_PASSWORD}' in role pg_monitor".encode(),
+    b"grant failover to current_user",
+    b"create schema failover authorization failover",
+)
 ROLE_FILE = Path(__file__).resolve().parents[2] / "azure" / "roles" / "postgres.json"
 
 
@@ -71,11 +77,17 @@ class AzurePair:
         return await self.names.asked(name, self.name_host)
 
     async def provide_operator(self) -> None:
-        """Make the operator's role and schema, as the installation says."""
-        await self.servers.sql(PRIMARY, f"create role failover login password '{OPERATOR_PASSWORD}' in role pg_monitor")
-        async with await psycopg.AsyncConnection.connect(self.conninfo(PRIMARY), autocommit=True) as connection:
-            await connection.execute("create schema failover")
-            await connection.execute("grant all on schema failover to failover")
+        """Make the operator's role and schema by the statements of docs/install.md, as an administrator like Azure's."""
+        for statement in (
+            f"create role administrator login createrole password '{OPERATOR_PASSWORD}'",
+            "grant pg_monitor to administrator with admin option",
+            f"grant create on database {APPLICATION.database} to administrator",
+        ):
+            await self.servers.sql(PRIMARY, statement)
+        conninfo = make_conninfo(self.conninfo(PRIMARY), user="administrator", password=OPERATOR_PASSWORD)
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            for made in _OPERATOR:
+                await connection.execute(made)
 
 
 @asynccontextmanager
