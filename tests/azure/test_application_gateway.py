@@ -13,6 +13,7 @@ import pytest_asyncio
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.network import models as m
 
+from deploy.lab.azure.application_gateway_health import Rule, rule_of
 from deploy.lab.azure.faults import Fault
 from tests.azure.pair import TOKEN
 from tests.azure.traffic import (
@@ -55,8 +56,8 @@ def _with_probe(gateway: m.ApplicationGateway, name: str = "ready", **properties
     return gateway
 
 
-async def _put(world: Traffic, gateway: m.ApplicationGateway, **options: Any) -> m.ApplicationGateway:
-    async with world.network(**options) as azure:
+async def _put(world: Traffic, gateway: m.ApplicationGateway) -> m.ApplicationGateway:
+    async with world.network() as azure:
         return await (await azure.application_gateways.begin_create_or_update(GROUP, GATEWAY, gateway)).result()
 
 
@@ -120,6 +121,18 @@ async def test_updating_is_no_sign_that_an_operation_runs(slow: Traffic) -> None
     assert (await _send(slow, "PUT", GATEWAY_ID, _body()))[0] == 429
 
 
+async def test_what_was_read_while_updating_may_be_sent_back_and_passwords_are_never_shown(world: Traffic) -> None:
+    certificate = {"name": "tls", "properties": {"data": "secret data", "password": "secret word"}}
+    _, body, _ = await _send(world, "PUT", GATEWAY_ID, _body(sslCertificates=[certificate]))
+    assert "secret word" not in str(body)
+    await until(lambda: not world.gateways.gateway(GATEWAY).is_changing)
+    assert (await _send(world, "PUT", GATEWAY_ID, body))[0] == 200
+    await until(lambda: not world.gateways.gateway(GATEWAY).is_changing)
+    _, after, _ = await _send(world, "GET", GATEWAY_ID)
+    assert "Updating" not in str(after)
+    assert [one["name"] for one in after["properties"]["sslCertificates"]] == ["tls"]
+
+
 async def test_a_second_put_is_told_to_come_again(slow: Traffic) -> None:
     await _send(slow, "PUT", GATEWAY_ID, _body())
     status, body, headers = await _send(slow, "PUT", GATEWAY_ID, _body(enableHttp2=True))
@@ -130,12 +143,16 @@ async def test_a_second_put_is_told_to_come_again(slow: Traffic) -> None:
 
 
 async def test_the_sdks_own_second_try_takes_anothers_change_back(world: Traffic) -> None:
-    world.emulator.operations.pace = 0.0002
+    world.emulator.operations.pace = 0.004
     mine, other = await _read(world), await _read(world)
-    async with world.network() as azure:
-        poller = await azure.application_gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(other, "others"))
-        await _put(world, _with_probe(mine, "mine"), retry_status=10)
-        await poller.result()
+    patient = {"retry_total": 40, "retry_status": 40, "retry_backoff_max": 0.03}
+    async with world.network(**patient) as azure:
+        gateways = azure.application_gateways
+        theirs = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(other, "others"))
+        ours = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(mine, "mine"))
+        assert world.gateways.gateway(GATEWAY).running["probes"][0]["name"] == "others", "it was there, and worked"
+        for poller in (theirs, ours):
+            await poller.result()
     assert _probes(await _read(world)) == ["mine"], "the update is lost"
     assert [one.status for one in world.emulator.log if one.method == "PUT"].count(429) >= 1
 
@@ -163,6 +180,7 @@ async def test_a_put_may_supersede_the_one_that_runs_if_ordered(slow: Traffic) -
         gateways = azure.application_gateways
         first = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(slow), "first"))
         second = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(slow), "second"))
+        assert slow.gateways.gateway(GATEWAY).running["probes"] == [], "the gateway never works with the first"
         with pytest.raises(HttpResponseError) as caught:
             await first.result()
         after = await second.result()
@@ -222,6 +240,8 @@ async def test_tells_who_is_up_and_who_is_down_by_its_own_probe(world: Traffic) 
     await _put(
         world, _with_probe(await _read(world), match=m.ApplicationGatewayProbeHealthResponseMatch(status_codes=["200"]))
     )
+    rule = rule_of(world.gateways.gateway(GATEWAY).running, "plain")
+    assert rule == Rule("/readyz", interval=5, timeout=5, threshold=2, match=("200",))
     world.hosts.status[_SECOND] = 204
     world.hosts.asked.clear()
     await until(lambda: world.hosts.count(_SECOND) > 4)

@@ -12,7 +12,7 @@ from azure.mgmt.cdn import models as m
 
 from deploy.lab.azure.faults import Fault
 from tests.azure.pair import SUBSCRIPTION, TOKEN
-from tests.azure.traffic import APP, ENDPOINT, GROUP, LEGACY, PROFILE, ROUTE, Traffic
+from tests.azure.traffic import APP, ENDPOINT, GROUP, LEGACY, PROFILE, ROUTE, Traffic, lay_out
 
 _PROFILES = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Cdn/profiles"
 _ROUTE = f"{_PROFILES}/{PROFILE}/afdEndpoints/{ENDPOINT}/routes/{ROUTE}"
@@ -149,6 +149,7 @@ _TYPES = {"compressionSettings": {"isCompressionEnabled": True, "contentTypesToC
     ],
 )
 async def test_refuses(world: Traffic, path: str, change: dict[str, Any], said: str) -> None:
+    lay_out(world.front, "other")
     before = world.front.state.snapshot()
     status, body, _ = await _send(world, "PATCH", path, change)
     assert (status, body["error"]["code"]) == (400, "BadRequest")

@@ -87,7 +87,7 @@ async def test_a_changed_priority_is_at_the_edge_only_when_it_has_spread(edge: T
     assert _goes_to(edge) == EAST
     assert edge.front.edge.is_spreading
     await until(lambda: _goes_to(edge) == WEST)
-    assert _PROPAGATION - 0.1 < time.monotonic() - ended < _PROPAGATION + 0.3
+    assert _PROPAGATION / 2 < time.monotonic() - ended < 3 * _PROPAGATION
 
 
 async def test_a_disabled_origin_gets_requests_until_that_has_spread_and_is_not_probed_afterwards(edge: Traffic) -> None:
@@ -108,7 +108,7 @@ async def test_a_route_leads_to_another_group_only_when_that_has_spread(edge: Tr
     assert shown.properties.origin_group == group
     assert _goes_to(edge) == EAST
     await until(lambda: _goes_to(edge) == OLD)
-    assert time.monotonic() - ended > _PROPAGATION - 0.1
+    assert time.monotonic() - ended > _PROPAGATION / 2
 
 
 async def test_a_change_behind_another_waits_for_it(edge: Traffic) -> None:
@@ -118,7 +118,7 @@ async def test_a_change_behind_another_waits_for_it(edge: Traffic) -> None:
     await until(lambda: _goes_to(edge) == WEST)
     await until(lambda: not edge.front.edge.is_spreading)
     took = time.monotonic() - ended
-    assert 1.6 * _PROPAGATION < took < 2 * _PROPAGATION + 0.3, "one that is on its way, then both others together"
+    assert 1.4 * _PROPAGATION < took < 3 * _PROPAGATION, "one that is on its way, then both others together"
     assert third > ended
     assert _goes_to(edge) == EAST
 

@@ -97,9 +97,9 @@ class Traffic:
         return sum(one.method == method and one.path.endswith(ending) for one in self.emulator.log)
 
 
-def lay_out(front: FrontDoor) -> None:
+def lay_out(front: FrontDoor, name: str = PROFILE) -> None:
     """Two regions in one group, west as the second; and another group with one origin, which no route leads to."""
-    profile = front.profile(PROFILE, GROUP)
+    profile = front.profile(name, GROUP)
     profile.group(APP, path="/readyz", seconds=30)
     profile.origin(APP, "east", EAST, priority=1)
     profile.origin(APP, "west", WEST, priority=2)
