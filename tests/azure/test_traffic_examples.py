@@ -23,7 +23,6 @@ from deploy.lab.azure.traffic_profile import Endpoint, Profile
 from tests.azure.examples import FOLDER, needed, read, recorded, shape
 from tests.azure.pair import EMULATOR_HOST, TOKEN
 from tests.azure.traffic import Hosts
-from tests.ports import free_port
 
 pytestmark = needed
 _KINDS = ("cdn-2024-02-01", "trafficmanager-2022-04-01", "network-2024-01-01")
@@ -134,7 +133,7 @@ async def _world(example: Path, pace: float = 0.0001) -> AsyncIterator[str]:
         emulator.serve(Network(_manager(told, subscription, hosts)))
     else:
         emulator.serve(Network(_gateways(example, told, subscription, hosts)))
-    await emulator.start(EMULATOR_HOST, free_port(EMULATOR_HOST))
+    await emulator.start(EMULATOR_HOST)
     try:
         yield f"{emulator.url}/subscriptions/{subscription}/resourceGroups/{group}/providers"
     finally:
@@ -204,7 +203,7 @@ async def test_a_route_as_it_was_recorded() -> None:
     exchanges = recorded("afd-route-create-2023-12")["exchanges"]
     in_progress, succeeded, after = (one["response"]["body"] for one in exchanges[1:])
     example = next(one for one in _OFFICIAL if one.stem == "Routes_Update")
-    async with _world(example) as providers:
+    async with _world(example, pace=0.005) as providers:
         _, path = _request(example)
         plain: dict[str, Any] = {"cacheConfiguration": None, "ruleSets": [], "customDomains": []}
         status, _, headers = await _ask("PATCH", f"{providers}/{path}", "2023-05-01", {"properties": plain})

@@ -33,9 +33,8 @@ from deploy.lab.azure.roles import Role
 from deploy.lab.azure.server import Emulator
 from deploy.lab.azure.traffic_manager import TrafficManager
 from deploy.lab.azure.traffic_profile import Endpoint, Profile
-from tests.azure.pair import EMULATOR_HOST, NAMES_HOST, ROLE_FILE, SUBSCRIPTION, TOKEN, free_udp_port
+from tests.azure.pair import EMULATOR_HOST, NAMES_HOST, ROLE_FILE, SUBSCRIPTION, TOKEN
 from tests.azure.sdk import QUICKLY, AioCredential, Bearer
-from tests.ports import free_port
 
 GROUP = "aiagent-edge-rg"
 EAST, WEST, OLD = "east.aiagent.example", "west.aiagent.example", "old.aiagent.example"
@@ -163,8 +162,8 @@ async def traffic(
     for provider in (front, Network(manager, gateways)):
         emulator.serve(provider)
     try:
-        await names.start(NAMES_HOST, free_udp_port(NAMES_HOST))
-        await emulator.start(EMULATOR_HOST, free_port(EMULATOR_HOST))
+        await names.start(NAMES_HOST)
+        await emulator.start(EMULATOR_HOST)
         yield Traffic(emulator, hosts, front, manager, gateways, names)
     finally:
         await emulator.stop()
