@@ -11,6 +11,7 @@ from deploy.lab.azure.flexible import FlexibleServers
 from deploy.lab.azure.server import Emulator
 from tests.azure.imagined import ImaginedDatabases, ImaginedNames
 from tests.azure.pair import EMULATOR_HOST, SUBSCRIPTION, TOKEN, AzurePair, azure_pair, flexible_pair, new_folder
+from tests.azure.traffic import Traffic, traffic
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,9 @@ async def pair(_real_servers: None) -> AsyncIterator[AzurePair]:
     with new_folder() as folder:
         async with azure_pair(folder) as running:
             yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world() -> AsyncIterator[Traffic]:
+    async with traffic() as running:
+        yield running

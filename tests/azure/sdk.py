@@ -25,7 +25,7 @@ class _Credential:
         return AccessToken(TOKEN, int(time.time()) + 86400)
 
 
-class _AioCredential:
+class AioCredential:
     async def get_token(self, *_: str, **__: Any) -> AccessToken:
         return AccessToken(TOKEN, int(time.time()) + 86400)
 
@@ -39,7 +39,7 @@ class _AioCredential:
         """Nothing is open."""
 
 
-class _Bearer(SansIOHTTPPolicy[Any, Any]):
+class Bearer(SansIOHTTPPolicy[Any, Any]):
     """Sends the token also without TLS, which Azure's own policy refuses."""
 
     def __init__(self, token: str) -> None:
@@ -53,14 +53,14 @@ class _Bearer(SansIOHTTPPolicy[Any, Any]):
 def client(url: str, token: str = TOKEN, **options: Any) -> PostgreSQLManagementClient:
     settings = {**QUICKLY, **options}
     return PostgreSQLManagementClient(
-        _Credential(), SUBSCRIPTION, base_url=url, authentication_policy=_Bearer(token), **settings
+        _Credential(), SUBSCRIPTION, base_url=url, authentication_policy=Bearer(token), **settings
     )
 
 
 def aio_client(url: str, token: str = TOKEN, **options: Any) -> asynchronous.PostgreSQLManagementClient:
     settings = {**QUICKLY, **options}
     return asynchronous.PostgreSQLManagementClient(
-        _AioCredential(), SUBSCRIPTION, base_url=url, authentication_policy=_Bearer(token), **settings
+        AioCredential(), SUBSCRIPTION, base_url=url, authentication_policy=Bearer(token), **settings
     )
 
 

@@ -34,13 +34,15 @@ class Fault(BaseModel):
     ends: Literal["Failed", "Canceled"] | None = None
     acted: bool = False
     """With ``ends``: the work is done nevertheless, and the operation lies."""
+    supersedes: bool = False
+    """A change of something that is being changed is accepted, and the change that runs ends Canceled."""
     links: bool = True
     """Without it the 202 names neither status URL nor Location; the SDK then takes the operation for done."""
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if not (self.latency or self.drop or self.status or self.ends or not self.links):
-            raise ValueError("a fault must do something: latency, drop, status, ends or links=false")
+        if not (self.latency or self.drop or self.status or self.ends or self.supersedes or not self.links):
+            raise ValueError("a fault must do something: latency, drop, status, ends, supersedes or links=false")
         return self
 
     def meets(self, method: str, path: str) -> bool:

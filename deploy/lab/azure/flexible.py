@@ -25,13 +25,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy.lab.azure.bodies import read
 from deploy.lab.azure.databases import Databases, Names
 from deploy.lab.azure.flexible_endpoints import VirtualEndpoints
 from deploy.lab.azure.flexible_history import History
-from deploy.lab.azure.flexible_models import Restart, ServerPatch, read
+from deploy.lab.azure.flexible_models import Restart, ServerPatch
 from deploy.lab.azure.flexible_promote import promote
 from deploy.lab.azure.flexible_state import KIND, NAMESPACE, Endpoint, Server, State, refused
-from deploy.lab.azure.operations import OperationFailedError
+from deploy.lab.azure.links import FLEXIBLE, Style
+from deploy.lab.azure.operations import OperationFailedError, Operations
 from deploy.lab.azure.routing import Answer, Call, Route
 
 VERSIONS = ("2023-12-01-preview", "2025-08-01", "2026-01-01-preview", "2026-04-01-preview", "2026-10-01")
@@ -43,6 +45,7 @@ class FlexibleServers:
 
     namespace = NAMESPACE
     versions: Sequence[str] = VERSIONS
+    styles: Sequence[Style] = (FLEXIBLE,)
 
     def __init__(self, subscription: str, databases: Databases, names: Names) -> None:
         self.state = State(subscription, databases, names)
@@ -66,6 +69,12 @@ class FlexibleServers:
     def has_group(self, group: str) -> bool:
         """Whether a server is in the group."""
         return any(one.group.lower() == group.lower() for one in self.state.servers.values())
+
+    async def start(self, operations: Operations) -> None:
+        """Begin nothing: nothing here goes on by itself."""
+
+    async def stop(self) -> None:
+        """End nothing."""
 
     def _table(self) -> tuple[Route, ...]:
         one, endpoints, history = "flexibleServers/{server}", self._endpoints, self._history

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy.lab.azure.bodies import read
 from deploy.lab.azure.errors import no_resource
-from deploy.lab.azure.flexible_models import EndpointBody, read
+from deploy.lab.azure.flexible_models import EndpointBody
 from deploy.lab.azure.flexible_state import DOMAIN, KIND, Endpoint, Server, State, refused
 from deploy.lab.azure.routing import Answer, Call
 

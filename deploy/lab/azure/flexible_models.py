@@ -1,47 +1,36 @@
-"""What may be sent to a flexible server, strictly: an unknown property is refused, an enumeration is read in any case.
-
-The two generations of Microsoft's own examples write ``Switchover`` and ``switchover``.
-"""
+"""What may be sent to a flexible server."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from deploy.lab.azure.errors import ArmError
+from deploy.lab.azure.bodies import AnyCase, Sent
 
 
-class _AnyCase(StrEnum):
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return next((one for one in cls if isinstance(value, str) and one.value.lower() == value.lower()), None)
-
-
-class PromotedRole(_AnyCase):
+class PromotedRole(AnyCase):
     """The role that a promotion asks for: Primary with a switchover, None with a standalone server."""
 
     PRIMARY = "Primary"
     NONE = "None"
 
 
-class PromoteMode(_AnyCase):
+class PromoteMode(AnyCase):
     """Whether the old primary becomes a replica."""
 
     SWITCHOVER = "Switchover"
     STANDALONE = "Standalone"
 
 
-class PromoteOption(_AnyCase):
+class PromoteOption(AnyCase):
     """Whether the promotion waits for the source's last writes."""
 
     PLANNED = "Planned"
     FORCED = "Forced"
 
 
-class FailoverMode(_AnyCase):
+class FailoverMode(AnyCase):
     """How a server moves to its own standby."""
 
     PLANNED_FAILOVER = "PlannedFailover"
@@ -50,7 +39,7 @@ class FailoverMode(_AnyCase):
     FORCED_SWITCHOVER = "ForcedSwitchover"
 
 
-class HaMode(_AnyCase):
+class HaMode(AnyCase):
     """Where the standby is."""
 
     DISABLED = "Disabled"
@@ -58,17 +47,13 @@ class HaMode(_AnyCase):
     ZONE_REDUNDANT = "ZoneRedundant"
 
 
-class EndpointType(_AnyCase):
+class EndpointType(AnyCase):
     """There is only one."""
 
     READ_WRITE = "ReadWrite"
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
-
-
-class Replica(_Sent):
+class Replica(Sent):
     """A promotion."""
 
     role: PromotedRole | None = None
@@ -76,14 +61,14 @@ class Replica(_Sent):
     promote_option: PromoteOption | None = None
 
 
-class HighAvailability(_Sent):
+class HighAvailability(Sent):
     """High availability, to be switched on or off."""
 
     mode: HaMode | None = None
     standby_availability_zone: str | None = None
 
 
-class Storage(_Sent):
+class Storage(Sent):
     """Storage, to be enlarged."""
 
     storage_size_gb: int | None = Field(default=None, alias="storageSizeGB")
@@ -94,13 +79,13 @@ class Storage(_Sent):
     type: str | None = None
 
 
-class Backup(_Sent):
+class Backup(Sent):
     """How long backups are kept."""
 
     backup_retention_days: int | None = Field(default=None, ge=7, le=35)
 
 
-class MaintenanceWindow(_Sent):
+class MaintenanceWindow(Sent):
     """When Azure may maintain the server."""
 
     custom_window: Literal["Enabled", "Disabled"] | None = None
@@ -109,7 +94,7 @@ class MaintenanceWindow(_Sent):
     start_minute: int | None = Field(default=None, ge=0, le=59)
 
 
-class ServerProperties(_Sent):
+class ServerProperties(Sent):
     """What of a server may be changed here."""
 
     administrator_login_password: str | None = None
@@ -122,14 +107,14 @@ class ServerProperties(_Sent):
     maintenance_window: MaintenanceWindow | None = None
 
 
-class Sku(_Sent):
+class Sku(Sent):
     """The size."""
 
     name: str | None = None
     tier: Literal["Burstable", "GeneralPurpose", "MemoryOptimized"] | None = None
 
 
-class ServerPatch(_Sent):
+class ServerPatch(Sent):
     """The body of PATCH on a server."""
 
     properties: ServerProperties = ServerProperties()
@@ -137,40 +122,21 @@ class ServerPatch(_Sent):
     tags: dict[str, str] | None = None
 
 
-class Restart(_Sent):
+class Restart(Sent):
     """The body of POST restart."""
 
     restart_with_failover: bool = False
     failover_mode: FailoverMode | None = None
 
 
-class EndpointProperties(_Sent):
+class EndpointProperties(Sent):
     """The one member that is given is the replica, or the primary while there is none."""
 
     endpoint_type: EndpointType
     members: tuple[str, ...] = Field(min_length=1, max_length=1)
 
 
-class EndpointBody(_Sent):
+class EndpointBody(Sent):
     """The body of PUT and PATCH on a virtual endpoint."""
 
     properties: EndpointProperties
-
-
-_Model = TypeVar("_Model", bound=_Sent)
-
-
-def read(model: type[_Model], body: Any) -> _Model:  # noqa: ANN401 - any JSON
-    """Return a body as ``model``; 400 for one that it is not."""
-    try:
-        return model.model_validate({} if body is None else body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        if first["type"] == "extra_forbidden":
-            text = f"Could not find member '{first['loc'][-1]}' on object of type '{model.__name__}'. Path '{place}'."
-            raise ArmError(
-                400, "InvalidRequestContent", f"The request content was invalid: '{text}'", by="contract"
-            ) from None
-        text = f"Invalid value given for parameter {place}. {first['msg']}."
-        raise ArmError(400, "InvalidParameterValue", text, by="contract") from None

@@ -1,13 +1,17 @@
-"""A name server for the servers' names and those of virtual endpoints, over UDP on a loopback address.
+"""A name server for what Azure answers names of, over UDP on a loopback address.
 
 ``SERVER.postgres.database.azure.com`` is an address; ``ENDPOINT.writer…`` and ``ENDPOINT.reader…`` are aliases of the
 server that has the part now, and a switchover moves them. Clients see the move when their copy of the alias has expired: the
-time to live is a parameter here, for Azure does not document its own. Names outside the domain do not exist here.
+time to live is a parameter here, for Azure does not document its own.
+
+``PROFILE.trafficmanager.net`` is an alias that is decided anew for every query, and lives as long as its profile says. The
+seconds are real ones, whatever the emulator's pace: clients count them. Names that nobody added do not exist here.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import dns.asyncquery
@@ -32,11 +36,20 @@ class NameServer:
         self.port = 0
         self._addresses: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
+        self._decided: dict[str, tuple[Callable[[], str | None], int]] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
     def add(self, server: str, address: str) -> None:
         """Let a server's name lead to an address."""
         self._addresses[_full(server)] = address
+
+    def add_host(self, name: str, address: str) -> None:
+        """Let a full name lead to an address."""
+        self._addresses[name.lower()] = address
+
+    def decide(self, name: str, target: Callable[[], str | None], ttl: int) -> None:
+        """Let a full name be an alias of what ``target`` returns at each query; without a target it does not exist."""
+        self._decided[name.lower()] = (target, ttl)
 
     def point(self, endpoint: str, writer: str, reader: str) -> None:
         """Let an endpoint's two names lead to these servers from now on."""
@@ -71,17 +84,27 @@ class NameServer:
         response.flags |= dns.flags.AA
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
-        if name not in self._aliases and name not in self._addresses:
+        if self._alias(name) is None and name not in self._addresses:
             response.set_rcode(dns.rcode.NXDOMAIN)
             return response
         for _ in range(_MOST_ALIASES):
-            if name not in self._aliases:
+            alias = self._alias(name)
+            if alias is None:
                 break
-            response.answer.append(dns.rrset.from_text(f"{name}.", self.ttl, "IN", "CNAME", f"{self._aliases[name]}."))
-            name = self._aliases[name]
+            target, ttl = alias
+            response.answer.append(dns.rrset.from_text(f"{name}.", ttl, "IN", "CNAME", f"{target}."))
+            name = target
         if question.rdtype == dns.rdatatype.A and name in self._addresses:
             response.answer.append(dns.rrset.from_text(f"{name}.", self.ttl, "IN", "A", self._addresses[name]))
         return response
+
+    def _alias(self, name: str) -> tuple[str, int] | None:
+        """Return where an alias leads now, and for how long."""
+        if name in self._aliases:
+            return self._aliases[name], self.ttl
+        target, ttl = self._decided.get(name, (None, 0))
+        found = target() if target else None
+        return (found.lower(), ttl) if found else None
 
 
 class _Listener(asyncio.DatagramProtocol):

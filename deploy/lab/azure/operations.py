@@ -1,9 +1,9 @@
-"""Long-running operations: begun by a 202, carried on whether anybody polls or not, told about at two signed URLs.
+"""Long-running operations: begun by a 202, carried on whether anybody polls or not, told about at signed URLs.
 
-The 202 names ``azure-asyncoperation`` (the status) and ``location`` (the result). Azure signs both: they carry a certificate
-and are about 4 KB long, so that a client which keeps them must have room for them. A URL with a changed signature is
-refused; Azure's own code for that is not documented, and neither is how long it remembers an operation. Here that is until
-``forget``.
+Which URLs the answer names, and what a poll says, differs from service to service: ``links``. Azure signs them: they carry a
+certificate and are about 4 KB long, so that a client which keeps them must have room for them. A URL with a changed
+signature is refused; Azure's own code for that is not documented, and neither is how long it remembers an operation. Here
+that is until ``forget``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import hmac
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from deploy.lab.azure.errors import ArmError, error_body
+from deploy.lab.azure.links import FLEXIBLE, Style
 
 _CERTIFICATE = base64.urlsafe_b64encode(b"no certificate, only as long as one" * 72).decode().rstrip("=")
 
@@ -29,9 +30,9 @@ _CERTIFICATE = base64.urlsafe_b64encode(b"no certificate, only as long as one" *
 class OperationFailedError(Exception):
     """Raised by an operation's work: it ends so. Without a code it ends without an error body."""
 
-    def __init__(self, code: str, message: str = "", status: str = "Failed") -> None:
+    def __init__(self, code: str, message: str = "", status: str = "Failed", details: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(f"{status} {code}: {message}")
-        self.code, self.message, self.status = code, message, status
+        self.code, self.message, self.status, self.details = code, message, status, details
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Plan:
     """Its value is the result."""
     done: Callable[[], None] = lambda: None
     """Called at the end, whatever the end is."""
+    style: Style = FLEXIBLE
 
 
 @dataclass
@@ -55,24 +57,22 @@ class Operation:
     kind: str
     namespace: str
     location: str
+    group: str = ""
+    style: Style = FLEXIBLE
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: str = "InProgress"
     error: dict[str, Any] = field(default_factory=dict)
     result: Any = None
 
-    @property
-    def accepted(self) -> dict[str, str]:
-        """The body of the 202."""
-        return {"operation": self.kind, "startTime": self._start}
+    def end(self, failed: OperationFailedError | None) -> None:
+        """Let it have ended: well, or so."""
+        self.error = error_body(failed.code, failed.message, failed.details) if failed and failed.code else {}
+        self.status = failed.status if failed else "Succeeded"
 
     @property
-    def told(self) -> dict[str, Any]:
-        """The body of a poll."""
-        return {"name": self.id, "status": self.status, "startTime": self._start, **self.error}
-
-    @property
-    def _start(self) -> str:
+    def start_time(self) -> str:
+        """When it began, as polls tell it."""
         return f"{self.started:%Y-%m-%dT%H:%M:%S}.{self.started.microsecond // 1000:03d}".rstrip("0").rstrip(".") + "Z"
 
 
@@ -82,19 +82,26 @@ class Operations:
     def __init__(self, pace: float) -> None:
         self.pace = pace
         self._known: dict[str, Operation] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._secret = secrets.token_bytes(32)
 
     def begin(
-        self, namespace: str, plan: Plan, ending: OperationFailedError | None = None, *, acted: bool = False
+        self, namespace: str, group: str, plan: Plan, ending: OperationFailedError | None = None, *, acted: bool = False
     ) -> Operation:
         """Begin one. With ``ending`` it ends so: without its work being done, unless ``acted``."""
-        operation = Operation(plan.kind, namespace, plan.location)
+        operation = Operation(plan.kind, namespace, plan.location, group, plan.style)
         self._known[operation.id] = operation
         task = asyncio.create_task(self._carry_out(operation, plan, ending, acted=acted))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[operation.id] = task
+        task.add_done_callback(lambda _: self._running.pop(operation.id, None))
         return operation
+
+    async def stop(self, operation: Operation, failed: OperationFailedError) -> None:
+        """End one that runs, where it is."""
+        if task := self._running.get(operation.id):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            operation.end(failed)
 
     async def _carry_out(
         self, operation: Operation, plan: Plan, ending: OperationFailedError | None, *, acted: bool
@@ -112,8 +119,7 @@ class Operations:
             await asyncio.sleep(max(0.0, until - time.monotonic()))
         finally:
             plan.done()
-        operation.error = error_body(end.code, end.message) if end and end.code else {}
-        operation.status = end.status if end else "Succeeded"
+        operation.end(end)
 
     def find(self, identifier: str) -> Operation:
         """Return an operation. 404 for one that is unknown or forgotten."""
@@ -127,12 +133,14 @@ class Operations:
             self._known.pop(one, None)
 
     def links(self, operation: Operation, base: str, subscription: str, version: str) -> dict[str, str]:
-        """Return the headers of a 202."""
-        below = f"/subscriptions/{subscription}/providers/{operation.namespace}/locations/{quote(operation.location)}"
-        return {
-            header: base + self._signed(f"{below}/{kind}/{operation.id}", version)
-            for header, kind in (("azure-asyncoperation", "azureAsyncOperation"), ("location", "operationResults"))
-        }
+        """Return the headers of the answer that began it."""
+        headers = dict(operation.style.headers)
+        for link in operation.style.links:
+            group = f"/resourcegroups/{quote(operation.group)}" if link.in_group else ""
+            below = link.pattern.format(location=quote(operation.location), operation=operation.id)
+            path = f"/subscriptions/{subscription}{group}/providers/{operation.namespace}/{below}"
+            headers[link.header] = base + self._signed(path, version)
+        return headers
 
     def _signed(self, path: str, version: str) -> str:
         query = {"api-version": version, "t": str(time.time_ns()), "c": _CERTIFICATE}
@@ -151,6 +159,7 @@ class Operations:
 
     async def close(self) -> None:
         """End what still runs."""
-        for task in self._running:
+        running = list(self._running.values())
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)

@@ -42,13 +42,13 @@ def _among(action: str, patterns: Sequence[str]) -> bool:
     return any(re.fullmatch(re.escape(one).replace(r"\*", ".*"), action, re.IGNORECASE) for one in patterns)
 
 
-def must_be_allowed(roles: Sequence[Role] | None, action: str, scope: str) -> None:
+def must_be_allowed(roles: Sequence[Role] | None, action: str, scope: str, code: str = "AuthorizationFailed") -> None:
     """Return if one of ``roles`` allows ``action``, or if no roles are told at all. 403 otherwise."""
     if roles is None or any(role.allows(action) for role in roles):
         return
     raise ArmError(
         403,
-        "AuthorizationFailed",
+        code,
         "The client 'emulator' with object id '00000000-0000-0000-0000-000000000001' does not have authorization to perform "
         f"action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh "
         "your credentials.",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from deploy.lab.azure.errors import ArmError
+from deploy.lab.azure.links import Link, Style
 from deploy.lab.azure.operations import Operation, OperationFailedError, Operations, Plan
 
 
@@ -56,15 +57,22 @@ class Call:
     operations: Operations
     ending: OperationFailedError | None = None
     acted: bool = False
+    supersedes: bool = False
 
-    def begin(self, plan: Plan) -> Answer:
-        """Begin an operation, or one that ends as a fault orders it; return the 202."""
-        return Answer(202, operation=self.operations.begin(self.target.namespace, plan, self.ending, acted=self.acted))
+    @property
+    def acts(self) -> bool:
+        """Whether what is asked for is done: always, unless a fault lets the operation end without it."""
+        return self.ending is None or self.acted
+
+    def begin(self, plan: Plan, status: int = 202, body: Any = None) -> Answer:  # noqa: ANN401 - any JSON
+        """Begin an operation, or one that ends as a fault orders it; return what answers the request."""
+        operation = self.operations.begin(self.target.namespace, self.target.group, plan, self.ending, acted=self.acted)
+        return Answer(status, plan.style.accepted(operation) if body is None else body, operation)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a provider answers. An operation answers with its own body and links."""
+    """What a provider answers. The links of an operation are added."""
 
     status: int = 200
     body: Any = None
@@ -82,16 +90,21 @@ class Route:
     pattern: str
     action: str
     handler: Handler
+    versions: Sequence[str] = ()
+    """The resource type's own, where a namespace has types with different ones."""
+    linked: Callable[[Any], Sequence[str]] = lambda _: ()
+    """The actions on other resources that a body needs, as it refers to them."""
 
-    def names_in(self, rest: Sequence[str]) -> dict[str, str] | None:
-        """Return what the places in braces hold; None for another path."""
-        wanted = self.pattern.split("/")
-        if len(wanted) != len(rest):
-            return None
-        places = [(place, part) for place, part in zip(wanted, rest, strict=True)]
-        if any(not place.startswith("{") and place.lower() != part.lower() for place, part in places):
-            return None
-        return {place[1:-1]: part for place, part in places if place.startswith("{")}
+
+def names_in(pattern: str, rest: Sequence[str]) -> dict[str, str] | None:
+    """Return what the places in braces hold; None for another path."""
+    wanted = pattern.split("/")
+    if len(wanted) != len(rest):
+        return None
+    places = list(zip(wanted, rest, strict=True))
+    if any(not place.startswith("{") and place.lower() != part.lower() for place, part in places):
+        return None
+    return {place[1:-1]: part for place, part in places if place.startswith("{")}
 
 
 class Provider(Protocol):
@@ -99,6 +112,8 @@ class Provider(Protocol):
 
     namespace: str
     versions: Sequence[str]
+    styles: Sequence[Style]
+    """How its operations are told about."""
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -106,6 +121,12 @@ class Provider(Protocol):
 
     def has_group(self, group: str) -> bool:
         """Whether a resource group of that name exists for it."""
+
+    async def start(self, operations: Operations) -> None:
+        """Begin what goes on by itself, such as health probes, at the pace of ``operations``."""
+
+    async def stop(self) -> None:
+        """End it."""
 
 
 @dataclass
@@ -124,13 +145,22 @@ class Providers:
         """Whether any provider knows the resource group."""
         return any(one.has_group(group) for one in self.known.values())
 
+    def link(self, target: Target) -> tuple[Link, str] | None:
+        """Return the link that a path is, and the operation that it names; None for any other path."""
+        provider = self.known.get(target.namespace.lower())
+        for link in [one for style in provider.styles for one in style.links] if provider else ():
+            names = names_in(link.pattern, target.rest)
+            if names is not None and link.in_group == bool(target.group):
+                return link, names["operation"]
+        return None
+
     def route(self, target: Target, method: str, version: str) -> tuple[Route, dict[str, str]]:
         """Return what answers. 404 for an unknown type, 400 for an unknown version of it, 405 for another method."""
         provider = self.of(target)
-        found = [(one, names) for one in provider.routes if (names := one.names_in(target.rest)) is not None]
+        found = [(one, names) for one in provider.routes if (names := names_in(one.pattern, target.rest)) is not None]
         if not found:
             raise _no_type(target, version)
-        must_be_listed(target, version, provider.versions)
+        must_be_listed(target, version, found[0][0].versions or provider.versions)
         for route, names in found:
             if route.method == method:
                 return route, names

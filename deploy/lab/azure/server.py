@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from deploy.lab.azure.errors import ArmError
 from deploy.lab.azure.faults import Fault, Faults
+from deploy.lab.azure.links import Link
 from deploy.lab.azure.operations import OperationFailedError, Operations
 from deploy.lab.azure.roles import Role, must_be_allowed
 from deploy.lab.azure.routing import Answer, Call, Provider, Providers, Target, must_be_listed, parse
@@ -64,6 +65,8 @@ class Emulator:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen, in the caller's event loop; port 0 takes a free one. ``url`` says where."""
+        for provider in self._providers.known.values():
+            await provider.start(self.operations)
         app = web.Application()
         app.router.add_get("/_emulator/log", self._show_log)
         app.router.add_post("/_emulator/faults", self._order_fault)
@@ -82,6 +85,8 @@ class Emulator:
         if self._runner:
             await self._runner.cleanup()
         await self.operations.close()
+        for provider in self._providers.known.values():
+            await provider.stop()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         at, target, raw = datetime.now(UTC), parse(request.rel_url.raw_path), await request.read()
@@ -116,16 +121,19 @@ class Emulator:
 
     async def _acted(self, request: web.Request, target: Target, raw: bytes, fault: Fault | None) -> web.Response:
         version = self._version(request, target)
-        if target.rest[:1] and target.rest[0].lower() == "locations" and not target.group:
-            return self._polled(request, target, version)
+        if link := self._providers.link(target):
+            return self._polled(request, target, version, *link)
         route, names = self._providers.route(target, request.method, version)
         must_be_allowed(self.roles, route.action, target.scope)
         if not self._providers.has_group(target.group):
             text = f"Resource group '{target.group}' could not be found."
             raise ArmError(404, "ResourceGroupNotFound", text, by="group")
+        body = _read(raw)
+        for action in route.linked(body):
+            must_be_allowed(self.roles, action, target.scope, "LinkedAuthorizationFailed")
         call = Call(
-            request.method, target, names, request.query, version, _read(raw), self.operations, _ending(fault),
-            acted=bool(fault and fault.acted),
+            request.method, target, names, request.query, version, body, self.operations, _ending(fault),
+            acted=bool(fault and fault.acted), supersedes=bool(fault and fault.supersedes),
         )  # fmt: skip
         answer = await route.handler(call)
         return self._told(answer, version, links=fault is None or fault.links)
@@ -141,27 +149,24 @@ class Emulator:
         raise ArmError(400, "MissingApiVersionParameter", text, by="api-version")
 
     def _told(self, answer: Answer, version: str, *, links: bool) -> web.Response:
-        if answer.operation is None:
-            return _json(answer.status, answer.body)
-        response = _json(answer.status, answer.operation.accepted)
-        if links:
+        response = _json(answer.status, answer.body)
+        if answer.operation and links:
             response.headers.update(self.operations.links(answer.operation, self.url, self.subscription, version))
         return response
 
-    def _polled(self, request: web.Request, target: Target, version: str) -> web.Response:
-        """Answer at one of the two URLs of an operation. The result's URL answers 202 until there is one."""
+    def _polled(self, request: web.Request, target: Target, version: str, link: Link, identifier: str) -> web.Response:
+        """Answer at a URL of an operation. The result's answers 202 until there is one, and 400 if there will be none."""
         provider = self._providers.of(target)
-        kind = target.rest[2].lower() if len(target.rest) == len(("locations", "place", "kind", "id")) else ""
-        if kind not in {"azureasyncoperation", "operationresults"}:
-            raise ArmError(404, "InvalidResourceType", f"The resource type of '{target.path}' is unknown.", by="route")
         must_be_listed(target, version, provider.versions)
-        must_be_allowed(self.roles, f"{provider.namespace}/locations/{target.rest[2]}/read", target.scope)
+        must_be_allowed(self.roles, f"{provider.namespace}/{link.action}", target.scope)
         self.operations.must_be_signed(request.rel_url.raw_path, request.query)
-        operation = self.operations.find(target.rest[3])
-        if kind == "azureasyncoperation":
-            return _json(200, operation.told)
+        operation = self.operations.find(identifier)
+        if link.is_status:
+            return _json(200, operation.style.told(operation))
         if operation.status == "InProgress":
             return _json(202, None)
+        if operation.status != "Succeeded":
+            return _json(400, operation.error or None)
         return _json(204 if operation.result is None else 200, operation.result)
 
     async def _show_log(self, _: web.Request) -> web.Response:
