@@ -123,7 +123,6 @@ def _reference(collection: str, name: str) -> dict[str, str]:
 
 def gateway_properties() -> dict[str, Any]:
     """Return a gateway with one pool, and settings without a probe of their own."""
-
     subnet = {"id": f"{NETWORK}/virtualNetworks/net/subnets/gateway"}
     rule = {
         "httpListener": _reference("httpListeners", "http"),
