@@ -1,4 +1,4 @@
-"""What the SDK reads and changes of an application gateway: the lost update, what a second PUT meets, and health."""
+"""What the SDK reads and changes of an application gateway: the lost update, and what a second PUT meets."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ import pytest_asyncio
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.network import models as m
 
-from deploy.lab.azure.application_gateway_health import Rule, rule_of
 from deploy.lab.azure.faults import Fault
 from tests.azure.pair import TOKEN
 from tests.azure.traffic import (
     GATEWAY,
     GATEWAY_ID,
-    GATEWAY_SERVERS,
     GROUP,
     Traffic,
     gateway_properties,
     traffic,
     until,
-    word,
 )
-
-_FIRST, _SECOND = GATEWAY_SERVERS
-_POOL, _PLAIN = f"{GATEWAY_ID}/backendAddressPools/servers", f"{GATEWAY_ID}/backendHttpSettingsCollection/plain"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -39,12 +33,12 @@ async def slow() -> AsyncIterator[Traffic]:
         yield running
 
 
-async def _read(world: Traffic) -> m.ApplicationGateway:
+async def read_gateway(world: Traffic) -> m.ApplicationGateway:
     async with world.network() as azure:
         return await azure.application_gateways.get(GROUP, GATEWAY)
 
 
-def _with_probe(gateway: m.ApplicationGateway, name: str = "ready", **properties: Any) -> m.ApplicationGateway:
+def with_probe(gateway: m.ApplicationGateway, name: str = "ready", **properties: Any) -> m.ApplicationGateway:
     """Add a probe, as the runbook does, and let the settings use it."""
     told = {"protocol": "Http", "path": "/readyz", "interval": 5, "timeout": 5, "unhealthy_threshold": 2, **properties}
     probe = m.ApplicationGatewayProbe(name=name, properties=m.ApplicationGatewayProbePropertiesFormat(**told))
@@ -56,12 +50,12 @@ def _with_probe(gateway: m.ApplicationGateway, name: str = "ready", **properties
     return gateway
 
 
-async def _put(world: Traffic, gateway: m.ApplicationGateway) -> m.ApplicationGateway:
+async def put(world: Traffic, gateway: m.ApplicationGateway) -> m.ApplicationGateway:
     async with world.network() as azure:
         return await (await azure.application_gateways.begin_create_or_update(GROUP, GATEWAY, gateway)).result()
 
 
-async def _send(world: Traffic, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+async def send(world: Traffic, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
     url = f"{world.emulator.url}{path}?api-version=2026-03-01"
     headers = {"Authorization": f"Bearer {TOKEN}", **headers}
     async with aiohttp.ClientSession(headers=headers) as session, session.request(method, url, json=body) as answer:
@@ -77,20 +71,9 @@ def _probes(gateway: m.ApplicationGateway) -> list[str | None]:
     return [one.name for one in gateway.properties.probes or []]
 
 
-async def _health(world: Traffic) -> dict[str | None, str | None]:
-    async with world.network() as azure:
-        found = await (await azure.application_gateways.begin_backend_health(GROUP, GATEWAY)).result()
-    [pool] = found.backend_address_pools or []
-    [settings] = pool.backend_http_settings_collection or []
-    assert pool.backend_address_pool
-    assert settings.backend_http_settings
-    assert (pool.backend_address_pool.id, settings.backend_http_settings.id) == (_POOL, _PLAIN)
-    return {one.address: word(one.health) for one in settings.servers or []}
-
-
 async def test_reads_what_it_writes(world: Traffic) -> None:
-    before = await _read(world)
-    after = await _put(world, _with_probe(await _read(world)))
+    before = await read_gateway(world)
+    after = await put(world, with_probe(await read_gateway(world)))
     assert after.properties
     assert before.properties
     assert (_probes(before), _probes(after), after.properties.provisioning_state) == ([], ["ready"], "Succeeded")
@@ -103,39 +86,39 @@ async def test_reads_what_it_writes(world: Traffic) -> None:
 
 
 async def test_answers_a_put_at_once_and_changes_the_etag_while_updating(slow: Traffic) -> None:
-    status, body, headers = await _send(slow, "PUT", GATEWAY_ID, _body())
+    status, body, headers = await send(slow, "PUT", GATEWAY_ID, _body())
     assert (status, body["properties"]["provisioningState"]) == (200, "Updating")
     assert {one["properties"]["provisioningState"] for one in body["properties"]["frontendPorts"]} == {"Updating"}
     assert (headers["azure-asyncnotification"], "location" in headers, "Retry-After" in headers) == ("Enabled", False, False)
     assert "/providers/Microsoft.Network/locations/eastus/operations/" in headers["azure-asyncoperation"]
-    _, again, _ = await _send(slow, "GET", GATEWAY_ID)
+    _, again, _ = await send(slow, "GET", GATEWAY_ID)
     assert again["properties"]["provisioningState"] == "Updating"
     assert again["etag"] != body["etag"]
 
 
 async def test_updating_is_no_sign_that_an_operation_runs(slow: Traffic) -> None:
-    await _send(slow, "PUT", GATEWAY_ID, _body())
+    await send(slow, "PUT", GATEWAY_ID, _body())
     await asyncio.sleep(0.15)
-    assert (await _send(slow, "GET", GATEWAY_ID))[1]["properties"]["provisioningState"] == "Succeeded"
+    assert (await send(slow, "GET", GATEWAY_ID))[1]["properties"]["provisioningState"] == "Succeeded"
     assert slow.gateways.gateway(GATEWAY).is_changing
-    assert (await _send(slow, "PUT", GATEWAY_ID, _body()))[0] == 429
+    assert (await send(slow, "PUT", GATEWAY_ID, _body()))[0] == 429
 
 
 async def test_what_was_read_while_updating_may_be_sent_back_and_passwords_are_never_shown(world: Traffic) -> None:
     certificate = {"name": "tls", "properties": {"data": "secret data", "password": "secret word"}}
-    _, body, _ = await _send(world, "PUT", GATEWAY_ID, _body(sslCertificates=[certificate]))
+    _, body, _ = await send(world, "PUT", GATEWAY_ID, _body(sslCertificates=[certificate]))
     assert "secret word" not in str(body)
     await until(lambda: not world.gateways.gateway(GATEWAY).is_changing)
-    assert (await _send(world, "PUT", GATEWAY_ID, body))[0] == 200
+    assert (await send(world, "PUT", GATEWAY_ID, body))[0] == 200
     await until(lambda: not world.gateways.gateway(GATEWAY).is_changing)
-    _, after, _ = await _send(world, "GET", GATEWAY_ID)
+    _, after, _ = await send(world, "GET", GATEWAY_ID)
     assert "Updating" not in str(after)
     assert [one["name"] for one in after["properties"]["sslCertificates"]] == ["tls"]
 
 
 async def test_a_second_put_is_told_to_come_again(slow: Traffic) -> None:
-    await _send(slow, "PUT", GATEWAY_ID, _body())
-    status, body, headers = await _send(slow, "PUT", GATEWAY_ID, _body(enableHttp2=True))
+    await send(slow, "PUT", GATEWAY_ID, _body())
+    status, body, headers = await send(slow, "PUT", GATEWAY_ID, _body(enableHttp2=True))
     [detail] = body["error"]["details"]
     assert (status, body["error"]["code"], "Retry-After" in headers) == (429, "RetryableError", False)
     assert detail["code"] == "RetryableErrorDueToAnotherOperation"
@@ -144,33 +127,33 @@ async def test_a_second_put_is_told_to_come_again(slow: Traffic) -> None:
 
 async def test_the_sdks_own_second_try_takes_anothers_change_back(world: Traffic) -> None:
     world.emulator.operations.pace = 0.004
-    mine, other = await _read(world), await _read(world)
+    mine, other = await read_gateway(world), await read_gateway(world)
     patient = {"retry_total": 40, "retry_status": 40, "retry_backoff_max": 0.03}
     async with world.network(**patient) as azure:
         gateways = azure.application_gateways
-        theirs = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(other, "others"))
-        ours = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(mine, "mine"))
+        theirs = await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(other, "others"))
+        ours = await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(mine, "mine"))
         assert world.gateways.gateway(GATEWAY).running["probes"][0]["name"] == "others", "it was there, and worked"
         for poller in (theirs, ours):
             await poller.result()
-    assert _probes(await _read(world)) == ["mine"], "the update is lost"
+    assert _probes(await read_gateway(world)) == ["mine"], "the update is lost"
     assert [one.status for one in world.emulator.log if one.method == "PUT"].count(429) >= 1
 
 
 async def test_who_reads_again_after_a_429_loses_nothing(world: Traffic) -> None:
     async with world.network(retry_total=0) as azure:
         gateways = azure.application_gateways
-        poller = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(world), "others"))
+        poller = await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(await read_gateway(world), "others"))
         with pytest.raises(HttpResponseError) as caught:
-            await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(world), "mine"))
+            await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(await read_gateway(world), "mine"))
         await poller.result()
     assert caught.value.status_code == 429
-    await _put(world, _with_probe(await _read(world), "mine"))
-    assert _probes(await _read(world)) == ["others", "mine"]
+    await put(world, with_probe(await read_gateway(world), "mine"))
+    assert _probes(await read_gateway(world)) == ["others", "mine"]
 
 
 async def test_if_match_is_not_looked_at(world: Traffic) -> None:
-    status, _, _ = await _send(world, "PUT", GATEWAY_ID, _body(), **{"If-Match": '"of-yesterday"'})
+    status, _, _ = await send(world, "PUT", GATEWAY_ID, _body(), **{"If-Match": '"of-yesterday"'})
     assert status == 200
 
 
@@ -178,8 +161,8 @@ async def test_a_put_may_supersede_the_one_that_runs_if_ordered(slow: Traffic) -
     slow.emulator.faults.order(Fault(method="PUT", nth=2, supersedes=True))
     async with slow.network() as azure:
         gateways = azure.application_gateways
-        first = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(slow), "first"))
-        second = await gateways.begin_create_or_update(GROUP, GATEWAY, _with_probe(await _read(slow), "second"))
+        first = await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(await read_gateway(slow), "first"))
+        second = await gateways.begin_create_or_update(GROUP, GATEWAY, with_probe(await read_gateway(slow), "second"))
         assert slow.gateways.gateway(GATEWAY).running["probes"] == [], "the gateway never works with the first"
         with pytest.raises(HttpResponseError) as caught:
             await first.result()
@@ -195,8 +178,8 @@ async def test_a_put_may_supersede_the_one_that_runs_if_ordered(slow: Traffic) -
 async def test_an_operation_that_fails_leaves_the_gateway_working_as_before(world: Traffic) -> None:
     world.emulator.faults.order(Fault(method="PUT", ends="Failed", code="InternalServerError"))
     with pytest.raises(HttpResponseError, match="InternalServerError"):
-        await _put(world, _with_probe(await _read(world)))
-    after = await _read(world)
+        await put(world, with_probe(await read_gateway(world)))
+    after = await read_gateway(world)
     assert after.properties
     assert (after.properties.provisioning_state, _probes(after)) == ("Failed", ["ready"])
     assert world.gateways.gateway(GATEWAY).running["probes"] == []
@@ -231,83 +214,6 @@ def _dangling() -> dict[str, Any]:
 )
 async def test_refuses(world: Traffic, body: dict[str, Any], code: str) -> None:
     before = world.gateways.gateway(GATEWAY).properties
-    status, told, _ = await _send(world, "PUT", GATEWAY_ID, body)
+    status, told, _ = await send(world, "PUT", GATEWAY_ID, body)
     assert (status, told["error"]["code"]) == (400, code)
     assert world.gateways.gateway(GATEWAY).properties is before
-
-
-async def test_tells_who_is_up_and_who_is_down_by_its_own_probe(world: Traffic) -> None:
-    await _put(
-        world, _with_probe(await _read(world), match=m.ApplicationGatewayProbeHealthResponseMatch(status_codes=["200"]))
-    )
-    rule = rule_of(world.gateways.gateway(GATEWAY).running, "plain")
-    assert rule == Rule("/readyz", interval=5, timeout=5, threshold=2, match=("200",))
-    world.hosts.status[_SECOND] = 204
-    world.hosts.asked.clear()
-    await until(lambda: world.hosts.count(_SECOND) > 4)
-    assert await _health(world) == {_FIRST: "Up", _SECOND: "Down"}
-    assert (_SECOND, "/readyz") in world.hosts.asked
-
-
-async def test_the_default_probe_takes_more_for_good_and_gives_more_time(world: Traffic) -> None:
-    world.hosts.status[_FIRST] = 302
-    await until(lambda: world.hosts.count(_FIRST) > 0)
-    assert await _health(world) == {_FIRST: "Up", _SECOND: "Up"}
-    gateway = world.gateways.gateway(GATEWAY)
-    [check] = [one for one in world.gateways.prober._due if one.host == _FIRST]
-    assert (check.path, check.seconds) == ("/", 30)
-    world.hosts.silent.add(_FIRST)
-    seen = world.gateways.prober.seen(check)
-    await until(lambda: seen.failures({200, 302}) == 2)
-    assert (gateway.backends.told(gateway.running, GATEWAY_ID))["backendAddressPools"][0]["backendHttpSettingsCollection"][
-        0
-    ]["servers"][0]["health"] == "Up"
-    await until(lambda: seen.failures({200, 302}) > 2)
-    assert await _health(world) == {_FIRST: "Down", _SECOND: "Up"}
-
-
-async def test_says_unknown_before_it_knows_and_other_words_if_a_test_wants_them(world: Traffic) -> None:
-    gateway = world.gateways.gateway(GATEWAY)
-    gateway.running = copy.deepcopy(gateway.running)
-    pool = gateway.running["backendAddressPools"][0]["properties"]
-    world.hosts.silent.add("10.1.0.9")
-    pool["backendAddresses"] = [{"fqdn": "10.1.0.9"}, {"ipAddress": _FIRST}, {"ipAddress": _SECOND}]
-    gateway.backends.shows = {_FIRST: "Draining", _SECOND: "Partial"}
-    assert await _health(world) == {"10.1.0.9": "Unknown", _FIRST: "Draining", _SECOND: "Partial"}
-
-
-async def test_a_question_answers_202_until_there_is_an_answer(slow: Traffic) -> None:
-    status, body, headers = await _send(slow, "POST", f"{GATEWAY_ID}/backendhealth")
-    assert (status, body, "azure-asyncoperation" in headers) == (202, None, False)
-    assert "/providers/Microsoft.Network/locations/eastus/operationResults/" in headers["location"]
-    statuses: list[int] = []
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session:
-        while not statuses or statuses[-1] == 202:
-            async with session.get(headers["location"]) as answer:
-                statuses.append(answer.status)
-            await asyncio.sleep(0.01)
-    assert (statuses[0], statuses[-1]) == (202, 200)
-
-
-async def test_a_question_may_fail(world: Traffic) -> None:
-    world.emulator.faults.order(Fault(method="POST", ends="Failed", code="InternalServerError"))
-    with pytest.raises(HttpResponseError, match="InternalServerError"):
-        await _health(world)
-
-
-async def test_probes_on_demand(world: Traffic) -> None:
-    world.hosts.status[_SECOND] = 503
-    asked = m.ApplicationGatewayOnDemandProbe(
-        protocol="Http", path="/deep", timeout=30, pick_host_name_from_backend_http_settings=True,
-        backend_address_pool=m.SubResource(id=_POOL), backend_http_settings=m.SubResource(id=_PLAIN),
-    )  # fmt: skip
-    async with world.network() as azure:
-        gateways = azure.application_gateways
-        found = await (await gateways.begin_backend_health_on_demand(GROUP, GATEWAY, asked)).result()
-        asked.backend_address_pool = m.SubResource(id=_POOL + "x")
-        with pytest.raises(HttpResponseError, match="InvalidResourceReference"):
-            await gateways.begin_backend_health_on_demand(GROUP, GATEWAY, asked)
-    assert found.backend_health_http_settings
-    servers = {one.address: word(one.health) for one in found.backend_health_http_settings.servers or []}
-    assert servers == {_FIRST: "Up", _SECOND: "Down"}
-    assert (_FIRST, "/deep") in world.hosts.asked

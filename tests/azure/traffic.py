@@ -113,34 +113,35 @@ def managed() -> Profile:
     return Profile(MANAGER, GROUP, endpoints, "aiagent", ttl=35, path="/readyz", interval=10, tolerated=2)
 
 
+def _member(name: str, **properties: Any) -> dict[str, Any]:
+    return {"name": name, "properties": properties}
+
+
+def _reference(collection: str, name: str) -> dict[str, str]:
+    return {"id": f"{GATEWAY_ID}/{collection}/{name}"}
+
+
 def gateway_properties() -> dict[str, Any]:
     """Return a gateway with one pool, and settings without a probe of their own."""
-
-    def member(name: str, **properties: Any) -> dict[str, Any]:
-        return {"name": name, "properties": properties}
-
-    def reference(collection: str, name: str) -> dict[str, str]:
-        return {"id": f"{GATEWAY_ID}/{collection}/{name}"}
-
     subnet = {"id": f"{NETWORK}/virtualNetworks/net/subnets/gateway"}
     rule = {
-        "httpListener": reference("httpListeners", "http"),
-        "backendAddressPool": reference("backendAddressPools", "servers"),
-        "backendHttpSettings": reference("backendHttpSettingsCollection", "plain"),
+        "httpListener": _reference("httpListeners", "http"),
+        "backendAddressPool": _reference("backendAddressPools", "servers"),
+        "backendHttpSettings": _reference("backendHttpSettingsCollection", "plain"),
     }
     listener = {
-        "frontendIPConfiguration": reference("frontendIPConfigurations", "public"),
-        "frontendPort": reference("frontendPorts", "http"),
+        "frontendIPConfiguration": _reference("frontendIPConfigurations", "public"),
+        "frontendPort": _reference("frontendPorts", "http"),
     }
     return {
         "sku": {"name": "Standard_v2", "tier": "Standard_v2", "capacity": 2},
-        "gatewayIPConfigurations": [member("own", subnet=subnet)],
-        "frontendIPConfigurations": [member("public", publicIPAddress={"id": f"{NETWORK}/publicIPAddresses/gateway"})],
-        "frontendPorts": [member("http", port=80)],
-        "backendAddressPools": [member("servers", backendAddresses=[{"ipAddress": one} for one in GATEWAY_SERVERS])],
-        "backendHttpSettingsCollection": [member("plain", port=80, protocol="Http", requestTimeout=30)],
-        "httpListeners": [member("http", protocol="Http", **listener)],
-        "requestRoutingRules": [member("all", ruleType="Basic", priority=10, **rule)],
+        "gatewayIPConfigurations": [_member("own", subnet=subnet)],
+        "frontendIPConfigurations": [_member("public", publicIPAddress={"id": f"{NETWORK}/publicIPAddresses/gateway"})],
+        "frontendPorts": [_member("http", port=80)],
+        "backendAddressPools": [_member("servers", backendAddresses=[{"ipAddress": one} for one in GATEWAY_SERVERS])],
+        "backendHttpSettingsCollection": [_member("plain", port=80, protocol="Http", requestTimeout=30)],
+        "httpListeners": [_member("http", protocol="Http", **listener)],
+        "requestRoutingRules": [_member("all", ruleType="Basic", priority=10, **rule)],
     }
 
 

@@ -111,17 +111,6 @@ class Profile:
 
     def body(self, id_of: str, prober: Prober) -> dict[str, Any]:
         """Return the profile as GET shows it."""
-        good = [{"min": one.start, "max": one.stop - 1} for one in self.good]
-        monitor = {
-            "profileMonitorStatus": self.profile_monitored(prober),
-            "protocol": self.protocol,
-            "port": self.port,
-            "path": self.path,
-            "intervalInSeconds": self.interval,
-            "toleratedNumberOfFailures": self.tolerated,
-            "timeoutInSeconds": self.timeout,
-            **({"expectedStatusCodeRanges": good} if self.good != [OK] else {}),
-        }
         return {
             "id": id_of,
             "name": self.name,
@@ -132,9 +121,22 @@ class Profile:
                 "profileStatus": self.status,
                 "trafficRoutingMethod": self.routing,
                 "dnsConfig": {"relativeName": self.relative_name, "fqdn": self.fqdn, "ttl": self.ttl},
-                "monitorConfig": monitor,
+                "monitorConfig": self._monitor(prober),
                 "endpoints": [self.endpoint_body(one, id_of, prober) for one in self.endpoints],
             },
+        }
+
+    def _monitor(self, prober: Prober) -> dict[str, Any]:
+        good = [{"min": one.start, "max": one.stop - 1} for one in self.good]
+        return {
+            "profileMonitorStatus": self.profile_monitored(prober),
+            "protocol": self.protocol,
+            "port": self.port,
+            "path": self.path,
+            "intervalInSeconds": self.interval,
+            "toleratedNumberOfFailures": self.tolerated,
+            "timeoutInSeconds": self.timeout,
+            **({"expectedStatusCodeRanges": good} if self.good != [OK] else {}),
         }
 
     def endpoint_body(self, endpoint: Endpoint, id_of: str, prober: Prober) -> dict[str, Any]:
