@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from estate.base import Target
+from estate.flexible import FlexibleTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -37,11 +38,18 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
         "region": "here", "database": "x", "members": [name], "write_service": host, "gate": gate,
         "login": {"password": secret, "port": port, "user": "eve"},
     }  # fmt: skip
+    servers = {"a": {"resource_group": "a", "region": "here"}, "b": {"resource_group": "b", "region": "there"}}
+    database = {
+        "region": "here", "subscription": "66666666-6666-6666-6666-666666666666", "servers": servers, "database": "x",
+        "virtual_endpoint": "x", "nameserver": host, "nameserver_port": port,
+        "login": {"password": secret, "port": port, "user": "eve", "sslmode": "disable"},
+    }  # fmt: skip
     pods = {"servers": ["a", "b"], "sentinels": ["a", "b", "c"], "port": port, "sentinel_port": port, "password": secret}
     machines = {"kind": "http", "may_end": True, "address": f"http://{host}:{port}", "token": secret}
     pool = {"region": "here", "machines": machines}
     return {
         PostgresTarget: {**shared, "cluster": cluster},
+        FlexibleTarget: {**shared, "database": database},
         RedisTarget: {**shared, "deployment": {"region": "here", **pods}},
         WorkloadTarget: {**shared, "workload": {"region": "here", "deployment": name, "service": host, "port": port}},
         NodePoolTarget: {**shared, "settings": pool},

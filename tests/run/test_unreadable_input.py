@@ -15,7 +15,13 @@ from workflows.catalog import workflows
 
 _NAMES = [vars(kind)["__temporal_workflow_definition"].name for kind in workflows()]
 
-_FIRST_KEY = {"redis-failover": "master", "pod-failover": "workload", "node-failover": "node", "node-return": "target"}
+_FIRST_KEY = {
+    "redis-failover": "master",
+    "pod-failover": "workload",
+    "node-failover": "node",
+    "node-return": "target",
+    "postgres-region-failover": "database",
+}
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 
 

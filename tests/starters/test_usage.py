@@ -60,7 +60,7 @@ def run(*args: str) -> Result:
         (("plan", "postgres-failover", "orders", "--mode", "discard"), ("mode:", "planned or forced")),
         (
             ("plan", "postgres-rollback", "orders", "--mode", "discard", "--max-bytes", "much", "--max-transactions", "1"),
-            ("max_bytes:", "correct it"),
+            ("max-bytes:", "correct it"),
         ),
         (("plan", "postgres-failover", "orders", "--mode", "fast"), ("mode:", "planned or forced")),
         (("start", "postgres-rejoin", "orders", "--mode", "planned"), ("mode:", "leave it out")),
