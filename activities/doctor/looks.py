@@ -87,7 +87,7 @@ class SubjectLook:
         found = await asyncio.gather(
             *map(self._cluster_stands, clusters),
             *map(self._master_stands, masters),
-            *map(self._databases.standing, databases),
+            *(self._databases.standing(one) for one in databases),
         )
         return list(found)
 
