@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ from gate.api import (
     Sealed,
     ServerState,
 )
-from gate.postgres.processes import children_of, kill_all
+from gate.postgres.processes import children_of, is_stopped, kill_all
 from gate.record import Intent, Mode, Record
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
 from tests.leftovers import marks
@@ -166,6 +167,9 @@ class Cluster:
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):  # one that goes on may end another before its turn comes
                     os.kill(pid, number)
+        until = time.monotonic() + 5
+        while number == signal.SIGSTOP and not is_stopped(postmaster) and time.monotonic() < until:
+            time.sleep(0.001)  # on a busy machine it runs on until it is scheduled
 
     def watchdog(self, member: str) -> int | None:
         """Return the gate's child that is not the server."""
