@@ -12,23 +12,22 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 
 import dns.asyncresolver
 import dns.exception
 import psycopg
-from psycopg.rows import dict_row
 
 from activities.clients import own_writes
 from activities.clients.flexible_ports import Written
 from activities.clients.foreign import Message, first_line, says
-from activities.clients.ports import UnreachableError, WriteFailedError
+from activities.clients.ports import UnreachableError
 from activities.clients.postgres import is_verdict, listens, silence_of, words_of, write_and_remove
 from activities.clients.secrets import read_secret
+from activities.clients.sql import Row, acknowledged, session
 from activities.region.models import EndpointFact, FlexibleSqlFact
 from activities.run.models.diagnosis import Silence
 from estate.flexible import FlexibleTarget, host_of
-from gate.postgres.session import open_session
 
 _ANSWER_WITHIN = timedelta(seconds=5)
 """Between regions."""
@@ -60,7 +59,6 @@ select case when not pg_is_in_recovery()
        exists (select from pg_namespace where nspname = 'failover' and has_schema_privilege(oid, 'create')) as takes_rows
 """
 _VERIFYING = {"verify-ca", "verify-full"}
-Row = dict[str, Any]
 
 
 class _Where(NamedTuple):
@@ -130,15 +128,9 @@ class FlexibleSqlClient:
 
         """
         where = await _resolved(target, target.database.writer)
-        try:
+        with acknowledged(within):
             async with self._connect(target, where, within) as connection:
                 await own_writes.add_row(connection, run, row)
-        except TimeoutError as error:
-            raise WriteFailedError("timeout", f"no acknowledgement within {within.total_seconds():g} s") from error
-        except psycopg.Error as error:
-            raise WriteFailedError(error.sqlstate or type(error).__name__, str(error)) from error
-        except OSError as error:
-            raise WriteFailedError(type(error).__name__, str(error)) from error
 
     async def missing_rows(self, target: FlexibleTarget, run: str, rows: tuple[int, ...]) -> int:
         """Return how many of ``rows`` of ``run`` the server behind the endpoint does not have."""
@@ -176,24 +168,18 @@ class FlexibleSqlClient:
         self, target: FlexibleTarget, where: _Where, within: timedelta
     ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
         login = target.database.login
-        async with asyncio.timeout(within.total_seconds()):
-            connection = await open_session(
-                {"synchronous_commit": "on"},
-                host=where.name,
-                hostaddr=where.addresses[0],
-                port=login.port,
-                user=login.user,
-                password=read_secret(login.password),
-                dbname=target.database.database,
-                sslmode=login.sslmode,
-                **({"sslrootcert": login.sslrootcert} if login.sslmode in _VERIFYING else {}),
-                application_name="failover",
-                row_factory=dict_row,
-            )
-            try:
-                yield connection
-            finally:
-                await connection.close()
+        async with session(
+            within,
+            host=where.name,
+            hostaddr=where.addresses[0],
+            port=login.port,
+            user=login.user,
+            password=read_secret(login.password),
+            dbname=target.database.database,
+            sslmode=login.sslmode,
+            **({"sslrootcert": login.sslrootcert} if login.sslmode in _VERIFYING else {}),
+        ) as connection:
+            yield connection
 
 
 async def _resolved(target: FlexibleTarget, name: str) -> _Where:

@@ -12,25 +12,22 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
-from psycopg.rows import dict_row
 
 from activities.clients import own_writes
 from activities.clients.foreign import Message, first_line, is_refused, says
 from activities.clients.kubernetes.addresses import Addresses, member_name, service_name
 from activities.clients.ports import UnreachableError, WriteFailedError
 from activities.clients.secrets import read_secret
+from activities.clients.sql import Row, acknowledged, session
 from activities.postgres.models.post_promotion import Verified
 from activities.postgres.models.survey import SessionFact, SqlFact
 from activities.run.models.diagnosis import Silence
 from estate.postgres import PostgresTarget
-from gate.postgres.session import open_session
 
 _ANSWER_WITHIN = timedelta(seconds=3)
-_DURABLE = {"synchronous_commit": "on"}
-"""A write of ours proves or measures what an acknowledged commit is worth, however weakly our role is set to commit."""
 _FACTS: LiteralString = """
 select pg_is_in_recovery() as in_recovery,
        (select system_identifier::text from pg_control_system()) as system_identifier,
@@ -49,7 +46,6 @@ from pg_stat_activity where backend_type = 'client backend' and usename not in (
 _OF_THE_MOMENT = frozenset(("08", "25", "40", "53", "55", "57", "58", "72", "XX"))
 """Classes of SQLSTATE: connection, transaction state (a read-only server), rollback, resources, object state, intervention,
 operating system, snapshot, internal. Asked again, the same server may do it."""
-Row = dict[str, Any]
 
 
 class _Host(NamedTuple):
@@ -137,16 +133,10 @@ class PostgresClient:
 
         """
         warnings: list[str] = []
-        try:
+        with acknowledged(timeout):
             async with self._connect(target, await self._service(target), timeout) as connection:
                 connection.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
                 await own_writes.add_row(connection, run, row)
-        except TimeoutError as error:
-            raise WriteFailedError("timeout", f"no acknowledgement within {timeout.total_seconds():g} s") from error
-        except psycopg.Error as error:
-            raise WriteFailedError(error.sqlstate or _short(error), str(error)) from error
-        except OSError as error:
-            raise WriteFailedError(type(error).__name__, str(error)) from error
         if any(says(warning, Message.POSTGRES_NOT_WAITED_FOR) for warning in warnings):
             raise WriteFailedError("not-replicated", "the wait for the standby was cancelled")
 
@@ -187,23 +177,17 @@ class PostgresClient:
         self, target: PostgresTarget, host: _Host, within: timedelta
     ) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
         login = target.cluster.login
-        async with asyncio.timeout(within.total_seconds()):
-            connection = await open_session(
-                _DURABLE,
-                host=host.name,
-                hostaddr=host.address if host.address != host.name else None,
-                port=login.port,
-                user=login.user,
-                password=read_secret(login.password),
-                dbname=target.cluster.database,
-                sslmode=login.sslmode,
-                application_name="failover",
-                row_factory=dict_row,
-            )
-            try:
-                yield connection
-            finally:
-                await connection.close()
+        async with session(
+            within,
+            host=host.name,
+            hostaddr=host.address if host.address != host.name else None,
+            port=login.port,
+            user=login.user,
+            password=read_secret(login.password),
+            dbname=target.cluster.database,
+            sslmode=login.sslmode,
+        ) as connection:
+            yield connection
 
 
 async def _must_lead(connection: psycopg.AsyncConnection[Row], leader: str) -> None:

@@ -1,8 +1,8 @@
 """Asks Azure to promote the replica, once, and waits for the end of what it began.
 
 Azure's interface has no key that makes a repeated request harmless, and its answer may be lost after it was obeyed. So each
-attempt looks first: a server that leads is done, one that is not ready is in the middle of something, and only one that is
-ready and follows is asked for. An attempt after the first waits a moment before it asks, since the one before may have been
+attempt looks first: a server that leads is done, one that is not ready is busy, and only one that is ready and
+follows is asked for. An attempt after the first waits a moment before it asks, since the one before may have been
 heard although nobody was told.
 
 The wait needs no memory but the operation's address. Without it, or once Azure has forgotten the operation, the server

@@ -199,7 +199,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
             if is_answer(error) and not details.promotions_asked:  # Azure's no is certain: nothing was begun
                 self._back()
             raise
-        details.promotions_asked += bool(begun.operation) or not (begun.already or begun.going_on or begun.busy)
+        details.promotions_asked += not (begun.already or begun.going_on or begun.busy)
         return begun
 
     def _back(self) -> None:

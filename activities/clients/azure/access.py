@@ -3,7 +3,7 @@
 A worker is who its managed identity or workload identity says. Another endpoint than Azure's own takes a bearer that is a
 secret of the worker, and may be without TLS, which Azure's SDKs refuse otherwise: that is for a laboratory.
 
-Every request has a timeout, and none is repeated here: a client that repeats a change by itself asks twice for what must
+Every request has a timeout, and none is repeated here: a client that repeats a change unasked asks twice for what must
 happen once. The step that asks says how long to insist.
 """
 
