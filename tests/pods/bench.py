@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,9 +14,7 @@ from temporalio.client import Client
 
 from activities.pods.steps import PodActivities
 from activities.run.inventory import EstateActivities
-from activities.run.models.report import RunReport
 from activities.run.records import RecordsActivities
-from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.pods.world import PodWorld
 from tests.postgres.bench import Handle
@@ -58,11 +55,6 @@ class PodBench(Served):
         )
         self.started.append(handle)
         return handle
-
-    def report(self) -> RunReport:
-        """Return the newest kept report."""
-        paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
-        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
 
 @asynccontextmanager

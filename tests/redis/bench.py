@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -24,12 +23,10 @@ from activities.redis.post_promotion import RedisAftermathActivities
 from activities.redis.survey import RedisLookActivities, survey_of
 from activities.redis.transfer import RedisSwitchActivities
 from activities.run.inventory import EstateActivities
-from activities.run.models.report import RunReport
 from activities.run.records import RecordsActivities
 from estate.base import Region
 from estate.loader import load_estate, resolve_redis
 from estate.redis import RedisTarget
-from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle
 from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster
@@ -103,11 +100,6 @@ class RedisBench(Served):
     async def leader(self) -> str:
         found = (await self.survey()).master
         return found.name if found else ""
-
-    def report(self) -> RunReport:
-        """Return the newest kept report."""
-        paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
-        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
     async def until_whole(self, seconds: float = 30) -> None:
         """Wait until one master leads, all follow it, and everybody could fail over again."""

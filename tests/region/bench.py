@@ -7,7 +7,6 @@ with whoever leads then, and leaves a healthy pair.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -27,13 +26,11 @@ from activities.region.promotion import PromotionActivities
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
-from activities.run.models.report import RunReport
 from activities.run.records import RecordsActivities
 from deploy.lab.azure.pair import OPERATOR_PASSWORD
 from deploy.lab.azure.roles import Role
 from estate.flexible import FlexibleTarget
 from estate.loader import load_estate, resolve_flexible
-from starters.history.reports import read_report
 from tests.azure.pair import (
     ENDPOINT,
     HOSTS,
@@ -129,11 +126,6 @@ class RegionBench(Served):
         """Return every call that was to change something and was carried out, as METHOD STATUS; 0: its answer was lost."""
         carried_out = [one for one in self.azure.emulator.log if not one.refused_by]
         return [f"{one.method} {one.status}" for one in carried_out if one.method != "GET"]
-
-    def report(self) -> RunReport:
-        """Return the newest kept report."""
-        paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
-        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))
 
     async def heal(self) -> None:
         """Start what an earlier test has killed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.run.declare import steps_of
 from activities.run.inventory import Inventory
+from activities.run.models.report import RunReport
 from activities.run.models.wire import read
+from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle, end_all
 from tests.postgres.worker import worker_of
@@ -27,6 +30,8 @@ class Served:
     """Which part of a good end ``ending`` returns."""
     estate: Path
     """Its file."""
+    folder: Path
+    """Where the estate lies, and below it its records."""
 
     def __init__(self, client: Client, queue: str, faults: Faults) -> None:
         self.client, self.queue, self.faults = client, queue, faults
@@ -71,3 +76,8 @@ class Served:
             while (status := await self.status(handle)).phase != phase:
                 await asyncio.sleep(0.02)
             return status
+
+    def report(self) -> RunReport:
+        """Return the newest kept report."""
+        paths = sorted((self.folder / "records").rglob("report.json"), key=lambda path: path.stat().st_mtime)
+        return read_report(json.loads(paths[-1].read_text(encoding="utf-8")))

@@ -71,7 +71,7 @@ class FlexibleServers:
         return any(one.group.lower() == group.lower() for one in self.state.servers.values())
 
     async def start(self, operations: Operations) -> None:
-        """Begin nothing: nothing here goes on by itself."""
+        """Begin nothing: all that happens here is asked for."""
 
     async def stop(self) -> None:
         """End nothing."""

@@ -25,7 +25,7 @@ class ResourceType(Protocol):
         """Whether one of its resources is in the group."""
 
     async def start(self, operations: Operations) -> None:
-        """Begin what goes on by itself."""
+        """Begin what nobody asks for."""
 
     async def stop(self) -> None:
         """End it."""

@@ -123,7 +123,7 @@ class Provider(Protocol):
         """Whether a resource group of that name exists for it."""
 
     async def start(self, operations: Operations) -> None:
-        """Begin what goes on by itself, such as health probes, at the pace of ``operations``."""
+        """Begin what nobody asks for, such as health probes, at the pace of ``operations``."""
 
     async def stop(self) -> None:
         """End it."""
