@@ -22,6 +22,7 @@ from activities.run.heartbeat import keep_details
 from activities.run.models.measure import Measurement
 
 _CHECK_WITHIN_SECONDS = 10
+_CHECK_AGAIN_SECONDS = 0.2
 _WIDEST = 5
 Gap = tuple[datetime, datetime]
 
@@ -130,14 +131,27 @@ async def _write_for_ever(rows: Rows, tally: Tally, interval: timedelta) -> NoRe
 
 async def _conclude(rows: Rows, tally: Tally) -> Measurement:
     notes = [] if tally.attempts == 1 else [f"the writer was interrupted {tally.attempts - 1} times"]
-    lost = None
+    lost, why = await _count_missing(rows, tally.rows)
+    if why:
+        notes.append(f"loss could not be checked: {why}")
+    return tally.result(lost, "; ".join(notes))
+
+
+async def _count_missing(rows: Rows, acknowledged: tuple[int, ...]) -> tuple[int | None, str]:
+    """Return how many are missing, or why that is not known: who is silent right after a switch is asked again."""
+    lost, why = None, ""
     try:
         async with asyncio.timeout(_CHECK_WITHIN_SECONDS):
-            lost = await rows.missing(tally.rows)
+            while lost is None:
+                try:
+                    lost = await rows.missing(acknowledged)
+                except (UnreachableError, WriteFailedError) as error:
+                    why = str(error)
+                    await asyncio.sleep(_CHECK_AGAIN_SECONDS)
             await rows.remove()
     except (TimeoutError, UnreachableError, WriteFailedError) as error:
-        notes.append(f"loss could not be checked: {error or 'no answer'}")
-    return tally.result(lost, "; ".join(notes))
+        why = why or str(error) or "no answer"
+    return lost, "" if lost is not None else why
 
 
 def _is_asked_to_end() -> bool:

@@ -143,15 +143,16 @@ class Gate:
     async def shut_down(self) -> None:
         """Stop the server cleanly: the pod is going away.
 
-        One that the watchdog, or somebody, has frozen is killed: it hears no signal, nobody will let it go on, and it must
-        not outlive its gate.
+        One that the watchdog, or somebody, has frozen is killed, also when that happens while it stops: it hears no signal,
+        nobody will let it go on, and it must not outlive its gate.
         """
         self.log("asked to end: stops the server")
         await self.take_leave()
         self.supervisor.end()
-        stop = partial(self.clean_stop.stop, self.settings.peers)
-        if self.server.frozen or not (await stop(within=50) or await self.server.stop(within=5, quick=True)):
-            self.server.kill()
+        server, peers = self.server, self.settings.peers
+        if not await self.clean_stop.stop(peers, within=50, in_vain=lambda: server.frozen):
+            if server.frozen or not await server.stop(within=5, quick=True):
+                server.kill()
         for end in (self.api.close, self.peers.close):
             with contextlib.suppress(*NOT_ANSWERING):
                 await end()

@@ -36,16 +36,19 @@ class CleanStop:
         """Process and name of each consumer that is not waited for, as of the last answer: a server that stops has none."""
         self._told: set[int] = set()
 
-    async def stop(self, wait_for: tuple[str, ...], *, within: float) -> bool:
+    async def stop(
+        self, wait_for: tuple[str, ...], *, within: float, in_vain: Callable[[], bool] = lambda: False
+    ) -> bool:
         """Stop the server, fast; of its consumers wait for those named ``wait_for``. Return whether it is down.
 
-        Safe to repeat. Never kills the server: one that does not stop ``within`` seconds goes on stopping.
+        Safe to repeat. Never kills the server: one that does not stop ``within`` seconds goes on stopping. It is no longer
+        waited for once that would be ``in_vain``.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + within
         await self._look(wait_for)
         stopped = await self._server.stop(within=min(_MOMENT_SECONDS, within))
-        while not stopped and clock() < deadline:
+        while not stopped and clock() < deadline and not in_vain():
             self._end_others()
             stopped = await self._server.stop(within=min(_END_AGAIN_SECONDS, max(deadline - clock(), 0)))
         return stopped

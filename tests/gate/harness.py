@@ -135,7 +135,7 @@ class Cluster:
         gate = self.gates[member]
         gate.send_signal(number)
         if number in {signal.SIGKILL, signal.SIGTERM}:
-            gate.wait(60)
+            self._wait(member)
 
     async def isolated_soon(self, seconds: int) -> None:
         """Let ``pg-0`` lead with so short an isolation timeout."""
@@ -184,10 +184,18 @@ class Cluster:
                 gate.send_signal(signal.SIGCONT)
                 gate.terminate()
         try:
-            for gate in self.gates.values():
-                gate.wait(60)
+            for member in self.gates:
+                self._wait(member)
         finally:
             end_all_in(self.folder)
+
+    def _wait(self, member: str) -> None:
+        """Wait until a gate has ended; one that does not says what it did last."""
+        try:
+            self.gates[member].wait(60)
+        except subprocess.TimeoutExpired:
+            last = (self.folder / f"{member}.log").read_text(encoding="utf-8").splitlines()[-20:]
+            raise AssertionError("\n".join([f"{member} did not end within 60 s:", *last])) from None
 
     async def call(self, member: str, what: str, body: BaseModel | None = None) -> str:
         url = f"http://{self.address(member)}:{self.gate_port}/v1/{what}"

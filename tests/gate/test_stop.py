@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gate.api import ProblemKind, Role, ServerState
-from gate.postgres.processes import children_of
+from gate.postgres.processes import children_of, start_time
 from tests.gate.harness import PASSWORD, Cluster, RefusedError
 from tests.postgres_programs import command
 
@@ -164,3 +165,17 @@ async def test_a_promotion_that_has_come_to_its_end_stays(pair: Cluster) -> None
     await pair.promote("pg-1", epoch, fenced.end_lsn)
     assert (await pair.seal("pg-1", epoch + 1, stop_unfinished=True)).promoted
     assert (await pair.until_role("pg-1", Role.PRIMARY)).timeline == fenced.timeline + 1
+
+
+async def test_a_server_that_freezes_while_it_stops_does_not_outlive_its_gate(pair: Cluster) -> None:
+    """Its watchdog may hold it at any moment, and is gone with the gate: nobody would let it go on."""
+    server, receiver = pair.postmaster("pg-0"), pair.postmaster("pg-1")
+    with _frozen(receiver, *children_of(receiver)):  # the stop waits for what it will not confirm
+        pair.gates["pg-0"].send_signal(signal.SIGTERM)
+        await pair.until(lambda: pair.said("pg-0", "asked to end: stops the server"))
+        await asyncio.sleep(0.5)
+        os.kill(server, signal.SIGSTOP)
+        began = time.monotonic()
+        pair.kill("pg-0", signal.SIGTERM)
+    assert time.monotonic() - began < 10
+    assert start_time(server) is None
