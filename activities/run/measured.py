@@ -106,6 +106,8 @@ async def measured(rows: Rows, interval: timedelta) -> Measurement:
     except asyncio.CancelledError:
         if not _is_asked_to_end():
             raise
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()  # else a timeout of the check would end it as one more cancel (Python 3.11)
         return await _conclude(rows, tally)
 
 

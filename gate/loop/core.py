@@ -150,9 +150,9 @@ class Gate:
         await self.take_leave()
         self.supervisor.end()
         server, peers = self.server, self.settings.peers
-        if not await self.clean_stop.stop(peers, within=50, in_vain=lambda: server.frozen):
-            if server.frozen or not await server.stop(within=5, quick=True):
-                server.kill()
+        stopped = await self.clean_stop.stop(peers, within=50, in_vain=lambda: server.frozen)
+        if not stopped and (server.frozen or not await server.stop(within=5, quick=True)):
+            server.kill()
         for end in (self.api.close, self.peers.close):
             with contextlib.suppress(*NOT_ANSWERING):
                 await end()

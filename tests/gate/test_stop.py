@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.lab.processes import start_time
 from gate.api import ProblemKind, Role, ServerState
-from gate.postgres.processes import children_of, start_time
+from gate.postgres.processes import children_of
 from tests.gate.harness import PASSWORD, Cluster, RefusedError
 from tests.postgres_programs import command
 
