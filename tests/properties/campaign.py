@@ -306,6 +306,8 @@ class Campaign(RuleBasedStateMachine):
             self._repair_for_good()
         if self._leader_lacks_wal:  # as doctor says
             self._give_up(self.world.members[self.world.record.leader])
+        if self._leader_is_fenced:  # as a refused planned run says
+            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most()))
 
     def _give_up(self, leader: Member) -> None:
         """Promote who has most. Where nobody's word counts, the leader is stopped for that, and its gate proves it."""
@@ -339,6 +341,12 @@ class Campaign(RuleBasedStateMachine):
         candidate = record.intent.candidate if record.intent is not None else ""  # an undo raises its epoch first
         seen = [one.state.epoch for name, one in self.world.members.items() if name != candidate]
         return record.epoch < max([*seen, self.world.lease.epoch])
+
+    @property
+    def _leader_is_fenced(self) -> bool:
+        """Whether a late command of a claim has fenced it, which an old copy of the record has wiped out."""
+        state, record = self.world.members[self.world.record.leader].state, self.world.record
+        return state.fenced_at is not None and record.intent is None and state.fenced_at >= record.epoch
 
     @property
     def _leader_is_held(self) -> bool:
