@@ -78,6 +78,9 @@ class FlexibleSql(Protocol):
     async def endpoint(self, target: FlexibleTarget) -> EndpointFact:
         """Return where the endpoint's writer name leads just now; ``members`` is empty."""
 
+    async def serves(self, target: FlexibleTarget) -> str:
+        """Return why a session by the writer name is not served, as applications open it; empty: it is."""
+
     async def verify_write(self, target: FlexibleTarget, leader: str) -> Written:
         """Insert, read and delete a row through the endpoint. UnreachableError: not at ``leader``, or not yet."""
 

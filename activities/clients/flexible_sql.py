@@ -40,7 +40,8 @@ select pg_is_in_recovery() as in_recovery,
        case when pg_is_in_recovery() then '' else pg_current_wal_lsn()::text end as written_lsn,
        coalesce(pg_last_wal_receive_lsn()::text, '') as received_lsn,
        coalesce(pg_last_wal_replay_lsn()::text, '') as replayed_lsn,
-       case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end as replayed_at,
+       case when pg_is_in_recovery() then coalesce(
+            pg_last_xact_replay_timestamp(), (select checkpoint_time from pg_control_checkpoint())) end as replayed_at,
        coalesce((select latest_end_lsn::text from pg_stat_wal_receiver), '') as told_lsn,
        (select latest_end_time from pg_stat_wal_receiver) as told_at,
        (select extract(epoch from clock_timestamp() - last_msg_receipt_time)::float8 from pg_stat_wal_receiver)
@@ -92,6 +93,15 @@ class FlexibleSqlClient:
         own = dict(zip(target.database.servers, found[1:], strict=True))
         leads = [name for name, at in own.items() if isinstance(at, _Where) and set(at.addresses) & set(writer.addresses)]
         return EndpointFact(leads_to="".join(leads[:1]), addresses=writer.addresses, ttl_seconds=writer.ttl)
+
+    async def serves(self, target: FlexibleTarget) -> str:
+        """Return why a session by the writer name is not served: its certificate, a rule of access, nobody there."""
+        try:
+            async with self._writer(target, _ANSWER_WITHIN) as connection:
+                await connection.execute("select 1")
+        except UnreachableError as error:
+            return str(error)
+        return ""
 
     async def verify_write(self, target: FlexibleTarget, leader: str) -> Written:
         """Insert, read and delete a row through the endpoint. UnreachableError: not at ``leader``, or not yet."""

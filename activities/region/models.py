@@ -53,6 +53,8 @@ class EndpointFact(Wire):
     """Server at whose address the writer name ends; empty: at none that is known."""
     addresses: tuple[str, ...] = ()
     ttl_seconds: int | None = None
+    refuses: str = ""
+    """Why a session by the writer name is not served, where the name leads somewhere; empty: it is."""
     error: str = ""
     silent: bool = False
     """Azure has not said which servers are its members: nothing is known."""
@@ -71,7 +73,7 @@ class FlexibleSqlFact(Wire):
     received_lsn: str = ""
     replayed_lsn: str = ""
     replayed_at: datetime | None = None
-    """Replica: when the last transaction that it has replayed was committed on the primary."""
+    """Replica: it has every commit up to then: the last one that it has replayed, since its start none: a checkpoint."""
     told_lsn: str = ""
     """Replica: end of the primary's WAL, as the primary has told it last."""
     told_at: datetime | None = None

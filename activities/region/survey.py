@@ -36,7 +36,7 @@ class FlexibleLookActivities:
         azure, sql, leads, maintenance = await asyncio.gather(
             asyncio.gather(*(self._azure(target, name) for name in names)),
             asyncio.gather(*(self._facts(target, name) for name in names)),
-            self._sql.endpoint(target),
+            self._leads(target),
             asyncio.gather(*(self._maintenance(target, name) for name in names)),
         )
         return FlexibleSurvey(
@@ -65,6 +65,10 @@ class FlexibleLookActivities:
             return await self._asked(partial(self._servers.server, target, name))
         except NO_ANSWER as error:
             return AzureFact(name=name, error=str(error))
+
+    async def _leads(self, target: FlexibleTarget) -> EndpointFact:
+        fact = await self._sql.endpoint(target)
+        return fact if fact.error else fact.model_copy(update={"refuses": await self._sql.serves(target)})
 
     async def _facts(self, target: FlexibleTarget, name: str) -> FlexibleSqlFact:
         try:

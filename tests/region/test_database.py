@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from activities.region.models import FlexibleDetails, FlexiblePlan
 from activities.run.models.report import Outcome
+from deploy.lab.azure.pair import WRITER
+from deploy.lab.patience import stretched
 from tests.region.bench import RegionBench
+
+_BEHIND = "select pg_last_wal_replay_lsn() is distinct from (select latest_end_lsn from pg_stat_wal_receiver)"
 
 
 async def test_a_planned_failover_loses_nothing_and_asks_azure_once(bench: RegionBench) -> None:
@@ -81,3 +85,28 @@ async def test_a_forced_failover_of_a_living_primary_needs_a_persons_word(bench:
     assert end == "completed", told
     async with asyncio.timeout(30):
         assert await bench.until_healthy() == bench.replica_of(leader)
+
+
+async def test_a_replica_that_has_replayed_nothing_since_its_start_says_how_far_it_is(bench: RegionBench) -> None:
+    leader = await bench.leader()
+    replica, servers = bench.replica_of(leader), bench.azure.servers
+    began = datetime.now(UTC)
+    await servers.sql(leader, "checkpoint")
+    async with asyncio.timeout(stretched(30)):
+        while (await servers.sql(replica, _BEHIND))[0][0]:
+            await asyncio.sleep(0.1)
+    await servers.sql(replica, "checkpoint")  # from here on it would replay, and there is nothing
+    servers.kill(replica)
+    await servers.heal(replica)
+    await bench.until_healthy()
+    assert await servers.sql(replica, "select pg_last_xact_replay_timestamp()") == [(None,)]
+    replayed_at = (await bench.sql.facts(bench.target, replica)).replayed_at
+    assert replayed_at is not None
+    assert began - timedelta(minutes=1) < replayed_at <= datetime.now(UTC)
+
+
+async def test_a_session_by_the_writer_name_is_tried_before_anybody_approves(bench: RegionBench) -> None:
+    leader = await bench.leader()
+    assert await bench.sql.serves(bench.target) == ""
+    bench.azure.servers.kill(leader)
+    assert WRITER in await bench.sql.serves(bench.target)

@@ -62,6 +62,7 @@ def test_a_planned_failover_of_a_healthy_pair() -> None:
         ({"old_sql": {"system_identifier": "8"}}, "RecordDisagrees: .* no copy"),
         ({"new_sql": {"told_lsn": ""}}, f"LagUnknown: {NEW} is not connected to {OLD}"),
         ({"endpoint": {"leads_to": NEW}}, f"NoEndpoint: .* leads to {NEW}, not to {OLD}"),
+        ({"endpoint": {"refuses": "certificate"}}, f"NoEndpoint: {OLD} answers by its own name, .*: certificate"),
         ({"endpoint": {"silent": True, "members": (), "error": "503"}}, "Unreachable: .* members .* unknown: 503"),
         ({"old_sql": {"written_lsn": "0/7000000"}}, "LagTooLarge: .* 33554560 bytes"),
     ],

@@ -183,6 +183,9 @@ def _must_answer(mode: Mode, survey: FlexibleSurvey, old: str, new: str) -> None
     both = primary.system_identifier and replica.system_identifier
     if both and primary.system_identifier != replica.system_identifier:
         raise refuse(Refusal.RECORD_DISAGREES, f"{new} is no copy of {old}: their system identifiers differ")
+    if mode is Mode.PLANNED and survey.endpoint.refuses:
+        words = f"{old} answers by its own name, and not by the one that applications write to: {survey.endpoint.refuses}"
+        raise refuse(Refusal.NO_ENDPOINT, f"{words}; nobody could prove a write by that name afterwards")
 
 
 def _steps(mode: Mode, target: FlexibleTarget, old: str, new: str) -> tuple[str, ...]:
