@@ -26,7 +26,8 @@ from deploy.lab.azure.pair import (
     AzurePair,
 )
 from deploy.lab.ports import free_port
-from deploy.lab.temporal import TUNING, temporal_program
+from deploy.lab.temporal import temporal_program
+from workers.embedded import TUNING
 from workflows.run.payloads import DATA_CONVERTER
 from workflows.run.state import SEARCH_ATTRIBUTES
 

