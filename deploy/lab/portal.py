@@ -26,7 +26,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
+async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
+    """Dial, and carry bytes both ways until both ends have closed."""
     try:
         far_reader, far_writer = await asyncio.wait_for(asyncio.open_connection(host, port), 5)
     except (OSError, TimeoutError):
@@ -45,7 +46,8 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _enter(namespace: str) -> None:
+def enter(namespace: str) -> None:
+    """Make and dial sockets in a network namespace from now on."""
     descriptor = os.open(namespace, os.O_RDONLY)
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
@@ -54,7 +56,7 @@ def _enter(namespace: str) -> None:
 
 async def _serve(doors: list[tuple[socket.socket, str, int]]) -> None:
     for listener, host, port in doors:
-        await asyncio.start_server(lambda r, w, h=host, p=port: _carry(r, w, h, p), sock=listener)  # type: ignore[misc]
+        await asyncio.start_server(lambda r, w, h=host, p=port: carry(r, w, h, p), sock=listener)  # type: ignore[misc]
     await asyncio.Event().wait()
 
 
@@ -64,7 +66,7 @@ def main() -> None:
     for door in sys.argv[2:]:
         local, host, port = door.split(":")
         doors.append((_listen(int(local)), host, int(port)))
-    _enter(sys.argv[1])
+    enter(sys.argv[1])
     asyncio.run(_serve(doors))
 
 

@@ -57,6 +57,12 @@ async def _select_one(connection: Connection) -> None:
     await connection.execute("select 1")
 
 
+async def _tell_region(_: web.Request, response: web.StreamResponse) -> None:
+    """Say which region has answered, where the platform has more than one."""
+    if region := os.environ.get("API_REGION"):
+        response.headers["x-region"] = region
+
+
 async def _health(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
@@ -126,6 +132,7 @@ def _secret(variable: str) -> str:
 def application() -> web.Application:
     """Return the API, configured by its environment when it starts."""
     app = web.Application()
+    app.on_response_prepare.append(_tell_region)
     app.cleanup_ctx.append(_with_clients)
     app.router.add_get("/health", _health)
     app.router.add_get("/health/ready", _ready)

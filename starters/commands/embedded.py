@@ -86,8 +86,8 @@ async def _silence(where: str) -> str:
             await client.count_workflows()
     except TimeoutError:
         return f"no answer within {_ANSWERS_WITHIN_SECONDS:g} s"
-    except ServerUnreachableError as error:
-        return str(error.__cause__ or error).splitlines()[0][:200]
+    except ServerUnreachableError:
+        return "no connection"
     except RPCError as error:
         if is_silence(error):
             return error.message
