@@ -14,8 +14,11 @@ from temporalio.worker import Worker
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.flexible import AzureFlexible
+from activities.clients.azure.front_door import AzureFrontDoor
 from activities.clients.azure.machines import AzureMachines
+from activities.clients.azure.traffic_manager import AzureTrafficManager
 from activities.clients.bundle import Clients
+from activities.clients.edge import HttpEdge
 from activities.clients.flexible_sql import FlexibleSqlClient
 from activities.clients.gate import GateClient
 from activities.clients.http_power import HttpMachines
@@ -25,10 +28,12 @@ from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.permissions import PermissionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
+from activities.clients.names import DnsNames
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
+from activities.clients.traffic_ports import TrafficClients
 from activities.detection.models import WatchedTarget, witness_queue
 from activities.detection.probes.nodes import NodeEye
 from activities.detection.probes.pods import PodEye
@@ -108,6 +113,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         workloads=WorkloadsClient(kubernetes, addresses),
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
+        traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
     )
 
 
