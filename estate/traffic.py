@@ -35,8 +35,8 @@ class PublicEdge(Entry):
 
     url: _Url
     """Asked again and again; its answers must not be cached."""
-    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] | None = "x-region"
-    """Response header whose value tells the region; ``None``: the body contains it."""
+    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$", max_length=100)] = "x-region"
+    """Response header whose value tells the region; empty: the body contains it."""
 
 
 class FrontDoorRoute(Entry):

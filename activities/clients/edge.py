@@ -26,7 +26,7 @@ class HttpEdge:
         """Return which region answers a new connection through the public name. Never raises."""
         edge = target.entry.edge
         try:
-            status, headers, body = await _get(edge.url, read=edge.header is None)
+            status, headers, body = await _get(edge.url, read=not edge.header)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Answer(error=f"{edge.url}: {_words(error)}")
         if status != _OK:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.traffic.bench import TrafficBench, serving
+
+
+@pytest.fixture(autouse=True)
+def _heard_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less: the emulated Azure shows at once what it has accepted."""
+    monkeypatch.setattr("activities.traffic.changing._HEARD_WITHIN", timedelta(seconds=0.5))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
