@@ -136,8 +136,9 @@ class TrafficEntry(Entry):
                 message = f"{name} must name one thing of its own for each of {known}; it has {', '.join(given) or 'none'}"
                 raise ValueError(message)
         told = [self.told_by(region) for region in self.regions]
-        if any(one != other and one in other for one in told for other in told) or len(set(told)) != len(told):
-            message = f"regions: tells must differ, and none may be a part of another; given: {', '.join(told)}"
+        mixed_up = not self.edge.header and any(one != other and one in other for one in told for other in told)
+        if mixed_up or len(set(told)) != len(told):
+            message = f"regions: tells must differ, and in a body none may be a part of another; given: {', '.join(told)}"
             raise ValueError(message)
         return self
 

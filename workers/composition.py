@@ -41,7 +41,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
-from activities.doctor.looks import SubjectLook
+from activities.doctor.looks import AzureLook, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
 from activities.run.declare import steps_of
@@ -52,6 +52,7 @@ from activities.run.own_targets import OwnTargets
 from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
+from activities.traffic.doctor import TrafficDoctor
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -71,8 +72,8 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    permissions, databases = PermissionsClient(kubernetes), FlexibleDoctor(*clients.flexible)
-    look = SubjectLook(clients.systems, clients.redis, permissions, machines, databases)
+    azure = AzureLook(FlexibleDoctor(*clients.flexible), TrafficDoctor(clients.traffic))
+    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, azure)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),

@@ -20,7 +20,7 @@ from workflows.run.automatic import handed_on
 from workflows.run.phases import Phase
 from workflows.traffic.models import traffic_lock_id
 
-_APPROVED = {"approvals": {"planned": {"roles": ["Manager"], "window": "PT1M"}}}
+_APPROVED: dict[str, Any] = {"approvals": {"planned": {"roles": ["Manager"], "window": "PT1M"}}}
 
 
 async def _refused(bench: TrafficBench, kind: str, fragment: str, **request: Any) -> None:
