@@ -12,6 +12,7 @@ that. The look after the end tells whether the lever has kept what this run has 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -32,6 +33,7 @@ from activities.traffic.models import (
     Ended,
     LeverFact,
     Restored,
+    RestoreOrder,
 )
 
 _HEARD_WITHIN = timedelta(seconds=5)
@@ -87,17 +89,19 @@ class TrafficChangeActivities:
         """Return how the change ended; changes nothing. Silence is waited out until the time is up."""
         return await _Watch(self._clients.of(wait.order.change.lever.side), wait).end()
 
-    @step("traffic.restore", _BACK, lambda order: f"put back: {order.change.backwards}")
-    async def restore(self, order: ChangeOrder) -> Restored:
+    @step("traffic.restore", _BACK, lambda request: f"put back: {request.order.change.backwards}")
+    async def restore(self, request: RestoreOrder) -> Restored:
         """Put the lever back as it was, exactly. Safe to repeat; a lever that somebody else has changed is left alone.
 
         Raises:
             ApplicationError: ``ChangedByAnother``, names how it is now; ``NotAvailable``, Azure said no.
 
         """
+        order = request.order
         levers, back = self._clients.of(order.change.lever.side), order.model_copy(update={"change": order.change.backwards})
         until = _now() + _ONE_ATTEMPT - timedelta(minutes=1)
         try:
+            await _Watch(levers, AwaitChange(order=order, operation=request.operation, until=until)).operation_ends()
             await _as_it_is(levers, order, looks=_LOOKS_FOR_IT)  # the change may have been heard
             again = activity.info().attempt > 1
             fact = await _as_it_is(levers, back, looks=_LOOKS_FOR_IT if again else 0)
@@ -148,6 +152,15 @@ class _Watch:
         self._levers, self._order, self._until, self._operation = levers, wait.order, wait.until, wait.operation
         self._misses, self._idle, self._said = 0, 0, ""
         self._pause = levers.poll
+
+    async def operation_ends(self) -> None:
+        """Wait until Azure works on the change no more, as far as that can be known."""
+        while self._operation and _now() < self._until:
+            self._pause = self._levers.poll
+            with contextlib.suppress(UnreachableError, BusyError):
+                if (await self._of_operation())[0] is not OperationState.RUNNING:
+                    return
+            await asyncio.sleep(self._pause.total_seconds())
 
     async def end(self) -> Applied:
         while True:

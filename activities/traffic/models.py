@@ -274,6 +274,14 @@ class Applied(Wire):
     """Other settings of the same lever have changed meanwhile."""
 
 
+class RestoreOrder(Wire):
+    """Put a lever back."""
+
+    order: ChangeOrder
+    operation: str = ""
+    """Of the change, if it is known: until it has ended nobody can tell how the lever will be."""
+
+
 class Restored(Wire):
     """A lever is as it was."""
 

@@ -112,10 +112,10 @@ class TrafficBench(Served):
         self.world, self.site, self.folder = world, site, folder
         self.estate = folder / "estate.yaml"
         (folder / "bearer").write_text(TOKEN, encoding="utf-8")
-        self.layout = changes.pop("layout", "groups")
+        self.layout, front = changes.pop("layout", "groups"), changes.pop("front", AzureFrontDoor)
         self.write_estate(**changes)
         access = AzureAccess(world.emulator.url, f"file:{folder / 'bearer'}", timedelta(seconds=0.02))
-        self.front, self.manager = AzureFrontDoor(access), AzureTrafficManager(access)
+        self.front, self.manager = front(access), AzureTrafficManager(access)
         self.clients = TrafficClients(self.front, self.manager, HttpEdge(), DnsNames())
 
     def write_estate(self, **changes: Any) -> None:
@@ -193,9 +193,11 @@ def _lay_out(world: Traffic, layout: str) -> None:
 
 
 @asynccontextmanager
-async def running(layout: str = "groups", *, propagation: float = 300) -> AsyncIterator[tuple[Traffic, Site]]:
+async def running(
+    layout: str = "groups", *, propagation: float = 300, pace: float = 0.001
+) -> AsyncIterator[tuple[Traffic, Site]]:
     """Run Azure with the least rights, and the application."""
-    async with traffic(roles=[Role.load(TRAFFIC_ROLE)], propagation=propagation) as world:
+    async with traffic(roles=[Role.load(TRAFFIC_ROLE)], propagation=propagation, pace=pace) as world:
         _lay_out(world, layout)
         site = Site(world)
         await site.start()
@@ -207,10 +209,10 @@ async def running(layout: str = "groups", *, propagation: float = 300) -> AsyncI
 
 @asynccontextmanager
 async def serving(
-    client: Client, folder: Path, layout: str = "groups", *, propagation: float = 300, **changes: Any
+    client: Client, folder: Path, layout: str = "groups", *, propagation: float = 300, pace: float = 0.001, **changes: Any
 ) -> AsyncIterator[TrafficBench]:
     """Serve a public name until the block ends."""
-    async with running(layout, propagation=propagation) as (world, site):
+    async with running(layout, propagation=propagation, pace=pace) as (world, site):
         bench = TrafficBench(client, world, site, folder, layout=layout, **changes)
         owners = (TrafficLookActivities, TrafficChangeActivities, TrafficProofActivities)
         inventory = bench.inventory

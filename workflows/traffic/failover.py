@@ -23,6 +23,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
+from activities.run.postures import CHANGE, lasting
 from activities.traffic.changing import TrafficChangeActivities
 from activities.traffic.models import (
     Applied,
@@ -33,6 +34,7 @@ from activities.traffic.models import (
     ChangeOrder,
     Ended,
     Proof,
+    RestoreOrder,
     Served,
     Side,
     TrafficDetails,
@@ -52,6 +54,7 @@ from workflows.run.uncancellable import uncancellable
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
 
+_ATTEMPT = timedelta(minutes=2)
 _BUSY = timedelta(seconds=5)
 """Between two requests for a change while Azure is busy with something else."""
 
@@ -68,6 +71,8 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         self.prepare(args)
         self._touched: list[Change] = []
         """Changes that this run may have made, oldest first."""
+        self._operations: dict[str, str] = {}
+        """Change, for people → Azure's newest operation for it."""
 
     @workflow.run
     async def run(self, *_: Any) -> Summary:  # noqa: ANN401
@@ -146,7 +151,10 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
             self._touched.append(change)
         self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
         try:
-            begun = await step(TrafficChangeActivities.change, order)
+            within = self.target.entry.thresholds.azure_within
+            begun = await step(
+                TrafficChangeActivities.change, order, posture=lasting(CHANGE, attempt=_ATTEMPT, within=within)
+            )
         except ActivityError as error:
             if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
                 self._touched.remove(change)
@@ -154,6 +162,7 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         if begun.already:
             self._touched.remove(change)
         details.asked += not (begun.already or begun.busy)
+        self._operations[str(change)] = begun.operation or self._operations.get(str(change), "")
         return begun
 
     async def _ended(self, order: ChangeOrder, begun: Begun, until: datetime) -> Applied:
@@ -201,7 +210,9 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         failures, done = [], []
         for change in reversed(self._touched):
             try:
-                restored = await step(TrafficChangeActivities.restore, ChangeOrder(target=self.target, change=change))
+                order = ChangeOrder(target=self.target, change=change)
+                request = RestoreOrder(order=order, operation=self._operations.get(str(change), ""))
+                restored = await step(TrafficChangeActivities.restore, request)
             except FailureError as error:
                 failures.append(cause_of(error)[1])
             else:
