@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from temporalio.testing import ActivityEnvironment
 
 from activities.clients.azure.operations import Kind, must_be_of
 from activities.clients.edge import HttpEdge
@@ -167,13 +169,15 @@ class _Script:
         return NameFact(region=answer.region, error=answer.error, ttl_seconds=60)
 
 
-async def _served(edge: _Script, name: _Script | None = None, *, seconds: float = 5) -> Any:
+async def _served(edge: _Script, name: _Script | None = None, *, seconds: float = 5, before: Any = ()) -> Any:
     limits = {"ask_every": "PT0.01S", "answers_in_a_row": 3}
     target = TARGET.model_copy(update={"entry": TrafficEntry.model_validate({**ENTRY, "thresholds": limits})})
     until = datetime.now(UTC) + timedelta(seconds=seconds)
     clients = TrafficClients(front_door=None, traffic_manager=None, edge=edge, names=name)  # type: ignore[arg-type]
     wait = AwaitServed(target=target, to=AWAY, name="x" if name else "", edge_until=until, name_until=until)
-    return await TrafficProofActivities(clients).await_served(wait)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, heartbeat_details=before)
+    return await environment.run(TrafficProofActivities(clients).await_served, wait)
 
 
 @pytest.mark.parametrize(
@@ -195,3 +199,9 @@ async def test_the_edge_and_dns_must_both_follow() -> None:
     served = await _served(_Script(AWAY), _Script(AWAY, HOME), seconds=0.3)
     assert (served.edge.all_from is not None, served.name.all_from, served.proven) == (True, None, False)
     assert (served.name.first_at is not None, served.name.last, served.name.ttl_seconds) == (True, "it came from eastus", 60)
+
+
+async def test_the_first_answer_is_known_to_the_worker_that_takes_over() -> None:
+    first = datetime(2026, 11, 29, 2, tzinfo=UTC)
+    served = await _served(_Script(AWAY), _Script(AWAY), before=({"edge": first.isoformat()},))
+    assert (served.edge.first_at, served.name.first_at > first, served.edge.all_from > first) == (first, True, True)
