@@ -112,12 +112,15 @@ async def test_a_half_moved_state_is_finished(bench: TrafficBench) -> None:
 async def test_where_only_the_edge_is_behind_nothing_is_changed_and_the_proof_is_awaited(
     temporal: Client, tmp_path: Path
 ) -> None:
-    async with serving(temporal, tmp_path, propagation=3000) as bench:
+    async with serving(temporal, tmp_path, propagation=1_000_000) as bench:
         held = bench.faults.order("traffic.await_served", Fault.HANGS)
         handle = await bench.start()
         await held.reached.wait()
         await handle.terminate("the operator has ended it")
-        end, told = await bench.ending(await bench.start())
+        handle = await bench.start()
+        await bench.until_phase(handle, Phase.SPREADING)
+        bench.world.front.edge.know_all()
+        end, told = await bench.ending(handle)
         assert (end, bench.served_by(), len(bench.changes())) == ("completed", AWAY, 1), told
         assert bench.report().of(TrafficDetails).asked == 0
 

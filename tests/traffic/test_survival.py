@@ -110,6 +110,4 @@ async def test_a_worker_that_is_killed_while_it_puts_back(server: Temporal, work
     assert (end, served.settings()) == ("cancelled", before), told
     assert len(served.changes()) == 4, "two there, two back"
     assert served.report().of(TrafficDetails).asked == 2
-    async with asyncio.timeout(60):
-        while served.served_by() != HOME:
-            await asyncio.sleep(0.05)
+    await served.until_served_by(HOME)
