@@ -27,6 +27,7 @@ def _is_address(text: str) -> str:
         raise ValueError(message) from error
 
 
+NameServer = Annotated[str, AfterValidator(_is_address)]
 _Patience = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=12))]
 _Short = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
 
@@ -76,7 +77,7 @@ class FlexibleDatabase(Entry):
     """Name of the endpoint; applications connect to ``NAME.writer.postgres.database.azure.com``."""
     database: str
     login: FlexibleLogin
-    nameserver: Annotated[str, AfterValidator(_is_address)] | None = None
+    nameserver: NameServer | None = None
     """Address of the DNS server that knows the servers' names; ``None``: the worker's own resolver."""
     nameserver_port: int = Field(default=53, ge=1, le=65535)
     objective: Objective = Objective(rto=timedelta(hours=2), rpo=timedelta(minutes=15))

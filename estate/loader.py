@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
 E = TypeVar("E")
@@ -87,6 +88,18 @@ def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
     return FlexibleTarget(database=found, locations=places, **_shared(estate, database, found.region))
 
 
+def resolve_traffic(estate: Estate, name: str) -> TrafficTarget:
+    """Return the public name called ``name``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("traffic", name, estate.traffic)
+    places = {region: estate.regions[region].location for region in found.regions}
+    return TrafficTarget(entry=found, locations=places, **_shared(estate, name, found.region))
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -145,21 +158,21 @@ def resolve_reference(estate: Estate, wanted: Reference) -> Target:
         EstateError: the estate does not list it.
 
     """
-    match wanted.kind:
-        case PostgresTarget.KIND:
-            return resolve_target(estate, wanted.name)
-        case FlexibleTarget.KIND:
-            return resolve_flexible(estate, wanted.name)
-        case RedisTarget.KIND:
-            return resolve_redis(estate, wanted.name)
-        case WorkloadTarget.KIND:
-            return resolve_workload(estate, wanted.name)
-        case NodePoolTarget.KIND:
-            return resolve_pool(estate, wanted.name)
-        case NodeTarget.KIND:
-            return resolve_node(estate, wanted.name, wanted.pool)
-        case _:
-            raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    if wanted.kind == NodeTarget.KIND:
+        return resolve_node(estate, wanted.name, wanted.pool)
+    if wanted.kind not in _BY_NAME:
+        raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    return _BY_NAME[wanted.kind](estate, wanted.name)
+
+
+_BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
+    PostgresTarget.KIND: resolve_target,
+    FlexibleTarget.KIND: resolve_flexible,
+    RedisTarget.KIND: resolve_redis,
+    TrafficTarget.KIND: resolve_traffic,
+    WorkloadTarget.KIND: resolve_workload,
+    NodePoolTarget.KIND: resolve_pool,
+}
 
 
 def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from estate.flexible import FlexibleDatabase
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
+from estate.traffic import TrafficEntry
 from estate.workloads import Workload
 
 
@@ -23,6 +24,8 @@ class Estate(Entry):
     """Databases on pairs of Azure Flexible Servers in two regions."""
     redis: dict[MasterName, RedisDeployment] = Field(default={})
     """By Sentinel's master name."""
+    traffic: dict[Name, TrafficEntry] = Field(default={})
+    """Public names, and what leads them to a region."""
     workloads: dict[Name, Workload] = Field(default={})
     """Deployments whose pods are looked after."""
     node_pools: dict[Name, NodePool] = Field(default={})
@@ -37,7 +40,7 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for section in ("postgres", "flexible_servers", "redis", "workloads", "node_pools"):
+        for section in ("postgres", "flexible_servers", "redis", "traffic", "workloads", "node_pools"):
             for name, entry in getattr(self, section).items():
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:
@@ -64,6 +67,13 @@ class Estate(Entry):
                         " between Flexible Servers; name the Flexible Server that leads"
                     )
                     raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _traffic_goes_to_known_regions(self) -> Self:
+        for name, entry in self.traffic.items():
+            for region in entry.regions:
+                self._region_is_known(f"traffic.{name}.regions", region)
         return self
 
     @model_validator(mode="after")

@@ -14,8 +14,11 @@ from temporalio.worker import Worker
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.flexible import AzureFlexible
+from activities.clients.azure.front_door import AzureFrontDoor
 from activities.clients.azure.machines import AzureMachines
+from activities.clients.azure.traffic_manager import AzureTrafficManager
 from activities.clients.bundle import Clients
+from activities.clients.edge import HttpEdge
 from activities.clients.flexible_sql import FlexibleSqlClient
 from activities.clients.gate import GateClient
 from activities.clients.http_power import HttpMachines
@@ -25,10 +28,12 @@ from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.permissions import PermissionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
+from activities.clients.names import DnsNames
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
+from activities.clients.traffic_ports import TrafficClients
 from activities.detection.models import WatchedTarget, witness_queue
 from activities.detection.probes.nodes import NodeEye
 from activities.detection.probes.pods import PodEye
@@ -36,7 +41,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
-from activities.doctor.looks import SubjectLook
+from activities.doctor.looks import AzureLook, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
 from activities.run.declare import steps_of
@@ -47,6 +52,7 @@ from activities.run.own_targets import OwnTargets
 from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
+from activities.traffic.doctor import TrafficDoctor
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -66,8 +72,8 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    permissions, databases = PermissionsClient(kubernetes), FlexibleDoctor(*clients.flexible)
-    look = SubjectLook(clients.systems, clients.redis, permissions, machines, databases)
+    azure = AzureLook(FlexibleDoctor(*clients.flexible), TrafficDoctor(clients.traffic))
+    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, azure)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),
@@ -108,6 +114,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         workloads=WorkloadsClient(kubernetes, addresses),
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
+        traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
     )
 
 

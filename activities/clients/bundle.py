@@ -8,6 +8,7 @@ from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.ports import RedisServers
 from activities.clients.systems import Systems
+from activities.clients.traffic_ports import TrafficClients
 from activities.run.inventory import Inventory
 from estate.nodes import MachineKind
 
@@ -24,3 +25,5 @@ class Clients:
     machines: dict[MachineKind, Machines]
     flexible: tuple[FlexibleServers, FlexibleSql]
     """Azure's word, and the servers' own."""
+    traffic: TrafficClients
+    """Azure's two sides, the edge and DNS."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -25,8 +25,9 @@ from activities.redis.survey import survey_of
 from activities.region.doctor import FlexibleDoctor
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
+from activities.traffic.doctor import TrafficDoctor
 from estate.base import Region, Target
-from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_workload
+from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_traffic, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
@@ -49,15 +50,22 @@ _GUARD_REMEDY = (
 )
 
 
+class AzureLook(NamedTuple):
+    """What is asked of Azure."""
+
+    databases: FlexibleDoctor
+    traffic: TrafficDoctor
+
+
 class SubjectLook:
     """Looks through every client that there is."""
 
     def __init__(
         self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
-        databases: FlexibleDoctor,
+        azure: AzureLook,
     ) -> None:  # fmt: skip
-        """Look at clusters through ``systems``, at masters through ``redis``, at Flexible Servers through ``databases``."""
-        self._systems, self._redis, self._databases = systems, redis, databases
+        """Look at clusters through ``systems``, at masters through ``redis``, and at the others through their doctors."""
+        self._systems, self._redis, self._databases, self._traffic = systems, redis, azure.databases, azure.traffic
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -69,6 +77,8 @@ class SubjectLook:
             findings += await self._redis_master(master)
         for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
             findings += await self._databases.at(database)
+        for public in _called(name, estate, estate.traffic, resolve_traffic):
+            findings += await self._traffic.at(public)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:

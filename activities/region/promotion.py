@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.clients.flexible_ports import FlexibleServers, OperationFact, OperationState
+from activities.clients.flexible_ports import FlexibleServers
+from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
 from activities.region.survey import NO_ANSWER

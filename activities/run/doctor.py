@@ -54,18 +54,19 @@ class DoctorActivities:
         """
         if request.brief:
             estate = self._inventory.estate()
-            targets = tuple(sorted({*estate.postgres, *estate.flexible_servers, *estate.redis, *estate.workloads}))
+            targets = tuple(sorted({*estate.postgres, *_others(estate)}))
             return DoctorReport(findings=(), clusters=tuple(await self._look.standing(estate)), targets=targets)
         temporal, name = await _temporal(), request.cluster
         try:
             estate = self._inventory.estate()
         except ApplicationError as error:
             return DoctorReport(findings=(temporal, fault("estate", error.message, "correct the estate file")))
-        if name is not None and name not in {*estate.flexible_servers, *estate.redis, *estate.workloads}:
+        if name is not None and name not in _others(estate):
             listed(estate, resolve_target, name)
         counts = (
             f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.flexible_servers)} databases on Flexible Servers,"
-            f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads, {len(estate.people)} people"
+            f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads, {len(estate.traffic)} public names,"
+            f" {len(estate.people)} people"
         )
         records = await asyncio.to_thread(_records, estate.records)
         seen = await self._look.at(estate, name)
@@ -99,3 +100,8 @@ def _records(records: str | None) -> Finding:
     if folder.is_dir() and os.access(folder, os.W_OK):
         return ok("records", f"{folder} can be written")
     return fault("records", f"{folder} cannot be written by the worker", "mount a volume there, or change records")
+
+
+def _others(estate: Estate) -> set[str]:
+    """Return every name of a target that is no PostgreSQL cluster."""
+    return {*estate.flexible_servers, *estate.redis, *estate.traffic, *estate.workloads}

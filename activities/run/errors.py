@@ -52,6 +52,7 @@ class Refusal(StrEnum):
     APPROVAL_REJECTED = "ApprovalRejected"
     APPROVAL_EXPIRED = "ApprovalExpired"
     RECORD_CHANGED = "RecordChanged"
+    CHANGED_BY_ANOTHER = "ChangedByAnother"
     SUPERSEDED = "Superseded"
     UNCLEAN_STOP = "UncleanStop"
     CANDIDATE_BEHIND = "CandidateBehind"

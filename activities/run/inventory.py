@@ -32,12 +32,14 @@ from estate.loader import (
     resolve_redis,
     resolve_reference,
     resolve_target,
+    resolve_traffic,
     resolve_workload,
 )
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.reference import reference_of
+from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
 T = TypeVar("T")
@@ -176,6 +178,11 @@ class EstateActivities:
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:
         """Return one Redis deployment, as ``estate.resolve``."""
         return self._inventory.told(self._asked(request, resolve_redis))
+
+    @step("estate.resolve_traffic", READ, lambda request: f"look up {request.cluster}")
+    async def resolve_traffic(self, request: ResolveRequest) -> TrafficTarget:
+        """Return one public name, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_traffic))
 
     @step("estate.resolve_workload", READ, lambda request: f"look up {request.cluster}")
     async def resolve_workload(self, request: ResolveRequest) -> WorkloadTarget:

@@ -73,6 +73,8 @@ def request_of(typed: Typed, run: Run) -> Request:
     except ValidationError as error:
         fault = error.errors()[0]
         field, why = str(fault["loc"][0]).replace("_", "-"), fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            raise _usage(f"{field}: missing; {typed.procedure} needs --{field}") from error
         raise _usage(f"{field}: {why}, got {fault['input']!r:.80}; shorten or correct it") from error
     if (fault_of_all := request.fault or request.doubt) is not None:
         field, _, rest = fault_of_all.partition(":")

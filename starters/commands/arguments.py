@@ -23,7 +23,7 @@ Cluster = Annotated[
     typer.Argument(
         metavar="TARGET",
         help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
-        " a database on Flexible Servers (aiagent-db); or the name of a node.",
+        " a database on Flexible Servers (aiagent-db), a public name (aiagent); or the name of a node.",
     ),
 ]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The name of the node that is drained.", show_default=False)]
@@ -34,7 +34,8 @@ Procedure = Annotated[
         help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
-        " hosted leaders) or postgres-region-failover (promote the Flexible Server in the other region).",
+        " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region) or dns-failover (move"
+        " the traffic of a public name to another region).",
     ),
 ]
 Detected = Annotated[
@@ -59,7 +60,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="MEMBER",
-        help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary).",
+        help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary)."
+        " dns-failover: the region that is to have the traffic.",
         show_default=False,
     ),
 ]

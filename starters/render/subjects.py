@@ -15,6 +15,7 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
+from activities.traffic.models import TrafficDetails
 from starters.history.model import Facts
 from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
@@ -22,6 +23,7 @@ from starters.render.pods import evidence_lines, pod_lines, pod_tables
 from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
 from starters.render.region import flexible_lines, flexible_tables
+from starters.render.traffic import traffic_lines, traffic_tables
 
 
 def _no_tables(_: Known) -> list[RenderableType]:
@@ -81,6 +83,11 @@ def _of_flexible(known: Known) -> list[RenderableType]:
     return flexible_tables(survey) if survey else []
 
 
+def _of_traffic(known: Known) -> list[RenderableType]:
+    survey = known.of(TrafficDetails).survey
+    return traffic_tables(survey) if survey else []
+
+
 def _of_pods(known: Known) -> list[RenderableType]:
     survey = known.of(PodDetails).survey
     return pod_tables(survey) if survey else []
@@ -112,5 +119,6 @@ _OWN: dict[type[Details | None], Own] = {
     FlexibleDetails: Own(
         lambda known: flexible_lines(known.of(FlexibleDetails)), _of_flexible, counts=("writes acknowledged", " by SQLSTATE")
     ),
+    TrafficDetails: Own(lambda known: traffic_lines(known.of(TrafficDetails)), _of_traffic),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

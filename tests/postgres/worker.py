@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 from activities.detection.steps import WatchActivities
-from activities.doctor.looks import SubjectLook
+from activities.doctor.looks import AzureLook, SubjectLook
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -65,6 +65,9 @@ def make_worker(client: Client, queue: str, world: World, inventory: Inventory, 
     return worker_of(client, queue, steps_for(world, inventory), inventory, world.faults, **options)
 
 
+_NO_AZURE = AzureLook(*[cast("Any", None)] * 2)
+
+
 def worker_of(
     client: Client, queue: str, steps: list[Callable[..., Any]], inventory: Inventory, faults: Faults, **options: Any
 ) -> Worker:
@@ -84,13 +87,13 @@ def worker_of(
 
 def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[Callable[..., Any]]:
     """Return every step, acting on ``world``; ``machines`` speak of those under its pods."""
-    systems = systems_of(world)
+    systems, nobody = systems_of(world), cast("Any", None)
     with_systems = (
         SurveyActivities, PreviewActivities, ClaimActivities, SwitchActivities, UndoActivities, AftermathActivities,
         MeasureActivities, PauseActivities, KeptActivities, AdoptActivities, RepairActivities,
     )  # fmt: skip
     owners: list[Any] = [kind(systems) for kind in with_systems]
     owners += [ProveActivities(systems, machines or NoMachines())]
-    owners += [DoctorActivities(inventory, SubjectLook(systems, *[cast("Any", None)] * 4))]
+    owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     return [method for owner in owners for method in steps_of(owner)]

@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from activities.clients.azure.operations import fact_of, hostless, must_be_of
-from activities.clients.flexible_ports import OperationState
+from activities.clients.operation_facts import OperationState
 from activities.clients.ports import MissingError
 from tests.region.samples import SUBSCRIPTION
 

@@ -31,11 +31,13 @@ from tests.replay.endings import ENDINGS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
+from tests.replay.traffic_runs import PUBLIC_NAMES, TRAFFIC_RUNS
 from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
+from tests.traffic.bench import serving as serving_traffic
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -70,13 +72,7 @@ async def _postgres(client: Client, folder: Path, name: str) -> tuple[Handle, st
 
 
 def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str]]]:
-    if name in REDIS_RUNS:
-        return _redis
-    if name in REGION_RUNS:
-        return _region
-    if name in WATCH_RUNS:
-        return _watch
-    return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
+    return next((way for runs, way in _WAYS if name in runs), _postgres)
 
 
 async def _watch(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
@@ -109,6 +105,18 @@ async def _region(client: Client, folder: Path, name: str) -> tuple[Handle, str]
     async with running_azure() as azure, serving_region(client, azure, folder, **DATABASES.get(name, {})) as bench:
         handle = await REGION_RUNS[name](bench)
         return handle, (await bench.ending(handle))[0]
+
+
+async def _traffic(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with serving_traffic(client, folder, "both", **PUBLIC_NAMES.get(name, {})) as bench:
+        handle = await TRAFFIC_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
+
+
+_WAYS = (
+    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (TRAFFIC_RUNS, _traffic), (WATCH_RUNS, _watch), (POD_RUNS, _pods),
+    (NODE_RUNS, _node),
+)  # fmt: skip
 
 
 def _made(folder: Path) -> Path:

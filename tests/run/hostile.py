@@ -14,6 +14,7 @@ from estate.flexible import FlexibleTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
 _PLAIN: dict[Any, Any] = {
@@ -45,12 +46,19 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
         "login": {"password": secret, "port": port, "user": "eve", "sslmode": "disable"},
     }  # fmt: skip
     pods = {"servers": ["a", "b"], "sentinels": ["a", "b", "c"], "port": port, "sentinel_port": port, "password": secret}
+    places = {"here": {"health": f"http://{host}:{port}/here"}, "there": {"health": f"http://{host}:{port}/there"}}
+    public = {
+        "region": "here", "subscription": "66666666-6666-6666-6666-666666666666", "regions": places,
+        "edge": {"url": f"http://{host}:{port}/"}, "nameserver": host, "nameserver_port": port,
+        "traffic_manager": {"resource_group": "a", "profile": "x", "endpoints": {"here": "a", "there": "b"}},
+    }  # fmt: skip
     machines = {"kind": "http", "may_end": True, "address": f"http://{host}:{port}", "token": secret}
     pool = {"region": "here", "machines": machines}
     return {
         PostgresTarget: {**shared, "cluster": cluster},
         FlexibleTarget: {**shared, "database": database},
         RedisTarget: {**shared, "deployment": {"region": "here", **pods}},
+        TrafficTarget: {**shared, "entry": public},
         WorkloadTarget: {**shared, "workload": {"region": "here", "deployment": name, "service": host, "port": port}},
         NodePoolTarget: {**shared, "settings": pool},
         NodeTarget: {**shared, "settings": pool, "pool": "workers"},

@@ -62,6 +62,8 @@ class Phase(StrEnum):
     EVICTING = "evicting", _OPEN
     BLOCKED = "blocked by a disruption budget", _OPEN | _ASKING
     SETTLING = "waiting for replacements", _OPEN
+    MOVING_TRAFFIC = "moving the traffic", _OPEN | Trait.LONG
+    SPREADING = "waiting for the edge and DNS", _OPEN | Trait.LONG
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -108,6 +110,8 @@ class ReportPhase(StrEnum):
     MOVE = "fail over leaders"
     EVICT = "evict"
     SETTLE = "await replacements"
+    TRAFFIC = "move the traffic"
+    SPREAD = "edge and DNS"
     UNDO = "undo"
 
 

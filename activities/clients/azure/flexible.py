@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
 from activities.clients.azure.operations import fact_of, hostless, must_be_of
-from activities.clients.flexible_ports import OperationFact
+from activities.clients.operation_facts import OperationFact
 from activities.clients.ports import UnreachableError
 from activities.region.models import AzureFact, Role
 from estate.flexible import FlexibleTarget

@@ -2,25 +2,35 @@
 
 Azure signs that address and makes it 3 to 4 KB long, and the SDK's own continuation token holds it three times, in a form
 that changes with the SDK's version. A run keeps path and query alone. The host is left out: the worker asks its own Azure,
-and only for operations on databases of the target's subscription, whatever a step was told.
+and only for operations of one kind in the target's subscription, whatever a step was told.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
 from activities.clients.azure.answers import BUSY, LONGEST_PAUSE
-from activities.clients.flexible_ports import OperationFact, OperationState
+from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import MissingError
 
-_PATH = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.DBforPostgreSQL/locations/[^/?]+"
-    r"/azureAsyncOperation/[0-9a-fA-F-]+\?[^#\s]*",
-    re.IGNORECASE,
-)
+
+class Kind(Enum):
+    """What operations are on, and at which paths Azure tells how they go."""
+
+    DATABASES = (
+        r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.DBforPostgreSQL/locations/[^/?]+"
+        r"/azureAsyncOperation/[0-9a-fA-F-]+\?[^#\s]*"
+    )
+    FRONT_DOORS = (
+        r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?!\.+/)[^/?#\s]+/providers/Microsoft\.Cdn"
+        r"/operationresults/[0-9a-fA-F-]+\?[^#\s]*"
+    )
+
+
 _ENDED_WELL, _ENDED_BADLY = "succeeded", {"failed", "canceled", "cancelled"}
 
 
@@ -30,11 +40,12 @@ def hostless(address: str) -> str:
     return f"{parts.path}?{parts.query}" if address else ""
 
 
-def must_be_of(subscription: str, operation: str) -> str:
-    """Return ``operation``. MissingError: it is no operation on databases of ``subscription``."""
-    found = _PATH.fullmatch(operation)
+def must_be_of(subscription: str, operation: str, kind: Kind = Kind.DATABASES) -> str:
+    """Return ``operation``. MissingError: it is none of that ``kind`` in ``subscription``."""
+    found = re.fullmatch(kind.value, operation, re.IGNORECASE)
     if found is None or found["subscription"].casefold() != subscription.casefold():
-        raise MissingError(f"this is no operation on databases of subscription {subscription}")
+        what = kind.name.lower().replace("_", " ")
+        raise MissingError(f"this is no operation on {what} of subscription {subscription}")
     return operation
 
 

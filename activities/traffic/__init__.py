@@ -1,0 +1,1 @@
+"""Where the traffic goes: Front Door, Traffic Manager, the edge and DNS."""

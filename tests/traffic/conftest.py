@@ -1,0 +1,26 @@
+"""A public name of each layout."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from tests.traffic.bench import TrafficBench, serving
+
+
+@pytest.fixture(autouse=True)
+def _heard_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less: the emulated Azure shows at once what it has accepted."""
+    monkeypatch.setattr("activities.traffic.changing._HEARD_WITHIN", timedelta(seconds=0.5))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(temporal: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[TrafficBench]:
+    """Ask nobody to approve; a parameter chooses the layout."""
+    async with serving(temporal, tmp_path, getattr(request, "param", "groups")) as one:
+        yield one

@@ -1,0 +1,1 @@
+"""Moving the traffic to another region."""

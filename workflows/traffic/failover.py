@@ -1,0 +1,241 @@
+r"""Move the traffic of a public name to another region: Traffic Manager first, then Front Door.
+
+    survey -> approve -> survey -> change each lever -> wait for Azure -> wait for the edge and DNS -> report
+    \____ nothing changed _____/ \________________ everything is put back on failure or cancel _____/
+
+There is no point of no return: no data is moved. Until clients are proven to be served from the new region, a failure or a
+cancel puts every lever back exactly as it was, newest first. A lever that somebody else has changed since is left alone, and
+the run ends as ``ROLLBACK_INCOMPLETE``. Azure's *Succeeded* proves nothing about the edge, which learns minutes later.
+
+A run that is ended from outside leaves levers moved. The next one moves the rest, or waits for the proof alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, FailureError
+
+from activities.run.errors import Refusal, refuse
+from activities.run.inventory import EstateActivities
+from activities.run.models.inventory import ResolveRequest
+from activities.run.models.todo import Todo, todo
+from activities.run.postures import CHANGE, lasting
+from activities.traffic.changing import TrafficChangeActivities
+from activities.traffic.models import (
+    Applied,
+    AwaitChange,
+    AwaitServed,
+    Begun,
+    Change,
+    ChangeOrder,
+    Ended,
+    Proof,
+    RestoreOrder,
+    Served,
+    Side,
+    TrafficDetails,
+    TrafficLook,
+    TrafficPlan,
+)
+from activities.traffic.serving import TrafficProofActivities
+from activities.traffic.survey import TrafficLookActivities, hosts_of
+from estate.base import ApprovalPolicy
+from estate.traffic import TrafficTarget
+from workflows.run.outcome import Summary, cause_of
+from workflows.run.phases import Phase
+from workflows.run.procedure import Procedure
+from workflows.run.saga import compensated
+from workflows.run.steps import step
+from workflows.run.uncancellable import uncancellable
+from workflows.traffic.models import DnsFailoverRequest
+from workflows.traffic.planning import make_traffic_plan
+
+_ATTEMPT = timedelta(minutes=2)
+_BUSY = timedelta(seconds=5)
+"""Between two requests for a change while Azure is busy with something else."""
+
+
+@workflow.defn(name="dns-failover")
+class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, TrafficDetails]):
+    """One move of one public name; its workflow ID is the name's lock."""
+
+    asks, details = DnsFailoverRequest, TrafficDetails
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Set every attribute here: a handler may run before ``run`` does."""
+        self.prepare(args)
+        self._touched: list[Change] = []
+        """Changes that this run may have made, oldest first."""
+        self._operations: dict[str, str] = {}
+        """Change, for people → Azure's newest operation for it."""
+
+    @workflow.run
+    async def run(self, *_: Any) -> Summary:  # noqa: ANN401
+        """Move the traffic, or let everything be and say why."""
+        return await self.conclude()
+
+    async def resolve(self) -> TrafficTarget:
+        """Look the public name up in the estate."""
+        return await step(EstateActivities.resolve_traffic, ResolveRequest(cluster=self.request.traffic, by=self.asker))
+
+    async def make_plan(self) -> TrafficPlan:
+        """Ask Azure, the edge, DNS and the regions, and decide."""
+        state = self.state
+        state.enter(Phase.SURVEYING)
+        survey = state.details.survey = await step(TrafficLookActivities.survey, TrafficLook(target=self.target))
+        state.plan = plan = make_traffic_plan(self.request, self.target, survey)
+        state.show()
+        return plan
+
+    @staticmethod
+    def policy(target: TrafficTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
+        """Return who must approve."""
+        return target.entry.approvals.planned
+
+    def would(self, plan: TrafficPlan) -> str:
+        """Return what a dry run has found."""
+        number = len(plan.changes)
+        return f"{number} change{'s'[: number != 1]} would lead {self.target.name} to {plan.to}; nothing was changed"
+
+    async def execute(self, plan: TrafficPlan) -> str:
+        """Move the levers and wait for the proof; put everything back if it does not come."""
+        details = self.state.details
+        details.begun_at = workflow.now()
+        try:
+            for change in plan.changes:
+                await self._changed(change)
+            details.azure_done_at = workflow.now()
+            served = await self._served(plan)
+        except (asyncio.CancelledError, FailureError) as error:
+            if self._touched:
+                await uncancellable(self._undo(error))
+            raise
+        self.state.would_undo = ()
+        details.recovery_seconds = (served.at - details.begun_at).total_seconds()
+        return f"clients of {self.target.name} are served from {self.target.place(plan.to)}"
+
+    async def _changed(self, change: Change) -> None:
+        """Have one lever moved. Azure may be busy; then it is asked again, for as long as the estate says."""
+        state, until = self.state, workflow.now() + self.target.entry.thresholds.azure_within
+        order = ChangeOrder(target=self.target, change=change)
+        while True:
+            state.enter(Phase.MOVING_TRAFFIC, str(change))
+            begun = await self._begun(order)
+            if begun.already:
+                state.details.notes += (f"{change.lever.side} {change.lever} {change.name} was {change.after} already",)
+                return
+            ended = await self._ended(order, begun, until)
+            if ended.ended is Ended.DONE:
+                self._note_done(change, ended)
+                return
+            words = f"Azure has not made the change {change}: {ended.message or ended.ended.value}"
+            if ended.ended is Ended.OVERTAKEN:
+                raise refuse(Refusal.CHANGED_BY_ANOTHER, words)
+            if ended.ended is Ended.FAILED:
+                raise refuse(Refusal.NOT_AVAILABLE, words)
+            if ended.ended is Ended.LATE or workflow.now() >= until:
+                raise refuse(Refusal.BUSY, words)
+            after = timedelta(seconds=begun.after_seconds) if begun.after_seconds else _BUSY
+            await workflow.sleep(after, summary="Azure was busy with something else")
+            order = order.model_copy(update={"again": True})
+
+    async def _begun(self, order: ChangeOrder) -> Begun:
+        """Ask for a change, which is to be put back from then on, unless it is certain that nothing was asked for."""
+        change, details = order.change, self.state.details
+        if change not in self._touched:
+            self._touched.append(change)
+        self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
+        try:
+            within = self.target.entry.thresholds.azure_within
+            begun = await step(
+                TrafficChangeActivities.change, order, posture=lasting(CHANGE, attempt=_ATTEMPT, within=within)
+            )
+        except ActivityError as error:
+            if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
+                self._touched.remove(change)
+            raise
+        if begun.already:
+            self._touched.remove(change)
+        details.asked += not (begun.already or begun.busy)
+        self._operations[str(change)] = begun.operation or self._operations.get(str(change), "")
+        return begun
+
+    async def _ended(self, order: ChangeOrder, begun: Begun, until: datetime) -> Applied:
+        if begun.busy:
+            return Applied(ended=Ended.BUSY, at=begun.at, message=begun.busy)
+        return await step(
+            TrafficChangeActivities.await_change, AwaitChange(order=order, operation=begun.operation, until=until)
+        )
+
+    def _note_done(self, change: Change, ended: Applied) -> None:
+        details = self.state.details
+        details.changed = (*details.changed, change)
+        if ended.rest_changed:
+            details.notes += (f"Other settings of {change.lever} {change.name} have changed meanwhile: look at it in Azure",)
+
+    async def _served(self, plan: TrafficPlan) -> Served:
+        """Wait for the proof. ApplicationError: ``NotVerified``, it has not come in time."""
+        state, thresholds, survey = self.state, self.target.entry.thresholds, self.state.details.survey
+        state.enter(Phase.SPREADING, f"the edge is to answer from {plan.to}")
+        manager = survey.side(Side.TRAFFIC_MANAGER) if survey else None
+        now = workflow.now()
+        wait = AwaitServed(
+            target=self.target, to=plan.to, name=manager.name if manager else "", hosts=hosts_of(manager) if manager else {},
+            edge_until=now + thresholds.edge_within, name_until=now + thresholds.dns_within,
+        )  # fmt: skip
+        served = state.details.served = await step(TrafficProofActivities.await_served, wait)
+        if not served.proven:
+            raise refuse(Refusal.NOT_VERIFIED, _unproven(self.target, served, plan))
+        return served
+
+    async def _undo(self, error: BaseException) -> None:
+        state = self.state
+        state.phase = Phase.UNDOING
+        left = todo(Todo.ROUTE, f"see which levers are not as before: failover plan dns-failover {self.target.name}")
+        if done := await compensated(state, error, self._put_back(), left):
+            state.undone = (*state.undone, *done)
+
+    async def _put_back(self) -> tuple[str, ...]:
+        """Put every lever back, newest first; return those that were not as before.
+
+        Raises:
+            ApplicationError: ``RollbackIncomplete``, names each lever that is not as before, and why.
+
+        """
+        failures, done = [], []
+        for change in reversed(self._touched):
+            try:
+                order = ChangeOrder(target=self.target, change=change)
+                request = RestoreOrder(order=order, operation=self._operations.get(str(change), ""))
+                restored = await step(TrafficChangeActivities.restore, request)
+            except FailureError as error:
+                failures.append(cause_of(error)[1])
+            else:
+                done += [restored.message] if restored.moved else []
+        if failures:
+            raise refuse(Refusal.ROLLBACK_INCOMPLETE, "; ".join([*failures, *(f"put back: {one}" for one in done)]))
+        return tuple(done)
+
+
+def _unproven(target: TrafficTarget, served: Served, plan: TrafficPlan) -> str:
+    """Return which proof has not come, with how long was waited and what was answered last."""
+    limits, told = target.entry.thresholds, []
+    for who, proof, within in (("the edge", served.edge, limits.edge_within), ("DNS", served.name, limits.dns_within)):
+        if proof is not None and proof.all_from is None:
+            told.append(f"{who} has not answered from {plan.to} {_row(target)} within {within}: {_last(proof)}")
+    return "; ".join(told)
+
+
+def _row(target: TrafficTarget) -> str:
+    return f"{target.entry.thresholds.answers_in_a_row} times in a row"
+
+
+def _last(proof: Proof) -> str:
+    return (
+        f"of {proof.answers} answers the last other one: {proof.last}" if proof.last else f"{proof.answers} answers in all"
+    )
