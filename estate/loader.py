@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from estate.base import Reference, Target
 from estate.flexible import FlexibleTarget
+from estate.gateways import GatewayTarget
 from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
@@ -87,6 +88,17 @@ def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
     return FlexibleTarget(database=found, locations=places, **_shared(estate, database, found.region))
 
 
+def resolve_gateway(estate: Estate, gateway: str) -> GatewayTarget:
+    """Return the application gateway called ``gateway``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("gateway", gateway, estate.gateways)
+    return GatewayTarget(gateway=found, **_shared(estate, gateway, found.region))
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -145,21 +157,23 @@ def resolve_reference(estate: Estate, wanted: Reference) -> Target:
         EstateError: the estate does not list it.
 
     """
-    match wanted.kind:
-        case PostgresTarget.KIND:
-            return resolve_target(estate, wanted.name)
-        case FlexibleTarget.KIND:
-            return resolve_flexible(estate, wanted.name)
-        case RedisTarget.KIND:
-            return resolve_redis(estate, wanted.name)
-        case WorkloadTarget.KIND:
-            return resolve_workload(estate, wanted.name)
-        case NodePoolTarget.KIND:
-            return resolve_pool(estate, wanted.name)
-        case NodeTarget.KIND:
-            return resolve_node(estate, wanted.name, wanted.pool)
-        case _:
-            raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    if wanted.kind == NodeTarget.KIND:
+        return resolve_node(estate, wanted.name, wanted.pool)
+    resolve = _BY_NAME.get(wanted.kind)
+    if resolve is None:
+        raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    return resolve(estate, wanted.name)
+
+
+_BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
+    PostgresTarget.KIND: resolve_target,
+    FlexibleTarget.KIND: resolve_flexible,
+    GatewayTarget.KIND: resolve_gateway,
+    RedisTarget.KIND: resolve_redis,
+    WorkloadTarget.KIND: resolve_workload,
+    NodePoolTarget.KIND: resolve_pool,
+}
+"""Kind → how its name is resolved. A node needs its pool as well."""
 
 
 def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:

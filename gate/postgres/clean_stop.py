@@ -36,9 +36,7 @@ class CleanStop:
         """Process and name of each consumer that is not waited for, as of the last answer: a server that stops has none."""
         self._told: set[int] = set()
 
-    async def stop(
-        self, wait_for: tuple[str, ...], *, within: float, in_vain: Callable[[], bool] = lambda: False
-    ) -> bool:
+    async def stop(self, wait_for: tuple[str, ...], *, within: float, in_vain: Callable[[], bool] = lambda: False) -> bool:
         """Stop the server, fast; of its consumers wait for those named ``wait_for``. Return whether it is down.
 
         Safe to repeat. Never kills the server: one that does not stop ``within`` seconds goes on stopping. It is no longer

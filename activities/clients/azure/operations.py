@@ -2,7 +2,7 @@
 
 Azure signs that address and makes it 3 to 4 KB long, and the SDK's own continuation token holds it three times, in a form
 that changes with the SDK's version. A run keeps path and query alone. The host is left out: the worker asks its own Azure,
-and only for operations on databases of the target's subscription, whatever a step was told.
+and only for operations on the target's kind of resource in its subscription, whatever a step was told.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ from activities.clients.azure.answers import BUSY, LONGEST_PAUSE
 from activities.clients.flexible_ports import OperationFact, OperationState
 from activities.clients.ports import MissingError
 
-_PATH = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.DBforPostgreSQL/locations/[^/?]+"
-    r"/azureAsyncOperation/[0-9a-fA-F-]+\?[^#\s]*",
-    re.IGNORECASE,
-)
+DATABASES, NETWORK = "Microsoft.DBforPostgreSQL/*/azureAsyncOperation", "Microsoft.Network/*/operations"
+"""Whose operations: provider, location, and what it calls them."""
 _ENDED_WELL, _ENDED_BADLY = "succeeded", {"failed", "canceled", "cancelled"}
 
 
@@ -30,23 +27,29 @@ def hostless(address: str) -> str:
     return f"{parts.path}?{parts.query}" if address else ""
 
 
-def must_be_of(subscription: str, operation: str) -> str:
-    """Return ``operation``. MissingError: it is no operation on databases of ``subscription``."""
-    found = _PATH.fullmatch(operation)
-    if found is None or found["subscription"].casefold() != subscription.casefold():
-        raise MissingError(f"this is no operation on databases of subscription {subscription}")
+def must_be_of(subscription: str, operation: str, whose: str = DATABASES) -> str:
+    """Return ``operation``. MissingError: it is no operation of ``whose`` kind in ``subscription``."""
+    provider, _, called = whose.split("/")
+    below = rf"/subscriptions/{re.escape(subscription)}/providers/{re.escape(provider)}/locations/[^/?]+/{called}"
+    if re.fullmatch(rf"{below}/[0-9a-fA-F-]+\?[^#\s]*", operation, re.IGNORECASE) is None:
+        raise MissingError(f"this is no operation of {provider} in subscription {subscription}")
     return operation
 
 
 def fact_of(body: dict[str, Any], retry_after: str) -> OperationFact:
-    """Return what Azure's answer says. An ``error`` beside a status that is not final is none (recorded)."""
+    """Return what Azure's answer says. An ``error`` beside a status that is not final is none (recorded).
+
+    A code that is known may stand in the error's ``details`` only, below "Canceled" or "RetryableError".
+    """
     status = str(body.get("status", "")).casefold()
     if status == _ENDED_WELL:
         return OperationFact(OperationState.SUCCEEDED)
     if status in _ENDED_BADLY:
         error = body.get("error") or {}
         code = str(error.get("code") or body["status"])
-        state = OperationState.BUSY if code in BUSY else OperationState.FAILED
-        return OperationFact(state, code, str(error.get("message") or "no reason given"))
+        inner = [str(one.get("code") or "") for one in error.get("details") or ()]
+        known = next((one for one in (code, *inner) if one in BUSY), "")
+        state = OperationState.BUSY if known else OperationState.FAILED
+        return OperationFact(state, known or code, str(error.get("message") or "no reason given"))
     after = min(timedelta(seconds=int(retry_after)), LONGEST_PAUSE) if retry_after.isdecimal() else None
     return OperationFact(OperationState.RUNNING, after=after)
