@@ -13,8 +13,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.clients.azure.access import AzureAccess
+from activities.clients.azure.application_gateway import AzureGateways
 from activities.clients.azure.flexible import AzureFlexible
 from activities.clients.azure.machines import AzureMachines
+from activities.clients.backend_http import BackendHttp
 from activities.clients.bundle import Clients
 from activities.clients.flexible_sql import FlexibleSqlClient
 from activities.clients.gate import GateClient
@@ -36,7 +38,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
-from activities.doctor.looks import SubjectLook
+from activities.doctor.looks import AzureDoctors, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
 from activities.run.declare import steps_of
@@ -47,6 +49,7 @@ from activities.run.own_targets import OwnTargets
 from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
+from activities.traffic.gateway_doctor import GatewayDoctor
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -66,8 +69,8 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    permissions, databases = PermissionsClient(kubernetes), FlexibleDoctor(*clients.flexible)
-    look = SubjectLook(clients.systems, clients.redis, permissions, machines, databases)
+    azure = AzureDoctors(FlexibleDoctor(*clients.flexible), GatewayDoctor(*clients.gateways))
+    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, azure)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),
@@ -108,6 +111,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         workloads=WorkloadsClient(kubernetes, addresses),
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
+        gateways=(AzureGateways(azure), BackendHttp()),
     )
 
 

@@ -27,8 +27,9 @@ from workflows.redis.specs import SPECS as REDIS
 from workflows.region.specs import SPECS as REGION
 from workflows.run.phases import Shown
 from workflows.run.procedure import ProcedureSpec
+from workflows.traffic.gateway_specs import SPECS as GATEWAY
 
-PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION]
+PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *GATEWAY]
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
+from activities.clients.gateway_ports import Backends, Gateways
 from activities.clients.ports import RedisServers
 from activities.clients.systems import Systems
 from activities.run.inventory import Inventory
@@ -24,3 +25,5 @@ class Clients:
     machines: dict[MachineKind, Machines]
     flexible: tuple[FlexibleServers, FlexibleSql]
     """Azure's word, and the servers' own."""
+    gateways: tuple[Gateways, Backends]
+    """Azure's word, and the backends' own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -25,8 +25,9 @@ from activities.redis.survey import survey_of
 from activities.region.doctor import FlexibleDoctor
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
+from activities.traffic.gateway_doctor import GatewayDoctor
 from estate.base import Region, Target
-from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_workload
+from estate.loader import resolve_flexible, resolve_gateway, resolve_redis, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
@@ -49,15 +50,22 @@ _GUARD_REMEDY = (
 )
 
 
+class AzureDoctors(NamedTuple):
+    """One for each kind of resource of Azure."""
+
+    databases: FlexibleDoctor
+    gateways: GatewayDoctor
+
+
 class SubjectLook:
     """Looks through every client that there is."""
 
     def __init__(
         self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
-        databases: FlexibleDoctor,
+        azure: AzureDoctors,
     ) -> None:  # fmt: skip
-        """Look at clusters through ``systems``, at masters through ``redis``, at Flexible Servers through ``databases``."""
-        self._systems, self._redis, self._databases = systems, redis, databases
+        """Look at clusters through ``systems``, at masters through ``redis``, at what Azure runs through ``azure``."""
+        self._systems, self._redis, self._azure = systems, redis, azure
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -68,7 +76,9 @@ class SubjectLook:
         for master in _called(name, estate, estate.redis, resolve_redis):
             findings += await self._redis_master(master)
         for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
-            findings += await self._databases.at(database)
+            findings += await self._azure.databases.at(database)
+        for gateway in _called(name, estate, estate.gateways, resolve_gateway):
+            findings += await self._azure.gateways.at(gateway)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
@@ -87,7 +97,7 @@ class SubjectLook:
         found = await asyncio.gather(
             *map(self._cluster_stands, clusters),
             *map(self._master_stands, masters),
-            *(self._databases.standing(one) for one in databases),
+            *(self._azure.databases.standing(one) for one in databases),
         )
         return list(found)
 

@@ -54,18 +54,21 @@ class DoctorActivities:
         """
         if request.brief:
             estate = self._inventory.estate()
-            targets = tuple(sorted({*estate.postgres, *estate.flexible_servers, *estate.redis, *estate.workloads}))
+            targets = tuple(
+                sorted({*estate.postgres, *estate.flexible_servers, *estate.redis, *estate.workloads, *estate.gateways})
+            )
             return DoctorReport(findings=(), clusters=tuple(await self._look.standing(estate)), targets=targets)
         temporal, name = await _temporal(), request.cluster
         try:
             estate = self._inventory.estate()
         except ApplicationError as error:
             return DoctorReport(findings=(temporal, fault("estate", error.message, "correct the estate file")))
-        if name is not None and name not in {*estate.flexible_servers, *estate.redis, *estate.workloads}:
+        if name is not None and name not in {*estate.flexible_servers, *estate.redis, *estate.workloads, *estate.gateways}:
             listed(estate, resolve_target, name)
         counts = (
             f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.flexible_servers)} databases on Flexible Servers,"
-            f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads, {len(estate.people)} people"
+            f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads,"
+            f" {len(estate.gateways)} application gateways, {len(estate.people)} people"
         )
         records = await asyncio.to_thread(_records, estate.records)
         seen = await self._look.at(estate, name)

@@ -154,6 +154,8 @@ class GatewayPlan(Plan):
     put_back: tuple[str, ...] = ()
     goal: tuple[str, ...] = ()
     """Backends that the gateway must call Up afterwards."""
+    only: str = ""
+    """The only backend that may be taken out or put back, as the person who asks says; empty: any."""
     warnings: tuple[str, ...] = ()
 
     decided_by: ClassVar[tuple[str, ...]] = ("cluster", "mode", "edits", "take_out", "put_back")
@@ -180,21 +182,22 @@ class Begun(Wire):
     """What came of asking for a change."""
 
     at: datetime
+    asked: bool = False
+    """Azure has accepted a change just now."""
     already: bool = False
     """Every place is as it is to be: nothing was asked for."""
     busy: str = ""
     """Azure has said that it is busy, in these words: nothing was begun."""
+    refused: str = ""
+    """Azure has said no, in these words: nothing was begun."""
     differs: tuple[str, ...] = ()
     """What somebody else has changed since, one sentence each. Forward: nothing was begun. Undo: these were left."""
+    unsure: bool = False
+    """An attempt before this one may have been heard, although nobody was told."""
     after: timedelta | None = None
     """When Azure wants to be asked again."""
     operation: str = ""
     """Path and query at which Azure tells how the operation goes; empty: the gateway itself is asked."""
-
-    @property
-    def asked(self) -> bool:
-        """Whether Azure has accepted a change."""
-        return not (self.already or self.busy or (self.differs and not self.operation))
 
 
 class Await(Wire):

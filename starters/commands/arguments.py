@@ -34,7 +34,8 @@ Procedure = Annotated[
         help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
-        " hosted leaders) or postgres-region-failover (promote the Flexible Server in the other region).",
+        " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region) or gateway-failover"
+        " (take unhealthy backends out of an application gateway, put healthy ones in).",
     ),
 ]
 Detected = Annotated[

@@ -15,7 +15,9 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
+from activities.traffic.gateway_models import GatewayDetails
 from starters.history.model import Facts
+from starters.render.gateway import gateway_lines, gateway_tables
 from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
 from starters.render.pods import evidence_lines, pod_lines, pod_tables
@@ -81,6 +83,11 @@ def _of_flexible(known: Known) -> list[RenderableType]:
     return flexible_tables(survey) if survey else []
 
 
+def _of_gateway(known: Known) -> list[RenderableType]:
+    survey = known.of(GatewayDetails).survey
+    return gateway_tables(survey) if survey else []
+
+
 def _of_pods(known: Known) -> list[RenderableType]:
     survey = known.of(PodDetails).survey
     return pod_tables(survey) if survey else []
@@ -112,5 +119,6 @@ _OWN: dict[type[Details | None], Own] = {
     FlexibleDetails: Own(
         lambda known: flexible_lines(known.of(FlexibleDetails)), _of_flexible, counts=("writes acknowledged", " by SQLSTATE")
     ),
+    GatewayDetails: Own(lambda known: gateway_lines(known.of(GatewayDetails)), _of_gateway),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

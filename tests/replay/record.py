@@ -28,14 +28,17 @@ from tests.region.bench import running as running_azure
 from tests.region.bench import serving as serving_region
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
+from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
+from tests.traffic.gateway_bench import serving as serving_gateway
+from tests.traffic.gateway_world import gateway_world
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *GATEWAY_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -74,6 +77,8 @@ def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str
         return _redis
     if name in REGION_RUNS:
         return _region
+    if name in GATEWAY_RUNS:
+        return _gateway
     if name in WATCH_RUNS:
         return _watch
     return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
@@ -108,6 +113,13 @@ async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
 async def _region(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
     async with running_azure() as azure, serving_region(client, azure, folder, **DATABASES.get(name, {})) as bench:
         handle = await REGION_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
+
+
+async def _gateway(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with gateway_world() as world, serving_gateway(client, world, folder, **GATEWAYS.get(name, {})) as bench:
+        await world.until_up()
+        handle = await GATEWAY_RUNS[name](bench)
         return handle, (await bench.ending(handle))[0]
 
 

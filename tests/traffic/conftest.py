@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest_asyncio
+from temporalio.client import Client
 
+from tests.traffic.gateway_bench import GatewayBench, serving
 from tests.traffic.gateway_world import GatewayWorld, gateway_world
 
 
@@ -22,3 +25,9 @@ async def gateway(shared_gateway: GatewayWorld) -> AsyncIterator[GatewayWorld]:
     shared_gateway.emulator.log.clear()
     yield shared_gateway
     shared_gateway.emulator.faults.clear()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(temporal: Client, gateway: GatewayWorld, tmp_path: Path) -> AsyncIterator[GatewayBench]:
+    async with serving(temporal, gateway, tmp_path) as one:
+        yield one

@@ -62,6 +62,7 @@ class Phase(StrEnum):
     EVICTING = "evicting", _OPEN
     BLOCKED = "blocked by a disruption budget", _OPEN | _ASKING
     SETTLING = "waiting for replacements", _OPEN
+    CHANGING = "changing the gateway", _OPEN
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
