@@ -194,6 +194,23 @@ async def test_the_undo_leaves_what_another_has_done_since_and_names_it(bench: G
     assert [one["ipAddress"] for one in _pool(bench.world)] == [A, B, C]
 
 
+async def test_the_same_change_of_another_is_not_undone(bench: GatewayBench) -> None:
+    """Azure is busy; meanwhile somebody takes B out, and the run is cancelled before it has decided again."""
+    await _ill(bench)
+    bench.world.emulator.faults.order(Azure(**_PUT, status=429, retry_after=3, code="TooManyRequests"))
+    handle = await bench.start()
+    async with asyncio.timeout(stretched(20)):
+        while not any(one.method == "PUT" for one in bench.world.emulator.log):
+            await asyncio.sleep(0.005)
+    surveyed = bench.faults.order("gateway.survey", Fault.HANGS)
+    _pool(bench.world)[:] = [one for one in _pool(bench.world) if one["ipAddress"] != B]
+    async with asyncio.timeout(stretched(20)):
+        await surveyed.reached.wait()
+    await handle.cancel()
+    end, told = await bench.ending(handle)
+    assert (end, bench.world.puts(), [one["ipAddress"] for one in _pool(bench.world)]) == ("cancelled", [], [A, C]), told
+
+
 async def test_a_superseded_change_is_decided_on_again(bench: GatewayBench) -> None:
     await _ill(bench)
     bench.world.emulator.faults.order(

@@ -59,7 +59,7 @@ async def workers(server: Temporal, served: GatewayBench) -> AsyncIterator[Worke
 def _asked(method: str, ending: str = "", times: int = 1) -> Callable[[GatewayBench], bool]:
     def so(bench: GatewayBench) -> bool:
         log = bench.world.emulator.log
-        return sum(one.method == method and one.path.endswith(ending) for one in log) >= times
+        return len([one for one in log if one.method == method and one.path.endswith(ending)]) >= times
 
     return so
 
