@@ -225,6 +225,34 @@ async def test_a_superseded_change_is_decided_on_again(bench: GatewayBench) -> N
     assert (end, bench.world.pool(), bench.world.puts()) == ("completed", [A, C], [200, 200]), told
 
 
+async def test_a_gateway_that_is_busy_all_the_time_is_left(temporal: Client, gateway: GatewayWorld, tmp_path: Path) -> None:
+    async with serving(temporal, gateway, tmp_path, thresholds={"changed_within": "PT3S"}) as bench:
+        await _ill(bench)
+        gateway.emulator.faults.order(Azure(**_PUT, status=429, code="RetryableError", times=0))
+        end, told = await bench.run()
+    assert (end, gateway.puts(), gateway.pool()) == ("Busy", [], [A, B, C]), told
+
+
+async def test_a_change_that_does_not_end_in_time_is_put_back(
+    temporal: Client, gateway: GatewayWorld, tmp_path: Path
+) -> None:
+    """The undo is refused while the change goes on, and asked for again."""
+    before = gateway.shown()
+    async with serving(temporal, gateway, tmp_path, thresholds={"changed_within": "PT1S"}) as bench:
+        await _ill(bench)
+        held = bench.faults.order("gateway.change", Fault.HANGS)
+        handle = await bench.start()
+        await held.reached.wait()
+        gateway.emulator.operations.pace = 0.08
+        bench.faults.release()
+        async with asyncio.timeout(stretched(30)):
+            while 429 not in [one.status for one in gateway.emulator.log if one.method == "PUT"]:
+                await asyncio.sleep(0.01)
+        gateway.emulator.operations.pace = 0.001
+        end, told = await bench.ending(handle)
+    assert (end, gateway.shown(), gateway.puts()) == ("RolledBack", before, [200, 200]), told
+
+
 async def test_two_operators_at_once(bench: GatewayBench) -> None:
     await _ill(bench)
     held = bench.faults.order("gateway.survey", Fault.HANGS)

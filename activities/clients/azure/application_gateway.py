@@ -76,7 +76,9 @@ class AzureGateways:
             return Accepted(already=True, differs=differs)
         if order.basis is not None and (found := differences(order.basis, basis_of(order.target, body)) or differs):
             raise ConflictError(f"{order.target.name} was changed meanwhile: {'; '.join(found)}")
-        return Accepted(operation=await self._put(order.target, edited(body, todo), str(body.get("etag"))), differs=differs)
+        return Accepted(
+            operation=await self._put(order.target, edited(body, todo), str(body.get("etag") or "")), differs=differs
+        )
 
     async def operation(self, target: GatewayTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
@@ -103,7 +105,7 @@ class AzureGateways:
         with translated(f"Azure, asked to change the gateway {target.name}", f"{_KIND}/write, and the joins it needs"):
             await client.application_gateways.begin_create_or_update(
                 target.gateway.resource_group, target.name, BytesIO(json.dumps(body).encode()), polling=False,
-                headers={"If-Match": etag},
+                headers={"If-Match": etag} if etag else {},
                 raw_response_hook=lambda answer: heard.update(answer.http_response.headers),
             )  # fmt: skip
         return hostless({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
