@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 if TYPE_CHECKING:
     from estate.watching import Watching
@@ -23,6 +23,8 @@ MASTER_PATTERN = r"^[A-Za-z0-9_][-A-Za-z0-9._]*$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=253)]
 MasterName = Annotated[str, Field(pattern=MASTER_PATTERN, max_length=253)]
+Subscription = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+"""ID of an Azure subscription."""
 
 
 def _is_reference(text: str) -> str:

@@ -10,13 +10,12 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, ByteSize, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ByteSize, Field, model_validator
 
-from estate.base import Entry, Name, Objective, SecretReference, SwitchApprovals, Target
+from estate.base import Entry, Name, Objective, SecretReference, Subscription, SwitchApprovals, Target
 
 _PAIR = 2
 _SUFFIX = "postgres.database.azure.com"
-Subscription = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 
 
 def _is_address(text: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from estate.base import Reference, Target
 from estate.flexible import FlexibleTarget
+from estate.gateways import GatewayTarget
 from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
@@ -100,6 +101,17 @@ def resolve_traffic(estate: Estate, name: str) -> TrafficTarget:
     return TrafficTarget(entry=found, locations=places, **_shared(estate, name, found.region))
 
 
+def resolve_gateway(estate: Estate, gateway: str) -> GatewayTarget:
+    """Return the application gateway called ``gateway``.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("gateway", gateway, estate.gateways)
+    return GatewayTarget(gateway=found, **_shared(estate, gateway, found.region))
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -168,11 +180,13 @@ def resolve_reference(estate: Estate, wanted: Reference) -> Target:
 _BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
     PostgresTarget.KIND: resolve_target,
     FlexibleTarget.KIND: resolve_flexible,
+    GatewayTarget.KIND: resolve_gateway,
     RedisTarget.KIND: resolve_redis,
     TrafficTarget.KIND: resolve_traffic,
     WorkloadTarget.KIND: resolve_workload,
     NodePoolTarget.KIND: resolve_pool,
 }
+"""Kind → how its name is resolved. A node needs its pool as well."""
 
 
 def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region
 from estate.flexible import FlexibleDatabase
+from estate.gateways import Gateway
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
@@ -30,6 +31,8 @@ class Estate(Entry):
     """Deployments whose pods are looked after."""
     node_pools: dict[Name, NodePool] = Field(default={})
     """Machines; each node belongs to the first pool, by name, whose labels it has."""
+    gateways: dict[Name, Gateway] = Field(default={})
+    """Azure Application Gateways, by their names in Azure."""
     witnesses: tuple[Name, ...] = ()
     """Who looks whether a target is gone; a majority of all of them decides. Three or five, each where another one's fault
     does not reach it."""
@@ -40,7 +43,7 @@ class Estate(Entry):
 
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for section in ("postgres", "flexible_servers", "redis", "traffic", "workloads", "node_pools"):
+        for section in ("postgres", "flexible_servers", "redis", "traffic", "workloads", "node_pools", "gateways"):
             for name, entry in getattr(self, section).items():
                 self._region_is_known(f"{section}.{name}", entry.region)
                 for kind in type(entry.approvals).model_fields:

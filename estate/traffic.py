@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from estate.base import ApprovalPolicy, Entry, Name, Objective, Target
-from estate.flexible import NameServer, Subscription
+from estate.base import ApprovalPolicy, Entry, Name, Objective, Subscription, Target
+from estate.flexible import NameServer
 
 _Patience = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=12))]
 _Often = Annotated[timedelta, Field(ge=timedelta(milliseconds=10), le=timedelta(minutes=1))]

@@ -86,6 +86,7 @@ At 3 in the morning:
     ... --mode forced                           the node is lost
   failover plan postgres-rollback orders        take a promotion back
   failover plan postgres-region-failover aiagent-db   Azure, other region
+  failover plan gateway-failover aiagent-appgw   Azure, application gateway
   failover detection start                      detect failures from now on
   failover follow orders                        show a run until it ends;
                                                 leaving never stops it

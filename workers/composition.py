@@ -13,10 +13,12 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.clients.azure.access import AzureAccess
+from activities.clients.azure.application_gateway import AzureGateways
 from activities.clients.azure.flexible import AzureFlexible
 from activities.clients.azure.front_door import AzureFrontDoor
 from activities.clients.azure.machines import AzureMachines
 from activities.clients.azure.traffic_manager import AzureTrafficManager
+from activities.clients.backend_http import BackendHttp
 from activities.clients.bundle import Clients
 from activities.clients.edge import HttpEdge
 from activities.clients.flexible_sql import FlexibleSqlClient
@@ -41,7 +43,7 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
-from activities.doctor.looks import AzureLook, SubjectLook
+from activities.doctor.looks import AzureDoctors, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
 from activities.run.declare import steps_of
@@ -53,6 +55,7 @@ from activities.run.parents import ParentActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
 from activities.traffic.doctor import TrafficDoctor
+from activities.traffic.gateway_doctor import GatewayDoctor
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -72,7 +75,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    azure = AzureLook(FlexibleDoctor(*clients.flexible), TrafficDoctor(clients.traffic))
+    azure = AzureDoctors(FlexibleDoctor(*clients.flexible), GatewayDoctor(*clients.gateways), TrafficDoctor(clients.traffic))
     look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, azure)
     owners = [
         EstateActivities(inventory),
@@ -115,6 +118,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
         traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
+        gateways=(AzureGateways(azure), BackendHttp()),
     )
 
 

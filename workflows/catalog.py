@@ -27,9 +27,10 @@ from workflows.redis.specs import SPECS as REDIS
 from workflows.region.specs import SPECS as REGION
 from workflows.run.phases import Shown
 from workflows.run.procedure import ProcedureSpec
+from workflows.traffic.gateway_specs import SPECS as GATEWAY
 from workflows.traffic.specs import SPECS as TRAFFIC
 
-PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *TRAFFIC]
+PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *TRAFFIC, *GATEWAY]
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
+from activities.clients.gateway_ports import Backends, Gateways
 from activities.clients.ports import RedisServers
 from activities.clients.systems import Systems
 from activities.clients.traffic_ports import TrafficClients
@@ -27,3 +28,5 @@ class Clients:
     """Azure's word, and the servers' own."""
     traffic: TrafficClients
     """Azure's two sides, the edge and DNS."""
+    gateways: tuple[Gateways, Backends]
+    """Azure's word, and the backends' own."""

@@ -26,8 +26,16 @@ from activities.region.doctor import FlexibleDoctor
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
 from activities.traffic.doctor import TrafficDoctor
+from activities.traffic.gateway_doctor import GatewayDoctor
 from estate.base import Region, Target
-from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_traffic, resolve_workload
+from estate.loader import (
+    resolve_flexible,
+    resolve_gateway,
+    resolve_redis,
+    resolve_target,
+    resolve_traffic,
+    resolve_workload,
+)
 from estate.model import Estate
 from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
@@ -50,10 +58,11 @@ _GUARD_REMEDY = (
 )
 
 
-class AzureLook(NamedTuple):
-    """What is asked of Azure."""
+class AzureDoctors(NamedTuple):
+    """One for each kind of resource of Azure."""
 
     databases: FlexibleDoctor
+    gateways: GatewayDoctor
     traffic: TrafficDoctor
 
 
@@ -62,10 +71,10 @@ class SubjectLook:
 
     def __init__(
         self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
-        azure: AzureLook,
+        azure: AzureDoctors,
     ) -> None:  # fmt: skip
-        """Look at clusters through ``systems``, at masters through ``redis``, and at the others through their doctors."""
-        self._systems, self._redis, self._databases, self._traffic = systems, redis, azure.databases, azure.traffic
+        """Look at clusters through ``systems``, at masters through ``redis``, at what Azure runs through ``azure``."""
+        self._systems, self._redis, self._azure = systems, redis, azure
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -76,9 +85,11 @@ class SubjectLook:
         for master in _called(name, estate, estate.redis, resolve_redis):
             findings += await self._redis_master(master)
         for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
-            findings += await self._databases.at(database)
+            findings += await self._azure.databases.at(database)
+        for gateway in _called(name, estate, estate.gateways, resolve_gateway):
+            findings += await self._azure.gateways.at(gateway)
         for public in _called(name, estate, estate.traffic, resolve_traffic):
-            findings += await self._traffic.at(public)
+            findings += await self._azure.traffic.at(public)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
@@ -97,7 +108,7 @@ class SubjectLook:
         found = await asyncio.gather(
             *map(self._cluster_stands, clusters),
             *map(self._master_stands, masters),
-            *(self._databases.standing(one) for one in databases),
+            *(self._azure.databases.standing(one) for one in databases),
         )
         return list(found)
 

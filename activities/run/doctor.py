@@ -66,6 +66,7 @@ class DoctorActivities:
         counts = (
             f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.flexible_servers)} databases on Flexible Servers,"
             f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads, {len(estate.traffic)} public names,"
+            f" {len(estate.gateways)} application gateways,"
             f" {len(estate.people)} people"
         )
         records = await asyncio.to_thread(_records, estate.records)

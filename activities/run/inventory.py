@@ -24,11 +24,13 @@ from activities.run.postures import READ
 from activities.run.signing import Signatures
 from estate.base import Reference, Target, fold
 from estate.flexible import FlexibleTarget
+from estate.gateways import GatewayTarget
 from estate.loader import (
     EstateError,
     estate_text,
     parse_estate,
     resolve_flexible,
+    resolve_gateway,
     resolve_redis,
     resolve_reference,
     resolve_target,
@@ -173,6 +175,11 @@ class EstateActivities:
     async def resolve_flexible(self, request: ResolveRequest) -> FlexibleTarget:
         """Return one database on Flexible Servers, as ``estate.resolve``."""
         return self._inventory.told(self._asked(request, resolve_flexible))
+
+    @step("estate.resolve_gateway", READ, lambda request: f"look up {request.cluster}")
+    async def resolve_gateway(self, request: ResolveRequest) -> GatewayTarget:
+        """Return one application gateway, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_gateway))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:

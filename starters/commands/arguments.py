@@ -34,8 +34,9 @@ Procedure = Annotated[
         help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
-        " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region) or dns-failover (move"
-        " the traffic of a public name to another region).",
+        " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region), dns-failover (move"
+        " the traffic of a public name to another region) or gateway-failover (take unhealthy backends out of an"
+        " application gateway, put healthy ones in).",
     ),
 ]
 Detected = Annotated[

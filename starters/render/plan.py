@@ -12,6 +12,7 @@ from activities.region.models import FlexiblePlan
 from activities.run.models.diagnosis import LIVING
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
+from activities.traffic.gateway_models import GatewayPlan
 from activities.traffic.models import TrafficPlan
 from gate.record import Mode
 from starters.history.model import Facts
@@ -49,6 +50,8 @@ def _typed_again(plan: Plan | None) -> str:
     """Return the options without which a start would make another plan."""
     if isinstance(plan, TrafficPlan):
         return f" --to {plan.to}"
+    if isinstance(plan, GatewayPlan) and plan.only:
+        return f" --member {plan.only}"
     if not isinstance(plan, FlexiblePlan):
         return ""
     since = f" --down-since {plan.down_since:%Y-%m-%dT%H:%M:%SZ}" if plan.down_since else ""

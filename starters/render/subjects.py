@@ -15,8 +15,10 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
+from activities.traffic.gateway_models import GatewayDetails
 from activities.traffic.models import TrafficDetails
 from starters.history.model import Facts
+from starters.render.gateway import gateway_lines, gateway_tables
 from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
 from starters.render.pods import evidence_lines, pod_lines, pod_tables
@@ -88,6 +90,11 @@ def _of_traffic(known: Known) -> list[RenderableType]:
     return traffic_tables(survey) if survey else []
 
 
+def _of_gateway(known: Known) -> list[RenderableType]:
+    survey = known.of(GatewayDetails).survey
+    return gateway_tables(survey) if survey else []
+
+
 def _of_pods(known: Known) -> list[RenderableType]:
     survey = known.of(PodDetails).survey
     return pod_tables(survey) if survey else []
@@ -120,5 +127,6 @@ _OWN: dict[type[Details | None], Own] = {
         lambda known: flexible_lines(known.of(FlexibleDetails)), _of_flexible, counts=("writes acknowledged", " by SQLSTATE")
     ),
     TrafficDetails: Own(lambda known: traffic_lines(known.of(TrafficDetails)), _of_traffic),
+    GatewayDetails: Own(lambda known: gateway_lines(known.of(GatewayDetails)), _of_gateway),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

@@ -32,6 +32,10 @@ _ENDS_OF = {
 _ENDS_OF["postgres-region-failover"] = {
     Outcome.STRANDED: "STRANDED: Azure was asked to promote; not all was done, and it cannot be undone from here",
 }
+_ENDS_OF["gateway-failover"] = {
+    Outcome.ROLLED_BACK: "Undone: the gateway is as it was",
+    Outcome.ROLLBACK_INCOMPLETE: "THE UNDO IS NOT COMPLETE: the gateway is not as it was before",
+}
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
     Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",

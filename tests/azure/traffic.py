@@ -147,9 +147,9 @@ def gateway_properties() -> dict[str, Any]:
 
 @asynccontextmanager
 async def traffic(
-    *, roles: Sequence[Role] | None = None, pace: float = 0.001, propagation: float = 1200
+    *, roles: Sequence[Role] | None = None, pace: float = 0.001, propagation: float = 1200, hosts: Hosts | None = None
 ) -> AsyncIterator[Traffic]:
-    hosts, names = Hosts(), NameServer()
+    hosts, names = hosts or Hosts(), NameServer()
     front = FrontDoor(SUBSCRIPTION, hosts.probe, propagation)
     manager, gateways = TrafficManager(SUBSCRIPTION, hosts.probe, names), ApplicationGateways(SUBSCRIPTION, hosts.probe)
     lay_out(front)

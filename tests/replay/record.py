@@ -19,6 +19,8 @@ from temporalio.client import Client
 
 from tests.detection.bench import watching
 from tests.fakes.world import World
+from tests.gateways.bench import serving as serving_gateway
+from tests.gateways.world import gateway_world
 from tests.nodes.bench import serving as serving_node
 from tests.pods.bench import serving as serving_pods
 from tests.postgres.bench import Handle, serving
@@ -28,6 +30,7 @@ from tests.region.bench import running as running_azure
 from tests.region.bench import serving as serving_region
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
+from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
@@ -37,7 +40,7 @@ from tests.temporal_server import start_server
 from tests.traffic.bench import serving as serving_traffic
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS, *GATEWAY_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -113,9 +116,16 @@ async def _traffic(client: Client, folder: Path, name: str) -> tuple[Handle, str
         return handle, (await bench.ending(handle))[0]
 
 
+async def _gateway(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with gateway_world() as world, serving_gateway(client, world, folder, **GATEWAYS.get(name, {})) as bench:
+        await world.until_up()
+        handle = await GATEWAY_RUNS[name](bench)
+        return handle, (await bench.ending(handle))[0]
+
+
 _WAYS = (
-    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (TRAFFIC_RUNS, _traffic), (WATCH_RUNS, _watch), (POD_RUNS, _pods),
-    (NODE_RUNS, _node),
+    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (TRAFFIC_RUNS, _traffic), (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch),
+    (POD_RUNS, _pods), (NODE_RUNS, _node),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from estate.base import Target
 from estate.flexible import FlexibleTarget
+from estate.gateways import GatewayTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -54,9 +55,14 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
     }  # fmt: skip
     machines = {"kind": "http", "may_end": True, "address": f"http://{host}:{port}", "token": secret}
     pool = {"region": "here", "machines": machines}
+    gateway = {
+        "region": "here", "subscription": "66666666-6666-6666-6666-666666666666", "resource_group": "x", "pool": "x",
+        "backends": [host],
+    }  # fmt: skip
     return {
         PostgresTarget: {**shared, "cluster": cluster},
         FlexibleTarget: {**shared, "database": database},
+        GatewayTarget: {**shared, "gateway": gateway},
         RedisTarget: {**shared, "deployment": {"region": "here", **pods}},
         TrafficTarget: {**shared, "entry": public},
         WorkloadTarget: {**shared, "workload": {"region": "here", "deployment": name, "service": host, "port": port}},

@@ -22,6 +22,7 @@ _FIRST_KEY = {
     "node-return": "target",
     "postgres-region-failover": "database",
     "dns-failover": "traffic",
+    "gateway-failover": "gateway",
 }
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 

@@ -44,7 +44,7 @@ def run(*args: str) -> Result:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("start", "gateway-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
+        (("start", "volcano-failover", "orders"), ("procedure:", "postgres-adopt or redis-failover")),
         (("start", "redis-failover", "Mymaster!"), ("target:", "estate")),
         (("start", "redis-failover", "mymaster", "--to", "redis-1"), ("to:", "Sentinel chooses")),
         (("start", "redis-failover", "mymaster", "--member", "x" * 300), ("member:", "shorten or correct it")),
@@ -91,7 +91,7 @@ def test_bad_input_names_field_and_remedy(args: tuple[str, ...], says: tuple[str
 
 
 def test_bad_input_is_one_document_with_json() -> None:
-    ran = run("start", "gateway-failover", "orders", "--output", "json")
+    ran = run("start", "volcano-failover", "orders", "--output", "json")
 
     assert ran.exit_code == 2
     document = json.loads(ran.stdout)

@@ -1,0 +1,1 @@
+"""What moves traffic: against the emulated Azure, with the real SDK."""

@@ -64,6 +64,7 @@ class Phase(StrEnum):
     SETTLING = "waiting for replacements", _OPEN
     MOVING_TRAFFIC = "moving the traffic", _OPEN | Trait.LONG
     SPREADING = "waiting for the edge and DNS", _OPEN | Trait.LONG
+    CHANGING = "changing the gateway", _OPEN
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"

@@ -1,1 +1,1 @@
-"""Moving the traffic to another region."""
+"""Procedures that move traffic: to another region, and away from an unhealthy backend."""

@@ -4,7 +4,8 @@ A worker is who its managed identity or workload identity says. Another endpoint
 secret of the worker, and may be without TLS, which Azure's SDKs refuse otherwise: that is for a laboratory.
 
 Every request has a timeout, and none is repeated here: a client that repeats a change unasked asks twice for what must
-happen once. The step that asks says how long to insist.
+happen once. The step that asks says how long to insist. Below the SDK, aiohttp sends a PUT or a DELETE a second time when
+its connection breaks, whether or not the first one was heard: that is turned off here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
 
 from activities.clients.secrets import read_secret
 
@@ -43,7 +46,7 @@ class AzureAccess:
 
     def options(self) -> dict[str, Any]:
         """Return what every client of the SDK is made with."""
-        options: dict[str, Any] = {"base_url": self.endpoint, **LIMITS}
+        options: dict[str, Any] = {"base_url": self.endpoint, "transport": _transport(), **LIMITS}
         if self.token:
             options["authentication_policy"] = _bearer_policy(self.token)
         return options
@@ -68,6 +71,28 @@ class _Bearer:
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open."""
+
+
+def _transport() -> Any:  # noqa: ANN401 - the SDK's base class is Any to mypy
+    from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415
+
+    class Once(AioHttpTransport):  # type: ignore[misc]
+        """Sends each change once."""
+
+        async def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - the SDK's signature
+            return await super().send(request, middlewares=(_once,), **options)
+
+    return Once(**LIMITS)
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Let a broken connection be an answer that aiohttp does not act on. What only reads may be sent again."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method == "GET":
+            raise
+        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 def _bearer_policy(reference: str) -> Any:  # noqa: ANN401 - the SDK's base class is Any to mypy

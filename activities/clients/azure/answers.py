@@ -9,9 +9,16 @@ from datetime import timedelta
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from activities.clients.foreign import Message, first_line, says
-from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.clients.ports import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    MissingError,
+    RequestRefusedError,
+    UnreachableError,
+)
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT, _THROTTLED = 401, 403, 404, 408, 409, 429
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT, _CHANGED, _THROTTLED = 401, 403, 404, 408, 409, 412, 429
 _FAULTS = range(500, 600)
 LONGEST_PAUSE = timedelta(minutes=1)
 """However long Azure asks us to wait: somebody waits for us, too."""
@@ -32,6 +39,7 @@ def translated(who: str, permission: str) -> Iterator[None]:
         ForbiddenError: names ``permission``, which the worker's identity lacks.
         MissingError: Azure knows no such resource.
         BusyError: it was not done, and may be asked again.
+        ConflictError: the resource has changed since it was read (412); it was not done.
         RequestRefusedError: it was not done, and will not be.
         UnreachableError: no answer, or one from which nobody can tell whether it was done.
 
@@ -49,6 +57,8 @@ def _of(error: HttpResponseError, who: str, permission: str) -> Exception:
     words = f"{who}, says {status} {code}"
     if status in {_CONFLICT, _THROTTLED} or code in BUSY:
         return BusyError(f"{words}: {first_line(error)}", _retry_after(error))
+    if status == _CHANGED:
+        return ConflictError(f"{words}: {first_line(error)}")
     if status in {_UNAUTHORIZED, _FORBIDDEN} or (status < _FAULTS.start and says(code, Message.AZURE_SUBSCRIPTION)):
         return ForbiddenError(f"{words}: grant the worker {permission}")
     if status == _NOT_FOUND and code.removesuffix("NotFound") != code:  # not of a proxy on the way

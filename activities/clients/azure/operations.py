@@ -29,6 +29,10 @@ class Kind(Enum):
         r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?!\.+/)[^/?#\s]+/providers/Microsoft\.Cdn"
         r"/operationresults/[0-9a-fA-F-]+\?[^#\s]*"
     )
+    GATEWAYS = (
+        r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.Network/locations/[^/?]+"
+        r"/operations/[0-9a-fA-F-]+\?[^#\s]*"
+    )
 
 
 _ENDED_WELL, _ENDED_BADLY = "succeeded", {"failed", "canceled", "cancelled"}
@@ -50,14 +54,19 @@ def must_be_of(subscription: str, operation: str, kind: Kind = Kind.DATABASES) -
 
 
 def fact_of(body: dict[str, Any], retry_after: str) -> OperationFact:
-    """Return what Azure's answer says. An ``error`` beside a status that is not final is none (recorded)."""
+    """Return what Azure's answer says. An ``error`` beside a status that is not final is none (recorded).
+
+    A code that is known may stand in the error's ``details`` only, below "Canceled" or "RetryableError".
+    """
     status = str(body.get("status", "")).casefold()
     if status == _ENDED_WELL:
         return OperationFact(OperationState.SUCCEEDED)
     if status in _ENDED_BADLY:
         error = body.get("error") or {}
         code = str(error.get("code") or body["status"])
-        state = OperationState.BUSY if code in BUSY else OperationState.FAILED
-        return OperationFact(state, code, str(error.get("message") or "no reason given"))
+        inner = [str(one.get("code") or "") for one in error.get("details") or ()]
+        known = next((one for one in (code, *inner) if one in BUSY), "")
+        state = OperationState.BUSY if known else OperationState.FAILED
+        return OperationFact(state, known or code, str(error.get("message") or "no reason given"))
     after = min(timedelta(seconds=int(retry_after)), LONGEST_PAUSE) if retry_after.isdecimal() else None
     return OperationFact(OperationState.RUNNING, after=after)

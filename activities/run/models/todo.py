@@ -44,6 +44,8 @@ class Todo(StrEnum):
     """The run may have had a machine ended."""
     PROMOTE = "promote"
     """Azure has not ended a promotion, or nobody knows how it ended."""
+    TRAFFIC = "traffic"
+    """A gateway is not as it was before a run that was undone."""
     OTHER = "other"
     """Of a run older than these kinds."""
 
