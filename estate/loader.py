@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.regions import RegionTarget
 from estate.workloads import WorkloadTarget
 
 E = TypeVar("E")
@@ -87,6 +88,25 @@ def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
     return FlexibleTarget(database=found, locations=places, **_shared(estate, database, found.region))
 
 
+def resolve_region(estate: Estate, region: str) -> RegionTarget:
+    """Return the failover of ``region``, with the databases that move and the names of what has no replica elsewhere.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("region", region, estate.region_failovers)
+    lost = [f"PostgreSQL {name}" for name, one in sorted(estate.postgres.items()) if one.region == region]
+    lost += [f"Redis {name}" for name, one in sorted(estate.redis.items()) if one.region == region]
+    return RegionTarget(
+        settings=found,
+        to=estate.regions[found.to],
+        databases=tuple(resolve_flexible(estate, one) for one in found.databases),
+        without_replica=tuple(lost),
+        **_shared(estate, region, region),
+    )
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -145,21 +165,22 @@ def resolve_reference(estate: Estate, wanted: Reference) -> Target:
         EstateError: the estate does not list it.
 
     """
-    match wanted.kind:
-        case PostgresTarget.KIND:
-            return resolve_target(estate, wanted.name)
-        case FlexibleTarget.KIND:
-            return resolve_flexible(estate, wanted.name)
-        case RedisTarget.KIND:
-            return resolve_redis(estate, wanted.name)
-        case WorkloadTarget.KIND:
-            return resolve_workload(estate, wanted.name)
-        case NodePoolTarget.KIND:
-            return resolve_pool(estate, wanted.name)
-        case NodeTarget.KIND:
-            return resolve_node(estate, wanted.name, wanted.pool)
-        case _:
-            raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    if wanted.kind == NodeTarget.KIND:
+        return resolve_node(estate, wanted.name, wanted.pool)
+    resolve = _BY_KIND.get(wanted.kind)
+    if resolve is None:
+        raise EstateError(f"kind: the estate lists no {wanted.kind!r}")
+    return resolve(estate, wanted.name)
+
+
+_BY_KIND: dict[str, Callable[[Estate, str], Target]] = {
+    PostgresTarget.KIND: resolve_target,
+    FlexibleTarget.KIND: resolve_flexible,
+    RegionTarget.KIND: resolve_region,
+    RedisTarget.KIND: resolve_redis,
+    WorkloadTarget.KIND: resolve_workload,
+    NodePoolTarget.KIND: resolve_pool,
+}
 
 
 def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:

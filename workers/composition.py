@@ -12,6 +12,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.application import HttpApplication
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.flexible import AzureFlexible
 from activities.clients.azure.machines import AzureMachines
@@ -24,7 +25,9 @@ from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.permissions import PermissionsClient
+from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
+from activities.clients.kustomize import Kustomize
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
@@ -108,6 +111,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         workloads=WorkloadsClient(kubernetes, addresses),
         machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
+        regions=(RegionsClient(kubernetes), Kustomize(settings.kubectl), HttpApplication()),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.ports import RedisServers
+from activities.clients.region_ports import Application, Overlays, RegionClusters
 from activities.clients.systems import Systems
 from activities.run.inventory import Inventory
 from estate.nodes import MachineKind
@@ -24,3 +25,5 @@ class Clients:
     machines: dict[MachineKind, Machines]
     flexible: tuple[FlexibleServers, FlexibleSql]
     """Azure's word, and the servers' own."""
+    regions: tuple[RegionClusters, Overlays, Application]
+    """What a region's failover changes."""

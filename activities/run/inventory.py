@@ -31,6 +31,7 @@ from estate.loader import (
     resolve_flexible,
     resolve_redis,
     resolve_reference,
+    resolve_region,
     resolve_target,
     resolve_workload,
 )
@@ -38,6 +39,7 @@ from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.reference import reference_of
+from estate.regions import RegionTarget
 from estate.workloads import WorkloadTarget
 
 T = TypeVar("T")
@@ -171,6 +173,11 @@ class EstateActivities:
     async def resolve_flexible(self, request: ResolveRequest) -> FlexibleTarget:
         """Return one database on Flexible Servers, as ``estate.resolve``."""
         return self._inventory.told(self._asked(request, resolve_flexible))
+
+    @step("estate.resolve_region", READ, lambda request: f"look up {request.cluster}")
+    async def resolve_region(self, request: ResolveRequest) -> RegionTarget:
+        """Return one region with the databases that move with it, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_region))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:

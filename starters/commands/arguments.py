@@ -23,7 +23,7 @@ Cluster = Annotated[
     typer.Argument(
         metavar="TARGET",
         help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
-        " a database on Flexible Servers (aiagent-db); or the name of a node.",
+        " a database on Flexible Servers (aiagent-db), a region (eastus); or the name of a node.",
     ),
 ]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The name of the node that is drained.", show_default=False)]
@@ -34,7 +34,8 @@ Procedure = Annotated[
         help="postgres-failover (promote a standby), postgres-rollback (take a promotion back), postgres-rejoin (make a"
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
-        " hosted leaders) or postgres-region-failover (promote the Flexible Server in the other region).",
+        " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region) or region-failover"
+        " (move databases, application and traffic of a region to another one).",
     ),
 ]
 Detected = Annotated[
@@ -59,7 +60,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="MEMBER",
-        help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary).",
+        help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary)."
+        " region-failover: the surviving region.",
         show_default=False,
     ),
 ]
@@ -131,7 +133,7 @@ DownSince = Annotated[
     typer.Option(
         "--down-since",
         metavar="TIME",
-        help="postgres-region-failover, --mode forced: when the primary stopped working, with its zone"
+        help="postgres-region-failover and region-failover, --mode forced: when the primary stopped working, with its zone"
         " (2026-11-29T02:14:00Z). What it committed before and the replica does not have is missing.",
         show_default=False,
     ),
@@ -143,6 +145,15 @@ MaxMissing = Annotated[
         metavar="DURATION",
         help="postgres-region-failover, --mode forced: commits of at most this much time may be missing (30m), instead of"
         " the inventory's limit.",
+        show_default=False,
+    ),
+]
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="TEXT",
+        help="region-failover: ACTIVATE DR, typed as it stands here.",
         show_default=False,
     ),
 ]

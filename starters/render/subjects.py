@@ -13,6 +13,7 @@ from activities.pods.models import PodDetails
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
+from activities.region.failover_models import RegionDetails
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
 from starters.history.model import Facts
@@ -22,6 +23,7 @@ from starters.render.pods import evidence_lines, pod_lines, pod_tables
 from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
 from starters.render.region import flexible_lines, flexible_tables
+from starters.render.region_failover import region_lines, region_tables
 
 
 def _no_tables(_: Known) -> list[RenderableType]:
@@ -112,5 +114,6 @@ _OWN: dict[type[Details | None], Own] = {
     FlexibleDetails: Own(
         lambda known: flexible_lines(known.of(FlexibleDetails)), _of_flexible, counts=("writes acknowledged", " by SQLSTATE")
     ),
+    RegionDetails: Own(region_lines, region_tables),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

@@ -29,6 +29,7 @@ _ELSEWHERE = {*test_interruptions.STEPS, *test_forced_interruptions.STEPS, *test
 _ELSEWHERE |= {"postgres.pause", "postgres.adopt", "postgres.first_record"}  # test_pause.py, test_adopt.py
 _ELSEWHERE |= {"postgres.kept", "postgres.discard_kept", "postgres.repair"}  # test_kept.py, test_repair.py
 _ELSEWHERE |= {"estate.resolve_redis", "estate.resolve_workload", "estate.resolve_flexible"}  # tests/redis, pods, region
+_ELSEWHERE |= {"estate.resolve_region", "run.grantor"}  # tests/region
 _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list", "watch.cause", "run.parent"}  # tests/detection
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}

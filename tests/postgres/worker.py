@@ -72,7 +72,7 @@ def worker_of(
     return Worker(
         client,
         task_queue=queue,
-        workflows=workflows(),
+        workflows=[*workflows(), *options.pop("others", ())],
         workflow_runner=RUNNER,
         activities=steps,
         interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), OwnTargets(inventory), FaultyStep(faults)],

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from kubernetes.config import kube_config
 from temporalio.client import Client
 
 from tests.detection.bench import watching
@@ -26,16 +27,19 @@ from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
 from tests.region.bench import running as running_azure
 from tests.region.bench import serving as serving_region
+from tests.region.clusters import clusters_of, two_servers
+from tests.region.failover_bench import leaving
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
+from tests.replay.region_failover_runs import REGION_FAILOVER_RUNS, REGIONS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
+ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS}
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -74,6 +78,8 @@ def _way(name: str) -> Callable[[Client, Path, str], Awaitable[tuple[Handle, str
         return _redis
     if name in REGION_RUNS:
         return _region
+    if name in REGION_FAILOVER_RUNS:
+        return _leave
     if name in WATCH_RUNS:
         return _watch
     return _pods if name in POD_RUNS else _node if name in NODE_RUNS else _postgres
@@ -109,6 +115,15 @@ async def _region(client: Client, folder: Path, name: str) -> tuple[Handle, str]
     async with running_azure() as azure, serving_region(client, azure, folder, **DATABASES.get(name, {})) as bench:
         handle = await REGION_RUNS[name](bench)
         return handle, (await bench.ending(handle))[0]
+
+
+async def _leave(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    with two_servers(_made(folder / "servers")) as servers:
+        async with running_azure() as azure, clusters_of(servers, folder) as clusters:
+            kube_config.KUBE_CONFIG_DEFAULT_LOCATION = str(clusters.kubeconfig)
+            async with leaving(client, azure, folder, clusters, **REGIONS.get(name, {})) as bench:
+                handle = await REGION_FAILOVER_RUNS[name](bench)
+                return handle, (await bench.ending(handle))[0]
 
 
 def _made(folder: Path) -> Path:

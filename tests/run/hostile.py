@@ -14,6 +14,7 @@ from estate.flexible import FlexibleTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.regions import RegionTarget
 from estate.workloads import WorkloadTarget
 
 _PLAIN: dict[Any, Any] = {
@@ -53,6 +54,12 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
         RedisTarget: {**shared, "deployment": {"region": "here", **pods}},
         WorkloadTarget: {**shared, "workload": {"region": "here", "deployment": name, "service": host, "port": port}},
         NodePoolTarget: {**shared, "settings": pool},
+        RegionTarget: {
+            **shared,
+            "settings": {"to": "there", "databases": [name], "overlay": "/evil", "checks": {"url": f"http://{host}:{port}"}},
+            "to": {"location": "there", "namespace": "evil", "context": "evil"},
+            "databases": [{**shared, "database": database}],
+        },
         NodeTarget: {**shared, "settings": pool, "pool": "workers"},
     }
 

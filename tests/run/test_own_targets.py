@@ -151,7 +151,7 @@ def test_a_reference_holds_a_name_and_nothing_to_reach_it_with(tmp_path: Path) -
         with pytest.raises(AttributeError):
             getattr(told.target, field)
     with pytest.raises(
-        ValidationError, match="kind is 'volcano', expected one of flexible, node, pool, postgres, redis, workload"
+        ValidationError, match="kind is 'volcano', expected one of flexible, node, pool, postgres, redis, region, workload"
     ):
         SettleRequest.model_validate({"target": {"kind": "volcano", "name": "x", "digest": "0"}, "run": _RUN})
 

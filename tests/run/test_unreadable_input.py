@@ -21,6 +21,7 @@ _FIRST_KEY = {
     "node-failover": "node",
     "node-return": "target",
     "postgres-region-failover": "database",
+    "region-failover": "region",
 }
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 
