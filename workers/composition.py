@@ -42,6 +42,7 @@ from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
+from activities.region.failover_doctor import Doctors, RegionDoctor
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
@@ -69,8 +70,8 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    permissions, databases = PermissionsClient(kubernetes), FlexibleDoctor(*clients.flexible)
-    look = SubjectLook(clients.systems, clients.redis, permissions, machines, databases)
+    doctors = Doctors(FlexibleDoctor(*clients.flexible), RegionDoctor(*clients.regions[:2]))
+    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, doctors)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),

@@ -22,11 +22,11 @@ from activities.postgres.survey import SurveyActivities
 from activities.redis.doctor import of_redis
 from activities.redis.doctor import standing_of as standing_of_redis
 from activities.redis.survey import survey_of
-from activities.region.doctor import FlexibleDoctor
+from activities.region.failover_doctor import Doctors
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
 from estate.base import Region, Target
-from estate.loader import resolve_flexible, resolve_redis, resolve_target, resolve_workload
+from estate.loader import resolve_flexible, resolve_redis, resolve_region, resolve_target, resolve_workload
 from estate.model import Estate
 from estate.postgres import PostgresTarget, ProofKind
 from estate.redis import RedisTarget
@@ -54,10 +54,10 @@ class SubjectLook:
 
     def __init__(
         self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
-        databases: FlexibleDoctor,
+        doctors: Doctors,
     ) -> None:  # fmt: skip
-        """Look at clusters through ``systems``, at masters through ``redis``, at Flexible Servers through ``databases``."""
-        self._systems, self._redis, self._databases = systems, redis, databases
+        """Look at clusters through ``systems``, at masters through ``redis``, the rest through ``doctors``."""
+        self._systems, self._redis, self._doctors = systems, redis, doctors
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -68,13 +68,15 @@ class SubjectLook:
         for master in _called(name, estate, estate.redis, resolve_redis):
             findings += await self._redis_master(master)
         for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
-            findings += await self._databases.at(database)
+            findings += await self._doctors.databases.at(database)
+        for region in _called(name, estate, estate.region_failovers, resolve_region):
+            findings += await self._doctors.regions.at(region)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
             findings += await of_detection(activity.client(), activity.info().task_queue, estate.witnesses)
-            for region in sorted({pool.region for pool in estate.node_pools.values()}):
-                findings += await self._pools_of(estate.regions[region])
+            for place in sorted({pool.region for pool in estate.node_pools.values()}):
+                findings += await self._pools_of(estate.regions[place])
             for key, pool in sorted(estate.node_pools.items()):
                 findings += await self._machines.of_pool(key, pool, estate.regions[pool.region])
         return findings
@@ -87,7 +89,7 @@ class SubjectLook:
         found = await asyncio.gather(
             *map(self._cluster_stands, clusters),
             *map(self._master_stands, masters),
-            *(self._databases.standing(one) for one in databases),
+            *(self._doctors.databases.standing(one) for one in databases),
         )
         return list(found)
 

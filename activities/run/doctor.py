@@ -61,7 +61,8 @@ class DoctorActivities:
             estate = self._inventory.estate()
         except ApplicationError as error:
             return DoctorReport(findings=(temporal, fault("estate", error.message, "correct the estate file")))
-        if name is not None and name not in {*estate.flexible_servers, *estate.redis, *estate.workloads}:
+        others = {*estate.flexible_servers, *estate.redis, *estate.workloads, *estate.region_failovers}
+        if name is not None and name not in others:
             listed(estate, resolve_target, name)
         counts = (
             f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.flexible_servers)} databases on Flexible Servers,"

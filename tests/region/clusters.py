@@ -97,6 +97,7 @@ class Clusters:
     @asynccontextmanager
     async def controlled(self, region: str) -> AsyncIterator[None]:
         """Play the controllers of ``region`` while the block lasts."""
+        await asyncio.to_thread(self._turn, region)
         playing = asyncio.create_task(self._play(region))
         try:
             yield

@@ -109,6 +109,12 @@ class RegionFailoverBench(RegionBench):
         database["approvals"] = {"planned": {"roles": ["DBA"]}, "forced": {"roles": ["DBA", "CTO"]}}
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    def change_entry(self, **entry: Any) -> None:
+        """Replace keys of the region's entry in the estate."""
+        content = yaml.safe_load(self.estate.read_text(encoding="utf-8"))
+        content["region_failovers"][self.lost] |= entry
+        self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+
     def write_overlay(self, objects: list[dict[str, Any]]) -> None:
         """Write what is rendered."""
         self.overlay.mkdir(exist_ok=True)

@@ -111,7 +111,7 @@ async def test_a_terminated_run_leaves_a_lease_that_the_next_one_takes(leave: Re
     await held.reached.wait()
     await handle.terminate()
     leave.faults.release()
-    assert handle.first_execution_run_id in (await leave.holder())
+    assert str(handle.first_execution_run_id) in (await leave.holder())
     assert await leave.scales() == dict.fromkeys(PODS, 0)
     end, told = await leave.ending(await leave.approved())
     assert end == "completed", told

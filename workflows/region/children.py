@@ -10,7 +10,12 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ChildWorkflowError,
+    FailureError,
+    TimeoutError,  # noqa: A004 - of Temporal
+    WorkflowAlreadyStartedError,
+)
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 from activities.region.failover_models import DatabaseMove
@@ -125,6 +130,8 @@ async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name:
         if outcome.was_cancelled(error):
             raise
         kind, words = outcome.cause_of(error)
+        if isinstance(error.cause, TimeoutError):
+            words = f"{TRAFFIC} gave no plan within {_PLANNED_WITHIN.total_seconds():.0f} s: do workers serve it?"
         known = kind if kind in {one.value for one in Refusal} else Refusal.NOT_AVAILABLE.value
         return TrafficSeen(name, known, words)
     return TrafficSeen(name, "", planned.explanation)

@@ -14,6 +14,7 @@ that leads in the surviving region already is done, and everything after it is s
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -52,7 +53,7 @@ from workflows.run.saga import Saga
 from workflows.run.steps import me, step
 from workflows.run.uncancellable import uncancellable
 
-_GIVEN_BACK = lasting(COMPENSATE, attempt=COMPENSATE["start_to_close_timeout"], within=COMPENSATE["start_to_close_timeout"])
+_GIVEN_BACK = lasting(COMPENSATE, attempt=timedelta(seconds=20), within=timedelta(seconds=30))
 """A Lease that is not given back expires: nobody waits an hour for it."""
 
 
