@@ -16,6 +16,7 @@ from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.regions import RegionTarget
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
@@ -112,6 +113,25 @@ def resolve_gateway(estate: Estate, gateway: str) -> GatewayTarget:
     return GatewayTarget(gateway=found, **_shared(estate, gateway, found.region))
 
 
+def resolve_region(estate: Estate, region: str) -> RegionTarget:
+    """Return the failover of ``region``, with the databases that move and the names of what has no replica elsewhere.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    found = _listed("region", region, estate.region_failovers)
+    lost = [f"PostgreSQL {name}" for name, one in sorted(estate.postgres.items()) if one.region == region]
+    lost += [f"Redis {name}" for name, one in sorted(estate.redis.items()) if one.region == region]
+    return RegionTarget(
+        settings=found,
+        to=estate.regions[found.to],
+        databases=tuple(resolve_flexible(estate, one) for one in found.databases),
+        without_replica=tuple(lost),
+        **_shared(estate, region, region),
+    )
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -181,6 +201,7 @@ _BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
     PostgresTarget.KIND: resolve_target,
     FlexibleTarget.KIND: resolve_flexible,
     GatewayTarget.KIND: resolve_gateway,
+    RegionTarget.KIND: resolve_region,
     RedisTarget.KIND: resolve_redis,
     TrafficTarget.KIND: resolve_traffic,
     WorkloadTarget.KIND: resolve_workload,

@@ -12,6 +12,7 @@ from estate.gateways import Gateway
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
+from estate.regions import RegionFailover
 from estate.traffic import TrafficEntry
 from estate.workloads import Workload
 
@@ -33,6 +34,8 @@ class Estate(Entry):
     """Machines; each node belongs to the first pool, by name, whose labels it has."""
     gateways: dict[Name, Gateway] = Field(default={})
     """Azure Application Gateways, by their names in Azure."""
+    region_failovers: dict[Name, RegionFailover] = Field(default={})
+    """By the region that may be lost."""
     witnesses: tuple[Name, ...] = ()
     """Who looks whether a target is gone; a majority of all of them decides. Three or five, each where another one's fault
     does not reach it."""
@@ -78,6 +81,36 @@ class Estate(Entry):
             for region in entry.regions:
                 self._region_is_known(f"traffic.{name}.regions", region)
         return self
+
+    def _regions_can_fail_over(self) -> Self:
+        for name, entry in self.region_failovers.items():
+            where = f"region_failovers.{name}"
+            self._region_is_known(where, name)
+            self._region_is_known(f"{where}.to", entry.to)
+            if entry.to == name:
+                message = f"{where}.to names {name} itself; name the region that survives it"
+                raise ValueError(message)
+            for kind in ("planned", "forced"):
+                self._policy_can_be_met(f"{where}.approvals.{kind}", entry.approvals.of(kind))
+            for database in entry.databases:
+                self._moves_with(where, entry, name, database)
+        return self
+
+    def _moves_with(self, where: str, entry: RegionFailover, region: str, database: str) -> None:
+        found = self.flexible_servers.get(database)
+        if found is None:
+            known = ", ".join(sorted(self.flexible_servers)) or "none"
+            message = f"{where}.databases names {database!r}, which flexible_servers does not list; known: {known}"
+            raise ValueError(message)
+        regions = {server.region for server in found.servers.values()}
+        if regions != {region, entry.to}:
+            message = f"{where}.databases names {database}, whose servers are in {', '.join(sorted(regions))}"
+            raise ValueError(f"{message}; they must be in {region} and {entry.to}")
+        for kind in ("planned", "forced"):
+            own, asked = found.approvals.of(kind), entry.approvals.of(kind)
+            if own.needed and (asked.quorum is not None or not set(own.roles) <= set(asked.roles)):
+                message = f"{where}.approvals.{kind} must ask for every role of flexible_servers.{database}.approvals.{kind}"
+                raise ValueError(f"{message} ({', '.join(own.roles)}), without a quorum: they count for the database too")
 
     @model_validator(mode="after")
     def _machines_can_speak(self) -> Self:

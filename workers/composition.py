@@ -12,6 +12,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.application import HttpApplication
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.application_gateway import AzureGateways
 from activities.clients.azure.flexible import AzureFlexible
@@ -29,7 +30,9 @@ from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.permissions import PermissionsClient
+from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
+from activities.clients.kustomize import Kustomize
 from activities.clients.names import DnsNames
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
@@ -43,9 +46,10 @@ from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
-from activities.doctor.looks import AzureDoctors, SubjectLook
+from activities.doctor.looks import Doctors, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
+from activities.region.failover_doctor import RegionDoctor
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
@@ -75,8 +79,11 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
-    azure = AzureDoctors(FlexibleDoctor(*clients.flexible), GatewayDoctor(*clients.gateways), TrafficDoctor(clients.traffic))
-    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, azure)
+    doctors = Doctors(
+        FlexibleDoctor(*clients.flexible), GatewayDoctor(*clients.gateways), TrafficDoctor(clients.traffic),
+        RegionDoctor(*clients.regions[:2]),
+    )  # fmt: skip
+    look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, doctors)
     owners = [
         EstateActivities(inventory),
         ParentActivities(),
@@ -119,6 +126,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
         traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
         gateways=(AzureGateways(azure), BackendHttp()),
+        regions=(RegionsClient(kubernetes), Kustomize(settings.kubectl), HttpApplication()),
     )
 
 

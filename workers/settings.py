@@ -31,6 +31,8 @@ class WorkerSettings(BaseSettings):
     """Reference to the bearer of an endpoint that knows no identity of Azure's; empty: this worker's own identity."""
     azure_poll: float = Field(default=2.0, gt=0)
     """Seconds between two looks at an operation of Azure, where it names no time of its own."""
+    kubectl: str = "kubectl"
+    """Program that renders the overlay of a region's failover."""
     metrics: str | None = None
     """``ADDRESS:PORT`` to serve Prometheus metrics at; none are served when unset."""
     ready: Path | None = None

@@ -23,6 +23,7 @@ from activities.redis.doctor import of_redis
 from activities.redis.doctor import standing_of as standing_of_redis
 from activities.redis.survey import survey_of
 from activities.region.doctor import FlexibleDoctor
+from activities.region.failover_doctor import RegionDoctor
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding, Standing
 from activities.traffic.doctor import TrafficDoctor
@@ -32,6 +33,7 @@ from estate.loader import (
     resolve_flexible,
     resolve_gateway,
     resolve_redis,
+    resolve_region,
     resolve_target,
     resolve_traffic,
     resolve_workload,
@@ -58,12 +60,13 @@ _GUARD_REMEDY = (
 )
 
 
-class AzureDoctors(NamedTuple):
-    """One for each kind of resource of Azure."""
+class Doctors(NamedTuple):
+    """One for each kind of thing that lies in more than one region, or in Azure."""
 
     databases: FlexibleDoctor
     gateways: GatewayDoctor
     traffic: TrafficDoctor
+    regions: RegionDoctor
 
 
 class SubjectLook:
@@ -71,10 +74,10 @@ class SubjectLook:
 
     def __init__(
         self, systems: Systems, redis: RedisServers, permissions: Permissions, machines: MachineLook,
-        azure: AzureDoctors,
+        doctors: Doctors,
     ) -> None:  # fmt: skip
-        """Look at clusters through ``systems``, at masters through ``redis``, at what Azure runs through ``azure``."""
-        self._systems, self._redis, self._azure = systems, redis, azure
+        """Look at clusters through ``systems``, at masters through ``redis``, the rest through ``doctors``."""
+        self._systems, self._redis, self._doctors = systems, redis, doctors
         self._permissions, self._machines = permissions, machines
 
     async def at(self, estate: Estate, name: str | None) -> list[Finding]:
@@ -84,20 +87,27 @@ class SubjectLook:
             findings += await self._cluster(target)
         for master in _called(name, estate, estate.redis, resolve_redis):
             findings += await self._redis_master(master)
-        for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
-            findings += await self._azure.databases.at(database)
-        for gateway in _called(name, estate, estate.gateways, resolve_gateway):
-            findings += await self._azure.gateways.at(gateway)
-        for public in _called(name, estate, estate.traffic, resolve_traffic):
-            findings += await self._azure.traffic.at(public)
+        findings += await self._beyond_one_region(estate, name)
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
             findings += await of_detection(activity.client(), activity.info().task_queue, estate.witnesses)
-            for region in sorted({pool.region for pool in estate.node_pools.values()}):
-                findings += await self._pools_of(estate.regions[region])
+            for place in sorted({pool.region for pool in estate.node_pools.values()}):
+                findings += await self._pools_of(estate.regions[place])
             for key, pool in sorted(estate.node_pools.items()):
                 findings += await self._machines.of_pool(key, pool, estate.regions[pool.region])
+        return findings
+
+    async def _beyond_one_region(self, estate: Estate, name: str | None) -> list[Finding]:
+        findings: list[Finding] = []
+        for database in _called(name, estate, estate.flexible_servers, resolve_flexible):
+            findings += await self._doctors.databases.at(database)
+        for gateway in _called(name, estate, estate.gateways, resolve_gateway):
+            findings += await self._doctors.gateways.at(gateway)
+        for public in _called(name, estate, estate.traffic, resolve_traffic):
+            findings += await self._doctors.traffic.at(public)
+        for region in _called(name, estate, estate.region_failovers, resolve_region):
+            findings += await self._doctors.regions.at(region)
         return findings
 
     async def standing(self, estate: Estate) -> list[Standing]:
@@ -108,7 +118,7 @@ class SubjectLook:
         found = await asyncio.gather(
             *map(self._cluster_stands, clusters),
             *map(self._master_stands, masters),
-            *(self._azure.databases.standing(one) for one in databases),
+            *(self._doctors.databases.standing(one) for one in databases),
         )
         return list(found)
 

@@ -66,8 +66,7 @@ class DoctorActivities:
         counts = (
             f"{len(estate.postgres)} PostgreSQL clusters, {len(estate.flexible_servers)} databases on Flexible Servers,"
             f" {len(estate.redis)} Redis masters, {len(estate.workloads)} workloads, {len(estate.traffic)} public names,"
-            f" {len(estate.gateways)} application gateways,"
-            f" {len(estate.people)} people"
+            f" {len(estate.gateways)} application gateways, {len(estate.people)} people"
         )
         records = await asyncio.to_thread(_records, estate.records)
         seen = await self._look.at(estate, name)
@@ -105,4 +104,7 @@ def _records(records: str | None) -> Finding:
 
 def _others(estate: Estate) -> set[str]:
     """Return every name of a target that is no PostgreSQL cluster."""
-    return {*estate.flexible_servers, *estate.redis, *estate.traffic, *estate.workloads}
+    sections = (
+        estate.flexible_servers, estate.gateways, estate.redis, estate.region_failovers, estate.traffic, estate.workloads,
+    )  # fmt: skip
+    return {name for section in sections for name in section}

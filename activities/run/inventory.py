@@ -33,6 +33,7 @@ from estate.loader import (
     resolve_gateway,
     resolve_redis,
     resolve_reference,
+    resolve_region,
     resolve_target,
     resolve_traffic,
     resolve_workload,
@@ -41,6 +42,7 @@ from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.reference import reference_of
+from estate.regions import RegionTarget
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
@@ -180,6 +182,11 @@ class EstateActivities:
     async def resolve_gateway(self, request: ResolveRequest) -> GatewayTarget:
         """Return one application gateway, as ``estate.resolve``."""
         return self._inventory.told(self._asked(request, resolve_gateway))
+
+    @step("estate.resolve_region", READ, lambda request: f"look up {request.cluster}")
+    async def resolve_region(self, request: ResolveRequest) -> RegionTarget:
+        """Return one region with the databases that move with it, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_region))
 
     @step("estate.resolve_redis", READ, lambda request: f"look up {request.cluster}")
     async def resolve_redis(self, request: ResolveRequest) -> RedisTarget:

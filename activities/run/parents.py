@@ -1,4 +1,4 @@
-"""Whether the run that has begun another is the watch that its workflow ID says it is: Temporal itself is asked."""
+"""Whether the run that has begun another is what its workflow ID says it is: Temporal itself is asked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class ParentSeen(Wire):
     """What the look has shown."""
 
     is_watch: bool
+    """It is of the type that it must be, and runs."""
     message: str = ""
     """What is wrong with it."""
 
@@ -33,17 +34,26 @@ class ParentActivities:
     @step("run.parent", READ, lambda request: f"is {request.parent.workflow_id} the detection of this target")
     async def look(self, request: ParentRequest) -> ParentSeen:
         """Return whether the parent is a watch: its type, the task queue of this step, and running. Changes nothing."""
-        parent, own = request.parent, activity.info().workflow_namespace
-        if request.namespace != own:
-            return ParentSeen(is_watch=False, message=f"{parent} runs in the namespace {request.namespace}, not {own}")
-        try:
-            found = await activity.client().get_workflow_handle(parent.workflow_id, run_id=parent.run_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return ParentSeen(is_watch=False, message=f"{parent} does not exist")
-            raise
-        message = what_is_wrong(found, request.workflow, activity.info().task_queue)
-        return ParentSeen(is_watch=not message, message=message)
+        return await _seen(request)
+
+    @step("run.grantor", READ, lambda request: f"may {request.parent.workflow_id} hand approvals on")
+    async def look_at_grantor(self, request: ParentRequest) -> ParentSeen:
+        """Return whether the parent is a run that asks for approvals for its children, as ``run.parent``."""
+        return await _seen(request)
+
+
+async def _seen(request: ParentRequest) -> ParentSeen:
+    parent, own = request.parent, activity.info().workflow_namespace
+    if request.namespace != own:
+        return ParentSeen(is_watch=False, message=f"{parent} runs in the namespace {request.namespace}, not {own}")
+    try:
+        found = await activity.client().get_workflow_handle(parent.workflow_id, run_id=parent.run_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return ParentSeen(is_watch=False, message=f"{parent} does not exist")
+        raise
+    message = what_is_wrong(found, request.workflow, activity.info().task_queue)
+    return ParentSeen(is_watch=not message, message=message)
 
 
 def what_is_wrong(found: WorkflowExecutionDescription, workflow: str, queue: str) -> str:

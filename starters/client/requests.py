@@ -31,6 +31,7 @@ class Typed:
     max_transactions: int | None = None
     down_since: str | None = None
     max_missing: str | None = None
+    confirm: str | None = None
     by: str = ""
     reason: str = ""
 
@@ -46,6 +47,7 @@ _OPTIONS = (
     "max_transactions",
     "down_since",
     "max_missing",
+    "confirm",
 )
 
 

@@ -23,7 +23,8 @@ Cluster = Annotated[
     typer.Argument(
         metavar="TARGET",
         help="Its name in the inventory: a PostgreSQL cluster (orders), a Redis master (mymaster), a workload (api),"
-        " a database on Flexible Servers (aiagent-db), a public name (aiagent); or the name of a node.",
+        " a database on Flexible Servers (aiagent-db), a public name (aiagent), an application gateway (aiagent-appgw),"
+        " a region (eastus); or the name of a node.",
     ),
 ]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The name of the node that is drained.", show_default=False)]
@@ -35,8 +36,9 @@ Procedure = Annotated[
         " member follow again), postgres-adopt (take over a pair that runs without gates), redis-failover (promote a"
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
         " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region), dns-failover (move"
-        " the traffic of a public name to another region) or gateway-failover (take unhealthy backends out of an"
-        " application gateway, put healthy ones in).",
+        " the traffic of a public name to another region), gateway-failover (take unhealthy backends out of an"
+        " application gateway, put healthy ones in) or region-failover (move databases, application and traffic of a"
+        " region to another one).",
     ),
 ]
 Detected = Annotated[
@@ -62,7 +64,7 @@ To = Annotated[
         "--to",
         metavar="MEMBER",
         help="Promote this member, or Flexible Server. Default: the best standby (postgres-adopt: the old primary)."
-        " dns-failover: the region that is to have the traffic.",
+        " dns-failover: the region that is to have the traffic. region-failover: the surviving region.",
         show_default=False,
     ),
 ]
@@ -142,7 +144,7 @@ DownSince = Annotated[
     typer.Option(
         "--down-since",
         metavar="TIME",
-        help="postgres-region-failover, --mode forced: when the primary stopped working, with its zone"
+        help="postgres-region-failover and region-failover, --mode forced: when the primary stopped working, with its zone"
         " (2026-11-29T02:14:00Z). What it committed before and the replica does not have is missing.",
         show_default=False,
     ),
@@ -154,6 +156,15 @@ MaxMissing = Annotated[
         metavar="DURATION",
         help="postgres-region-failover, --mode forced: commits of at most this much time may be missing (30m), instead of"
         " the inventory's limit.",
+        show_default=False,
+    ),
+]
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="TEXT",
+        help="region-failover: ACTIVATE DR, typed as it stands here.",
         show_default=False,
     ),
 ]

@@ -49,6 +49,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     max_transactions: arg.MaxTransactions = None,
     down_since: arg.DownSince = None,
     max_missing: arg.MaxMissing = None,
+    confirm: arg.Confirm = None,
     by: arg.By = "",
     reason: arg.Reason = "",
     output: arg.OutputOption = Output.TEXT,
@@ -67,6 +68,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
         max_transactions=max_transactions,
         down_since=down_since,
         max_missing=max_missing,
+        confirm=confirm,
     )
     respond_about_run(output, plan(typed))
 
@@ -83,6 +85,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     max_transactions: arg.MaxTransactions = None,
     down_since: arg.DownSince = None,
     max_missing: arg.MaxMissing = None,
+    confirm: arg.Confirm = None,
     attest: arg.Attest = False,
     embedded: arg.Embedded = False,
     by: arg.By = "",
@@ -110,6 +113,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
         max_transactions=max_transactions,
         down_since=down_since,
         max_missing=max_missing,
+        confirm=confirm,
     )
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), embedded=embedded))
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from activities.nodes.run_models import NodePlan
 from activities.postgres.models.plan import PostgresPlan
+from activities.region.failover_models import RegionPlan
 from activities.region.models import FlexiblePlan
 from activities.run.models.diagnosis import LIVING
 from activities.run.models.plan import Plan
@@ -52,6 +53,8 @@ def _typed_again(plan: Plan | None) -> str:
         return f" --to {plan.to}"
     if isinstance(plan, GatewayPlan) and plan.only:
         return f" --member {plan.only}"
+    if isinstance(plan, RegionPlan):
+        return f" --to {plan.candidate} --confirm 'ACTIVATE DR'"
     if not isinstance(plan, FlexiblePlan):
         return ""
     since = f" --down-since {plan.down_since:%Y-%m-%dT%H:%M:%SZ}" if plan.down_since else ""

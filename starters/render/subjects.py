@@ -13,6 +13,7 @@ from activities.pods.models import PodDetails
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
+from activities.region.failover_models import RegionDetails
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
 from activities.traffic.gateway_models import GatewayDetails
@@ -25,6 +26,7 @@ from starters.render.pods import evidence_lines, pod_lines, pod_tables
 from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
 from starters.render.region import flexible_lines, flexible_tables
+from starters.render.region_failover import region_lines, region_tables
 from starters.render.traffic import traffic_lines, traffic_tables
 
 
@@ -128,5 +130,6 @@ _OWN: dict[type[Details | None], Own] = {
     ),
     TrafficDetails: Own(lambda known: traffic_lines(known.of(TrafficDetails)), _of_traffic),
     GatewayDetails: Own(lambda known: gateway_lines(known.of(GatewayDetails)), _of_gateway),
+    RegionDetails: Own(region_lines, region_tables),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

@@ -8,7 +8,7 @@ import pytest
 
 from activities.clients.ports import MissingError, UnreachableError
 from activities.detection import doctor as witnesses
-from activities.doctor.looks import AzureDoctors, SubjectLook
+from activities.doctor.looks import Doctors, SubjectLook
 from activities.run.models.doctor import Finding, Severity
 from estate.base import Region
 from tests.postgres.samples import target
@@ -37,7 +37,7 @@ class _Permissions:
 def _look(**answers: bool | Exception) -> tuple[SubjectLook, _Permissions]:
     permissions = _Permissions({name.replace("_", "-"): answer for name, answer in answers.items()})
     nothing = cast("Any", None)
-    return SubjectLook(nothing, nothing, permissions, nothing, AzureDoctors(nothing, nothing, nothing)), permissions
+    return SubjectLook(nothing, nothing, permissions, nothing, Doctors(nothing, nothing, nothing, nothing)), permissions
 
 
 async def _guard(first: bool | Exception, second: bool | Exception = False) -> list[Finding]:  # noqa: FBT001, FBT002

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from activities.run.models.inventory import ResolveRequest
 from estate.base import Reference
-from estate.loader import EstateError, load_estate, resolve_flexible, resolve_redis, resolve_target
+from estate.loader import EstateError, load_estate, resolve_flexible, resolve_redis, resolve_region, resolve_target
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
@@ -237,3 +238,50 @@ def test_a_server_inside_kubernetes_is_no_source_of_a_flexible_server(tmp_path: 
     said = _fault(tmp_path, text + inside)
     assert "runs inside Kubernetes" in said
     assert "only between Flexible Servers" in said
+
+
+_LEAVING = """region_failovers:
+  eastus:
+    to: westus2
+    databases: [db]
+    overlay: /etc/failover/overlays/dr
+people: {mona: [Manager], dana: [DBA], carl: [CTO]}
+"""
+_TWO_REGIONS = _REGIONS + _PAIR.replace("NAME", "db") + _LEAVING
+
+
+def test_a_region_that_fails_over() -> None:
+    target = resolve_region(Estate.model_validate(yaml.safe_load(_TWO_REGIONS)), "eastus")
+    policy = target.settings.approvals.of("forced")
+    assert (policy.roles, target.objective.rto, target.objective.rpo) == (
+        ("Manager", "DBA", "CTO"), timedelta(hours=4), timedelta(minutes=15),
+    )  # fmt: skip
+    assert [target.server_in_survivor(one) for one in target.databases] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("to: westus2", "to: mars"), "region_failovers.eastus.to.region names 'mars'"),
+        (("to: westus2", "to: eastus"), "names eastus itself"),
+        (("[db]", "[dbb]"), "names 'dbb', which flexible_servers does not list; known: db"),
+        (("[db]", "[]"), "databases"),
+        (("/etc", "etc"), "give an absolute path"),
+        (("carl: [CTO]", "carl: [DBA]"), "asks for CTO, but nobody under people holds it"),
+        (("    overlay", "    overlays: x\n    overlay"), "unknown key"),
+        (("    overlay", "    ready: {selector: 'app in (api)'}\n    overlay"), "selector"),
+        (("    overlay", "    checks: {url: 'ftp://x'}\n    overlay"), "url"),
+        (
+            ("    overlay", "    approvals: {forced: {roles: [CTO]}}\n    overlay"),
+            "must ask for every role of flexible_servers.db.approvals.forced (DBA)",
+        ),
+        (
+            ("    overlay", "    approvals: {forced: {roles: [CTO, DBA], quorum: 1}}\n    overlay"),
+            "without a quorum: they count for the database too",
+        ),
+    ],
+)
+def test_a_region_that_cannot_fail_over_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    asks = "    approvals: {forced: {roles: [DBA]}}\n    virtual_endpoint"
+    text = _TWO_REGIONS.replace("    virtual_endpoint", asks)
+    assert words in _fault(tmp_path, text.replace(*change, 1))

@@ -31,6 +31,7 @@ _ELSEWHERE |= {"postgres.kept", "postgres.discard_kept", "postgres.repair"}  # t
 _ELSEWHERE |= {"estate.resolve_redis", "estate.resolve_workload", "estate.resolve_flexible"}  # tests/redis, pods, region
 _ELSEWHERE |= {"estate.resolve_traffic"}  # tests/traffic
 _ELSEWHERE |= {"estate.resolve_gateway"}  # tests/traffic
+_ELSEWHERE |= {"estate.resolve_region", "run.grantor"}  # tests/region
 _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list", "watch.cause", "run.parent"}  # tests/detection
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 from activities.detection.steps import WatchActivities
-from activities.doctor.looks import AzureDoctors, SubjectLook
+from activities.doctor.looks import Doctors, SubjectLook
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -65,7 +65,7 @@ def make_worker(client: Client, queue: str, world: World, inventory: Inventory, 
     return worker_of(client, queue, steps_for(world, inventory), inventory, world.faults, **options)
 
 
-_NO_AZURE = AzureDoctors(*[cast("Any", None)] * 3)
+_NO_AZURE = Doctors(*[cast("Any", None)] * 4)
 
 
 def worker_of(
@@ -75,7 +75,7 @@ def worker_of(
     return Worker(
         client,
         task_queue=queue,
-        workflows=workflows(),
+        workflows=[*workflows(), *options.pop("others", ())],
         workflow_runner=RUNNER,
         activities=steps,
         interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), OwnTargets(inventory), FaultyStep(faults)],

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from kubernetes.config import kube_config
 from temporalio.client import Client
 
 from tests.detection.bench import watching
@@ -28,10 +29,13 @@ from tests.redis.bench import serving as serving_redis
 from tests.redis.cluster import running
 from tests.region.bench import running as running_azure
 from tests.region.bench import serving as serving_region
+from tests.region.clusters import clusters_of, two_servers
+from tests.region.failover_bench import leaving
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
 from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
+from tests.replay.region_failover_runs import REGION_FAILOVER_RUNS, REGIONS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.traffic_runs import PUBLIC_NAMES, TRAFFIC_RUNS
@@ -40,7 +44,10 @@ from tests.temporal_server import start_server
 from tests.traffic.bench import serving as serving_traffic
 
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
-ALL = {*POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS, *GATEWAY_RUNS}
+ALL = {
+    *POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS,
+    *GATEWAY_RUNS,
+}  # fmt: skip
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -123,9 +130,18 @@ async def _gateway(client: Client, folder: Path, name: str) -> tuple[Handle, str
         return handle, (await bench.ending(handle))[0]
 
 
+async def _leave(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    with two_servers(_made(folder / "servers")) as servers:
+        async with running_azure() as azure, clusters_of(servers, folder) as clusters:
+            kube_config.KUBE_CONFIG_DEFAULT_LOCATION = str(clusters.kubeconfig)
+            async with leaving(client, azure, folder, clusters, **REGIONS.get(name, {})) as bench:
+                handle = await REGION_FAILOVER_RUNS[name](bench)
+                return handle, (await bench.ending(handle))[0]
+
+
 _WAYS = (
-    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (TRAFFIC_RUNS, _traffic), (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch),
-    (POD_RUNS, _pods), (NODE_RUNS, _node),
+    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (REGION_FAILOVER_RUNS, _leave), (TRAFFIC_RUNS, _traffic),
+    (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch), (POD_RUNS, _pods), (NODE_RUNS, _node),
 )  # fmt: skip
 
 

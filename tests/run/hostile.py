@@ -15,6 +15,7 @@ from estate.gateways import GatewayTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.regions import RegionTarget
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
@@ -67,6 +68,12 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
         TrafficTarget: {**shared, "entry": public},
         WorkloadTarget: {**shared, "workload": {"region": "here", "deployment": name, "service": host, "port": port}},
         NodePoolTarget: {**shared, "settings": pool},
+        RegionTarget: {
+            **shared,
+            "settings": {"to": "there", "databases": [name], "overlay": "/evil", "checks": {"url": f"http://{host}:{port}"}},
+            "to": {"location": "there", "namespace": "evil", "context": "evil"},
+            "databases": [{**shared, "database": database}],
+        },
         NodeTarget: {**shared, "settings": pool, "pool": "workers"},
     }
 

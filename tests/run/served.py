@@ -42,10 +42,10 @@ class Served:
         """What the worker knows of targets."""
         return Inventory(self.estate)
 
-    def serve(self, owners: Iterable[object], steps: Iterable[Any] = ()) -> None:
-        """Let a worker do ``steps`` and those of ``owners``, until ``close``."""
+    def serve(self, owners: Iterable[object], steps: Iterable[Any] = (), others: tuple[type, ...] = ()) -> None:
+        """Let a worker do ``steps`` and those of ``owners``, and serve the workflows ``others`` too, until ``close``."""
         everything = [*steps, *(step for owner in owners for step in steps_of(owner))]
-        self._worker = worker_of(self.client, self.queue, everything, self.inventory, self.faults)
+        self._worker = worker_of(self.client, self.queue, everything, self.inventory, self.faults, others=others)
         self._working = asyncio.create_task(self._worker.run())
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ _FIRST_KEY = {
     "postgres-region-failover": "database",
     "dns-failover": "traffic",
     "gateway-failover": "gateway",
+    "region-failover": "region",
 }
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 

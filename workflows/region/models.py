@@ -9,7 +9,10 @@ from pydantic import AfterValidator, Field
 
 from gate.record import Mode
 from workflows.run.durations import Duration
-from workflows.run.models import FailoverMode, Request, ShortName, lock_of
+from workflows.run.models import FailoverMode, Request, Run, ShortName, lock_of
+
+CONFIRM = "ACTIVATE DR"
+"""What a person types so that a region is left."""
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -43,11 +46,54 @@ class RegionDatabaseRequest(Request):
     @property
     def fault(self) -> str | None:
         """What is wrong with the request as a whole, field first."""
-        given = {"down_since": self.down_since, "max_missing": self.max_missing}
-        for field, value in given.items():
-            if value is not None and self.mode is not Mode.FORCED:
-                return f"{field}: only with mode forced: a planned failover loses nothing"
-        return super().fault
+        return _only_forced(self) or super().fault
+
+
+class RegionFailoverRequest(Request):
+    """Input of ``region-failover``."""
+
+    subject = "region"
+    names = "region"
+    modes = ("planned", "forced")
+    instead: ClassVar = {
+        "attest": "a database that answers is given up by its own failover: failover start postgres-region-failover",
+        "member": "leave it out: the estate says what moves with the region",
+        "pod": "leave it out: the estate says what moves with the region",
+    }
+
+    region: ShortName
+    """The region that is left: an entry of the estate's ``region_failovers``."""
+    to: ShortName | None = None
+    """The surviving region; refused when the estate names another one. ``None``: the one that it names."""
+    confirm: ShortName | None = None
+    """Real: ``ACTIVATE DR``, typed as it stands."""
+    mode: FailoverMode = Mode.PLANNED
+    """Of every database: planned while the region answers, forced when it is lost."""
+    down_since: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    """Forced: since when the region has not worked."""
+    max_missing: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    """Forced: commits of at most this much time may be missing; instead of the estate's limit."""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first."""
+        if self.confirm != CONFIRM and (self.confirm is not None or self.run is not Run.PLAN):
+            got = "nothing" if self.confirm is None else repr(self.confirm)
+            return f"confirm: type {CONFIRM!r}, as it stands here; got {got:.80}"
+        return _only_forced(self) or super().fault
+
+
+def _only_forced(request: RegionDatabaseRequest | RegionFailoverRequest) -> str | None:
+    """Return what is wrong with options that a planned failover does not have."""
+    for field in ("down_since", "max_missing"):
+        if getattr(request, field) is not None and request.mode is not Mode.FORCED:
+            return f"{field}: only with mode forced: a planned failover loses nothing"
+    return None
+
+
+def region_lock_id(region: str) -> str:
+    """Return the workflow ID of a run that moves ``region``."""
+    return lock_of(RegionFailoverRequest.subject, region)
 
 
 def flexible_lock_id(database: str) -> str:

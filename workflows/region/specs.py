@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from activities.clients.bundle import Clients
+from activities.region.failover_models import RegionDetails, RegionPlan
+from activities.region.failover_steps import RegionActivities
+from activities.region.failover_survey import RegionLookActivities
+from activities.region.lease import LeaseActivities
 from activities.region.models import FlexibleDetails, FlexiblePlan
 from activities.region.promotion import PromotionActivities
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from estate.flexible import FlexibleTarget
+from estate.regions import RegionTarget
 from workflows.region.database import PostgresRegionFailover
-from workflows.region.models import RegionDatabaseRequest
+from workflows.region.failover import RegionFailover
+from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest
 from workflows.run.phases import Part, ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec, Remedies
 
@@ -19,7 +25,50 @@ def _owners(clients: Clients) -> tuple[object, ...]:
     return (FlexibleLookActivities(servers, sql), PromotionActivities(servers), FlexibleRouteActivities(sql))
 
 
+def _region_owners(clients: Clients) -> tuple[object, ...]:
+    servers, sql = clients.flexible
+    clusters, overlays, application = clients.regions
+    return (
+        FlexibleLookActivities(servers, sql),
+        RegionLookActivities(clusters, overlays),
+        LeaseActivities(clusters),
+        RegionActivities(clusters, overlays, application),
+    )
+
+
 SPECS = (
+    ProcedureSpec(
+        runs=RegionFailover,
+        request=RegionFailoverRequest,
+        target=RegionTarget,
+        plan=RegionPlan,
+        details=RegionDetails,
+        serves=_region_owners,
+        example="eastus",
+        steps={
+            "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
+            "region.survey": Shown(ReportPhase.DECIDE, "survey"),
+            "child dns-failover": Shown(ReportPhase.ROUTE),
+            "child postgres-region-failover": Shown(ReportPhase.PROMOTE),
+            "region.claim": Shown(ReportPhase.CLAIM),
+            "region.hold": Shown(),
+            "region.give_back": Shown(),
+            "region.fence": Shown(ReportPhase.FENCE, "fenced"),
+            "region.unfence": Shown(ReportPhase.UNDO),
+            "region.apply_overlay": Shown(ReportPhase.OVERLAY, "applied"),
+            "region.await_ready": Shown(ReportPhase.SETTLE, "ready"),
+            "region.check_application": Shown(ReportPhase.VERIFY, "checked"),
+        },
+        rows=(ReportPhase.DECIDE, ReportPhase.CLAIM, ReportPhase.FENCE, ReportPhase.PROMOTE, ReportPhase.OVERLAY),
+        remedies=Remedies(
+            stranded="A database may lead in the surviving region; what is listed as left to do is not done.",
+            undo_incomplete="Applications of {target} may be scaled to zero: see their annotation failover/scaled-from.",
+            cut_off="It was ended from outside ({close}): its children go on, and {target} may be scaled to zero.",
+            look="failover plan region-failover {target}",
+            again="Start it again with the same options: it goes on where it stands.",
+        ),
+        recovery="from the loss of the region to its application answering elsewhere",
+    ),
     ProcedureSpec(
         runs=PostgresRegionFailover,
         request=RegionDatabaseRequest,

@@ -51,6 +51,7 @@ class Phase(StrEnum):
     PROVING = "awaiting proof", _OPEN | _ASKING
     PROMOTING = "promoting", _OPEN
     ROUTING = "routing", _PAST
+    APPLYING = "applying the overlay", _PAST
     VERIFYING = "verifying", _PAST
     RECONNECTING = "reconnecting", _PAST | Trait.LONG
     REJOINING = "restoring redundancy", Trait.LONG
@@ -100,6 +101,7 @@ class ReportPhase(StrEnum):
     CLAIM = "claim"
     FENCE = "fence"
     PROMOTE = "promote"
+    OVERLAY = "apply overlay"
     ROUTE = "route"
     VERIFY = "verify"
     RECONNECT = "reconnect"

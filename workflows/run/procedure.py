@@ -22,6 +22,7 @@ from activities.run.watches import WATCH_TYPES
 from estate.base import ApprovalPolicy, Target
 from workflows.run import outcome
 from workflows.run.automatic import begun_by_watch, by_itself
+from workflows.run.granted import granted_by_parent
 from workflows.run.inputs import parse
 from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
@@ -118,6 +119,7 @@ class Procedure(Decidable, Generic[R, T, P, D]):
             self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
         self.state.by_watch = await begun_by_watch(target)
+        self.state.granted = await granted_by_parent()
         if await self.recover():
             return
         plan = await self.agreed()

@@ -14,10 +14,11 @@ from temporalio.common import SearchAttributeKey
 from activities.run.errors import Refusal, refuse
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
-from activities.run.models.report import Details, Outcome, RunReport
+from activities.run.models.report import Details, Outcome, RunReport, Vote
 from activities.run.models.todo import LeftToDo, Todo
 from estate.base import Target
 from workflows.run.approval import ApprovalGate
+from workflows.run.granted import Granted
 from workflows.run.models import Request, Status
 from workflows.run.phases import Phase, Trait
 
@@ -70,6 +71,8 @@ class RunState(Generic[D]):
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
     by_watch: bool = False
     """Whether the watch of this target has begun this run, and that has been looked at."""
+    granted: Granted | None = None
+    """What people have agreed to in the run that has begun this one."""
     withdrawn: str = ""
     """Why the watch that has begun this run does not want it any more."""
     insisted_by: str = ""
@@ -222,6 +225,13 @@ class RunState(Generic[D]):
             return ""
         return self.plan.suspect if self.target.takes_words else ""
 
+    @property
+    def votes(self) -> tuple[Vote, ...]:
+        """Who has agreed or not, here or in the run that has begun this one."""
+        if self.granted is not None:
+            return self.granted.votes
+        return tuple(self.approvals.votes) if self.approvals else ()
+
     def done(self, kind: Todo, subject: str = "") -> None:
         """Take what is done off what is left to do; of one ``subject`` or of all."""
         self.left_to_do = tuple(
@@ -256,7 +266,7 @@ class RunState(Generic[D]):
             objective_rto_seconds=objective.rto.total_seconds() if objective else None,
             objective_rpo_seconds=objective.rpo.total_seconds() if objective else None,
             plan=self.plan,
-            votes=tuple(self.approvals.votes) if self.approvals else (),
+            votes=self.votes,
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,
             measurement=self.measurement,

@@ -15,6 +15,7 @@ from estate.watching import Policy
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
 from workflows.run.automatic import may_be_begun_by_watch
+from workflows.run.granted import must_fit
 from workflows.run.inputs import said
 from workflows.run.models import Attestation, Decision, Status
 from workflows.run.phases import Phase
@@ -158,6 +159,9 @@ async def approved(
 ) -> P:
     """Wait for people as ``policy`` says, then make the plan again: hours may have passed."""
     if not _asks(state, policy, target):
+        return plan
+    if state.granted is not None:
+        must_fit(state.granted, plan, policy, _requester(state))
         return plan
     plan = _of_this_run(state, plan)
     await _people_agree(state, policy, target, plan)

@@ -1,0 +1,250 @@
+"""What is seen and done when a region fails over: clusters, Lease, overlay, application. The rest is its children's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from activities.run.models.plan import Plan
+from activities.run.models.report import RecoveryDetails
+from activities.run.models.wire import RunId, Wire
+from estate.reference import Named
+from estate.regions import RegionTarget
+
+LEASE_LASTS = timedelta(minutes=5)
+"""A Lease that its run has not renewed for so long is free."""
+CLOCKS = timedelta(seconds=30)
+"""How far the clocks of two workers may differ: a Lease is free only after this much more."""
+
+
+class Scale(Wire):
+    """A Deployment of the lost region."""
+
+    name: str
+    wanted: int | None = None
+    """Pods that it asks for; ``None``: nobody has said."""
+    kept: int | None = None
+    """What it asked for before it was scaled to zero, from its annotation; ``None``: there is no such note."""
+    version: str = ""
+    """Its ``resourceVersion``."""
+    error: str = ""
+    """Why nothing is known of it, or it was not changed."""
+    untouched: bool = True
+    """Nothing was sent that could have changed it."""
+
+
+class Overlay(Wire):
+    """What ``kubectl kustomize`` renders, without its content, which may hold secrets."""
+
+    digest: str = ""
+    objects: int = 0
+    changes: tuple[str, ...] = ()
+    """What the API server says that it would change, a line a field, by a dry run."""
+    error: str = ""
+    """Why it cannot be rendered, or is refused."""
+
+
+class HeldLease(Wire):
+    """The Lease that keeps two runs of one region apart."""
+
+    holder: str = ""
+    """The run, as ``str(RunId)``; empty: nobody holds it."""
+    renewed_at: datetime | None = None
+    version: str = ""
+    """Its ``resourceVersion``; empty: there is none yet."""
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether nobody holds it, or its run has not renewed it in time."""
+        return not self.holder or self.renewed_at is None or now > self.renewed_at + LEASE_LASTS + CLOCKS
+
+
+class RegionSurvey(Wire):
+    """Both clusters as they are now."""
+
+    at: datetime
+    lost_error: str = ""
+    """Why the API server of the lost region says nothing; empty: it answers."""
+    applications: tuple[Scale, ...] = ()
+    nodes_ready: int = 0
+    nodes: int = 0
+    surviving_error: str = ""
+    """Why the API server of the surviving region does not serve us; empty: it does."""
+    rights_missing: tuple[str, ...] = ()
+    overlay: Overlay = Overlay()
+    lease: HeldLease = HeldLease()
+
+
+class RegionLook(Wire):
+    """Look at both clusters."""
+
+    target: Named[RegionTarget]
+
+
+class Precondition(Wire):
+    """Something that must hold before anything is changed, with what shows it."""
+
+    name: str
+    holds: bool
+    evidence: str
+    refusal: str = ""
+    """What a run is refused by where it does not hold."""
+
+
+class DatabaseMove(Wire):
+    """What is decided of one database."""
+
+    name: str
+    server: str
+    """That is to lead, in the surviving region."""
+    old: str = ""
+    """That leads now; empty: not known, or ``server``."""
+    already: bool = False
+    """``server`` leads already."""
+    digest: str = ""
+    """Of the plan of its own failover."""
+
+
+class DatabaseLoss(Wire):
+    """How far the replica of one database is behind, as measured before the approval."""
+
+    name: str
+    missing_seconds: float = 0.0
+    told: str = ""
+
+
+class RegionPlan(Plan):
+    """What would move, and what would be lost by it."""
+
+    databases: tuple[DatabaseMove, ...] = ()
+    losses: tuple[DatabaseLoss, ...] = ()
+    applications: tuple[str, ...] = ()
+    overlay: str = ""
+    """Digest of what would be applied."""
+    traffic: tuple[str, ...] = ()
+    without_replica: tuple[str, ...] = ()
+    """What has no replica elsewhere."""
+    warnings: tuple[str, ...] = ()
+
+    decided_by: ClassVar[tuple[str, ...]] = (
+        "cluster", "mode", "primary", "candidate", "databases", "applications", "overlay", "traffic", "without_replica",
+    )  # fmt: skip
+
+    @property
+    def missing_seconds(self) -> float:
+        """Commits of at most this much time are missing afterwards."""
+        return max((one.missing_seconds for one in self.losses), default=0.0)
+
+    def about(self) -> tuple[str, ...]:
+        """Return what else an approver must know, what is lost first."""
+        lost = tuple(f"LOST OR MISSING: {one} has no replica in {self.candidate}" for one in self.without_replica)
+        return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses), *self.warnings)
+
+
+class RegionOrder(Wire):
+    """Act on the region for a run."""
+
+    target: Named[RegionTarget]
+    run: RunId
+
+
+class Fenced(Wire):
+    """What has become of the lost region's applications."""
+
+    at: datetime
+    applications: tuple[Scale, ...] = ()
+
+
+class UnfenceOrder(Wire):
+    """Give the applications back what they asked for."""
+
+    target: Named[RegionTarget]
+    fenced: Fenced | None = None
+    """What the fence has answered; ``None``: it has not, and each may have been scaled."""
+
+
+class ApplyOrder(Wire):
+    """Apply the overlay, if it is still what was approved."""
+
+    target: Named[RegionTarget]
+    digest: str
+
+
+class Applied(Wire):
+    """The overlay is applied."""
+
+    at: datetime
+    objects: int
+
+
+class ReadyOrder(Wire):
+    """Wait for the pods."""
+
+    target: Named[RegionTarget]
+    until: datetime
+
+
+class ReadySeen(Wire):
+    """How many of the pods are Ready."""
+
+    at: datetime
+    ready: int = 0
+    wanted: int = 0
+    words: str = ""
+    """What is missing; empty: nothing."""
+
+
+class CheckOrder(Wire):
+    """Ask the application as a client does."""
+
+    target: Named[RegionTarget]
+    run: RunId
+    until: datetime
+
+
+class Answer(Wire):
+    """One answer of the application."""
+
+    what: str
+    fine: bool
+    words: str
+
+
+class Checked(Wire):
+    """All answers of one round."""
+
+    at: datetime
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def fine(self) -> bool:
+        """Whether all were."""
+        return all(one.fine for one in self.answers)
+
+
+class DatabaseMoved(Wire):
+    """What the failover of one database has come to."""
+
+    name: str
+    words: str
+    outage_seconds: float | None = None
+    lost: int | None = None
+    """Acknowledged rows that are missing; ``None``: not measured."""
+
+
+class RegionDetails(RecoveryDetails):
+    """What a run has found out and done."""
+
+    survey: RegionSurvey | None = None
+    preconditions: tuple[Precondition, ...] = ()
+    fenced: Fenced | None = None
+    moved: tuple[DatabaseMoved, ...] = ()
+    applied: Applied | None = None
+    ready: ReadySeen | None = None
+    traffic: tuple[str, ...] = ()
+    checked: Checked | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the surviving region serves."""
+        return self.recovery_seconds is not None

@@ -1,0 +1,137 @@
+"""What a region's failover changes in its two clusters, and what it waits for there. Each step is safe to repeat.
+
+The lost region is fenced as far as it can be reached. Each Deployment is read first, and changed by a patch that names the
+version read: what was never sent is known to be untouched, and an undo does not wait for a region that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+
+from temporalio import activity
+
+from activities.clients.ports import ConflictError, RequestRefusedError
+from activities.clients.region_ports import Application, Overlays, RegionClusters
+from activities.region.failover_models import (
+    Applied,
+    ApplyOrder,
+    Checked,
+    CheckOrder,
+    Fenced,
+    ReadyOrder,
+    ReadySeen,
+    RegionOrder,
+    Scale,
+    UnfenceOrder,
+)
+from activities.region.failover_survey import NO_ANSWER, digest_of_overlay
+from activities.run.declare import step
+from activities.run.errors import Refusal, refuse
+from activities.run.postures import CHANGE, COMPENSATE, FORWARD
+from estate.regions import RegionTarget
+
+_TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
+
+
+class RegionActivities:
+    """The changing half of ``region-failover``."""
+
+    def __init__(self, clusters: RegionClusters, overlays: Overlays, application: Application) -> None:
+        """Change clusters by ``clusters``, render by ``overlays``, ask the application by ``application``."""
+        self._clusters, self._overlays, self._application = clusters, overlays, application
+
+    @step("region.fence", CHANGE, lambda request: f"scale the applications of region {request.target.name} to zero")
+    async def fence(self, request: RegionOrder) -> Fenced:
+        """Scale to zero what can be reached, and say of the rest why not. Never raises for a region that is silent."""
+        first = activity.info().attempt == 1
+        scaled = await asyncio.gather(
+            *(self._scaled_down(request, name, first=first) for name in request.target.settings.applications)
+        )
+        return Fenced(at=datetime.now(UTC), applications=tuple(scaled))
+
+    async def _scaled_down(self, request: RegionOrder, name: str, *, first: bool) -> Scale:
+        """Scale one down. ``first``: no earlier attempt of this step can have sent anything."""
+        region, told = request.target.region, Scale(name=name, untouched=first)
+        for number in range(_TRIES):
+            try:
+                seen = (await self._clusters.scale(region, name)).model_copy(update={"untouched": told.untouched})
+                if seen.wanted == 0:
+                    return seen.model_copy(update={"untouched": seen.untouched and seen.kept is None})
+                told = told.model_copy(update={"untouched": False, "kept": seen.kept or seen.wanted})
+                return await self._clusters.scale_down(region, seen, str(request.run))
+            except NO_ANSWER as error:
+                told = told.model_copy(update={"error": str(error)})
+            if number < _TRIES - 1:
+                await asyncio.sleep(_PAUSE_SECONDS)
+        return told
+
+    @step("region.unfence", COMPENSATE, lambda request: f"give the applications of region {request.target.name} back")
+    async def unfence(self, request: UnfenceOrder) -> tuple[str, ...]:
+        """Give back the numbers that are kept; return a line per application that has its own again.
+
+        Raises:
+            UnreachableError: the region is silent, and something there may have been scaled to zero.
+
+        """
+        fenced = {one.name: one for one in request.fenced.applications} if request.fenced else {}
+        names = [name for name in request.target.settings.applications if not (name in fenced and fenced[name].untouched)]
+        back = await asyncio.gather(*map(partial(self._scaled_back, request.target), names))
+        return tuple(line for line in back if line)
+
+    async def _scaled_back(self, target: RegionTarget, name: str) -> str:
+        for _ in range(_TRIES):
+            seen = await self._clusters.scale(target.region, name)
+            if seen.kept is None:
+                return ""
+            try:
+                now = await self._clusters.scale_back(target.region, seen)
+            except ConflictError:
+                continue
+            return f"Deployment {name} asks for {now.wanted} pods again"
+        raise ConflictError(f"Deployment {name} changes again and again")
+
+    @step("region.apply_overlay", FORWARD, lambda request: f"apply the overlay of region {request.target.name}")
+    async def apply_overlay(self, request: ApplyOrder) -> Applied:
+        """Apply what was approved, object by object, under our own field manager.
+
+        Raises:
+            ApplicationError: ``PlanChanged``, the overlay is another one by now; ``NotWhole``, an object is refused.
+
+        """
+        target = request.target
+        try:
+            objects = await self._overlays.render(target.settings.overlay)
+            if digest_of_overlay(objects) != request.digest:
+                words = f"overlay {target.settings.overlay} renders something else than what was approved: put it back"
+                raise refuse(Refusal.PLAN_CHANGED, f"{words}, or start again and have the new one approved")
+            await self._clusters.apply(target.to, objects)
+        except RequestRefusedError as error:
+            raise refuse(Refusal.NOT_WHOLE, str(error)) from error
+        return Applied(at=datetime.now(UTC), objects=len(objects))
+
+    @step("region.await_ready", FORWARD, lambda request: f"wait for {request.target.settings.ready.selector}")
+    async def await_ready(self, request: ReadyOrder) -> ReadySeen:
+        """Return once all pods are Ready, or when time is up, with what is missing then. Changes nothing."""
+        target = request.target
+        while True:
+            try:
+                seen = await self._clusters.ready_pods(target.to, target.settings.ready.selector)
+            except NO_ANSWER as error:
+                seen = ReadySeen(at=datetime.now(UTC), words=str(error))
+            if not seen.words or datetime.now(UTC) >= request.until:
+                return seen
+            await asyncio.sleep(_POLL_SECONDS)
+
+    @step("region.check_application", FORWARD, lambda request: f"ask the application of region {request.target.name}")
+    async def check_application(self, request: CheckOrder) -> Checked:
+        """Return once every answer of one round is fine, or when time is up, with the answers of the last round."""
+        checks = request.target.settings.checks
+        if checks is None:
+            return Checked(at=datetime.now(UTC))
+        while True:
+            seen = Checked(at=datetime.now(UTC), answers=await self._application.ask(checks, str(request.run)))
+            if seen.fine or datetime.now(UTC) >= request.until:
+                return seen
+            await asyncio.sleep(_POLL_SECONDS)

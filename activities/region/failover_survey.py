@@ -1,0 +1,82 @@
+"""Looks at the clusters of both regions before one fails over to the other. Changes nothing: what is tried is a dry run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import partial
+
+from activities.clients.ports import ConflictError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.clients.region_ports import Objects, Overlays, RegionClusters
+from activities.region.failover_models import HeldLease, Overlay, RegionLook, RegionSurvey, Scale
+from activities.run.declare import step
+from activities.run.postures import READ_LONG
+from estate.regions import RegionTarget
+
+_DIGEST_LENGTH = 16
+NO_ANSWER = (UnreachableError, ForbiddenError, MissingError, ConflictError)
+
+
+def digest_of_overlay(objects: Objects) -> str:
+    """Return the short hash of what an overlay renders."""
+    return hashlib.sha256(json.dumps(objects, sort_keys=True, default=str).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def lease_of(target: RegionTarget) -> str:
+    """Return the name of the Lease in the surviving region."""
+    return f"failover-region-{target.name}"
+
+
+class RegionLookActivities:
+    """The read-only half of ``region-failover``."""
+
+    def __init__(self, clusters: RegionClusters, overlays: Overlays) -> None:
+        """Ask clusters by ``clusters``, render by ``overlays``."""
+        self._clusters, self._overlays = clusters, overlays
+
+    @step("region.survey", READ_LONG, lambda request: f"survey region {request.target.name}")
+    async def survey(self, request: RegionLook) -> RegionSurvey:
+        """Return both clusters as they are now. Who does not answer is in it with that."""
+        target = request.target
+        applications, surviving, overlay = await asyncio.gather(
+            asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
+            self._surviving(target),
+            self._overlay(target),
+        )
+        silent = [one.error for one in applications if one.error]
+        return surviving.model_copy(
+            update={
+                "applications": tuple(applications),
+                "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
+                "overlay": overlay,
+            }
+        )
+
+    async def _scale(self, target: RegionTarget, name: str) -> Scale:
+        try:
+            return await self._clusters.scale(target.region, name)
+        except NO_ANSWER as error:
+            return Scale(name=name, error=str(error))
+
+    async def _surviving(self, target: RegionTarget) -> RegionSurvey:
+        now = datetime.now(UTC)
+        try:
+            missing = await self._clusters.missing_rights(target.to)
+            ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.to)
+            may_read = "get leases" not in missing
+            lease = await self._clusters.lease(target.to, lease_of(target)) if may_read else HeldLease()
+        except NO_ANSWER as error:
+            return RegionSurvey(at=now, surviving_error=str(error))
+        return RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
+
+    async def _overlay(self, target: RegionTarget) -> Overlay:
+        digest, count = "", 0
+        try:
+            objects = await self._overlays.render(target.settings.overlay)
+            digest, count = digest_of_overlay(objects), len(objects)
+            changes = await self._clusters.try_objects(target.to, objects)
+        except (RequestRefusedError, *NO_ANSWER) as error:
+            return Overlay(digest=digest, objects=count, error=str(error))
+        return Overlay(digest=digest, objects=count, changes=changes)

@@ -1,0 +1,109 @@
+"""The Lease in the surviving region: it keeps apart two runs that cannot see each other in Temporal.
+
+Its holder is the run. Temporal's own lock (the workflow ID) keeps two runs of one server apart; a break-glass run on another
+server, and a run that is cut off, are kept apart by the Lease. A run renews it as long as Temporal carries the run on, and
+looks before each change. Another run takes it only when its holder is closed, by Temporal's own word, or has not renewed it
+for ``LEASE_LASTS`` and the difference of two clocks. Each write names the version that it was decided by.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.clients.ports import ConflictError, ForbiddenError
+from activities.clients.region_ports import RegionClusters
+from activities.region.failover_models import HeldLease, RegionOrder
+from activities.region.failover_survey import lease_of
+from activities.run.declare import step
+from activities.run.errors import Refusal, refuse
+from activities.run.models.wire import workflow_of
+from activities.run.postures import CHANGE, COMPENSATE
+
+_ATTEMPTS = 5
+
+
+class LeaseActivities:
+    """Takes, renews and gives back one region's Lease."""
+
+    def __init__(self, clusters: RegionClusters) -> None:
+        """Write it by ``clusters``."""
+        self._clusters = clusters
+
+    @step("region.claim", CHANGE, lambda request: f"take the Lease of region {request.target.name}")
+    async def claim(self, request: RegionOrder) -> HeldLease:
+        """Take the Lease, or renew it where this run holds it. Safe to repeat.
+
+        Raises:
+            ApplicationError: ``ClaimedElsewhere``, another run holds it; ``NotAvailable``, we may not. Nothing was changed.
+
+        """
+        return await self._held(request, take=True)
+
+    @step("region.hold", CHANGE, lambda request: f"renew the Lease of region {request.target.name}")
+    async def hold(self, request: RegionOrder) -> HeldLease:
+        """Renew the Lease. It is taken again where nobody holds it, and never from another run.
+
+        Raises:
+            ApplicationError: ``Superseded``, another run has taken it.
+
+        """
+        return await self._held(request, take=False)
+
+    @step("region.give_back", COMPENSATE, lambda request: f"give back the Lease of region {request.target.name}")
+    async def give_back(self, request: RegionOrder) -> bool:
+        """Let another run take the Lease at once; return whether this run held it. Safe to repeat."""
+        target, me = request.target, str(request.run)
+        for _ in range(_ATTEMPTS):
+            found = await self._clusters.lease(target.to, lease_of(target))
+            if found.holder != me:
+                return False
+            try:
+                await self._clusters.write_lease(target.to, lease_of(target), found.model_copy(update={"holder": ""}))
+            except ConflictError:
+                continue
+            return True
+        raise ConflictError(f"Lease {lease_of(target)} changes again and again")
+
+    async def _held(self, request: RegionOrder, *, take: bool) -> HeldLease:
+        target, me = request.target, str(request.run)
+        for _ in range(_ATTEMPTS):
+            found = await self._clusters.lease(target.to, lease_of(target))
+            if found.holder not in {me, ""}:
+                await self._must_be_free(found, lease_of(target), take=take)
+            held = found.model_copy(update={"holder": me, "renewed_at": datetime.now(UTC)})
+            try:
+                await self._clusters.write_lease(target.to, lease_of(target), held)
+            except ConflictError:
+                continue
+            except ForbiddenError as error:
+                raise refuse(Refusal.NOT_AVAILABLE, f"{error}: see the worker's Role in the surviving region") from error
+            return held
+        raise ConflictError(f"Lease {lease_of(target)} changes again and again")
+
+    async def _must_be_free(self, found: HeldLease, name: str, *, take: bool) -> None:
+        if not take:
+            raise refuse(Refusal.SUPERSEDED, f"the run {found.holder} has taken the Lease {name}: this one changes no more")
+        if found.is_free(datetime.now(UTC)) or await _is_closed(found.holder):
+            return
+        renewed = f"renewed at {found.renewed_at:%H:%M:%S} UTC" if found.renewed_at else "never renewed"
+        raise refuse(
+            Refusal.CLAIMED_ELSEWHERE,
+            f"the Lease {name} in the surviving region is held by the run {found.holder}, {renewed}: end that run, or wait"
+            " until it has not been renewed for 6 min",
+        )
+
+
+async def _is_closed(holder: str) -> bool:
+    """Whether our own Temporal says that the run which holds the Lease has ended. Of another server's runs it knows none."""
+    lock, run = workflow_of(holder), holder.rpartition("/")[2]
+    try:
+        found = await activity.client().get_workflow_handle(lock, run_id=run).describe()
+    except RPCError as error:
+        if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+            return False
+        raise
+    return found.status is not WorkflowExecutionStatus.RUNNING

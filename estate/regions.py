@@ -1,0 +1,101 @@
+"""A region as the estate describes it for its failover: what moves with it, what is applied elsewhere, who must agree.
+
+The key of an entry is the region that may be lost. What has no replica elsewhere (PostgreSQL and Redis inside the region's
+cluster) is found by the estate itself, and named before anybody approves.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from estate.base import ApprovalPolicy, Entry, Name, Objective, Region, SecretReference, SwitchApprovals, Target
+from estate.flexible import FlexibleTarget
+
+_Short = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
+_ALL = ApprovalPolicy(roles=("Manager", "DBA", "CTO"))
+_LABEL = r"[-A-Za-z0-9_./]+=[-A-Za-z0-9_.]+"
+Selector = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}(,{_LABEL})*$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
+
+
+class ReadyPods(Entry):
+    """The pods that serve customers in the surviving region."""
+
+    selector: Selector = "app=api"
+    """Labels, as ``kubectl get pods --selector`` takes them."""
+    within: _Short = timedelta(seconds=300)
+    """How long they may take to be Ready once the overlay is applied (platform runbook: 300 s)."""
+
+
+class ApplicationChecks(Entry):
+    """What the application must answer in the end, as a client sees it."""
+
+    url: Url
+    """Where clients reach it, without the path."""
+    paths: tuple[str, ...] = ("/health", "/health/ready")
+    """Each must answer 2xx."""
+    submit: str = "/api/v1/workflows"
+    """Takes a POST with the bearer token and answers 2xx; empty: nothing is submitted."""
+    body: dict[str, JsonValue] = Field(default={"name": "failover-check"})
+    """What is submitted."""
+    token: SecretReference | None = None
+
+
+class RegionFailover(Entry):
+    """How one region fails over to another."""
+
+    to: Name
+    """The surviving region."""
+    databases: tuple[Name, ...] = Field(min_length=1)
+    """Entries of ``flexible_servers`` that move, in this order."""
+    traffic: tuple[Name, ...] = ()
+    """Traffic entries that are led to the surviving region."""
+    overlay: str
+    """Folder that ``kubectl kustomize`` renders, or a file that it has rendered; readable by every worker."""
+    applications: tuple[Name, ...] = ()
+    """Deployments of the lost region that are scaled to zero."""
+    ready: ReadyPods = ReadyPods()
+    checks: ApplicationChecks | None = None
+    objective: Objective = Objective(rto=timedelta(hours=4), rpo=timedelta(minutes=15))
+    patience: _Short = timedelta(minutes=10)
+    """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
+    approvals: SwitchApprovals = SwitchApprovals(planned=_ALL, forced=_ALL)
+
+    @model_validator(mode="after")
+    def _overlay_is_absolute(self) -> Self:
+        if not PurePosixPath(self.overlay).is_absolute():
+            message = f"overlay is {self.overlay!r}: give an absolute path, since each worker starts in a folder of its own"
+            raise ValueError(message)
+        return self
+
+
+class RegionTarget(Target):
+    """One region resolved."""
+
+    KIND: ClassVar[str] = "region"
+
+    settings: RegionFailover
+    to: Region
+    """The surviving region."""
+    databases: tuple[FlexibleTarget, ...] = ()
+    without_replica: tuple[str, ...] = ()
+    """What of the lost region has no replica elsewhere, with its kind: lost or missing afterwards."""
+
+    @property
+    def objective(self) -> Objective:
+        """What a run is measured against."""
+        return self.settings.objective
+
+    @property
+    def takes_words(self) -> bool:
+        """Nobody's word is asked for: a database that answers is given up by its own procedure."""
+        return False
+
+    def server_in_survivor(self, database: FlexibleTarget) -> str:
+        """Return the server of ``database`` in the surviving region."""
+        servers = database.database.servers
+        return next(name for name, one in servers.items() if one.region == self.settings.to)

@@ -1,0 +1,85 @@
+"""The runs of ``region-failover`` whose histories are kept: two real API servers and real PostgreSQL servers make them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from deploy.lab.azure.faults import Fault as Azure
+from tests.fakes.faults import Fault
+from tests.postgres.bench import Handle
+from tests.region.bench import DATABASE
+from tests.region.failover_bench import RegionFailoverBench
+from tests.region.traffic_stand_in import BROKEN
+from workflows.region.models import flexible_lock_id
+
+Run = Callable[[RegionFailoverBench], Awaitable[Handle]]
+
+
+async def _planned(bench: RegionFailoverBench) -> Handle:
+    return await bench.approved()
+
+
+async def _plan(bench: RegionFailoverBench) -> Handle:
+    return await bench.leave(run="plan", confirm=None)
+
+
+async def _forced(bench: RegionFailoverBench) -> Handle:
+    await bench.lose_database()
+    await bench.clusters.relays[bench.lost].refuse()
+    return await bench.approved("forced")
+
+
+async def _rejected(bench: RegionFailoverBench) -> Handle:
+    handle = await bench.leave()
+    await bench.vote(handle, "carl", approve=False)
+    return handle
+
+
+async def _refused_child(bench: RegionFailoverBench) -> Handle:
+    patch: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
+    bench.azure.emulator.faults.order(Azure(**patch, status=403, code="AuthorizationFailed"))
+    return await bench.approved()
+
+
+async def _cancelled(bench: RegionFailoverBench) -> Handle:
+    held = bench.faults.order("region.fence", Fault.HANGS)
+    handle = await bench.approved()
+    await held.reached.wait()
+    await handle.cancel()
+    return handle
+
+
+async def _not_ready(bench: RegionFailoverBench) -> Handle:
+    bench.clusters.plays = False
+    return await bench.approved()
+
+
+async def _unmet(bench: RegionFailoverBench) -> Handle:
+    bench.write_overlay([{"apiVersion": "v1", "kind": "Volcano", "metadata": {"name": "x"}}])
+    return await bench.leave()
+
+
+async def _database_of_it(bench: RegionFailoverBench) -> Handle:
+    """Return the run of the database, which was handed the approvals."""
+    await bench.ending(await bench.approved())
+    found: Handle = bench.client.get_workflow_handle(flexible_lock_id(DATABASE))
+    return found
+
+
+REGION_FAILOVER_RUNS: dict[str, Run] = {
+    "leave-planned-completed": _planned,
+    "leave-plan": _plan,
+    "region-approved-with-the-region": _database_of_it,
+    "leave-forced-completed": _forced,
+    "leave-rejected": _rejected,
+    "leave-child-refused": _refused_child,
+    "leave-cancelled-at-the-fence": _cancelled,
+    "leave-pods-not-ready": _not_ready,
+    "leave-traffic-stranded": _planned,
+    "leave-precondition-unmet": _unmet,
+}
+REGIONS: dict[str, dict[str, Any]] = {
+    "leave-pods-not-ready": {"ready": {"within": "PT3S"}},
+    "leave-traffic-stranded": {"traffic": [BROKEN]},
+}

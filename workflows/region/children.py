@@ -1,0 +1,137 @@
+"""What moves with a region by a procedure of its own: databases and traffic, as children under their own locks.
+
+Approvals were collected up front: a child gets the votes, and, where its plan was part of what people agreed to, that plan's
+digest. A child is abandoned, not ended, when this run ends from outside: a promotion is never torn apart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from temporalio import workflow
+from temporalio.exceptions import (
+    ChildWorkflowError,
+    FailureError,
+    TimeoutError,  # noqa: A004 - of Temporal
+    WorkflowAlreadyStartedError,
+)
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+from activities.region.failover_models import DatabaseMove
+from activities.run.errors import Refusal, refuse
+from activities.run.models.report import Vote
+from estate.regions import RegionTarget
+from workflows.region.failover_planning import TrafficSeen
+from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest, flexible_lock_id
+from workflows.run import outcome
+from workflows.run.automatic import handed_on
+from workflows.run.granted import GRANTED, Granted
+from workflows.run.models import TASK_TIMEOUT, Run, lock_of, plan_id
+
+DATABASE, TRAFFIC = "postgres-region-failover", "dns-failover"
+_PLANNED_WITHIN = timedelta(minutes=2)
+
+
+class Child(NamedTuple):
+    """A run that this one begins."""
+
+    workflow: str
+    request: dict[str, Any]
+    lock: str
+    decisions: str = ""
+    """Digest of its plan, as people have seen it."""
+
+
+def traffic_lock_id(name: str) -> str:
+    """Return the workflow ID of a run that leads the traffic ``name`` elsewhere."""
+    return lock_of("traffic", name)
+
+
+def database_request(asked: RegionFailoverRequest, database: str, server: str) -> RegionDatabaseRequest:
+    """Return what the failover of one database is asked for."""
+    return RegionDatabaseRequest(
+        database=database,
+        mode=asked.mode,
+        to=server,
+        run=Run.REAL,
+        by=asked.by,
+        reason=_reason(asked),
+        down_since=asked.down_since,
+        max_missing=asked.max_missing,
+    )
+
+
+def database_child(asked: RegionFailoverRequest, move: DatabaseMove) -> Child:
+    """Return the failover of one database."""
+    request = database_request(asked, move.name, move.server).model_dump(mode="json", exclude_none=True)
+    return Child(DATABASE, request, flexible_lock_id(move.name), move.digest)
+
+
+def traffic_child(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> Child:
+    """Return the move of one traffic entry."""
+    return Child(TRAFFIC, _traffic_request(asked, target, name, Run.REAL), traffic_lock_id(name))
+
+
+def _traffic_request(asked: RegionFailoverRequest, target: RegionTarget, name: str, run: Run) -> dict[str, Any]:
+    return {"traffic": name, "to": target.settings.to, "by": asked.by, "reason": _reason(asked), "run": run.value}
+
+
+def _reason(asked: RegionFailoverRequest) -> str:
+    return f"region-failover {asked.region}: {asked.reason or 'no reason given'}"[:1000]
+
+
+async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | None:
+    """Run it to its end; ``None``: what it would do was done already.
+
+    Raises:
+        ApplicationError: ``ClaimedElsewhere`` when its lock is held.
+        ChildWorkflowError: it was refused, undone, cancelled or stranded; says why.
+
+    """
+    granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)} if votes else {}
+    try:
+        ended: outcome.Summary = await workflow.execute_child_workflow(
+            child.workflow,
+            child.request,
+            result_type=outcome.Summary,
+            id=child.lock,
+            task_timeout=TASK_TIMEOUT,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            memo={**handed_on(), **granted},
+            static_summary=f"real: {child.request['reason']}"[:200],
+        )
+    except WorkflowAlreadyStartedError:
+        words = f"{child.lock} is held by another run; start again when it has ended"
+        raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
+    except ChildWorkflowError as error:
+        if outcome.cause_of(error)[0] != Refusal.MOVED_ALREADY:
+            raise
+        return None
+    return ended
+
+
+async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> TrafficSeen:
+    """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 2 minutes."""
+    try:
+        planned: outcome.Summary = await workflow.execute_child_workflow(
+            TRAFFIC,
+            _traffic_request(asked, target, name, Run.PLAN),
+            result_type=outcome.Summary,
+            id=plan_id(traffic_lock_id(name)),
+            task_timeout=TASK_TIMEOUT,
+            execution_timeout=_PLANNED_WITHIN,
+            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+    except WorkflowAlreadyStartedError:
+        return TrafficSeen(name, Refusal.BUSY.value, "another plan of it is being made: start again when it has ended")
+    except FailureError as error:
+        if outcome.was_cancelled(error):
+            raise
+        kind, words = outcome.cause_of(error)
+        if isinstance(error.cause, TimeoutError):
+            words = f"{TRAFFIC} gave no plan within {_PLANNED_WITHIN.total_seconds():.0f} s: do workers serve it?"
+        known = kind if kind in {one.value for one in Refusal} else Refusal.NOT_AVAILABLE.value
+        return TrafficSeen(name, known, words)
+    return TrafficSeen(name, "", planned.explanation)

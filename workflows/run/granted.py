@@ -1,0 +1,72 @@
+"""Approvals that were collected before: a run that moves several things asks once, and hands the votes to its children.
+
+Nobody can claim them: they stand in the memo that the parent has given its child, Temporal says who the parent is, and that
+parent must be a run of a type that asks for such approvals, under its own lock, in our namespace, on our task queue, and
+running. Where the parent knew the child's plan, the votes are for that plan: the child surveys anew, and another plan voids
+them. The requester's own vote does not count here either, and each role that the child's policy asks for must be filled.
+"""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from activities.run.errors import Refusal, refuse
+from activities.run.models.plan import Plan
+from activities.run.models.report import Vote
+from activities.run.models.wire import RunId, Wire
+from activities.run.parents import ParentActivities, ParentRequest
+from estate.base import ApprovalPolicy, fold
+from workflows.run.steps import step
+
+GRANTED = "granted"
+"""Name of the memo that holds a ``Granted``."""
+GRANTORS = {"region": "region-failover"}
+"""First part of a parent's workflow ID → the type that it must have."""
+
+
+class Granted(Wire):
+    """What people have agreed to in the run that has begun this one."""
+
+    votes: tuple[Vote, ...]
+    decisions: str = ""
+    """Digest of the plan that they have seen; empty: they have agreed to what the request says."""
+
+
+async def granted_by_parent() -> Granted | None:
+    """Return the approvals that this run's parent hands on; ``None``: it has no such parent, and asks people itself."""
+    parent, given = workflow.info().parent, workflow.memo_value(GRANTED, None, type_hint=Granted)
+    if given is None or parent is None:
+        return None
+    kind = GRANTORS.get(parent.workflow_id.partition("/")[0])
+    if kind is None:
+        return None
+    own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
+    seen = await step(ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflow=kind))
+    if not seen.is_watch:
+        workflow.logger.warning("Approvals that are not the parent's: %s", seen.message)
+        return None
+    return given
+
+
+def must_fit(granted: Granted, plan: Plan, policy: ApprovalPolicy, by: str) -> None:
+    """Return if what was agreed to is this plan, and enough people have.
+
+    Raises:
+        ApplicationError: ``PlanChanged``, it was another plan; ``BadEstate``, a role is not filled. Nothing was changed.
+
+    """
+    if granted.decisions and granted.decisions != plan.digest:
+        raise refuse(
+            Refusal.PLAN_CHANGED,
+            f"plan {granted.decisions} was approved, but the target has changed since: now it would be"
+            f" {plan.digest} ({plan.headline}); nothing was changed",
+        )
+    approvals = [one for one in granted.votes if one.approve and fold(one.by) != fold(by)]
+    filled = {fold(one.by): one.role for one in approvals if one.role in policy.roles}
+    if len(set(filled.values())) < policy.needed:
+        open_roles = ", ".join(role for role in policy.roles if role not in filled.values())
+        raise refuse(
+            Refusal.BAD_ESTATE,
+            f"the approvals that were handed on do not fill {open_roles}: the policy of what moves must ask for no role"
+            " that the policy of the region does not ask for; nothing was changed",
+        )
