@@ -82,6 +82,7 @@ class Estate(Entry):
                 self._region_is_known(f"traffic.{name}.regions", region)
         return self
 
+    @model_validator(mode="after")
     def _regions_can_fail_over(self) -> Self:
         for name, entry in self.region_failovers.items():
             where = f"region_failovers.{name}"
