@@ -12,7 +12,7 @@ from activities.region.models import FlexiblePlan
 from activities.run.models.diagnosis import LIVING
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
-from activities.traffic.models import TrafficPlan
+from activities.traffic.run_models import TrafficPlan
 from gate.record import Mode
 from starters.history.model import Facts
 from starters.render import words

@@ -15,7 +15,7 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
-from activities.traffic.models import TrafficDetails
+from activities.traffic.run_models import TrafficDetails
 from starters.history.model import Facts
 from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
