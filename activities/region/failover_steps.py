@@ -59,7 +59,7 @@ class RegionActivities:
                 seen = (await self._clusters.scale(region, name)).model_copy(update={"untouched": told.untouched})
                 if seen.wanted == 0:
                     return seen.model_copy(update={"untouched": seen.untouched and seen.kept is None})
-                told = told.model_copy(update={"untouched": False, "kept": seen.kept or seen.wanted})
+                told = told.model_copy(update={"untouched": False, "kept": seen.wanted})
                 return await self._clusters.scale_down(region, seen, str(request.run))
             except NO_ANSWER as error:
                 told = told.model_copy(update={"error": str(error)})

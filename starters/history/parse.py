@@ -27,7 +27,7 @@ from estate.base import Target
 from starters.history.reports import read_plan, read_report
 from workflows.catalog import PROCEDURES, shown, spec_of
 from workflows.run.automatic import FOUND, Found, is_watch
-from workflows.run.models import CancelNote, Decision, cancel_note
+from workflows.run.models import CancelNote, Decision, cancel_note, is_plan
 from workflows.run.phases import Part, ReportPhase
 
 KEEP = "records.keep"
@@ -180,11 +180,12 @@ class Chronicle:
                 self._learn(step)
 
     def _child(self, kind: str, event: HistoryEvent, at: datetime) -> None:
-        """Take in a child workflow as a step called ``child NAME``."""
+        """Take in a child workflow as a step called ``child NAME``, or ``plan NAME`` where it is a dry run."""
         details = getattr(event, f"{kind}_event_attributes")
         if kind == "start_child_workflow_execution_initiated":
             name = details.workflow_type.name
-            self.steps[event.event_id] = Step(f"child {name}", f"{name} under {details.workflow_id}", at, started=at)
+            what = "plan" if is_plan(details.workflow_id) else "child"
+            self.steps[event.event_id] = Step(f"{what} {name}", f"{name} under {details.workflow_id}", at, started=at)
             return
         step, end = self.steps.get(details.initiated_event_id), kind.rpartition("_")[2]
         if step is not None and end != "started":

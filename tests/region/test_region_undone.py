@@ -176,3 +176,18 @@ async def test_an_overlay_that_changes_while_people_decide_voids_the_approval(le
     await leave.vote(handle)
     assert (await leave.ending(handle))[0] == "PlanChanged"
     assert await leave.is_as_before()
+
+
+async def test_what_somebody_has_scaled_up_after_an_earlier_fence_is_what_comes_back(leave: RegionFailoverBench) -> None:
+    held = leave.faults.order("region.fence", Fault.OUTLIVES)
+    handle = await leave.approved()
+    await held.reached.wait()
+    await handle.terminate()
+    leave.faults.release()
+    apps = leave.clusters.apps(leave.lost)
+    await asyncio.to_thread(
+        apps.patch_namespaced_deployment, "api-deployment", leave.clusters.space, {"spec": {"replicas": 5}}
+    )
+    leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
+    end, told = await leave.ending(await leave.approved())
+    assert (end, await leave.scales()) == ("RolledBack", {**PODS, "api-deployment": 5}), told

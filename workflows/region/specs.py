@@ -48,6 +48,7 @@ SPECS = (
         steps={
             "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
             "region.survey": Shown(ReportPhase.DECIDE, "survey"),
+            "plan dns-failover": Shown(ReportPhase.DECIDE),
             "child dns-failover": Shown(ReportPhase.ROUTE),
             "child postgres-region-failover": Shown(ReportPhase.PROMOTE),
             "region.claim": Shown(ReportPhase.CLAIM),

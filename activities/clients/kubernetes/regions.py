@@ -46,9 +46,8 @@ class RegionsClient:
         return _scale(await self._kubernetes.deployment(region, deployment))
 
     async def scale_down(self, region: Region, seen: Scale, run: str) -> Scale:
-        """Scale to zero what ``seen`` describes; a number that is kept already is kept on."""
-        kept = seen.wanted if seen.kept is None else seen.kept
-        return await self._scale(region, seen, 0, {KEPT: str(kept), KEPT_FOR: run})
+        """Scale to zero what ``seen`` describes, and keep what it asks for now: an older note is out of date."""
+        return await self._scale(region, seen, 0, {KEPT: str(seen.wanted), KEPT_FOR: run})
 
     async def scale_back(self, region: Region, seen: Scale) -> Scale:
         """Give back the number that is kept. What somebody has scaled up meanwhile keeps its own."""
