@@ -4,8 +4,9 @@ A gate that has seen a later epoch than the record's goes by it no more, whoever
 names the member that runs as primary, at an epoch above all that any gate and the Lease have seen, with our selector and
 nothing else in it. The list of synchronous members in an older record promises nothing: the leader makes it anew.
 
-In doubt nothing is written. Two primaries, a switch that is under way, or a silent gate that could be another primary's.
-Where nobody runs as primary a person names the member; then every gate must answer, and none may be on a later timeline.
+In doubt nothing is written. Two primaries, a switch that is under way, a silent gate that could be another primary's, or a
+primary that others have left behind: it has slept through a promotion, and goes on under a record as old as itself. Where
+nobody runs as primary a person names the member; then every gate must answer, and none may be on a later timeline.
 The record is read first and written by compare-and-swap, so that a claim in between makes this step look again. The switch
 in an older record is of the past, and goes: a run that has really claimed has told the gates no later epoch than the
 record's, but for its own undo, which finds its claim gone and touches nothing more.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import NamedTuple
 
 from activities.clients.granting import granted
 from activities.clients.ports import GateRefusedError, UnreachableError
@@ -114,7 +116,26 @@ def _leader(order: RepairOrder, record: Record, seen: dict[str, GateStatus | Non
     if silent and leader not in leases:
         words = f"the gate of {', '.join(silent)} is silent, and the Lease is not {leader}'s: another primary may run there"
         raise refuse(Refusal.UNREACHABLE, f"{words}; {_UNCHANGED}")
+    if later := _on_a_later_timeline(leader, seen):
+        words = f"{leader} runs as primary on timeline {later.here}, and {later.others} is on {later.there}, which led since"
+        remedy = "stop it (delete its pod: its gate does not start it again), then repair with --leader MEMBER"
+        raise refuse(Refusal.WRONG_TIMELINE, f"{words}: {remedy}; {_UNCHANGED}")
     return leader
+
+
+class _Later(NamedTuple):
+    """Who has a later timeline than the member in question."""
+
+    here: int
+    others: str
+    there: int
+
+
+def _on_a_later_timeline(member: str, seen: dict[str, GateStatus | None]) -> _Later | None:
+    """Return who is; writes that were acknowledged there would be given up for those of ``member``."""
+    timelines = {name: one.timeline or 0 for name, one in seen.items() if one is not None}
+    here, last = timelines.get(member, 0), max(timelines.values(), default=0)
+    return _Later(here, " and ".join(name for name, at in timelines.items() if at == last), last) if last > here else None
 
 
 def _named(order: RepairOrder, record: Record, seen: dict[str, GateStatus | None], silent: list[str]) -> str:
@@ -128,12 +149,11 @@ def _named(order: RepairOrder, record: Record, seen: dict[str, GateStatus | None
     if silent:
         words = f"the gate of {', '.join(silent)} is silent: whether it runs as primary is unknown"
         raise refuse(Refusal.UNREACHABLE, f"{words}; {_UNCHANGED}")
-    others = {one.member: one for one in seen.values() if one is not None}
-    chosen = others.pop(name)
-    if chosen.empty or chosen.system_identifier != record.system_identifier:
+    chosen = seen[name]
+    if chosen is None or chosen.empty or chosen.system_identifier != record.system_identifier:
         raise refuse(Refusal.NO_STANDBY, f"{name} has no data of this cluster; {_UNCHANGED}")
-    if later := [one.member for one in others.values() if (one.timeline or 0) > (chosen.timeline or 0)]:
-        words = f"{', '.join(later)} is on a later timeline than {name} ({chosen.timeline}), and has led since"
+    if later := _on_a_later_timeline(name, seen):
+        words = f"{later.others} is on a later timeline ({later.there}) than {name} ({later.here}), and has led since"
         raise refuse(Refusal.WRONG_TIMELINE, f"{words}; {_UNCHANGED}")
     return name
 

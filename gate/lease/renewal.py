@@ -25,6 +25,8 @@ class Renewal:
     """Returns the highest epoch that this gate has seen."""
     leads: Callable[[], bool]
     """Returns whether the server runs as primary."""
+    timeline: Callable[[], int]
+    """Returns the timeline of the server, as it said last; 0: it has not."""
     show: Callable[[Record], Awaitable[None]]
     """Renews the record's Kubernetes Lease."""
     log: Callable[..., None]
@@ -46,4 +48,4 @@ class Renewal:
             self.lease.renew(asked)
 
     def _vouched(self, outside: Outside) -> bool:
-        return vouches(outside, self.member, self.epoch(), leads=self.leads())
+        return vouches(outside, self.member, self.epoch(), leads=self.leads(), timeline=self.timeline())

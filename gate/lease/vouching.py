@@ -5,7 +5,8 @@ gone, cannot be read or is older than what the member has seen, the record's Lea
 primary that knows of no earlier epoch than the Lease, and that goes on renewing it. Without the API server
 a peer vouches, so that an outage of the API server alone stops no database: but only if no peer that answers knows of a
 later epoch than this member. One that was cut off meanwhile may not have heard of it. Whoever waits for this member's
-isolation has told the peers a later epoch first.
+isolation has told the peers a later epoch first. Nobody vouches for a primary that was overtaken: a peer shows that another
+member was promoted since.
 """
 
 from __future__ import annotations
@@ -32,17 +33,30 @@ class Outside:
     """Why the API server, which answers, gave no record that can be read; empty when it gave one, or has none."""
 
 
-def vouches(outside: Outside, member: str, epoch: int, *, leads: bool) -> bool:
+def vouches(outside: Outside, member: str, epoch: int, *, leads: bool, timeline: int = 0) -> bool:
     """Whether what was seen allows ``member``, which knows of ``epoch``, to take writes for another while.
 
-    ``leads``: its server runs as primary.
+    ``leads``: its server runs as primary, on ``timeline``; 0: not known.
     """
+    if leads and timeline and overtaken_by(outside, epoch, timeline) is not None:
+        return False
     if outside.api_answers and (record := outside.record) is not None and not is_older(record, epoch):
         return names(record, member)
     if outside.api_answers and _stands_in(outside, member, epoch, leads=leads):
         return True
     answers = [status for status in outside.peers.values() if status is not None]
     return bool(answers) and all(status.epoch <= epoch for status in answers)
+
+
+def overtaken_by(outside: Outside, epoch: int, timeline: int) -> GateStatus | None:
+    """Return a peer that shows that another member was promoted since: the record is a copy from before.
+
+    It is on a later timeline, and has seen a later epoch than this member *and* the record. A primary that has slept through
+    that promotion would find itself named by such a copy. A later epoch alone is a claim that came to nothing.
+    """
+    known = max(epoch, outside.record.epoch if outside.record is not None else 0)
+    answers = (status for status in outside.peers.values() if status is not None)
+    return next((one for one in answers if one.epoch > known and (one.timeline or 0) > timeline), None)
 
 
 def names(record: Record, member: str) -> bool:

@@ -81,7 +81,7 @@ class Gate:
         self.supervisor = Supervisor(self.lease, settings.isolation_timeout, settings.data, self._hear_watchdog)
         self.renewal = Renewal(
             settings.member, self.lease, lambda: self.store.state.epoch, lambda: self.sampler.facts.role is Role.PRIMARY,
-            self.api.renew, self.log,
+            lambda: self.sampler.facts.timeline or 0, self.api.renew, self.log,
         )  # fmt: skip
         self.recovery = ReplicationRecovery(settings, self.peers.status)
         self.figures = Status(settings, self.control)

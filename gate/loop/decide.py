@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from gate.api import Role, ServerState
-from gate.lease.vouching import Outside
+from gate.lease.vouching import Outside, overtaken_by
 from gate.loop.leading import (
     as_before,
     must_not_lead,
@@ -100,6 +100,12 @@ def _running(local: Local, record: Record, outside: Outside) -> Decision:  # noq
     intent = record.intent
     named, claimed_for_me = record.leader == local.member, intent is not None and intent.candidate == local.member
     if runs_as_primary(local):
+        if (later := overtaken_by(outside, local.state.epoch, local.timeline)) is not None:
+            return Decision(
+                Action.STOP_NOW,
+                f"{later.member} is on the later timeline {later.timeline} and has seen epoch {later.epoch}:"
+                " THE LEADER RECORD IS OLDER, another member was promoted since; a person must decide: failover repair",
+            )
         if named and intent is not None and not claimed_for_me and intent.mode is Mode.FORCED:
             return Decision(Action.STOP_NOW, f"a forced failover to {intent.candidate} has been claimed")
         if not named and not (claimed_for_me and local.state.promoted_at == record.epoch):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from gate.api import Role, ServerState
@@ -149,6 +150,8 @@ class Loop:
         outside = await gate.observer.look(ask_peers=False)
         if self._is_named(outside) and gate.sampler.facts.role is Role.STANDBY:
             return await gate.observer.look(ask_peers=True, to_lead=True)
+        if gate.sampler.facts.role is Role.PRIMARY and not outside.peers:
+            return replace(outside, peers=gate.observer.recent())
         return outside
 
     def _is_named(self, outside: Outside) -> bool:

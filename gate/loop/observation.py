@@ -22,6 +22,8 @@ from gate.loop.pause import is_paused
 from gate.record import MalformedRecordError, is_older
 
 _HEAR_EVERY_SECONDS = 1.0
+_RECENT_SECONDS = 5.0
+"""Two looks, one of them at a peer that does not answer."""
 
 
 class Observer:
@@ -32,6 +34,7 @@ class Observer:
         self._api, self._peers, self._epoch, self._log = api, peers, epoch, log
         self._heard_at: dict[str, float] = {}
         self._asked_at = dict.fromkeys(peers.names, now())
+        self._last: tuple[float, dict[str, GateStatus | None]] = (0.0, {})
 
     async def look(self, *, ask_peers: bool, to_lead: bool = False) -> Outside:
         """Ask the API server, and the peers if ``ask_peers`` or if it gives no record that this member may go by.
@@ -73,6 +76,11 @@ class Observer:
                 await seen(asked, await self.look(ask_peers=True))
             await asyncio.sleep(_HEAR_EVERY_SECONDS)
 
+    def recent(self) -> dict[str, GateStatus | None]:
+        """Return what the peers have answered last; empty when that was too long ago."""
+        asked, answers = self._last
+        return answers if now() - asked < _RECENT_SECONDS else {}
+
     def note_question(self, member: str) -> None:
         """Keep that ``member``'s gate has just asked this one how it is; empty: anybody's, an older gate says no name."""
         for name in [member] if member else list(self._asked_at):
@@ -93,4 +101,5 @@ class Observer:
         asked = now()
         answers = await self._peers.statuses()
         self._heard_at |= {name: asked for name, status in answers.items() if status is not None}
+        self._last = asked, answers
         return answers

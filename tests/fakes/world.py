@@ -266,8 +266,7 @@ class World:
                 member.remember(rejoin_behind="")
         for name in (name for name, status in outside.peers.items() if status is not None):
             self.members[name].asked_at[member.name] = now
-        leads = member.role is Role.PRIMARY
-        if vouches(outside, member.name, member.state.epoch, leads=leads) and self._shows_itself(member, outside):
+        if self._vouched(member, outside) and self._shows_itself(member, outside):
             member.vouched_at, member.held = now, False
         if now - member.vouched_at > self.isolation_seconds and member.role is not Role.STANDBY:
             member.stop()
@@ -279,7 +278,12 @@ class World:
         shown = to_show(outside, member.name, member.state.epoch, leads=leads)
         if shown is None or self.lease.write(shown.leader, shown.epoch):
             return True
-        return vouches(replace(outside, api_answers=False), member.name, member.state.epoch, leads=leads)
+        return self._vouched(member, replace(outside, api_answers=False))
+
+    @staticmethod
+    def _vouched(member: Member, outside: Outside) -> bool:
+        leads = member.role is Role.PRIMARY
+        return vouches(outside, member.name, member.state.epoch, leads=leads, timeline=member.timeline)
 
     def thaw(self, member: Member) -> None:
         """Let a frozen container go on; its watchdog holds the server first."""

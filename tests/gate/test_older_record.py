@@ -295,3 +295,26 @@ async def test_an_epoch_far_above_the_record_is_refused(pair: Cluster) -> None:
     await pair.seal("pg-1", far - 1)
     pair.api.silent = True
     await pair.seal("pg-1", far + 5000)
+
+
+@pytest.mark.parametrize(
+    ("record_epoch", "peer_epoch", "peer_timeline", "overtaken"),
+    [
+        (6, 7, 3, True),
+        (7, 7, 3, False),  # a switch that goes on, or is over: the record is as new as the peer
+        (6, 6, 3, False),  # somebody has promoted it past its gate, which stops it
+        (6, 7, 2, False),  # a claim that came to nothing
+    ],
+)
+@pytest.mark.parametrize("role", [Role.PRIMARY, Role.STANDBY, None])
+def test_a_primary_that_has_slept_through_a_promotion_stops_when_a_peer_shows_it(
+    record_epoch: int, peer_epoch: int, peer_timeline: int, role: Role | None, *, overtaken: bool
+) -> None:
+    record = Record(leader=A, epoch=record_epoch)
+    peers = {B: status(B, epoch=peer_epoch, timeline=peer_timeline, role=role), C: None}
+    decision = _decide(record, peers=peers, server=ServerState.RUNNING, role=Role.PRIMARY)
+    assert (decision.action, "THE LEADER RECORD IS OLDER" in decision.reason) == (
+        (Action.STOP_NOW, True) if overtaken else (Action.KEEP, False)
+    )
+    outside = Outside(api_answers=True, record=record, mirror=None, peers=peers)
+    assert vouches(outside, A, 6, leads=True, timeline=2) is not overtaken

@@ -24,7 +24,7 @@ class Renewing:
         self.lease, self.failure = Lease.make(), failure
         self.shown: list[Record] = []
         self.logged: list[str] = []
-        self.renewal = Renewal(A, self.lease, lambda: 5, lambda: True, self._show, self._log)
+        self.renewal = Renewal(A, self.lease, lambda: 5, lambda: True, lambda: 1, self._show, self._log)
 
     def _log(self, message: str, **_: object) -> None:
         self.logged.append(message)

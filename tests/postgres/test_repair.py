@@ -128,6 +128,11 @@ def _none_and_later(world: World) -> None:
     world.members[B].timeline = 4
 
 
+def _left_behind(world: World) -> None:
+    """Let A have slept through a promotion, and go on under a record as old as itself."""
+    world.members[B].timeline = 4
+
+
 @pytest.mark.parametrize(
     ("harm", "more", "kind", "words"),
     [
@@ -135,7 +140,8 @@ def _none_and_later(world: World) -> None:
         (_none, {}, "NoPrimary", "say who has led last, --leader MEMBER"),
         (_none, {"leader": "stranger"}, "BadInput", "has no stranger"),
         (_none_and_silent, {"leader": A}, "Unreachable", f"the gate of {B} is silent"),
-        (_none_and_later, {"leader": A}, "WrongTimeline", f"{B} is on a later timeline than {A} (1)"),
+        (_none_and_later, {"leader": A}, "WrongTimeline", f"{B} is on a later timeline (4) than {A} (1)"),
+        (_left_behind, {}, "WrongTimeline", f"{A} runs as primary on timeline 1, and {B} is on 4, which led since: stop it"),
         (_silent_stranger, {}, "Unreachable", "another primary may run there"),
         (lambda _: None, {"leader": B}, "BadInput", f"{A} runs as primary, not {B}"),
         (lambda _: None, {"by": ""}, "BadInput", "by: missing"),

@@ -328,7 +328,11 @@ class Campaign(RuleBasedStateMachine):
         self._until(lambda: not run.is_open, 60)
 
     def _repair_for_good(self) -> None:
-        """Repair; where nobody runs as primary, say who led last."""
+        """Repair; where nobody runs as primary, say who led last. One that slept through a promotion is stopped first."""
+        for one in self.world.members.values():
+            if one.writes and one.timeline < self.world.members[self._has_led_last()].timeline:
+                one.die()
+                self._bring_back(one)
         for leader in (None, self._has_led_last()):
             self._repair(leader)
             self._until(lambda: self._repairing is not None and not self._repairing.is_open, 60)

@@ -159,6 +159,26 @@ def test_a_life_in_which_the_record_of_a_switch_of_long_ago_comes_back(life: Cam
     assert (life.world.record.leader, life.world.record.intent is not None) == ("postgresql-primary-0", True)
 
 
+def test_a_life_in_which_a_primary_has_slept_through_a_promotion(life: Campaign) -> None:
+    """A record as old as itself names it when it wakes up. The others show it what it has missed, and it stops."""
+    life.begin(three=True, proof=["gate", "isolation", "attested"], relaxes=True)
+    life.somebody_starts_a_run("planned", 3.0, attest=False)
+    life.the_network_falls_apart(seconds=0.03)
+    life.a_member_comes_back(which=2, seconds=0.015)
+    life.the_primary_is_lost_and_somebody_fails_over(how="is suspended", attest=False, seconds=3.0)
+    life.time_passes(seconds=6.0)
+    slept = life.world.members["postgresql-standby-0"]
+    leader = life.world.record.leader
+    assert leader != slept.name
+    life.a_member_breaks(which=list(life.world.members).index(leader), how="its server freezes", seconds=0.03)
+    _put_the_claim_back(life, slept.name)
+    life.a_member_comes_back(which=1, seconds=0.03)
+    assert not slept.writes
+    life.somebody_repairs_the_record(seconds=3.0)
+    assert not slept.writes
+    life.promises_hold()
+
+
 def _put_the_claim_back(life: Campaign, candidate: str) -> None:
     """Restore the record as it was when the switch to ``candidate`` was under way."""
     for age in range(100, -1, -1):
