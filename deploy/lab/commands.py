@@ -18,7 +18,7 @@ from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
 from deploy.lab.packages import ensure_packages, must_be_root
-from deploy.lab.region_demo import region_demo
+from deploy.lab.regions.demo import region_demo
 from deploy.lab.sentinels import redis_master
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation

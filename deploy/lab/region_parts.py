@@ -164,8 +164,8 @@ def write_estate(folder: Path, azure: AzurePair) -> Path:
 
 
 def started(command: list[str], more: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a program with this process's environment and ``more``."""
-    return subprocess.Popen(command, env={**os.environ, **more}, stdout=log, stderr=log)
+    """Start a program with this process's environment and ``more``; it ends with this process."""
+    return subprocess.Popen(["setpriv", "--pdeathsig=KILL", *command], env={**os.environ, **more}, stdout=log, stderr=log)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,7 @@ from deploy.lab.azure.names import NameServer
 from deploy.lab.azure.postgres_process import Address
 from deploy.lab.azure.postgres_servers import Application, PostgresServers
 from deploy.lab.azure.roles import Role
+from deploy.lab.azure.routing import Provider
 from deploy.lab.azure.server import Emulator
 
 SUBSCRIPTION = "5f0c7a1e-2b7d-4a53-9a34-6f1de2c0b117"
@@ -92,11 +93,18 @@ class AzurePair:
 
 @asynccontextmanager
 async def running_pair(  # noqa: PLR0913 - what tests want to choose
-    folder: Path, network: str, port: int, *, roles: Sequence[Role] | None = None, pace: float = 0.01, ttl: int = 30
+    folder: Path,
+    network: str,
+    port: int,
+    *,
+    roles: Sequence[Role] | None = None,
+    pace: float = 0.01,
+    ttl: int = 30,
+    others: Sequence[Provider] = (),
 ) -> AsyncIterator[AzurePair]:
     """Start PostgreSQL, the name server and the emulator; end all of it. ``roles=None`` allows everything.
 
-    ``network``: the first three numbers of loopback addresses that nobody else uses.
+    ``network``: the first three numbers of loopback addresses that nobody else uses. ``others``: more of Azure.
     """
     hosts = {PRIMARY: f"{network}.21", REPLICA: f"{network}.22"}
     addresses = {server: Address(host, port) for server, host in hosts.items()}
@@ -104,7 +112,8 @@ async def running_pair(  # noqa: PLR0913 - what tests want to choose
     for server, host in hosts.items():
         names.add(server, host)
     emulator, flexible = Emulator(SUBSCRIPTION, TOKEN, roles, pace), flexible_pair(servers, names)
-    emulator.serve(flexible)
+    for provider in (flexible, *others):
+        emulator.serve(provider)
     try:
         await servers.start_all()
         await names.start(f"{network}.20")

@@ -18,7 +18,9 @@ from deploy.lab.names import LabError
 from deploy.lab.packages import postgres_bin
 from gate.postgres.processes import kill_all, signal_all
 
-_AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+_WITH_US = ("setpriv", "--pdeathsig=KILL")
+"""A server that nobody is left to end ends at once."""
+_AS_POSTGRES = ("--reuid=postgres", "--regid=postgres", "--init-groups")
 _STOP_SECONDS, _START_SECONDS = 30.0, 30.0
 _LOOK_AGAIN_SECONDS = 0.03
 
@@ -143,4 +145,4 @@ def _command(program: str, *arguments: object) -> list[str]:
     found = postgres_bin()
     if found is None:
         raise LabError("no PostgreSQL is installed below /usr/lib/postgresql")
-    return [*(_AS_POSTGRES if os.geteuid() == 0 else ()), str(found / program), *map(str, arguments)]
+    return [*_WITH_US, *(_AS_POSTGRES if os.geteuid() == 0 else ()), str(found / program), *map(str, arguments)]

@@ -1,0 +1,115 @@
+"""``failover lab demo region``: a region is lost under load, three people approve, customers are served from the other one.
+
+Then the lost region comes back, and everything moves back as a planned move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from activities.run.models.report import Outcome
+from deploy.lab.azure.pair import PRIMARY
+from deploy.lab.cluster import down
+from deploy.lab.names import Lab
+from deploy.lab.packages import ensure_packages
+from deploy.lab.regions.stage import EAST, WEST, Stage, two_regions
+from deploy.lab.switching import Handle, ending, plan_of
+from starters.client.answers import Output
+from starters.client.following import follow
+from starters.client.targets import Place
+from starters.history.model import Facts
+from starters.render.live import display_for
+from starters.render.terminal import full
+from workflows.region.models import CONFIRM, region_lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, Decision
+
+_OPERATOR, _APPROVERS = "omar", ("mona", "dana", "carl")
+_WIDTH = 120
+_LABS = (Lab("east"), Lab("west"))
+
+
+def region_demo() -> int:
+    """Run it; return 0 when customers were served again and no more was lost than the plan had said."""
+    ensure_packages(print)
+    for lab in _LABS:
+        down(lab, lambda _: None)  # what a demonstration that was killed has left
+    began = time.monotonic()
+    code = asyncio.run(_all())
+    print(f"\nDone in {time.monotonic() - began:.0f} s; nothing is left running.", flush=True)
+    return code
+
+
+async def _all() -> int:
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    print("Two clusters, two PostgreSQL servers, an emulated Azure, Temporal and two workers start", flush=True)
+    async with two_regions(print, _LABS) as stage:
+        there = await _there(stage, console)
+        back = await _back(stage, console)
+    return 0 if there and back else 1
+
+
+async def _there(stage: Stage, console: Console) -> bool:
+    """Lose the first region."""
+    await asyncio.sleep(2)
+    _say(f"East US is lost: control plane, node, {PRIMARY}. {_OPERATOR} asks for West US 2; three people must approve")
+    lost_at, since = time.monotonic(), datetime.now(UTC)
+    await asyncio.to_thread(stage.lose, EAST, PRIMARY)
+    facts = await leave(stage, EAST, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
+    console.print(full(facts))
+    await stage.customer.until_served(WEST)
+    rows, seconds = await stage.missing()
+    first = next(one for one in stage.customer.acknowledged if one.region == WEST)
+    print(
+        f"\nCustomers: no workflow was taken for {stage.customer.longest_gap():.1f} s; the first one from West US 2"
+        f" {first.at - lost_at:.1f} s after the loss. {rows} acknowledged workflows are missing, of {seconds:.1f} s.",
+        flush=True,
+    )
+    return facts.outcome is Outcome.COMPLETED
+
+
+async def _back(stage: Stage, console: Console) -> bool:
+    """Let it return, and go back without loss."""
+    _say(f"East US returns: its cluster, and {PRIMARY} as a replica. Everything moves back as a planned move")
+    await asyncio.to_thread(stage.clusters[EAST].heal)
+    await stage.azure.servers.heal(PRIMARY)
+    before, _ = await stage.missing()
+    await asyncio.sleep(2)
+    began = time.monotonic()
+    facts = await leave(stage, WEST, mode="planned", reason="East US is back")
+    console.print(full(facts))
+    await stage.customer.until_served(EAST)
+    after, _ = await stage.missing()
+    gap = stage.customer.longest_gap(since=began)
+    print(
+        f"\nOn the way back {after - before} acknowledged workflows were lost; none was taken for {gap:.1f} s.", flush=True
+    )
+    return facts.outcome is Outcome.COMPLETED and after == before
+
+
+async def leave(stage: Stage, region: str, **request: str) -> Facts:
+    """Start ``region-failover``, have three people approve it, show it, and return how it ended."""
+    asked = {"region": region, "confirm": CONFIRM, "run": "real", "by": _OPERATOR, **request}
+    handle: Handle = await stage.client.start_workflow(
+        "region-failover", asked, id=region_lock_id(region), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+    )
+    place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
+    watching = asyncio.create_task(follow(stage.client, place, display_for(Output.TEXT)))
+    plan = await plan_of(handle)
+    for person in _APPROVERS:
+        await asyncio.sleep(1)
+        await handle.execute_update("decide", Decision(by=person, plan=plan.digest, approve=True))
+        print(f"          {person} approves", flush=True)
+    facts = await ending(handle)
+    with suppress(asyncio.CancelledError):
+        await watching
+    return facts
+
+
+def _say(text: str) -> None:
+    print(f"\n{text}", flush=True)

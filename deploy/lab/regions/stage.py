@@ -1,0 +1,181 @@
+"""Everything of the two regions, up together and gone at the end: clusters, databases, Azure, edge, Temporal, workers."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.client import Client
+
+from activities.run.pollers import polls
+from deploy.lab.azure.pair import PRIMARY, PRIMARY_GROUP, REPLICA, ROLE_FILE, SUBSCRIPTION, WRITER, AzurePair, running_pair
+from deploy.lab.azure.roles import Role
+from deploy.lab.binaries import ensure_binaries
+from deploy.lab.cluster import Say
+from deploy.lab.names import Lab
+from deploy.lab.patience import stretched
+from deploy.lab.ports import free_port
+from deploy.lab.region_parts import DATABASE, Temporal, Workers, worker_environment, write_estate
+from deploy.lab.regions.cluster import API_TOKEN, OVERLAY, Endpoint, RegionCluster, write_contexts
+from deploy.lab.regions.customer import Customer
+from deploy.lab.regions.edge import PublicEdge
+from workflows.run.models import TASK_QUEUE
+
+EAST, WEST, TRAFFIC = "eastus", "westus2", "aiagent-web"
+_NETWORK = "127.0.18"
+_PROFILE, _ENDPOINT, _ROUTE = "aiagent-frontdoor", "aiagent-api", "default-route"
+_BOTH, _DR = "primary-region-backend-pool", "dr-region-backend-pool"
+_HOSTS = {EAST: "east.aiagent.example", WEST: "west.aiagent.example"}
+_EDGE_SECONDS = 1200
+"""How long a change takes to reach the edge at Azure; the emulator divides it by 100, as everything else."""
+_REPLICAS = 2
+_TRAFFIC_ROLE = ROLE_FILE.with_name("traffic.json")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the demonstration plays with."""
+
+    azure: AzurePair
+    edge: PublicEdge
+    clusters: dict[str, RegionCluster]
+    client: Client
+    workers: Workers
+    customer: Customer
+    folder: Path
+
+    def lose(self, region: str, server: str) -> None:
+        """Lose a region: control plane, node, database."""
+        self.azure.servers.kill(server)
+        self.clusters[region].lose()
+
+    async def missing(self) -> tuple[int, float]:
+        """Return how many acknowledged workflows the database lacks, and within how many seconds they were acknowledged."""
+        async with await psycopg.AsyncConnection.connect(self.azure.conninfo(await self.leader())) as connection:
+            found = await (await connection.execute("select name from workflows")).fetchall()
+        lost = self.customer.missing(name for (name,) in found)
+        return len(lost), max(one.at for one in lost) - min(one.at for one in lost) if lost else 0.0
+
+    async def leader(self) -> str:
+        """Return the server that the virtual endpoint leads to."""
+        address = await self.azure.resolve(WRITER)
+        return next(name for name in (PRIMARY, REPLICA) if self.azure.servers.address(name).host == address)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder where the postgres user can look; it goes at the end."""
+    with tempfile.TemporaryDirectory(prefix="failover-regions-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "azure").mkdir()
+        yield folder
+
+
+def _lay_out(edge: PublicEdge) -> None:
+    """Let the route lead to the first region, with the other behind it for as long as the first is unhealthy."""
+    profile = edge.front.profile(_PROFILE, PRIMARY_GROUP)
+    for group, regions in ((_BOTH, (EAST, WEST)), (_DR, (WEST,))):
+        profile.group(group, path="/health/ready", seconds=30)
+        for priority, region in enumerate(regions, 1):
+            profile.origin(group, region, _HOSTS[region], priority=priority)
+    profile.endpoint(_ENDPOINT)
+    profile.route(_ENDPOINT, _ROUTE, _BOTH)
+
+
+def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], edge: PublicEdge) -> None:
+    """Add to the estate what a region's failover needs."""
+    (folder / "token").write_text(API_TOKEN, encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for region, cluster in clusters.items():
+        content["regions"][region]["context"] = cluster.context
+    asked = {"roles": ["Manager", "DBA", "CTO"], "window": "PT1H"}
+    for lost, survives in ((EAST, WEST), (WEST, EAST)):
+        content.setdefault("region_failovers", {})[lost] = {
+            "to": survives, "databases": [DATABASE], "traffic": [TRAFFIC], "overlay": str(OVERLAY),
+            "applications": ["api-deployment"], "checks": {"url": edge.url, "token": f"file:{folder / 'token'}"},
+            "approvals": {"planned": asked, "forced": asked},
+        }  # fmt: skip
+    door = {"resource_group": PRIMARY_GROUP, "profile": _PROFILE, "endpoint": _ENDPOINT, "route": _ROUTE}
+    content["traffic"] = {
+        TRAFFIC: {
+            "region": EAST, "subscription": SUBSCRIPTION,
+            "regions": {name: {"health": f"http://{one.application}/health/ready"} for name, one in clusters.items()},
+            "edge": {"url": f"{edge.url}/health"},
+            "front_door": {**door, "origin_groups": {EAST: _BOTH, WEST: _DR}},
+            "thresholds": {"ask_every": "PT0.1S", "answers_in_a_row": 10},
+        }
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+@asynccontextmanager
+async def _two_clusters(say: Say, azure: AzurePair, labs: tuple[Lab, Lab]) -> AsyncIterator[dict[str, RegionCluster]]:
+    """Start both at once; the first one serves, the second is the pilot light."""
+    binaries = await asyncio.to_thread(ensure_binaries, say)
+    clusters = {
+        EAST: RegionCluster(EAST, "aiagent-aks", labs[0], binaries),
+        WEST: RegionCluster(WEST, "aiagent-aks-dr", labs[1], binaries),
+    }
+    port = azure.servers.address(PRIMARY).port
+    endpoint = Endpoint(f"{azure.name_host}:{azure.names.port}", f"{WRITER}:{port}")
+    try:
+        await asyncio.gather(
+            asyncio.to_thread(clusters[EAST].up, say, endpoint, "dr"),
+            asyncio.to_thread(clusters[WEST].up, say, endpoint, "pilot-light"),
+        )
+        await asyncio.to_thread(clusters[EAST].await_application, _REPLICAS)
+        yield clusters
+    finally:
+        for one in clusters.values():
+            await asyncio.to_thread(one.down)
+
+
+async def _until_polled(client: Client) -> None:
+    """Wait until a worker asks for work: on a busy machine it takes seconds to load."""
+    async with asyncio.timeout(stretched(30)):
+        while not await polls(client, TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW):  # noqa: ASYNC110 - a process
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def two_regions(say: Say, labs: tuple[Lab, Lab]) -> AsyncIterator[Stage]:
+    """Run everything until the block ends; ``labs`` name the two clusters, and are gone afterwards."""
+    port = free_port(f"{_NETWORK}.21", f"{_NETWORK}.22")
+    origins: dict[str, str] = {}
+    edge = PublicEdge(SUBSCRIPTION, origins, _EDGE_SECONDS)
+    _lay_out(edge)
+    roles = [Role.load(ROLE_FILE), Role.load(_TRAFFIC_ROLE)]
+    with _folder() as folder:
+        async with (
+            running_pair(folder / "azure", _NETWORK, port, roles=roles, others=(edge.front,)) as azure,
+            Temporal(folder) as temporal,
+            _two_clusters(say, azure, labs) as clusters,
+        ):
+            await azure.provide_operator()
+            origins |= {_HOSTS[name]: one.application for name, one in clusters.items()}
+            await edge.start(_ENDPOINT)
+            try:
+                estate = write_estate(folder, azure)
+                _add_regions(estate, folder, clusters, edge)
+                write_contexts(tuple(clusters.values()), folder / "kubeconfig")
+                told = worker_environment(folder, estate, azure, temporal.address)
+                told |= {
+                    "KUBECONFIG": str(folder / "kubeconfig"),
+                    "FAILOVER_KUBECTL": str(clusters[EAST].binaries / "kubectl"),
+                }
+                say(f"Temporal's page: http://{temporal.page}")
+                async with Workers(folder, told) as workers, Customer(edge.url) as customer:
+                    await customer.until_served(EAST)
+                    await _until_polled(temporal.client)
+                    yield Stage(azure, edge, clusters, temporal.client, workers, customer, folder)
+            finally:
+                await edge.stop()
