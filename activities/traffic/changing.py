@@ -23,8 +23,18 @@ from activities.clients.traffic_ports import Levers, TrafficClients
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.postures import CHANGE, COMPENSATE, lasting
-from activities.traffic.models import SUCCEEDED, Change, LeverFact
-from activities.traffic.run_models import Applied, AwaitChange, Begun, ChangeOrder, Ended, Restored, RestoreOrder
+from activities.traffic.models import (
+    SUCCEEDED,
+    Applied,
+    AwaitChange,
+    Begun,
+    Change,
+    ChangeOrder,
+    Ended,
+    LeverFact,
+    Restored,
+    RestoreOrder,
+)
 
 _HEARD_WITHIN = timedelta(seconds=5)
 """How long Azure may take to show that it has accepted a change. Not documented."""

@@ -18,8 +18,7 @@ from activities.clients.traffic_ports import TrafficClients
 from activities.run.declare import step
 from activities.run.heartbeat import keep_details
 from activities.run.postures import CHANGE, lasting
-from activities.traffic.models import Answer, NameFact
-from activities.traffic.run_models import AwaitServed, Proof, Served
+from activities.traffic.models import Answer, AwaitServed, NameFact, Proof, Served
 
 _LONG = lasting(CHANGE, attempt=timedelta(hours=13), within=timedelta(hours=26))
 

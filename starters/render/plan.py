@@ -14,7 +14,7 @@ from activities.run.models.diagnosis import LIVING
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
 from activities.traffic.gateway_models import GatewayPlan
-from activities.traffic.run_models import TrafficPlan
+from activities.traffic.models import TrafficPlan
 from gate.record import Mode
 from starters.history.model import Facts
 from starters.render import words

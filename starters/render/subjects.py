@@ -17,7 +17,7 @@ from activities.region.failover_models import RegionDetails
 from activities.region.models import FlexibleDetails
 from activities.run.models.report import Details, Known
 from activities.traffic.gateway_models import GatewayDetails
-from activities.traffic.run_models import TrafficDetails
+from activities.traffic.models import TrafficDetails
 from starters.history.model import Facts
 from starters.render.gateway import gateway_lines, gateway_tables
 from starters.render.members import candidates_table

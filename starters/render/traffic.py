@@ -6,8 +6,7 @@ from datetime import datetime
 
 from rich.console import RenderableType
 
-from activities.traffic.models import TrafficSurvey
-from activities.traffic.run_models import Proof, TrafficDetails
+from activities.traffic.models import Proof, TrafficDetails, TrafficSurvey
 from starters.render import words
 from starters.render.tables import Rows
 

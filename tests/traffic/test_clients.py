@@ -17,8 +17,7 @@ from activities.clients.edge import HttpEdge
 from activities.clients.names import DnsNames
 from activities.clients.ports import ForbiddenError, MissingError
 from activities.clients.traffic_ports import TrafficClients
-from activities.traffic.models import Answer, Change, Lever, NameFact, Setting
-from activities.traffic.run_models import AwaitServed
+from activities.traffic.models import Answer, AwaitServed, Change, Lever, NameFact, Setting
 from activities.traffic.serving import TrafficProofActivities
 from deploy.lab.azure.faults import Fault as Azure
 from estate.traffic import TrafficEntry, TrafficTarget

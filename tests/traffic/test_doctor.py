@@ -11,8 +11,7 @@ from rich.console import Console
 
 from activities.run.models.doctor import Severity
 from activities.traffic.doctor import TrafficDoctor, of_traffic
-from activities.traffic.models import Answer, HealthFact, NameFact
-from activities.traffic.run_models import Proof, Served, TrafficDetails
+from activities.traffic.models import Answer, HealthFact, NameFact, Proof, Served, TrafficDetails
 from starters.render.traffic import traffic_lines, traffic_tables
 from tests.traffic.bench import TrafficBench
 from tests.traffic.samples import AWAY, HOME, NOW, TARGET, endpoint, survey

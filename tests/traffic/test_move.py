@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from activities.run.models.report import Outcome
-from activities.traffic.run_models import TrafficDetails, TrafficPlan
+from activities.traffic.models import TrafficDetails, TrafficPlan
 from tests.traffic.bench import AWAY, COMPRESSION, DR_POOL, HOME, LAYOUTS, TrafficBench
 
 _CHANGES = {

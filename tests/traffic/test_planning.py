@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.traffic.models import Answer, HealthFact, LeverFact, NameFact
-from activities.traffic.run_models import TrafficPlan
+from activities.traffic.models import Answer, HealthFact, LeverFact, NameFact, TrafficPlan
 from tests.traffic.samples import AWAY, HOME, TARGET, endpoint, moved, origin, route, survey
 from workflows.traffic.levers import to_come_first
 from workflows.traffic.models import DnsFailoverRequest

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.traffic.run_models import TrafficDetails
+from activities.traffic.models import TrafficDetails
 from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.traffic.bench import AWAY, HOME, NAME, TrafficBench, serving

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.traffic.run_models import TrafficDetails
+from activities.traffic.models import TrafficDetails
 from deploy.lab.azure.faults import Fault as Azure
 from deploy.lab.region_parts import Temporal, Workers
 from tests.traffic.bench import AWAY, HOME, TrafficBench, running

@@ -25,18 +25,20 @@ from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
 from activities.run.postures import CHANGE, lasting
 from activities.traffic.changing import TrafficChangeActivities
-from activities.traffic.models import Change, Side, TrafficLook
-from activities.traffic.run_models import (
+from activities.traffic.models import (
     Applied,
     AwaitChange,
     AwaitServed,
     Begun,
+    Change,
     ChangeOrder,
     Ended,
     Proof,
     RestoreOrder,
     Served,
+    Side,
     TrafficDetails,
+    TrafficLook,
     TrafficPlan,
 )
 from activities.traffic.serving import TrafficProofActivities

@@ -11,8 +11,17 @@ run moves the rest; where all are moved already, it only waits for the proof.
 from __future__ import annotations
 
 from activities.run.errors import Refusal, refuse
-from activities.traffic.models import SUCCEEDED, Change, Lever, LeverFact, Setting, Side, SideFact, TrafficSurvey
-from activities.traffic.run_models import TrafficPlan
+from activities.traffic.models import (
+    SUCCEEDED,
+    Change,
+    Lever,
+    LeverFact,
+    Setting,
+    Side,
+    SideFact,
+    TrafficPlan,
+    TrafficSurvey,
+)
 from estate.traffic import TrafficTarget
 from gate.record import Mode
 from workflows.traffic.levers import to_come_first

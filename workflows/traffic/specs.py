@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activities.clients.bundle import Clients
 from activities.traffic.changing import TrafficChangeActivities
-from activities.traffic.run_models import TrafficDetails, TrafficPlan
+from activities.traffic.models import TrafficDetails, TrafficPlan
 from activities.traffic.serving import TrafficProofActivities
 from activities.traffic.survey import TrafficLookActivities
 from estate.traffic import TrafficTarget
