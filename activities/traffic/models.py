@@ -227,7 +227,9 @@ class ChangeOrder(Wire):
     target: Named[TrafficTarget]
     change: Change
     again: bool = False
-    """This run may have asked for it before."""
+    """This run may have asked for it before: what is so may be its own work."""
+    unsure: bool = False
+    """A request of this run may have been heard, and no operation of it is known: it may be seen only minutes later."""
 
 
 class Begun(Wire):
@@ -236,8 +238,12 @@ class Begun(Wire):
     at: datetime
     already: bool = False
     """The lever was so, and this run had not asked for it: nothing was asked for."""
+    asked: bool = True
+    """A request of this run may have left: the lever is to be put back."""
     busy: str = ""
     """Azure is busy, in these words: nothing was begun."""
+    refused: str = ""
+    """Azure has said no, in these words: nothing was begun."""
     after_seconds: float | None = None
     """When Azure wants to be asked again."""
     operation: str = ""

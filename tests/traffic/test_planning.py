@@ -135,3 +135,12 @@ def test_only_a_plan_may_say_that_the_region_serves_later() -> None:
     assert _LATER.fault is None
     for run in (Run.REAL, Run.DRILL):
         assert str(_LATER.model_copy(update={"run": run}).fault).startswith("serves_later: only with run plan")
+
+
+@pytest.mark.parametrize("state", ["Failed", "Canceled"])
+def test_a_setting_that_azure_has_not_taken_is_asked_for_again(state: str) -> None:
+    plan = _plan(moved(door={"levers": (route("dr-pool", AWAY, state=state),)}))
+    assert [str(one) for one in plan.changes] == [
+        "Front Door route default-route: origin group dr-pool → origin group dr-pool"
+    ]
+    assert any(f"shows route default-route as {state}" in one for one in plan.warnings), plan.warnings

@@ -24,7 +24,7 @@ from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
 from activities.run.postures import CHANGE, lasting
-from activities.traffic.changing import TrafficChangeActivities
+from activities.traffic.changing import ATTEMPT, TrafficChangeActivities
 from activities.traffic.models import (
     Applied,
     AwaitChange,
@@ -54,7 +54,6 @@ from workflows.run.uncancellable import uncancellable
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
 
-_ATTEMPT = timedelta(minutes=2)
 _BUSY = timedelta(seconds=5)
 """Between two requests for a change while Azure is busy with something else."""
 
@@ -126,6 +125,8 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         while True:
             state.enter(Phase.MOVING_TRAFFIC, str(change))
             begun = await self._begun(order)
+            if begun.refused:
+                raise refuse(Refusal.NOT_AVAILABLE, begun.refused)
             if begun.already:
                 state.details.notes += (f"{change.lever.side} {change.lever} {change.name} was {change.after} already",)
                 return
@@ -142,28 +143,34 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
                 raise refuse(Refusal.BUSY, words)
             after = timedelta(seconds=begun.after_seconds) if begun.after_seconds else _BUSY
             await workflow.sleep(after, summary="Azure was busy with something else")
-            order = order.model_copy(update={"again": True})
+            order = order.model_copy(update={"again": begun.asked, "unsure": begun.asked and bool(begun.busy)})
 
     async def _begun(self, order: ChangeOrder) -> Begun:
         """Ask for a change, which is to be put back from then on, unless it is certain that nothing was asked for."""
-        change, details = order.change, self.state.details
+        change = order.change
+        self._touch(change)
+        self._operations.pop(str(change), None)
+        try:
+            limits = lasting(CHANGE, attempt=ATTEMPT, within=self.target.entry.thresholds.azure_within)
+            begun = await step(TrafficChangeActivities.change, order, posture=limits)
+        except ActivityError as error:
+            if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
+                self._leave(change)
+            raise
+        if not begun.asked:
+            self._leave(change)
+        self.state.details.asked += not (begun.already or begun.busy or begun.refused)
+        self._operations[str(change)] = begun.operation
+        return begun
+
+    def _touch(self, change: Change) -> None:
         if change not in self._touched:
             self._touched.append(change)
         self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
-        try:
-            within = self.target.entry.thresholds.azure_within
-            begun = await step(
-                TrafficChangeActivities.change, order, posture=lasting(CHANGE, attempt=_ATTEMPT, within=within)
-            )
-        except ActivityError as error:
-            if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
-                self._touched.remove(change)
-            raise
-        if begun.already:
-            self._touched.remove(change)
-        details.asked += not (begun.already or begun.busy)
-        self._operations[str(change)] = begun.operation or self._operations.get(str(change), "")
-        return begun
+
+    def _leave(self, change: Change) -> None:
+        self._touched.remove(change)
+        self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
 
     async def _ended(self, order: ChangeOrder, begun: Begun, until: datetime) -> Applied:
         if begun.busy:
@@ -214,7 +221,7 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
                 request = RestoreOrder(order=order, operation=self._operations.get(str(change), ""))
                 restored = await step(TrafficChangeActivities.restore, request)
             except FailureError as error:
-                failures.append(cause_of(error)[1])
+                failures.append(f"{change.backwards}: {cause_of(error)[1]}")
             else:
                 done += [restored.message] if restored.moved else []
         if failures:

@@ -89,12 +89,21 @@ def _must_be_able(side: SideFact, to: str, target: TrafficTarget) -> None:
 def _changes(side: SideFact, to: str, target: TrafficTarget) -> tuple[Change, ...]:
     route = next((one for one in side.levers if one.lever is Lever.ROUTE), None)
     if route is None:
-        return to_come_first(side.levers, _lever_of(side, to))
+        wanted = _lever_of(side, to)
+        return to_come_first(side.levers, wanted) or _again(wanted)
     door = target.entry.front_door
     after = Setting(group=door.origin_groups[to] if door else "", enabled=route.setting.enabled)
     if route.setting == after:
-        return ()
+        return _again(route)
     return (Change(lever=route.lever, name=route.name, before=route.setting, after=after, rest=route.rest),)
+
+
+def _again(lever: LeverFact) -> tuple[Change, ...]:
+    """Return the request for the setting that Azure shows and has not taken; none where it has."""
+    if lever.state == SUCCEEDED:
+        return ()
+    same = lever.setting
+    return (Change(lever=lever.lever, name=lever.name, kind=lever.kind, before=same, after=same, rest=lever.rest),)
 
 
 def _lever_of(side: SideFact, region: str) -> LeverFact:
@@ -152,6 +161,12 @@ def _warnings(survey: TrafficSurvey, changes: tuple[Change, ...], to: str) -> tu
         lines.append(
             f"The edge answers from {to} already: its answers prove service, not that it has learnt of these changes"
         )
+    lines += [
+        f"Azure shows {one.lever} {one.name} as {one.state}: its setting may not be in force"
+        for side in survey.sides
+        for one in side.levers
+        if one.state != SUCCEEDED
+    ]
     health = survey.health_of(to)
     if not health.healthy:
         lines.append(f"{to} is not healthy yet: {health.message}; a run that moves the traffic there would be refused now")
