@@ -77,6 +77,16 @@ class Estate(Entry):
         return self
 
     @model_validator(mode="after")
+    def _levers_have_one_owner(self) -> Self:
+        taken: dict[tuple[str, ...], str] = {}
+        for name, entry in self.traffic.items():
+            for lever, words in entry.levers.items():
+                if (other := taken.setdefault(lever, name)) != name:
+                    message = f"traffic.{name} moves {words}, which is {other}'s already; it moves with one entry"
+                    raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _machines_can_speak(self) -> Self:
         with_machines = {pool.region for pool in self.node_pools.values() if pool.machines is not None}
         for name, cluster in self.postgres.items():

@@ -317,6 +317,8 @@ class Proof(Wire):
     all_from: datetime | None = None
     """From then on every answer came from there; ``None``: not so many in a row as the proof takes."""
     answers: int = 0
+    stopped: bool = False
+    """It was not waited for any longer, since the other source had not followed in its time."""
     last: str = ""
     """The last answer that did not count, for people."""
     ttl_seconds: int | None = None

@@ -4,8 +4,9 @@ r"""Move the traffic of a public name to another region: Traffic Manager first, 
     \____ nothing changed _____/ \________________ everything is put back on failure or cancel _____/
 
 There is no point of no return: no data is moved. Until clients are proven to be served from the new region, a failure or a
-cancel puts every lever back exactly as it was, newest first. A lever that somebody else has changed since is left alone, and
-the run ends as ``ROLLBACK_INCOMPLETE``. Azure's *Succeeded* proves nothing about the edge, which learns minutes later.
+cancel puts every lever back exactly as it was, newest first. A failure does not, if the region before cannot serve and the
+new one can: the run then ends as ``STRANDED`` and names the levers. A lever that somebody else has changed since is left
+alone, and the run ends as ``ROLLBACK_INCOMPLETE``. Azure's *Succeeded* proves nothing about the edge, which learns later.
 
 A run that is ended from outside leaves levers moved. The next one moves the rest, or waits for the proof alone.
 """
@@ -33,7 +34,7 @@ from activities.traffic.models import (
     Change,
     ChangeOrder,
     Ended,
-    Proof,
+    HealthFact,
     RestoreOrder,
     Served,
     Side,
@@ -45,7 +46,7 @@ from activities.traffic.serving import TrafficProofActivities
 from activities.traffic.survey import TrafficLookActivities, hosts_of
 from estate.base import ApprovalPolicy
 from estate.traffic import TrafficTarget
-from workflows.run.outcome import Summary, cause_of
+from workflows.run.outcome import Summary, cause_of, was_cancelled
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
 from workflows.run.saga import compensated
@@ -53,6 +54,7 @@ from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
+from workflows.traffic.undoing import left_moved, sick_before, unproven
 
 _BUSY = timedelta(seconds=5)
 """Between two requests for a change while Azure is busy with something else."""
@@ -197,15 +199,28 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         )  # fmt: skip
         served = state.details.served = await step(TrafficProofActivities.await_served, wait)
         if not served.proven:
-            raise refuse(Refusal.NOT_VERIFIED, _unproven(self.target, served, plan))
+            raise refuse(Refusal.NOT_VERIFIED, unproven(self.target, served, plan))
         return served
 
     async def _undo(self, error: BaseException) -> None:
         state = self.state
         state.phase = Phase.UNDOING
+        if not was_cancelled(error) and (sick := await self._sick_before()):
+            state.left_to_do, state.would_undo = left_moved(self._touched, sick, self.target), ()
+            words = f"{cause_of(error)[1]}; nothing was put back, since {self.target.place(sick.region)} is not healthy"
+            raise refuse(Refusal.STRANDED, f"{words}: {sick.message}") from error
         left = todo(Todo.ROUTE, f"see which levers are not as before: failover plan dns-failover {self.target.name}")
         if done := await compensated(state, error, self._put_back(), left):
             state.undone = (*state.undone, *done)
+
+    async def _sick_before(self) -> HealthFact | None:
+        """Return the region that the traffic would be led back to, if it cannot serve and the new one can."""
+        before = self.state.details.survey
+        try:
+            now = await step(TrafficLookActivities.survey, TrafficLook(target=self.target))
+        except FailureError:
+            return None
+        return sick_before(self._touched, before, now, self.request.to) if before else None
 
     async def _put_back(self) -> tuple[str, ...]:
         """Put every lever back, newest first; return those that were not as before.
@@ -227,22 +242,3 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         if failures:
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, "; ".join([*failures, *(f"put back: {one}" for one in done)]))
         return tuple(done)
-
-
-def _unproven(target: TrafficTarget, served: Served, plan: TrafficPlan) -> str:
-    """Return which proof has not come, with how long was waited and what was answered last."""
-    limits, told = target.entry.thresholds, []
-    for who, proof, within in (("the edge", served.edge, limits.edge_within), ("DNS", served.name, limits.dns_within)):
-        if proof is not None and proof.all_from is None:
-            told.append(f"{who} has not answered from {plan.to} {_row(target)} within {within}: {_last(proof)}")
-    return "; ".join(told)
-
-
-def _row(target: TrafficTarget) -> str:
-    return f"{target.entry.thresholds.answers_in_a_row} times in a row"
-
-
-def _last(proof: Proof) -> str:
-    return (
-        f"of {proof.answers} answers the last other one: {proof.last}" if proof.last else f"{proof.answers} answers in all"
-    )
