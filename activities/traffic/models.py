@@ -343,6 +343,8 @@ class TrafficDetails(RecoveryDetails):
     survey: TrafficSurvey | None = None
     changed: tuple[Change, ...] = ()
     """Changes that this run has made, as Azure confirms."""
+    put_back: tuple[Change, ...] = ()
+    """Changes after whose undo the lever is as before."""
     asked: int = 0
     """How many changes Azure was asked for, undoing aside."""
     begun_at: datetime | None = None

@@ -54,7 +54,7 @@ from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
-from workflows.traffic.undoing import left_moved, sick_before, unproven
+from workflows.traffic.undoing import left_moved, not_ours, sick_before, unproven
 
 _BUSY = timedelta(seconds=5)
 """Between two requests for a change while Azure is busy with something else."""
@@ -199,7 +199,9 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         )  # fmt: skip
         served = state.details.served = await step(TrafficProofActivities.await_served, wait)
         if not served.proven:
-            raise refuse(Refusal.NOT_VERIFIED, unproven(self.target, served, plan))
+            raise refuse(
+                Refusal.NOT_VERIFIED, unproven(self.target, served, plan) + not_ours(survey, self._touched, plan.to)
+            )
         return served
 
     async def _undo(self, error: BaseException) -> None:
@@ -229,7 +231,7 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
             ApplicationError: ``RollbackIncomplete``, names each lever that is not as before, and why.
 
         """
-        failures, done = [], []
+        failures, done, details = [], [], self.state.details
         for change in reversed(self._touched):
             try:
                 order = ChangeOrder(target=self.target, change=change)
@@ -238,6 +240,7 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
             except FailureError as error:
                 failures.append(f"{change.backwards}: {cause_of(error)[1]}")
             else:
+                details.put_back += (change,)
                 done += [restored.message] if restored.moved else []
         if failures:
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, "; ".join([*failures, *(f"put back: {one}" for one in done)]))

@@ -67,6 +67,10 @@ def make_traffic_plan(request: DnsFailoverRequest, target: TrafficTarget, survey
 def _must_be_known(side: SideFact) -> None:
     if side.error:
         raise refuse(Refusal.UNREACHABLE, f"nobody knows how {side.side} leads the traffic: {side.error}")
+    unknown = [f"{one.lever} {one.name}" for one in side.levers if one.lever is not Lever.ROUTE and not one.setting.priority]
+    if unknown:
+        words = f"nobody knows how {side.side} leads the traffic: Azure tells no priority of {', '.join(unknown)}"
+        raise refuse(Refusal.UNREACHABLE, words)
     changing = [f"{one.lever} {one.name} ({one.state})" for one in side.levers if one.state not in _ENDED]
     if changing:
         words = f"Azure is changing {', '.join(changing)} just now: start again when that has ended, within minutes"
@@ -126,12 +130,18 @@ def _region_now(survey: TrafficSurvey) -> str:
 
 
 def _now(survey: TrafficSurvey) -> tuple[str, ...]:
-    lines = [f"Azure, {side.side}: {side.region or side.disabled or 'no region that is known'}" for side in survey.sides]
-    lines.append(f"the edge: {survey.edge_told}")
+    lines = [f"the edge: {survey.edge_told}"]
     if (name := survey.name) is not None:
         lives = "" if name.ttl_seconds is None else f", time to live {name.ttl_seconds} s"
         lines.append(f"DNS: {name.region or name.error}{lives}")
-    return tuple(f"traffic goes to, by {line}" for line in lines)
+    return (*map(_preferred, survey.sides), *(f"traffic goes to, by {line}" for line in lines))
+
+
+def _preferred(side: SideFact) -> str:
+    """Return what the settings prefer: Traffic Manager passes over an endpoint that it finds degraded."""
+    sick = {one.health for one in side.levers if one.region == side.region} & {"Degraded", "Stopped", "Inactive"}
+    told = f" ({', '.join(sorted(sick))})" if side.region and sick else ""
+    return f"Azure's settings of {side.side} prefer {side.region or side.disabled or 'no region that is known'}{told}"
 
 
 def _steps(target: TrafficTarget, survey: TrafficSurvey, changes: tuple[Change, ...], to: str) -> tuple[str, ...]:

@@ -28,6 +28,14 @@ def left_moved(touched: Sequence[Change], sick: HealthFact, target: TrafficTarge
     return tuple(todo(Todo.ROUTE, f"{one} was not put back: {words}", one.name) for one in reversed(touched))
 
 
+def not_ours(survey: TrafficSurvey | None, touched: Sequence[Change], to: str) -> str:
+    """Return which sides led to ``to`` before this run, for the end of a sentence: it does not put them back."""
+    mine = {one.lever.side for one in touched}
+    sides = [side for side in (survey.sides if survey else ()) if side.side not in mine and side.region == to]
+    levers = [f"{side.side} {one.lever} {one.name} ({one.setting})" for side in sides for one in side.levers]
+    return f"; moved before this run, and not put back: {', '.join(levers)}" if levers else ""
+
+
 def unproven(target: TrafficTarget, served: Served, plan: TrafficPlan) -> str:
     """Return which proof has not come, with how long was waited and what was answered last."""
     limits, told = target.entry.thresholds, []
