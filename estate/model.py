@@ -83,6 +83,16 @@ class Estate(Entry):
         return self
 
     @model_validator(mode="after")
+    def _levers_have_one_owner(self) -> Self:
+        taken: dict[tuple[str, ...], str] = {}
+        for name, entry in self.traffic.items():
+            for lever, words in entry.levers.items():
+                if (other := taken.setdefault(lever, name)) != name:
+                    message = f"traffic.{name} moves {words}, which is {other}'s already; it moves with one entry"
+                    raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _regions_can_fail_over(self) -> Self:
         for name, entry in self.region_failovers.items():
             where = f"region_failovers.{name}"

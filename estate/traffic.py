@@ -142,6 +142,21 @@ class TrafficEntry(Entry):
             raise ValueError(message)
         return self
 
+    @property
+    def levers(self) -> dict[tuple[str, ...], str]:
+        """What the entry's runs change → the same for people; two entries must not share any."""
+        found: dict[tuple[str, ...], str] = {}
+        if (door := self.front_door) is not None:
+            place = (self.subscription, door.resource_group, "front door", door.profile)
+            if door.origin_groups:
+                found[*place, door.endpoint, door.route] = f"route {door.route} of endpoint {door.endpoint}"
+            else:
+                found[*place, door.origin_group or ""] = f"origin group {door.origin_group} of {door.profile}"
+        if (manager := self.traffic_manager) is not None:
+            place = (self.subscription, manager.resource_group, "traffic manager", manager.profile)
+            found[place] = f"Traffic Manager profile {manager.profile}"
+        return {tuple(part.casefold() for part in key): words for key, words in found.items()}
+
     def told_by(self, region: str) -> str:
         """Return what an answer from ``region`` says."""
         return self.regions[region].tells or region

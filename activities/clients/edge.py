@@ -35,9 +35,11 @@ class HttpEdge:
             return Answer(status=status, error=f"{edge.url} answers out of a cache of the edge")
         told = headers.get(edge.header, "").strip() if edge.header else body
         names = {target.entry.told_by(region): region for region in target.entry.regions}
-        region = names.get(told, "") if edge.header else next((names[one] for one in names if one in told), "")
-        if region:
-            return Answer(region=region, status=status)
+        found = [region for one, region in names.items() if (told == one if edge.header else one in told)]
+        if len(found) == 1:
+            return Answer(region=found[0], status=status)
+        if found:
+            return Answer(status=status, error=f"{edge.url} does not tell one region: its body names {' and '.join(found)}")
         where = f"header {edge.header} says {told[:100]!r}" if edge.header else "its body names no region of the estate"
         return Answer(status=status, error=f"{edge.url} does not tell a region: {where}")
 
@@ -58,8 +60,15 @@ async def _get(url: str, *, read: bool) -> tuple[int, Mapping[str, str], str]:
         aiohttp.ClientSession(connector=connector, timeout=limit, headers=_ASKED) as http,
         http.get(url, allow_redirects=False) as answer,
     ):
-        body = (await answer.content.read(_MOST_BYTES)).decode("utf-8", "replace") if read else ""
-        return answer.status, answer.headers, body
+        return answer.status, answer.headers, await _body(answer) if read else ""
+
+
+async def _body(answer: aiohttp.ClientResponse) -> str:
+    """Return the body, at most its first 64 KB; a single read returns no more than what has arrived."""
+    body = b""
+    while len(body) < _MOST_BYTES and (part := await answer.content.read(_MOST_BYTES - len(body))):
+        body += part
+    return body.decode("utf-8", "replace")
 
 
 def _words(error: BaseException) -> str:

@@ -227,7 +227,9 @@ class ChangeOrder(Wire):
     target: Named[TrafficTarget]
     change: Change
     again: bool = False
-    """This run may have asked for it before."""
+    """This run may have asked for it before: what is so may be its own work."""
+    unsure: bool = False
+    """A request of this run may have been heard, and no operation of it is known: it may be seen only minutes later."""
 
 
 class Begun(Wire):
@@ -236,8 +238,12 @@ class Begun(Wire):
     at: datetime
     already: bool = False
     """The lever was so, and this run had not asked for it: nothing was asked for."""
+    asked: bool = True
+    """A request of this run may have left: the lever is to be put back."""
     busy: str = ""
     """Azure is busy, in these words: nothing was begun."""
+    refused: str = ""
+    """Azure has said no, in these words: nothing was begun."""
     after_seconds: float | None = None
     """When Azure wants to be asked again."""
     operation: str = ""
@@ -311,6 +317,8 @@ class Proof(Wire):
     all_from: datetime | None = None
     """From then on every answer came from there; ``None``: not so many in a row as the proof takes."""
     answers: int = 0
+    stopped: bool = False
+    """It was not waited for any longer, since the other source had not followed in its time."""
     last: str = ""
     """The last answer that did not count, for people."""
     ttl_seconds: int | None = None
@@ -335,6 +343,8 @@ class TrafficDetails(RecoveryDetails):
     survey: TrafficSurvey | None = None
     changed: tuple[Change, ...] = ()
     """Changes that this run has made, as Azure confirms."""
+    put_back: tuple[Change, ...] = ()
+    """Changes after whose undo the lever is as before."""
     asked: int = 0
     """How many changes Azure was asked for, undoing aside."""
     begun_at: datetime | None = None

@@ -32,7 +32,7 @@ class TrafficProofActivities:
 
     @step("traffic.await_served", _LONG, lambda wait: f"wait until clients are served from {wait.to}")
     async def await_served(self, wait: AwaitServed) -> Served:
-        """Return what the edge and DNS have answered, once both have given their proof, or their time is up."""
+        """Return what the edge and DNS have answered, once both have given their proof, or the time of one is up."""
         edge, names = self._clients.edge, self._clients.names
 
         async def of_edge() -> Answer | NameFact:
@@ -41,9 +41,9 @@ class TrafficProofActivities:
         async def of_name() -> Answer | NameFact:
             return await names.look(wait.target, wait.name, wait.hosts)
 
-        firsts = _Firsts()
-        looks = [_proven(wait, of_edge, wait.edge_until, partial(firsts.of, "edge"))]
-        looks += [_proven(wait, of_name, wait.name_until, partial(firsts.of, "name"))] if wait.name else []
+        firsts, failed = _Firsts(), asyncio.Event()
+        looks = [_proven(wait, of_edge, wait.edge_until, partial(firsts.of, "edge"), failed)]
+        looks += [_proven(wait, of_name, wait.name_until, partial(firsts.of, "name"), failed)] if wait.name else []
         proofs = await asyncio.gather(*looks)
         return Served(at=_now(), edge=proofs[0], name=proofs[1] if wait.name else None)
 
@@ -68,8 +68,12 @@ async def _proven(
     ask: Callable[[], Awaitable[Answer | NameFact]],
     until: datetime,
     first: Callable[[datetime | None], datetime | None],
+    failed: asyncio.Event,
 ) -> Proof:
-    """Ask until so many answers in a row came from the region, or the time is up."""
+    """Ask until so many answers in a row came from the region, or the time is up; or the other source has ``failed``.
+
+    A row that has begun is followed to its end: it may have begun late since no worker was there.
+    """
     thresholds = wait.target.entry.thresholds
     proof, since, row = Proof(first_at=first(None)), None, 0
     while True:
@@ -85,8 +89,11 @@ async def _proven(
             proof = proof.model_copy(update={"last": answer.error or f"it came from {answer.region}"})
         if row >= thresholds.answers_in_a_row:
             return proof.model_copy(update={"all_from": since})
-        if _now() >= until:
+        if _now() >= until and row == 0:
+            failed.set()
             return proof
+        if failed.is_set():
+            return proof.model_copy(update={"stopped": True})
         await asyncio.sleep(thresholds.ask_every.total_seconds())
 
 

@@ -32,7 +32,7 @@ def traffic_tables(survey: TrafficSurvey) -> list[RenderableType]:
 
 def traffic_lines(details: TrafficDetails) -> list[str]:
     """Return what a run changed, and both times: Azure's end, and the answers of the edge and of DNS."""
-    lines = [f"changed: {one}" for one in details.changed]
+    lines = [f"{'changed and put back' if one in details.put_back else 'changed'}: {one}" for one in details.changed]
     lines.append(f"Azure was asked for {details.asked} change{'s'[: details.asked != 1]}")
     began = details.begun_at
     if began is not None and details.azure_done_at is not None:

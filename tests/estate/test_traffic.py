@@ -69,3 +69,26 @@ def test_a_public_name_that_cannot_be_is_refused(tmp_path: Path, change: tuple[s
     with pytest.raises(EstateError) as wrong:
         _load(tmp_path, _REGIONS + _TRAFFIC.replace(*change, 1))
     assert words in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"traffic_manager": None}, "traffic.shop moves route R of endpoint e, which is aiagent's already"),
+        ({"front_door": None}, "traffic.shop moves Traffic Manager profile t, which is aiagent's already"),
+        ({"traffic_manager": None, "front_door": {"route": "another"}}, ""),
+    ],
+)
+def test_two_public_names_must_not_move_the_same_lever(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    content = yaml.safe_load(_REGIONS + _TRAFFIC)
+    shop = yaml.safe_load(_TRAFFIC)["traffic"]["aiagent"]
+    shop["front_door"]["route"] = "R"
+    for name, part in change.items():
+        shop[name] = {**shop[name], **part} if part else None
+    content["traffic"]["shop"] = shop
+    if words:
+        with pytest.raises(EstateError) as refusal:
+            _load(tmp_path, yaml.safe_dump(content))
+        assert words in str(refusal.value), refusal.value
+    else:
+        assert set(_load(tmp_path, yaml.safe_dump(content)).traffic) == {"aiagent", "shop"}

@@ -50,6 +50,12 @@ async def _cancelled(bench: TrafficBench) -> Handle:
     return handle
 
 
+async def _stranded(bench: TrafficBench) -> Handle:
+    bench.site.lost.add(HOME)
+    bench.faults.order("traffic.await_served", Fault.REFUSED)
+    return await bench.start()
+
+
 async def _undo_incomplete(bench: TrafficBench) -> Handle:
     bench.faults.order("traffic.restore", Fault.REFUSED)
     return await _cancelled(bench)
@@ -64,6 +70,7 @@ TRAFFIC_RUNS: dict[str, Callable[[TrafficBench], Awaitable[Handle]]] = {
     "traffic-refused-by-azure": _with(Azure(**_ROUTE, status=403, code="AuthorizationFailed")),
     "traffic-answer-lost": _lost("traffic.change", Fault.UNREPORTED),
     "traffic-unproven": _lost("traffic.await_served", Fault.REFUSED),
+    "traffic-stranded": _stranded,
     "traffic-cancelled": _cancelled,
     "traffic-rollback-incomplete": _undo_incomplete,
     **unapproved("traffic", _planned),

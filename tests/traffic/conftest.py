@@ -15,8 +15,9 @@ from tests.traffic.bench import TrafficBench, serving
 
 @pytest.fixture(autouse=True)
 def _heard_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less: the emulated Azure shows at once what it has accepted."""
-    monkeypatch.setattr("activities.traffic.changing._HEARD_WITHIN", timedelta(seconds=0.5))
+    """Wait less for a heartbeat, which a step that fails sends at once, and for a role that comes back."""
+    monkeypatch.setattr("activities.traffic.sending._TOLD_WITHIN", timedelta(seconds=0.01))
+    monkeypatch.setattr("activities.traffic.changing._INSISTS", timedelta(seconds=1))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,10 @@ from estate.traffic import TrafficEntry, TrafficTarget
 from tests.azure.pair import SUBSCRIPTION
 from tests.azure.traffic import EAST, NAME, WEST
 from tests.traffic.bench import AWAY, HOME, PROFILE, TrafficBench
-from tests.traffic.samples import ENTRY, TARGET
+from tests.traffic.samples import ENTRY, TARGET, survey
+from workflows.traffic.models import DnsFailoverRequest
+from workflows.traffic.planning import make_traffic_plan
+from workflows.traffic.undoing import unproven
 
 _HOSTS = {EAST: HOME, WEST: AWAY}
 
@@ -83,6 +87,33 @@ async def test_the_body_tells_the_region(answering: Any) -> None:
     assert (await HttpEdge().ask(_target(url, header=""))).region == AWAY
     url = await answering(text="hello")
     assert "names no region" in (await HttpEdge().ask(_target(url, header=""))).error
+
+
+async def test_a_body_that_names_two_regions_tells_none(answering: Any) -> None:
+    url = await answering(text="West US 2, failed over from eastus")
+    answer = await HttpEdge().ask(_target(url, header=""))
+    assert (answer.region, "its body names eastus and westus2" in answer.error) == ("", True), answer
+
+
+async def test_a_body_that_arrives_in_parts_is_read_to_its_end() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in (b"hello from ", b"West ", b"US 2"):
+            await response.write(part)
+            await asyncio.sleep(0.02)  # so that each part arrives alone
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        assert (await HttpEdge().ask(_target(url, header=""))).region == AWAY
+    finally:
+        await runner.cleanup()
 
 
 async def test_nobody_answers() -> None:
@@ -169,12 +200,15 @@ class _Script:
         return NameFact(region=answer.region, error=answer.error, ttl_seconds=60)
 
 
-async def _served(edge: _Script, name: _Script | None = None, *, seconds: float = 5, before: Any = ()) -> Any:
+async def _served(
+    edge: _Script, name: _Script | None = None, *, seconds: float = 5, name_seconds: float | None = None, before: Any = ()
+) -> Any:
     limits = {"ask_every": "PT0.01S", "answers_in_a_row": 3}
     target = TARGET.model_copy(update={"entry": TrafficEntry.model_validate({**ENTRY, "thresholds": limits})})
     until = datetime.now(UTC) + timedelta(seconds=seconds)
+    name_until = until if name_seconds is None else datetime.now(UTC) + timedelta(seconds=name_seconds)
     clients = TrafficClients(front_door=None, traffic_manager=None, edge=edge, names=name)  # type: ignore[arg-type]
-    wait = AwaitServed(target=target, to=AWAY, name="x" if name else "", edge_until=until, name_until=until)
+    wait = AwaitServed(target=target, to=AWAY, name="x" if name else "", edge_until=until, name_until=name_until)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, heartbeat_details=before)
     return await environment.run(TrafficProofActivities(clients).await_served, wait)
@@ -205,3 +239,16 @@ async def test_the_first_answer_is_known_to_the_worker_that_takes_over() -> None
     first = datetime(2026, 11, 29, 2, tzinfo=UTC)
     served = await _served(_Script(AWAY), _Script(AWAY), before=({"edge": first.isoformat()},))
     assert (served.edge.first_at, served.name.first_at > first, served.edge.all_from > first) == (first, True, True)
+
+
+async def test_a_row_of_answers_that_is_coming_in_is_no_failure() -> None:
+    assert (await _served(_Script(AWAY), seconds=-1)).proven
+    assert not (await _served(_Script(AWAY, HOME), seconds=-1)).proven
+
+
+async def test_when_dns_has_failed_for_good_the_edge_is_not_waited_for() -> None:
+    served = await _served(_Script(HOME), _Script(HOME), seconds=60, name_seconds=-1)
+    assert (served.proven, served.edge.stopped, served.name.stopped) == (False, True, False)
+    told = unproven(TARGET, served, make_traffic_plan(DnsFailoverRequest(traffic="aiagent", to=AWAY), TARGET, survey()))
+    assert "DNS has not answered from westus2" in told
+    assert "the edge was not waited for any longer" in told

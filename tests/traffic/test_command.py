@@ -70,3 +70,5 @@ async def test_a_cancel_puts_everything_back_and_says_what(bench: TrafficBench) 
     cancelled = await failover("cancel", NAME, "--by", "omar", "--reason", "a test")
     assert (cancelled.code, bench.settings()) == (0, before), cancelled
     assert "Front Door route default-route: origin group primary-region-backend-pool" in cancelled.out
+    report = await failover("report", NAME)
+    assert "changed and put back: Front Door route default-route" in report.out, report.out

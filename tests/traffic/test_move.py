@@ -81,8 +81,8 @@ async def test_the_plan_says_where_the_traffic_goes_by_each_source(bench: Traffi
         "Front Door route default-route: origin group primary-region-backend-pool → origin group dr-region-backend-pool",
     ]
     assert plan.now == (
-        f"traffic goes to, by Azure, Traffic Manager: {HOME}",
-        f"traffic goes to, by Azure, Front Door: {HOME}",
+        f"Azure's settings of Traffic Manager prefer {HOME}",
+        f"Azure's settings of Front Door prefer {HOME}",
         f"traffic goes to, by the edge: {HOME}",
         f"traffic goes to, by DNS: {HOME}, time to live 35 s",
     )

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.traffic.models import Answer, HealthFact, LeverFact, NameFact, TrafficPlan
+from activities.traffic.models import Answer, HealthFact, Lever, LeverFact, NameFact, Setting, TrafficPlan
 from tests.traffic.samples import AWAY, HOME, TARGET, endpoint, moved, origin, route, survey
+from workflows.run.models import Run
 from workflows.traffic.levers import to_come_first
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
+from workflows.traffic.undoing import not_ours
 
 _REQUEST = DnsFailoverRequest(traffic="aiagent", to=AWAY)
+_LATER = _REQUEST.model_copy(update={"serves_later": True})
+_UNKNOWN = LeverFact(lever=Lever.ENDPOINT, name="east", region=HOME, setting=Setting())
 
 
 def _plan(seen: Any, to: str = AWAY) -> TrafficPlan:
@@ -31,7 +35,7 @@ def _first(levers: list[LeverFact]) -> str:
 @pytest.mark.parametrize("seed", range(300))
 def test_the_wanted_lever_comes_first_and_no_other_gets_the_traffic_meanwhile(kind: Any, seed: int) -> None:
     dice = random.Random(seed)
-    number, highest = dice.randint(2, 4 if kind is endpoint else 2), 5
+    number, highest = dice.randint(2, 4 if kind is endpoint else 3), 5
     priorities = dice.sample(range(1, highest + 1), number)
     levers = [kind(f"lever-{place}", priority, enabled=dice.random() > 0.2) for place, priority in enumerate(priorities)]
     wanted = dice.choice(levers)
@@ -113,9 +117,48 @@ def test_health_and_answers_do_not_change_the_digest_and_another_change_does() -
         (survey(manager={"routing": "Weighted"}), "NotAvailable", "Weighted"),
         (survey(health=(HealthFact(region=AWAY, message="it answers 503"),)), "NotWhole", "it answers 503"),
         (survey(health=()), "NotWhole", "not asked"),
+        (survey(manager={"levers": (_UNKNOWN,)}), "Unreachable", "no priority of endpoint east"),
     ],
 )
 def test_what_is_refused(seen: Any, kind: str, fragment: str) -> None:
     with pytest.raises(ApplicationError) as refusal:
         _plan(seen)
     assert (refusal.value.type, fragment in refusal.value.message) == (kind, True), refusal.value.message
+
+
+def test_a_region_that_serves_later_is_planned_for_with_a_warning() -> None:
+    sick = survey(health=(HealthFact(region=AWAY, message="it answers 503"),))
+    plan = make_traffic_plan(_LATER, TARGET, sick)
+    assert any("westus2 is not healthy yet: it answers 503" in one for one in plan.warnings), plan.warnings
+    assert plan.digest == _plan(survey()).digest, "the run that moves the traffic is the one that was planned"
+    assert not any("not healthy" in one for one in make_traffic_plan(_LATER, TARGET, survey()).warnings)
+
+
+def test_only_a_plan_may_say_that_the_region_serves_later() -> None:
+    assert _LATER.fault is None
+    for run in (Run.REAL, Run.DRILL):
+        assert str(_LATER.model_copy(update={"run": run}).fault).startswith("serves_later: only with run plan")
+
+
+@pytest.mark.parametrize("state", ["Failed", "Canceled"])
+def test_a_setting_that_azure_has_not_taken_is_asked_for_again(state: str) -> None:
+    plan = _plan(moved(door={"levers": (route("dr-pool", AWAY, state=state),)}))
+    assert [str(one) for one in plan.changes] == [
+        "Front Door route default-route: origin group dr-pool → origin group dr-pool"
+    ]
+    assert any(f"shows route default-route as {state}" in one for one in plan.warnings), plan.warnings
+
+
+def test_a_preferred_endpoint_that_is_degraded_is_said() -> None:
+    levers = (endpoint("east", 1, region=HOME, health="Degraded"), endpoint("west", 2, region=AWAY, health="Online"))
+    assert _plan(survey(manager={"levers": levers})).now[0] == (
+        "Azure's settings of Traffic Manager prefer eastus (Degraded)"
+    )
+
+
+def test_what_was_moved_before_is_named_where_the_proof_does_not_come() -> None:
+    seen = moved(door={"levers": (route("pool", HOME),)})
+    told = not_ours(seen, _plan(seen).changes, AWAY)
+    assert "moved before this run, and not put back: Traffic Manager endpoint east (priority 3)" in told
+    assert "default-route" not in told
+    assert not_ours(survey(), (), AWAY) == ""

@@ -13,6 +13,7 @@ from activities.traffic.models import TrafficDetails
 from deploy.lab.azure.faults import Fault as Azure
 from deploy.lab.region_parts import Temporal, Workers
 from tests.traffic.bench import AWAY, HOME, TrafficBench, running
+from workflows.run.phases import Phase
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -100,7 +101,7 @@ async def test_a_worker_that_is_killed_leaves_each_change_once(
 async def test_a_worker_that_is_killed_while_it_puts_back(server: Temporal, workers: Workers, served: TrafficBench) -> None:
     before = served.settings()
     handle = await served.start()
-    await _until(_spreads, served)
+    await served.until_phase(handle, Phase.SPREADING)
     await handle.cancel()
     await _until(lambda bench: len(bench.changes()) == 3, served)
     workers.kill_one()

@@ -18,7 +18,7 @@ from tests.fakes.faults import Fault
 from tests.traffic.bench import AWAY, TrafficBench, serving
 
 
-class _ShowsLate(AzureFrontDoor):
+class ShowsLate(AzureFrontDoor):
     """Shows the setting of before, and no change under way, until the operation has ended."""
 
     def __init__(self, access: AzureAccess) -> None:
@@ -35,7 +35,7 @@ class _ShowsLate(AzureFrontDoor):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def late(temporal: Client, tmp_path: Path) -> AsyncIterator[TrafficBench]:
-    async with serving(temporal, tmp_path, front=_ShowsLate, pace=0.02) as bench:
+    async with serving(temporal, tmp_path, front=ShowsLate, pace=0.02) as bench:
         yield bench
 
 

@@ -4,8 +4,9 @@ r"""Move the traffic of a public name to another region: Traffic Manager first, 
     \____ nothing changed _____/ \________________ everything is put back on failure or cancel _____/
 
 There is no point of no return: no data is moved. Until clients are proven to be served from the new region, a failure or a
-cancel puts every lever back exactly as it was, newest first. A lever that somebody else has changed since is left alone, and
-the run ends as ``ROLLBACK_INCOMPLETE``. Azure's *Succeeded* proves nothing about the edge, which learns minutes later.
+cancel puts every lever back exactly as it was, newest first. A failure does not, if the region before cannot serve and the
+new one can: the run then ends as ``STRANDED`` and names the levers. A lever that somebody else has changed since is left
+alone, and the run ends as ``ROLLBACK_INCOMPLETE``. Azure's *Succeeded* proves nothing about the edge, which learns later.
 
 A run that is ended from outside leaves levers moved. The next one moves the rest, or waits for the proof alone.
 """
@@ -24,7 +25,7 @@ from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
 from activities.run.postures import CHANGE, lasting
-from activities.traffic.changing import TrafficChangeActivities
+from activities.traffic.changing import ATTEMPT, TrafficChangeActivities
 from activities.traffic.models import (
     Applied,
     AwaitChange,
@@ -33,7 +34,7 @@ from activities.traffic.models import (
     Change,
     ChangeOrder,
     Ended,
-    Proof,
+    HealthFact,
     RestoreOrder,
     Served,
     Side,
@@ -45,7 +46,7 @@ from activities.traffic.serving import TrafficProofActivities
 from activities.traffic.survey import TrafficLookActivities, hosts_of
 from estate.base import ApprovalPolicy
 from estate.traffic import TrafficTarget
-from workflows.run.outcome import Summary, cause_of
+from workflows.run.outcome import Summary, cause_of, was_cancelled
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
 from workflows.run.saga import compensated
@@ -53,8 +54,8 @@ from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
+from workflows.traffic.undoing import left_moved, not_ours, sick_before, unproven
 
-_ATTEMPT = timedelta(minutes=2)
 _BUSY = timedelta(seconds=5)
 """Between two requests for a change while Azure is busy with something else."""
 
@@ -126,6 +127,8 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         while True:
             state.enter(Phase.MOVING_TRAFFIC, str(change))
             begun = await self._begun(order)
+            if begun.refused:
+                raise refuse(Refusal.NOT_AVAILABLE, begun.refused)
             if begun.already:
                 state.details.notes += (f"{change.lever.side} {change.lever} {change.name} was {change.after} already",)
                 return
@@ -142,28 +145,34 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
                 raise refuse(Refusal.BUSY, words)
             after = timedelta(seconds=begun.after_seconds) if begun.after_seconds else _BUSY
             await workflow.sleep(after, summary="Azure was busy with something else")
-            order = order.model_copy(update={"again": True})
+            order = order.model_copy(update={"again": begun.asked, "unsure": begun.asked and bool(begun.busy)})
 
     async def _begun(self, order: ChangeOrder) -> Begun:
         """Ask for a change, which is to be put back from then on, unless it is certain that nothing was asked for."""
-        change, details = order.change, self.state.details
+        change = order.change
+        self._touch(change)
+        self._operations.pop(str(change), None)
+        try:
+            limits = lasting(CHANGE, attempt=ATTEMPT, within=self.target.entry.thresholds.azure_within)
+            begun = await step(TrafficChangeActivities.change, order, posture=limits)
+        except ActivityError as error:
+            if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
+                self._leave(change)
+            raise
+        if not begun.asked:
+            self._leave(change)
+        self.state.details.asked += not (begun.already or begun.busy or begun.refused)
+        self._operations[str(change)] = begun.operation
+        return begun
+
+    def _touch(self, change: Change) -> None:
         if change not in self._touched:
             self._touched.append(change)
         self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
-        try:
-            within = self.target.entry.thresholds.azure_within
-            begun = await step(
-                TrafficChangeActivities.change, order, posture=lasting(CHANGE, attempt=_ATTEMPT, within=within)
-            )
-        except ActivityError as error:
-            if cause_of(error)[0] == Refusal.CHANGED_BY_ANOTHER:  # it is somebody else's now
-                self._touched.remove(change)
-            raise
-        if begun.already:
-            self._touched.remove(change)
-        details.asked += not (begun.already or begun.busy)
-        self._operations[str(change)] = begun.operation or self._operations.get(str(change), "")
-        return begun
+
+    def _leave(self, change: Change) -> None:
+        self._touched.remove(change)
+        self.state.would_undo = tuple(str(one.backwards) for one in reversed(self._touched))
 
     async def _ended(self, order: ChangeOrder, begun: Begun, until: datetime) -> Applied:
         if begun.busy:
@@ -190,15 +199,30 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
         )  # fmt: skip
         served = state.details.served = await step(TrafficProofActivities.await_served, wait)
         if not served.proven:
-            raise refuse(Refusal.NOT_VERIFIED, _unproven(self.target, served, plan))
+            raise refuse(
+                Refusal.NOT_VERIFIED, unproven(self.target, served, plan) + not_ours(survey, self._touched, plan.to)
+            )
         return served
 
     async def _undo(self, error: BaseException) -> None:
         state = self.state
         state.phase = Phase.UNDOING
+        if not was_cancelled(error) and (sick := await self._sick_before()):
+            state.left_to_do, state.would_undo = left_moved(self._touched, sick, self.target), ()
+            words = f"{cause_of(error)[1]}; nothing was put back, since {self.target.place(sick.region)} is not healthy"
+            raise refuse(Refusal.STRANDED, f"{words}: {sick.message}") from error
         left = todo(Todo.ROUTE, f"see which levers are not as before: failover plan dns-failover {self.target.name}")
         if done := await compensated(state, error, self._put_back(), left):
             state.undone = (*state.undone, *done)
+
+    async def _sick_before(self) -> HealthFact | None:
+        """Return the region that the traffic would be led back to, if it cannot serve and the new one can."""
+        before = self.state.details.survey
+        try:
+            now = await step(TrafficLookActivities.survey, TrafficLook(target=self.target))
+        except FailureError:
+            return None
+        return sick_before(self._touched, before, now, self.request.to) if before else None
 
     async def _put_back(self) -> tuple[str, ...]:
         """Put every lever back, newest first; return those that were not as before.
@@ -207,35 +231,17 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
             ApplicationError: ``RollbackIncomplete``, names each lever that is not as before, and why.
 
         """
-        failures, done = [], []
+        failures, done, details = [], [], self.state.details
         for change in reversed(self._touched):
             try:
                 order = ChangeOrder(target=self.target, change=change)
                 request = RestoreOrder(order=order, operation=self._operations.get(str(change), ""))
                 restored = await step(TrafficChangeActivities.restore, request)
             except FailureError as error:
-                failures.append(cause_of(error)[1])
+                failures.append(f"{change.backwards}: {cause_of(error)[1]}")
             else:
+                details.put_back += (change,)
                 done += [restored.message] if restored.moved else []
         if failures:
             raise refuse(Refusal.ROLLBACK_INCOMPLETE, "; ".join([*failures, *(f"put back: {one}" for one in done)]))
         return tuple(done)
-
-
-def _unproven(target: TrafficTarget, served: Served, plan: TrafficPlan) -> str:
-    """Return which proof has not come, with how long was waited and what was answered last."""
-    limits, told = target.entry.thresholds, []
-    for who, proof, within in (("the edge", served.edge, limits.edge_within), ("DNS", served.name, limits.dns_within)):
-        if proof is not None and proof.all_from is None:
-            told.append(f"{who} has not answered from {plan.to} {_row(target)} within {within}: {_last(proof)}")
-    return "; ".join(told)
-
-
-def _row(target: TrafficTarget) -> str:
-    return f"{target.entry.thresholds.answers_in_a_row} times in a row"
-
-
-def _last(proof: Proof) -> str:
-    return (
-        f"of {proof.answers} answers the last other one: {proof.last}" if proof.last else f"{proof.answers} answers in all"
-    )

@@ -46,7 +46,7 @@ def make_traffic_plan(request: DnsFailoverRequest, target: TrafficTarget, survey
     for side in survey.sides:
         _must_be_able(side, to, target)
     health = survey.health_of(to)
-    if not health.healthy:
+    if not health.healthy and not request.serves_later:
         words = f"{target.place(to)} is not healthy: {health.message}; repair it first, traffic would go to nobody"
         raise refuse(Refusal.NOT_WHOLE, words)
     return TrafficPlan(
@@ -67,6 +67,10 @@ def make_traffic_plan(request: DnsFailoverRequest, target: TrafficTarget, survey
 def _must_be_known(side: SideFact) -> None:
     if side.error:
         raise refuse(Refusal.UNREACHABLE, f"nobody knows how {side.side} leads the traffic: {side.error}")
+    unknown = [f"{one.lever} {one.name}" for one in side.levers if one.lever is not Lever.ROUTE and not one.setting.priority]
+    if unknown:
+        words = f"nobody knows how {side.side} leads the traffic: Azure tells no priority of {', '.join(unknown)}"
+        raise refuse(Refusal.UNREACHABLE, words)
     changing = [f"{one.lever} {one.name} ({one.state})" for one in side.levers if one.state not in _ENDED]
     if changing:
         words = f"Azure is changing {', '.join(changing)} just now: start again when that has ended, within minutes"
@@ -89,12 +93,21 @@ def _must_be_able(side: SideFact, to: str, target: TrafficTarget) -> None:
 def _changes(side: SideFact, to: str, target: TrafficTarget) -> tuple[Change, ...]:
     route = next((one for one in side.levers if one.lever is Lever.ROUTE), None)
     if route is None:
-        return to_come_first(side.levers, _lever_of(side, to))
+        wanted = _lever_of(side, to)
+        return to_come_first(side.levers, wanted) or _again(wanted)
     door = target.entry.front_door
     after = Setting(group=door.origin_groups[to] if door else "", enabled=route.setting.enabled)
     if route.setting == after:
-        return ()
+        return _again(route)
     return (Change(lever=route.lever, name=route.name, before=route.setting, after=after, rest=route.rest),)
+
+
+def _again(lever: LeverFact) -> tuple[Change, ...]:
+    """Return the request for the setting that Azure shows and has not taken; none where it has."""
+    if lever.state == SUCCEEDED:
+        return ()
+    same = lever.setting
+    return (Change(lever=lever.lever, name=lever.name, kind=lever.kind, before=same, after=same, rest=lever.rest),)
 
 
 def _lever_of(side: SideFact, region: str) -> LeverFact:
@@ -117,12 +130,18 @@ def _region_now(survey: TrafficSurvey) -> str:
 
 
 def _now(survey: TrafficSurvey) -> tuple[str, ...]:
-    lines = [f"Azure, {side.side}: {side.region or side.disabled or 'no region that is known'}" for side in survey.sides]
-    lines.append(f"the edge: {survey.edge_told}")
+    lines = [f"the edge: {survey.edge_told}"]
     if (name := survey.name) is not None:
         lives = "" if name.ttl_seconds is None else f", time to live {name.ttl_seconds} s"
         lines.append(f"DNS: {name.region or name.error}{lives}")
-    return tuple(f"traffic goes to, by {line}" for line in lines)
+    return (*map(_preferred, survey.sides), *(f"traffic goes to, by {line}" for line in lines))
+
+
+def _preferred(side: SideFact) -> str:
+    """Return what the settings prefer: Traffic Manager passes over an endpoint that it finds degraded."""
+    sick = {one.health for one in side.levers if one.region == side.region} & {"Degraded", "Stopped", "Inactive"}
+    told = f" ({', '.join(sorted(sick))})" if side.region and sick else ""
+    return f"Azure's settings of {side.side} prefer {side.region or side.disabled or 'no region that is known'}{told}"
 
 
 def _steps(target: TrafficTarget, survey: TrafficSurvey, changes: tuple[Change, ...], to: str) -> tuple[str, ...]:
@@ -152,6 +171,15 @@ def _warnings(survey: TrafficSurvey, changes: tuple[Change, ...], to: str) -> tu
         lines.append(
             f"The edge answers from {to} already: its answers prove service, not that it has learnt of these changes"
         )
+    lines += [
+        f"Azure shows {one.lever} {one.name} as {one.state}: its setting may not be in force"
+        for side in survey.sides
+        for one in side.levers
+        if one.state != SUCCEEDED
+    ]
+    health = survey.health_of(to)
+    if not health.healthy:
+        lines.append(f"{to} is not healthy yet: {health.message}; a run that moves the traffic there would be refused now")
     manager = survey.side(Side.TRAFFIC_MANAGER)
     sick = [one.name for one in (manager.levers if manager else ()) if one.region == to and one.health == "Degraded"]
     lines += [f"Traffic Manager finds endpoint {name} degraded: the name may not lead there" for name in sick]

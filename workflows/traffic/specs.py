@@ -39,6 +39,7 @@ SPECS = (
         },
         rows=(ReportPhase.DECIDE, ReportPhase.TRAFFIC, ReportPhase.SPREAD),
         remedies=Remedies(
+            stranded="The region before is not healthy: levers that were moved stay moved, and are listed as left to do.",
             undo_incomplete="Some levers are not as before; each is named above with how it is now.",
             cut_off="It was ended from outside ({close}): levers that it has moved stay moved.",
             look="failover plan dns-failover {target} --to REGION",
