@@ -12,11 +12,13 @@ from temporalio.exceptions import ApplicationError
 from activities.traffic.models import Answer, HealthFact, LeverFact, NameFact
 from activities.traffic.run_models import TrafficPlan
 from tests.traffic.samples import AWAY, HOME, TARGET, endpoint, moved, origin, route, survey
+from workflows.run.models import Run
 from workflows.traffic.levers import to_come_first
 from workflows.traffic.models import DnsFailoverRequest
 from workflows.traffic.planning import make_traffic_plan
 
 _REQUEST = DnsFailoverRequest(traffic="aiagent", to=AWAY)
+_LATER = _REQUEST.model_copy(update={"serves_later": True})
 
 
 def _plan(seen: Any, to: str = AWAY) -> TrafficPlan:
@@ -120,3 +122,17 @@ def test_what_is_refused(seen: Any, kind: str, fragment: str) -> None:
     with pytest.raises(ApplicationError) as refusal:
         _plan(seen)
     assert (refusal.value.type, fragment in refusal.value.message) == (kind, True), refusal.value.message
+
+
+def test_a_region_that_serves_later_is_planned_for_with_a_warning() -> None:
+    sick = survey(health=(HealthFact(region=AWAY, message="it answers 503"),))
+    plan = make_traffic_plan(_LATER, TARGET, sick)
+    assert any("westus2 is not healthy yet: it answers 503" in one for one in plan.warnings), plan.warnings
+    assert plan.digest == _plan(survey()).digest, "the run that moves the traffic is the one that was planned"
+    assert not any("not healthy" in one for one in make_traffic_plan(_LATER, TARGET, survey()).warnings)
+
+
+def test_only_a_plan_may_say_that_the_region_serves_later() -> None:
+    assert _LATER.fault is None
+    for run in (Run.REAL, Run.DRILL):
+        assert str(_LATER.model_copy(update={"run": run}).fault).startswith("serves_later: only with run plan")

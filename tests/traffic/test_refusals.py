@@ -49,6 +49,13 @@ async def test_a_region_that_is_not_healthy(bench: TrafficBench) -> None:
     await _refused(bench, "NotWhole", "westus2 (West US 2) is not healthy: ")
 
 
+async def test_only_a_plan_may_be_made_for_a_region_that_serves_later(bench: TrafficBench) -> None:
+    bench.site.lost.add(AWAY)
+    await _refused(bench, "BadInput", "serves_later: only with run plan", serves_later=True)
+    end, told = await bench.ending(await bench.start(run="plan", serves_later=True))
+    assert (end, "1 change would lead aiagent to westus2" in told) == ("completed", True), told
+
+
 async def test_azure_that_may_not_be_read(bench: TrafficBench) -> None:
     bench.world.emulator.faults.order(
         Azure(method="GET", path="*/routes/*", times=0, status=403, code="AuthorizationFailed")

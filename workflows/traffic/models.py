@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from workflows.run.models import Request, ShortName, lock_of
+from workflows.run.models import Request, Run, ShortName, lock_of
 
 
 class DnsFailoverRequest(Request):
@@ -23,6 +23,15 @@ class DnsFailoverRequest(Request):
     """An entry of the estate's ``traffic``."""
     to: ShortName
     """The region that is to have the traffic."""
+    serves_later: bool = False
+    """Plan: the region need not be healthy yet. A region's failover asks so: it starts the application there first."""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first."""
+        if self.serves_later and self.run is not Run.PLAN:
+            return "serves_later: only with run plan: a run that moves the traffic needs a healthy region; leave it out"
+        return super().fault
 
 
 def traffic_lock_id(traffic: str) -> str:

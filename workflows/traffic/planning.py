@@ -37,7 +37,7 @@ def make_traffic_plan(request: DnsFailoverRequest, target: TrafficTarget, survey
     for side in survey.sides:
         _must_be_able(side, to, target)
     health = survey.health_of(to)
-    if not health.healthy:
+    if not health.healthy and not request.serves_later:
         words = f"{target.place(to)} is not healthy: {health.message}; repair it first, traffic would go to nobody"
         raise refuse(Refusal.NOT_WHOLE, words)
     return TrafficPlan(
@@ -143,6 +143,9 @@ def _warnings(survey: TrafficSurvey, changes: tuple[Change, ...], to: str) -> tu
         lines.append(
             f"The edge answers from {to} already: its answers prove service, not that it has learnt of these changes"
         )
+    health = survey.health_of(to)
+    if not health.healthy:
+        lines.append(f"{to} is not healthy yet: {health.message}; a run that moves the traffic there would be refused now")
     manager = survey.side(Side.TRAFFIC_MANAGER)
     sick = [one.name for one in (manager.levers if manager else ()) if one.region == to and one.health == "Degraded"]
     lines += [f"Traffic Manager finds endpoint {name} degraded: the name may not lead there" for name in sick]
