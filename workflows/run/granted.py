@@ -34,11 +34,9 @@ class Granted(Wire):
 
 async def granted_by_parent() -> Granted | None:
     """Return the approvals that this run's parent hands on; ``None``: it has no such parent, and asks people itself."""
-    parent, given = workflow.info().parent, workflow.memo_value(GRANTED, None, type_hint=Granted)
-    if given is None or parent is None:
-        return None
-    kind = GRANTORS.get(parent.workflow_id.partition("/")[0])
-    if kind is None:
+    parent = workflow.info().parent
+    kind = GRANTORS.get(parent.workflow_id.partition("/")[0]) if parent else None
+    if parent is None or kind is None or (given := _given()) is None:
         return None
     own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
     seen = await step(ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflow=kind))
@@ -46,6 +44,15 @@ async def granted_by_parent() -> Granted | None:
         workflow.logger.warning("Approvals that are not the parent's: %s", seen.message)
         return None
     return given
+
+
+def _given() -> Granted | None:
+    """Return what the memo holds; ``None``: nothing, or nothing that can be read. Never raises: that would wedge the run."""
+    try:
+        return workflow.memo_value(GRANTED, None, type_hint=Granted)
+    except Exception as error:  # noqa: BLE001 - a converter raises what it likes
+        workflow.logger.warning("Approvals that cannot be read: %s", type(error).__name__)
+        return None
 
 
 def must_fit(granted: Granted, plan: Plan, policy: ApprovalPolicy, by: str) -> None:
