@@ -25,6 +25,8 @@ class Scale(Wire):
     """Pods that it asks for; ``None``: nobody has said."""
     kept: int | None = None
     """What it asked for before it was scaled to zero, from its annotation; ``None``: there is no such note."""
+    kept_for: str = ""
+    """The run that has scaled it to zero, from its annotation."""
     version: str = ""
     """Its ``resourceVersion``."""
     error: str = ""
@@ -158,6 +160,8 @@ class UnfenceOrder(Wire):
     """Give the applications back what they asked for."""
 
     target: Named[RegionTarget]
+    run: RunId
+    """Whose fence is undone: what another open run has scaled stays as it is."""
     fenced: Fenced | None = None
     """What the fence has answered; ``None``: it has not, and each may have been scaled."""
 

@@ -27,10 +27,10 @@ from activities.region.failover_models import (
     UnfenceOrder,
 )
 from activities.region.failover_survey import NO_ANSWER, digest_of_overlay
+from activities.region.lease import is_closed
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
-from estate.regions import RegionTarget
 
 _TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
 
@@ -77,16 +77,19 @@ class RegionActivities:
         """
         fenced = {one.name: one for one in request.fenced.applications} if request.fenced else {}
         names = [name for name in request.target.settings.applications if not (name in fenced and fenced[name].untouched)]
-        back = await asyncio.gather(*map(partial(self._scaled_back, request.target), names))
+        back = await asyncio.gather(*map(partial(self._scaled_back, request), names))
         return tuple(line for line in back if line)
 
-    async def _scaled_back(self, target: RegionTarget, name: str) -> str:
+    async def _scaled_back(self, request: UnfenceOrder, name: str) -> str:
+        region = request.target.region
         for _ in range(_TRIES):
-            seen = await self._clusters.scale(target.region, name)
+            seen = await self._clusters.scale(region, name)
             if seen.kept is None:
                 return ""
+            if seen.kept_for != str(request.run) and not await is_closed(seen.kept_for):
+                return f"Deployment {name} stays at {seen.wanted} pods: the run {seen.kept_for or '(unknown)'} has scaled it"
             try:
-                now = await self._clusters.scale_back(target.region, seen)
+                now = await self._clusters.scale_back(region, seen)
             except ConflictError:
                 continue
             return f"Deployment {name} asks for {now.wanted} pods again"

@@ -127,7 +127,7 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
         state.enter(Phase.CLAIMING, clock.told(f"a Lease in {target.settings.to}"))
         await self._claimed(order)
         moving = Moving(state, self.request, plan, order, clock)
-        async with Saga(state) as saga, Keeping(order, clock):
+        async with Keeping(state, order, clock), Saga(state) as saga:
             left = todo(Todo.SCALE, f"the Lease in {target.settings.to} expires by itself", target.name)
             saga.on_failure(lambda: self._lease_back(order), "give the Lease back", left)
             if moving.has_begun:

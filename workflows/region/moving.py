@@ -103,15 +103,24 @@ class Moving:
         state.details.fenced = await step(RegionActivities.fence, self._order)
 
     async def _unfenced(self) -> str:
-        """Give the applications back what they had; not where another run has the Lease, and counts on them being gone."""
-        target = self._target
+        """Give the applications back what they had.
+
+        Raises:
+            ApplicationError: ``Superseded``; another run may have the Lease, and count on the applications being gone.
+
+        """
+        target, fenced = self._target, self._state.details.fenced
+        if fenced and all(one.untouched for one in fenced.applications):
+            return f"no application of {target.name} was scaled"
         try:
             await step(LeaseActivities.hold, self._order)
         except FailureError as error:
-            if outcome.cause_of(error)[0] == Refusal.SUPERSEDED:
-                return f"the applications of {target.name} stay as they are: another run has the Lease"
+            kind, words = outcome.cause_of(error)
+            if kind == Refusal.SUPERSEDED:
+                stay = f"the applications of {target.name} stay as they are: {words}; scale them once that run has ended"
+                raise refuse(Refusal.SUPERSEDED, f"{stay} and has promoted nothing") from error
             workflow.logger.warning("The Lease was not looked at", exc_info=error)
-        order = UnfenceOrder(target=target, fenced=self._state.details.fenced)
+        order = UnfenceOrder(target=target, run=self._order.run, fenced=fenced)
         posture = lasting(COMPENSATE, attempt=_ATTEMPT, within=target.settings.patience)
         back = await step(RegionActivities.unfence, order, posture=posture)
         return "; ".join(back) or f"no application of {target.name} was scaled"

@@ -182,10 +182,12 @@ def _pod_labels(deployment: dict[str, Any]) -> dict[str, str]:
 
 def _scale(found: dict[str, Any]) -> Scale:
     meta = found["metadata"]
-    kept = (meta.get("annotations") or {}).get(KEPT)
+    notes = meta.get("annotations") or {}
+    kept = notes.get(KEPT)
     return Scale(
         name=meta["name"],
         wanted=int(found["spec"].get("replicas", 1)),
         kept=int(kept) if kept and kept.isdigit() else None,
+        kept_for=notes.get(KEPT_FOR) or "",
         version=meta["resourceVersion"],
     )
