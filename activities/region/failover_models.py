@@ -31,6 +31,8 @@ class Scale(Wire):
     """Its ``resourceVersion``."""
     error: str = ""
     """Why nothing is known of it, or it was not changed."""
+    refused: bool = False
+    """The API server answers, but there is no such Deployment, or we may not scale it."""
     untouched: bool = True
     """Nothing was sent that could have changed it."""
 
@@ -56,8 +58,8 @@ class HeldLease(Wire):
     """Its ``resourceVersion``; empty: there is none yet."""
 
     def is_free(self, now: datetime) -> bool:
-        """Whether nobody holds it, or its run has not renewed it in time."""
-        return not self.holder or self.renewed_at is None or now > self.renewed_at + LEASE_LASTS + CLOCKS
+        """Whether nobody holds it, or its run has not renewed it in time; one without a time is held."""
+        return not self.holder or (self.renewed_at is not None and now > self.renewed_at + LEASE_LASTS + CLOCKS)
 
 
 class RegionSurvey(Wire):

@@ -33,6 +33,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
 
 _TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
+_FENCE_SECONDS = 30.0
 
 
 class RegionActivities:
@@ -47,9 +48,17 @@ class RegionActivities:
         """Scale to zero what can be reached, and say of the rest why not. Never raises for a region that is silent."""
         first = activity.info().attempt == 1
         scaled = await asyncio.gather(
-            *(self._scaled_down(request, name, first=first) for name in request.target.settings.applications)
+            *(self._within_time(request, name, first=first) for name in request.target.settings.applications)
         )
         return Fenced(at=datetime.now(UTC), applications=tuple(scaled))
+
+    async def _within_time(self, request: RegionOrder, name: str, *, first: bool) -> Scale:
+        """Scale one down, or say that it took too long: one that hangs must not keep the others' answers back."""
+        try:
+            async with asyncio.timeout(_FENCE_SECONDS):
+                return await self._scaled_down(request, name, first=first)
+        except TimeoutError:
+            return Scale(name=name, untouched=False, error=f"no answer within {_FENCE_SECONDS:g} s")
 
     async def _scaled_down(self, request: RegionOrder, name: str, *, first: bool) -> Scale:
         """Scale one down. ``first``: no earlier attempt of this step can have sent anything."""

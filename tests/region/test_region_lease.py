@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
+from activities.region.failover_models import HeldLease
+from activities.region.failover_steps import RegionActivities
 from activities.run.models.todo import Todo, kinds_of
 from tests.fakes.faults import Fault
+from tests.region.bench import DATABASE
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench
+from workflows.region.models import flexible_lock_id
 
 
 async def test_another_run_s_lease_is_not_taken(leave: RegionFailoverBench) -> None:
@@ -124,3 +130,36 @@ async def _hold_lease(bench: RegionFailoverBench, holder: str, at: datetime) -> 
         await asyncio.to_thread(leases.patch_namespaced_lease, name, bench.clusters.space, body)
     else:
         await asyncio.to_thread(leases.create_namespaced_lease, bench.clusters.space, body)
+
+
+async def test_a_person_who_cancels_only_the_database_s_run_is_told_so(leave: RegionFailoverBench) -> None:
+    before = leave.faults.order("region.hold", Fault.HANGS)
+    handle = await leave.approved()
+    await before.reached.wait()
+    leave.faults.release()
+    held = leave.faults.order("region.survey_database", Fault.HANGS)
+    await held.reached.wait()
+    await leave.client.get_workflow_handle(flexible_lock_id(DATABASE)).cancel()
+    end, told = await leave.ending(handle)
+    assert (end, leave.changes()) == ("RolledBack", []), told
+    assert "the run flexible/aiagent-db was cancelled" in told
+    assert await leave.is_as_before()
+
+
+def test_a_lease_without_a_time_is_held() -> None:
+    now = datetime.now(UTC)
+    held = HeldLease(holder="region/eastus/1")
+    late = held.model_copy(update={"renewed_at": now - timedelta(minutes=6)})
+    assert (held.is_free(now), late.is_free(now), HeldLease().is_free(now)) == (False, True, True)
+
+
+async def test_an_application_that_hangs_is_not_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hangs:
+        async def scale(self, *_: object) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("activities.region.failover_steps._FENCE_SECONDS", 0.05)
+    steps = RegionActivities(cast("Any", Hangs()), cast("Any", None), cast("Any", None))
+    order = cast("Any", SimpleNamespace(target=SimpleNamespace(region=None)))
+    seen = await steps._within_time(order, "api", first=True)
+    assert (seen.error, seen.untouched) == ("no answer within 0.05 s", False)

@@ -84,6 +84,10 @@ async def _busy(bench: RegionFailoverBench) -> None:
     bench.azure.flexible.server(bench.replica_of(await bench.leader())).state = "Updating"
 
 
+async def _no_application(bench: RegionFailoverBench) -> None:
+    bench.change_entry(applications=["api-deployment", "ghost-deployment"])
+
+
 _UNMET: dict[str, tuple[Any, str, str]] = {
     "an object is invalid": (_invalid, "NotWhole", "Service api: "),
     "a kind is unknown": (_unknown_kind, "NotWhole", "Volcano etna: the cluster knows no v1 Volcano"),
@@ -92,6 +96,7 @@ _UNMET: dict[str, tuple[Any, str, str]] = {
     "the API server is silent": (_silent, "Unreachable", "does not answer"),
     "no node takes pods": (_cordoned, "NodeNotReady", "0 of 1 are Ready and take pods"),
     "a right is missing": (_no_right, "NotAvailable", "we may not list pods, list deployments, get leases"),
+    "an application is unknown": (_no_application, "NotAvailable", "ghost-deployment of "),
     "traffic is unknown": (_no_traffic, "BadInput", "traffic unknown: traffic: the estate does not list 'unknown'"),
     "the replica is busy": (_busy, "Busy", "is Updating, not Ready"),
 }

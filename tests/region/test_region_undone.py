@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from activities.run.models.todo import Todo, kinds_of
 from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, deployment
@@ -99,6 +100,8 @@ async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(lea
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, await leave.leads_there()) == ("completed", True), told
+    assert f"NOT FENCED: api-deployment in {leave.lost}" in told
+    assert kinds_of(leave.report().left_to_do) == {Todo.SCALE}
     assert await leave.scales() == PODS
 
 

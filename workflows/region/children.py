@@ -32,6 +32,7 @@ from workflows.run.models import TASK_TIMEOUT, Run, lock_of, plan_id
 
 DATABASE, TRAFFIC = "postgres-region-failover", "dns-failover"
 _PLANNED_WITHIN = timedelta(minutes=2)
+_ASKED_AGAIN = timedelta(seconds=2)
 
 
 class Child(NamedTuple):
@@ -83,7 +84,7 @@ def _reason(asked: RegionFailoverRequest) -> str:
 
 
 async def _begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
-    granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)} if votes else {}
+    granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)}
     return await workflow.start_child_workflow(
         child.workflow,
         child.request,
@@ -118,22 +119,21 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
 
 
 async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> TrafficSeen:
-    """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 2 minutes.
+    """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 4 minutes.
 
-    The surviving region may serve nothing yet: its pods come with the overlay, after this plan.
+    The surviving region may serve nothing yet: its pods come with the overlay, after this plan. A colleague's plan of
+    the same entry is waited for, as long: it must not void what people have approved.
     """
+    until = workflow.now() + _PLANNED_WITHIN
     try:
-        planned: outcome.Summary = await workflow.execute_child_workflow(
-            TRAFFIC,
-            {**_traffic_request(asked, target, name, Run.PLAN), "serves_later": True},
-            result_type=outcome.Summary,
-            id=plan_id(traffic_lock_id(name)),
-            task_timeout=TASK_TIMEOUT,
-            execution_timeout=_PLANNED_WITHIN,
-            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        )
-    except WorkflowAlreadyStartedError:
-        return TrafficSeen(name, Refusal.BUSY.value, "another plan of it is being made: start again when it has ended")
+        while True:
+            try:
+                return TrafficSeen(name, "", (await _planned(asked, target, name)).explanation)
+            except WorkflowAlreadyStartedError:
+                if workflow.now() >= until:
+                    words = "another plan of it is being made: start again when it has ended"
+                    return TrafficSeen(name, Refusal.BUSY.value, words)
+                await workflow.sleep(_ASKED_AGAIN, summary="a colleague's plan is being made")
     except FailureError as error:
         if outcome.was_cancelled(error):
             raise
@@ -142,4 +142,16 @@ async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name:
             words = f"{TRAFFIC} gave no plan within {_PLANNED_WITHIN.total_seconds():.0f} s: do workers serve it?"
         known = kind if kind in {one.value for one in Refusal} else Refusal.NOT_AVAILABLE.value
         return TrafficSeen(name, known, words)
-    return TrafficSeen(name, "", planned.explanation)
+
+
+async def _planned(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> outcome.Summary:
+    planned: outcome.Summary = await workflow.execute_child_workflow(
+        TRAFFIC,
+        {**_traffic_request(asked, target, name, Run.PLAN), "serves_later": True},
+        result_type=outcome.Summary,
+        id=plan_id(traffic_lock_id(name)),
+        task_timeout=TASK_TIMEOUT,
+        execution_timeout=_PLANNED_WITHIN,
+        cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )
+    return planned

@@ -93,7 +93,7 @@ class Keeping:
         """End. A run that a worker forgets ends in another way, and must do nothing more."""
         if error is None or isinstance(error, asyncio.CancelledError | FailureError):
             await uncancellable(cancel_and_wait(self._task))
-        if error is not None and self._lost is not None and outcome.was_cancelled(error):
+        if error is not None and self._lost is not None and outcome.cause_of(error)[0] != Refusal.ROLLBACK_INCOMPLETE:
             raise self._lost from error
 
     async def _keep(self) -> None:

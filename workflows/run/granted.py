@@ -55,19 +55,18 @@ def _given() -> Granted | None:
         return None
 
 
-def must_fit(granted: Granted, plan: Plan, policy: ApprovalPolicy, by: str) -> None:
-    """Return if what was agreed to is this plan, and enough people have.
-
-    Raises:
-        ApplicationError: ``PlanChanged``, it was another plan; ``BadEstate``, a role is not filled. Nothing was changed.
-
-    """
+def must_be_that_plan(granted: Granted, plan: Plan) -> None:
+    """Return if what was agreed to is this plan. ApplicationError: ``PlanChanged``, it was another; nothing was changed."""
     if granted.decisions and granted.decisions != plan.digest:
         raise refuse(
             Refusal.PLAN_CHANGED,
             f"plan {granted.decisions} was approved, but the target has changed since: now it would be"
             f" {plan.digest} ({plan.headline}); nothing was changed",
         )
+
+
+def must_fit(granted: Granted, policy: ApprovalPolicy, by: str) -> None:
+    """Return if enough people have agreed. ApplicationError: ``BadEstate``, a role is not filled; nothing was changed."""
     approvals = [one for one in granted.votes if one.approve and fold(one.by) != fold(by)]
     filled = {fold(one.by): one.role for one in approvals if one.role in policy.roles}
     if len(set(filled.values())) < policy.needed:

@@ -45,6 +45,10 @@ class RegionsClient:
         """Return what a Deployment asks for."""
         return _scale(await self._kubernetes.deployment(region, deployment))
 
+    async def may_scale(self, region: Region, deployment: str) -> bool:
+        """Return whether the API server says that we may patch a Deployment."""
+        return await self._permissions.may(region, "patch", "deployments", deployment, group="apps")
+
     async def scale_down(self, region: Region, seen: Scale, run: str) -> Scale:
         """Scale to zero what ``seen`` describes, and keep what it asks for now: an older note is out of date."""
         return await self._scale(region, seen, 0, {KEPT: str(seen.wanted), KEPT_FOR: run})
