@@ -105,7 +105,26 @@ class Estate(Entry):
                 self._policy_can_be_met(f"{where}.approvals.{kind}", entry.approvals.of(kind))
             for database in entry.databases:
                 self._moves_with(where, entry, name, database)
+            for traffic in entry.traffic:
+                self._leads_with(where, entry, name, traffic)
         return self
+
+    def _leads_with(self, where: str, entry: RegionFailover, region: str, traffic: str) -> None:
+        found = self.traffic.get(traffic)
+        if found is None:
+            known = ", ".join(sorted(self.traffic)) or "none"
+            message = f"{where}.traffic names {traffic!r}, which traffic does not list; known: {known}"
+            raise ValueError(message)
+        if not {region, entry.to} <= set(found.regions):
+            message = f"{where}.traffic names {traffic}, which can lead to {', '.join(sorted(found.regions))}"
+            raise ValueError(f"{message}; it must be able to lead to {region} and {entry.to}")
+        for kind in ("planned", "forced"):
+            self._roles_suffice(
+                f"{where}.approvals.{kind}",
+                f"traffic.{traffic}.approvals.planned",
+                found.approvals.planned,
+                entry.approvals.of(kind),
+            )
 
     def _moves_with(self, where: str, entry: RegionFailover, region: str, database: str) -> None:
         found = self.flexible_servers.get(database)
@@ -118,10 +137,19 @@ class Estate(Entry):
             message = f"{where}.databases names {database}, whose servers are in {', '.join(sorted(regions))}"
             raise ValueError(f"{message}; they must be in {region} and {entry.to}")
         for kind in ("planned", "forced"):
-            own, asked = found.approvals.of(kind), entry.approvals.of(kind)
-            if own.needed and (asked.quorum is not None or not set(own.roles) <= set(asked.roles)):
-                message = f"{where}.approvals.{kind} must ask for every role of flexible_servers.{database}.approvals.{kind}"
-                raise ValueError(f"{message} ({', '.join(own.roles)}), without a quorum: they count for the database too")
+            self._roles_suffice(
+                f"{where}.approvals.{kind}",
+                f"flexible_servers.{database}.approvals.{kind}",
+                found.approvals.of(kind),
+                entry.approvals.of(kind),
+            )
+
+    @staticmethod
+    def _roles_suffice(where: str, owns: str, own: ApprovalPolicy, asked: ApprovalPolicy) -> None:
+        """Refuse a region's policy of which the approvals, handed on, could not fill the policy of what moves with it."""
+        if own.needed and (asked.quorum is not None or not set(own.roles) <= set(asked.roles)):
+            message = f"{where} must ask for every role of {owns} ({', '.join(own.roles)})"
+            raise ValueError(f"{message}, without a quorum: they count there too")
 
     @model_validator(mode="after")
     def _machines_can_speak(self) -> Self:

@@ -18,6 +18,9 @@ class RegionClusters(Protocol):
     async def scale(self, region: Region, deployment: str) -> Scale:
         """Return what a Deployment asks for. MissingError: there is none of that name."""
 
+    async def may_scale(self, region: Region, deployment: str) -> bool:
+        """Return whether the API server says that we may patch a Deployment."""
+
     async def scale_down(self, region: Region, seen: Scale, run: str) -> Scale:
         """Scale to zero what ``seen`` describes, and keep its number in an annotation. ConflictError: it has changed."""
 

@@ -25,10 +25,14 @@ class Scale(Wire):
     """Pods that it asks for; ``None``: nobody has said."""
     kept: int | None = None
     """What it asked for before it was scaled to zero, from its annotation; ``None``: there is no such note."""
+    kept_for: str = ""
+    """The run that has scaled it to zero, from its annotation."""
     version: str = ""
     """Its ``resourceVersion``."""
     error: str = ""
     """Why nothing is known of it, or it was not changed."""
+    refused: bool = False
+    """The API server answers, but there is no such Deployment, or we may not scale it."""
     untouched: bool = True
     """Nothing was sent that could have changed it."""
 
@@ -54,8 +58,8 @@ class HeldLease(Wire):
     """Its ``resourceVersion``; empty: there is none yet."""
 
     def is_free(self, now: datetime) -> bool:
-        """Whether nobody holds it, or its run has not renewed it in time."""
-        return not self.holder or self.renewed_at is None or now > self.renewed_at + LEASE_LASTS + CLOCKS
+        """Whether nobody holds it, or its run has not renewed it in time; one without a time is held."""
+        return not self.holder or (self.renewed_at is not None and now > self.renewed_at + LEASE_LASTS + CLOCKS)
 
 
 class RegionSurvey(Wire):
@@ -158,6 +162,8 @@ class UnfenceOrder(Wire):
     """Give the applications back what they asked for."""
 
     target: Named[RegionTarget]
+    run: RunId
+    """Whose fence is undone: what another open run has scaled stays as it is."""
     fenced: Fenced | None = None
     """What the fence has answered; ``None``: it has not, and each may have been scaled."""
 

@@ -27,12 +27,13 @@ from activities.region.failover_models import (
     UnfenceOrder,
 )
 from activities.region.failover_survey import NO_ANSWER, digest_of_overlay
+from activities.region.lease import is_closed
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
-from estate.regions import RegionTarget
 
 _TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
+_FENCE_SECONDS = 30.0
 
 
 class RegionActivities:
@@ -47,9 +48,17 @@ class RegionActivities:
         """Scale to zero what can be reached, and say of the rest why not. Never raises for a region that is silent."""
         first = activity.info().attempt == 1
         scaled = await asyncio.gather(
-            *(self._scaled_down(request, name, first=first) for name in request.target.settings.applications)
+            *(self._within_time(request, name, first=first) for name in request.target.settings.applications)
         )
         return Fenced(at=datetime.now(UTC), applications=tuple(scaled))
+
+    async def _within_time(self, request: RegionOrder, name: str, *, first: bool) -> Scale:
+        """Scale one down, or say that it took too long: one that hangs must not keep the others' answers back."""
+        try:
+            async with asyncio.timeout(_FENCE_SECONDS):
+                return await self._scaled_down(request, name, first=first)
+        except TimeoutError:
+            return Scale(name=name, untouched=False, error=f"no answer within {_FENCE_SECONDS:g} s")
 
     async def _scaled_down(self, request: RegionOrder, name: str, *, first: bool) -> Scale:
         """Scale one down. ``first``: no earlier attempt of this step can have sent anything."""
@@ -77,16 +86,19 @@ class RegionActivities:
         """
         fenced = {one.name: one for one in request.fenced.applications} if request.fenced else {}
         names = [name for name in request.target.settings.applications if not (name in fenced and fenced[name].untouched)]
-        back = await asyncio.gather(*map(partial(self._scaled_back, request.target), names))
+        back = await asyncio.gather(*map(partial(self._scaled_back, request), names))
         return tuple(line for line in back if line)
 
-    async def _scaled_back(self, target: RegionTarget, name: str) -> str:
+    async def _scaled_back(self, request: UnfenceOrder, name: str) -> str:
+        region = request.target.region
         for _ in range(_TRIES):
-            seen = await self._clusters.scale(target.region, name)
+            seen = await self._clusters.scale(region, name)
             if seen.kept is None:
                 return ""
+            if seen.kept_for != str(request.run) and not await is_closed(seen.kept_for):
+                return f"Deployment {name} stays at {seen.wanted} pods: the run {seen.kept_for or '(unknown)'} has scaled it"
             try:
-                now = await self._clusters.scale_back(target.region, seen)
+                now = await self._clusters.scale_back(region, seen)
             except ConflictError:
                 continue
             return f"Deployment {name} asks for {now.wanted} pods again"

@@ -45,7 +45,7 @@ class RegionLookActivities:
             self._surviving(target),
             self._overlay(target),
         )
-        silent = [one.error for one in applications if one.error]
+        silent = [one.error for one in applications if one.error and not one.refused]
         return surviving.model_copy(
             update={
                 "applications": tuple(applications),
@@ -56,7 +56,12 @@ class RegionLookActivities:
 
     async def _scale(self, target: RegionTarget, name: str) -> Scale:
         try:
-            return await self._clusters.scale(target.region, name)
+            seen = await self._clusters.scale(target.region, name)
+            if await self._clusters.may_scale(target.region, name):
+                return seen
+            return seen.model_copy(update={"refused": True, "error": f"we may not patch Deployment {name}"})
+        except (ForbiddenError, MissingError) as error:
+            return Scale(name=name, error=str(error), refused=True)
         except NO_ANSWER as error:
             return Scale(name=name, error=str(error))
 

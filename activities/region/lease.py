@@ -45,10 +45,12 @@ class LeaseActivities:
 
     @step("region.hold", CHANGE, lambda request: f"renew the Lease of region {request.target.name}")
     async def hold(self, request: RegionOrder) -> HeldLease:
-        """Renew the Lease. It is taken again where nobody holds it, and never from another run.
+        """Renew the Lease. One that this run has lost is never taken again: another run may have held it meanwhile.
+
+        A run that was reset in Temporal goes on under another run ID: it takes over from its own closed run.
 
         Raises:
-            ApplicationError: ``Superseded``, another run has taken it.
+            ApplicationError: ``Superseded``, another run has taken it, or nobody holds it any more.
 
         """
         return await self._held(request, take=False)
@@ -72,8 +74,8 @@ class LeaseActivities:
         target, me = request.target, str(request.run)
         for _ in range(_ATTEMPTS):
             found = await self._clusters.lease(target.to, lease_of(target))
-            if found.holder not in {me, ""}:
-                await self._must_be_free(found, lease_of(target), take=take)
+            if found.holder != me and not (take and not found.holder):
+                await self._must_be_free(request, found, take=take)
             held = found.model_copy(update={"holder": me, "renewed_at": datetime.now(UTC)})
             try:
                 await self._clusters.write_lease(target.to, lease_of(target), held)
@@ -84,10 +86,14 @@ class LeaseActivities:
             return held
         raise ConflictError(f"Lease {lease_of(target)} changes again and again")
 
-    async def _must_be_free(self, found: HeldLease, name: str, *, take: bool) -> None:
+    async def _must_be_free(self, request: RegionOrder, found: HeldLease, *, take: bool) -> None:
+        name = lease_of(request.target)
         if not take:
-            raise refuse(Refusal.SUPERSEDED, f"the run {found.holder} has taken the Lease {name}: this one changes no more")
-        if found.is_free(datetime.now(UTC)) or await _is_closed(found.holder):
+            if workflow_of(found.holder) == request.run.workflow_id and await is_closed(found.holder):
+                return
+            who = f"the run {found.holder} has taken" if found.holder else "nobody holds"
+            raise refuse(Refusal.SUPERSEDED, f"{who} the Lease {name}: this run has lost it, and changes no more")
+        if found.is_free(datetime.now(UTC)) or await is_closed(found.holder):
             return
         renewed = f"renewed at {found.renewed_at:%H:%M:%S} UTC" if found.renewed_at else "never renewed"
         raise refuse(
@@ -97,8 +103,11 @@ class LeaseActivities:
         )
 
 
-async def _is_closed(holder: str) -> bool:
-    """Whether our own Temporal says that the run which holds the Lease has ended. Of another server's runs it knows none."""
+async def is_closed(holder: str) -> bool:
+    """Whether our own Temporal says that the run ``holder`` (``str(RunId)``) has ended.
+
+    Of another server's runs it knows none: they are not closed.
+    """
     lock, run = workflow_of(holder), holder.rpartition("/")[2]
     try:
         found = await activity.client().get_workflow_handle(lock, run_id=run).describe()

@@ -277,7 +277,7 @@ def test_a_region_that_fails_over() -> None:
         ),
         (
             ("    overlay", "    approvals: {forced: {roles: [CTO, DBA], quorum: 1}}\n    overlay"),
-            "without a quorum: they count for the database too",
+            "without a quorum: they count there too",
         ),
     ],
 )
@@ -285,3 +285,38 @@ def test_a_region_that_cannot_fail_over_is_refused(tmp_path: Path, change: tuple
     asks = "    approvals: {forced: {roles: [DBA]}}\n    virtual_endpoint"
     text = _TWO_REGIONS.replace("    virtual_endpoint", asks)
     assert words in _fault(tmp_path, text.replace(*change, 1))
+
+
+_LED = """traffic:
+  api:
+    region: eastus
+    subscription: 00000000-0000-0000-0000-000000000000
+    edge: {url: "https://api.example"}
+    regions: {eastus: {health: "https://east.example"}, westus2: {health: "https://west.example"}}
+    traffic_manager: {resource_group: rg, profile: tm, endpoints: {eastus: east, westus2: west}}
+    approvals: {planned: {roles: [CTO]}}
+"""
+_WITH_TRAFFIC = _LED + _TWO_REGIONS.replace("    overlay", "    traffic: [api]\n    overlay", 1)
+
+
+def test_traffic_that_moves_with_a_region() -> None:
+    assert resolve_region(Estate.model_validate(yaml.safe_load(_WITH_TRAFFIC)), "eastus").settings.traffic == ("api",)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("traffic: [api]", "traffic: [apis]"), "traffic names 'apis', which traffic does not list; known: api"),
+        (("    to: westus2", "    to: centralus"), "it must be able to lead to eastus and centralus"),
+        (
+            ("    overlay", "    approvals: {planned: {roles: [CTO]}, forced: {roles: [DBA]}}\n    overlay"),
+            "region_failovers.eastus.approvals.forced must ask for every role of traffic.api.approvals.planned (CTO)",
+        ),
+    ],
+)
+def test_traffic_that_cannot_move_with_a_region_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    text = _WITH_TRAFFIC.replace(*change, 1)
+    if "centralus" in text:
+        text = text.replace("  westus2: {", "  centralus: {location: Central US, namespace: aiagent-prod}\n  westus2: {", 1)
+        text = text.replace("region: westus2", "region: centralus")
+    assert words in _fault(tmp_path, text)

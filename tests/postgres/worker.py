@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
-from temporalio import activity
+from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
@@ -71,11 +71,16 @@ _NO_AZURE = Doctors(*[cast("Any", None)] * 4)
 def worker_of(
     client: Client, queue: str, steps: list[Callable[..., Any]], inventory: Inventory, faults: Faults, **options: Any
 ) -> Worker:
-    """Return a worker that serves every workflow with ``steps``, which go wrong as ``faults`` says."""
+    """Return a worker that serves every workflow with ``steps``, which go wrong as ``faults`` says.
+
+    ``others``: workflows besides; one of a procedure's name stands for it.
+    """
+    others: tuple[type, ...] = options.pop("others", ())
+    stood_for = set(map(_name_of, others))
     return Worker(
         client,
         task_queue=queue,
-        workflows=[*workflows(), *options.pop("others", ())],
+        workflows=[*(one for one in workflows() if _name_of(one) not in stood_for), *others],
         workflow_runner=RUNNER,
         activities=steps,
         interceptors=[FaultyStep(faults, WITHOUT_BEAT), Heartbeat(), OwnTargets(inventory), FaultyStep(faults)],
@@ -83,6 +88,10 @@ def worker_of(
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         **options,
     )
+
+
+def _name_of(one: type) -> str:
+    return str(workflow._Definition.must_from_class(one).name)
 
 
 def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[Callable[..., Any]]:

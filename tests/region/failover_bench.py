@@ -33,7 +33,7 @@ from tests.azure.pair import PRIMARY, REPLICA, AzurePair
 from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
-from tests.region.traffic_stand_in import TrafficStandIn
+from tests.region.traffic_stand_in import BROKEN, UNKNOWN, TrafficStandIn
 from workflows.region.models import CONFIRM, region_lock_id
 from workflows.run.models import plan_id
 
@@ -96,6 +96,12 @@ class RegionFailoverBench(RegionBench):
         content["redis"] = {
             "mymaster": {"region": self.lost, "servers": ["redis-0", "redis-1"], "sentinels": ["s-0", "s-1", "s-2"]}
         }
+        profile = {"resource_group": "rg", "profile": "tm", "endpoints": {one: one for one in CONTEXTS}}
+        led = {
+            "region": self.lost, "subscription": "00000000-0000-0000-0000-000000000000", "traffic_manager": profile,
+            "edge": {"url": self.application.url}, "regions": {one: {"health": self.application.url} for one in CONTEXTS},
+        }  # fmt: skip
+        content["traffic"] = dict.fromkeys(("api", BROKEN, UNKNOWN), led)
         asked = {"roles": ["Manager", "DBA", "CTO"], "window": "PT1M"}
         content["region_failovers"] = {
             self.lost: {

@@ -102,6 +102,9 @@ async def test_a_second_start_goes_on_where_a_stranded_run_stands(leave: RegionF
     end, told = await leave.ending(await leave.approved())
     assert (end, leave.changes()) == ("completed", ["PATCH 202"]), told
     assert await _image(leave) == "api:dr"
+    plan = leave.report().plan
+    assert plan is not None
+    assert "no way back from here: a database leads there already" in plan.steps[0]
     assert await leave.holder() == ""
 
 
@@ -115,6 +118,9 @@ async def test_a_terminated_run_leaves_a_lease_that_the_next_one_takes(leave: Re
     assert await leave.scales() == dict.fromkeys(PODS, 0)
     end, told = await leave.ending(await leave.approved())
     assert end == "completed", told
+    plan = leave.report().plan
+    assert isinstance(plan, RegionPlan)
+    assert f"the run {handle.id}/{handle.first_execution_run_id} has scaled it down from 3 pods" in " ".join(plan.warnings)
     assert await leave.holder() == ""
 
 

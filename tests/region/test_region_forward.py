@@ -17,6 +17,8 @@ from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, Clusters
 from tests.region.failover_bench import RegionFailoverBench, leaving
 from tests.region.traffic_stand_in import BROKEN
+from workflows.region.children import traffic_lock_id
+from workflows.run.models import plan_id
 
 
 @pytest.mark.parametrize("step", ["region.apply_overlay", "region.await_ready"])
@@ -115,3 +117,22 @@ async def test_an_approval_that_does_not_come_changes_nothing(brief: RegionFailo
     before = await asyncio.to_thread(brief.clusters.versions)
     assert (await brief.ending(await brief.leave()))[0] == "ApprovalExpired"
     assert await asyncio.to_thread(brief.clusters.versions) == before
+
+
+async def test_what_nobody_has_asked_is_not_said_to_serve(leave: RegionFailoverBench) -> None:
+    leave.change_entry(traffic=[], checks=None)
+    end, told = await leave.ending(await leave.approved())
+    assert (end, "nobody asked the application, no traffic was led" in told) == ("completed", True), told
+    assert leave.report().of(RegionDetails).recovery_seconds is None
+
+
+async def test_a_colleague_s_plan_of_the_traffic_is_waited_for(leave: RegionFailoverBench) -> None:
+    lock = plan_id(traffic_lock_id("api"))
+    plan = await leave.client.start_workflow("dns-failover", {}, id=lock, task_queue="nobody serves it")
+    handle = await leave.leave()
+    await leave.until_phase(handle, "surveying")
+    await asyncio.wait({asyncio.ensure_future(handle.result())}, timeout=1)
+    await plan.terminate()
+    await leave.until_phase(handle, "awaiting approval")
+    await handle.cancel()
+    assert (await leave.ending(handle))[0] == "cancelled"

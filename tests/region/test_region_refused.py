@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from tests.region.bench import DATABASE
 from tests.region.failover_bench import RegionFailoverBench
 from tests.region.traffic_stand_in import UNKNOWN
 from workflows.region.models import flexible_lock_id
-from workflows.run.granted import GRANTED
+from workflows.run.granted import GRANTED, granted_by_parent
 
 _BAD: dict[str, tuple[dict[str, Any], str]] = {
     "confirm misspelt": ({"confirm": "ACTIVATE DRR"}, "confirm: type 'ACTIVATE DR', as it stands here; got 'ACTIVATE DRR'"),
@@ -82,6 +84,10 @@ async def _busy(bench: RegionFailoverBench) -> None:
     bench.azure.flexible.server(bench.replica_of(await bench.leader())).state = "Updating"
 
 
+async def _no_application(bench: RegionFailoverBench) -> None:
+    bench.change_entry(applications=["api-deployment", "ghost-deployment"])
+
+
 _UNMET: dict[str, tuple[Any, str, str]] = {
     "an object is invalid": (_invalid, "NotWhole", "Service api: "),
     "a kind is unknown": (_unknown_kind, "NotWhole", "Volcano etna: the cluster knows no v1 Volcano"),
@@ -90,6 +96,7 @@ _UNMET: dict[str, tuple[Any, str, str]] = {
     "the API server is silent": (_silent, "Unreachable", "does not answer"),
     "no node takes pods": (_cordoned, "NodeNotReady", "0 of 1 are Ready and take pods"),
     "a right is missing": (_no_right, "NotAvailable", "we may not list pods, list deployments, get leases"),
+    "an application is unknown": (_no_application, "NotAvailable", "ghost-deployment of "),
     "traffic is unknown": (_no_traffic, "BadInput", "traffic unknown: traffic: the estate does not list 'unknown'"),
     "the replica is busy": (_busy, "Busy", "is Updating, not Ready"),
 }
@@ -138,6 +145,40 @@ async def test_approvals_in_the_memo_of_a_run_without_a_parent_count_for_nothing
     await leave.until_phase(handle, "awaiting approval")
     await handle.cancel()
     assert (await leave.ending(handle), leave.changes()) == (("cancelled", ""), [])
+
+
+_UNREADABLE = [{GRANTED: "ask nobody"}, {GRANTED: {"votes": [{"by": 7}]}}, {GRANTED: None}]
+
+
+@pytest.mark.parametrize("memo", _UNREADABLE)
+async def test_a_memo_that_cannot_be_read_is_no_approval_and_wedges_no_run(
+    leave: RegionFailoverBench, memo: dict[str, Any]
+) -> None:
+    request = {"database": DATABASE, "run": "real", "by": "omar", "reason": "evil"}
+    handle = await leave.client.start_workflow(
+        "postgres-region-failover", request, id=flexible_lock_id(DATABASE), task_queue=leave.queue, memo=memo
+    )
+    leave.started.append(handle)
+    await leave.until_phase(handle, "awaiting approval")
+    await handle.cancel()
+    assert (await leave.ending(handle), leave.changes()) == (("cancelled", ""), [])
+
+
+@pytest.mark.parametrize("memo", _UNREADABLE)
+async def test_a_parent_s_memo_that_cannot_be_read_is_no_approval(
+    monkeypatch: pytest.MonkeyPatch, memo: dict[str, Any]
+) -> None:
+    """Of a parent whose ID is a region's: what it says is read by the same converter as the server's."""
+
+    def memo_value(key: str, default: object, *, type_hint: type) -> object:
+        found = memo[key]
+        return type_hint.model_validate(found) if found is not None else default  # type: ignore[attr-defined]
+
+    parent = SimpleNamespace(workflow_id="region/eastus", run_id="x", namespace="default")
+    monkeypatch.setattr(workflow, "info", lambda: SimpleNamespace(parent=parent))
+    monkeypatch.setattr(workflow, "memo_value", memo_value)
+    monkeypatch.setattr(workflow, "logger", logging.getLogger("test"))
+    assert await granted_by_parent() is None
 
 
 async def test_approvals_of_a_parent_of_another_type_count_for_nothing(leave: RegionFailoverBench, temporal: Client) -> None:

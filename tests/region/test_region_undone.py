@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from activities.run.models.todo import Todo, kinds_of
 from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, deployment
@@ -100,6 +100,8 @@ async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(lea
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, await leave.leads_there()) == ("completed", True), told
+    assert f"NOT FENCED: api-deployment in {leave.lost}" in told
+    assert kinds_of(leave.report().left_to_do) == {Todo.SCALE}
     assert await leave.scales() == PODS
 
 
@@ -112,48 +114,6 @@ async def test_silence_at_the_fence_does_not_hold_the_undo_up(leave: RegionFailo
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, f"no application of {leave.lost} was scaled" in told) == ("RolledBack", True), told
-
-
-async def test_another_run_s_lease_is_not_taken(leave: RegionFailoverBench) -> None:
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
-    end, told = await leave.ending(await leave.approved())
-    assert (end, leave.changes()) == ("ClaimedElsewhere", []), told
-    assert "region/elsewhere/break-glass" in told
-    assert (await leave.scales(), await leave.holder()) == (PODS, "region/elsewhere/break-glass")
-
-
-async def test_a_lease_that_nobody_has_renewed_is_taken(leave: RegionFailoverBench) -> None:
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC) - timedelta(minutes=6))
-    end, told = await leave.ending(await leave.approved())
-    assert end == "completed", told
-
-
-async def test_a_run_that_loses_its_lease_changes_no_more(leave: RegionFailoverBench) -> None:
-    held = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
-    await held.reached.wait()
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
-    leave.faults.release()
-    end, told = await leave.ending(handle)
-    assert (end, leave.changes()) == ("RolledBack", []), told
-    assert "stay as they are: another run has the Lease" in told
-    assert await leave.scales() == dict.fromkeys(PODS, 0)
-    assert await leave.holder() == "region/elsewhere/break-glass"
-
-
-async def _hold_lease(bench: RegionFailoverBench, holder: str, at: datetime) -> None:
-    spec = {
-        "holderIdentity": holder,
-        "leaseDurationSeconds": 300,
-        "renewTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-    }
-    name = f"failover-region-{bench.lost}"
-    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
-    leases = bench.clusters.leases(bench.surviving)
-    if await bench.holder():
-        await asyncio.to_thread(leases.patch_namespaced_lease, name, bench.clusters.space, body)
-    else:
-        await asyncio.to_thread(leases.create_namespaced_lease, bench.clusters.space, body)
 
 
 async def test_a_number_of_pods_that_is_kept_already_is_not_lost(leave: RegionFailoverBench) -> None:

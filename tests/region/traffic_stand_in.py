@@ -10,7 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.run.errors import Refusal, refuse
     from activities.run.models.report import Outcome
     from workflows.run.granted import GRANTED, Granted
+    from workflows.run.models import Run
     from workflows.run.outcome import Summary
+    from workflows.traffic.models import DnsFailoverRequest
 
 BROKEN, UNKNOWN = "broken", "unknown"
 """Names of traffic entries whose move, or whose plan, fails."""
@@ -24,7 +26,10 @@ class TrafficStandIn:
     async def run(self, request: dict[str, Any]) -> Summary:
         if request["traffic"] == UNKNOWN:
             raise refuse(Refusal.BAD_INPUT, "traffic: the estate does not list 'unknown'")
-        if request["run"] == "plan":
+        asked = DnsFailoverRequest.model_validate(request)
+        if asked.run is Run.PLAN:
+            if not asked.serves_later:
+                raise refuse(Refusal.NOT_WHOLE, f"nothing serves in {asked.to} before the overlay is applied")
             return Summary(outcome=Outcome.DRY_RUN, explanation=f"{request['traffic']} would lead to {request['to']}")
         if request["traffic"] == BROKEN:
             raise refuse(Refusal.BUSY, "Azure is busy")

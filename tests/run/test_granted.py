@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from temporalio.exceptions import ApplicationError
 
@@ -10,6 +13,7 @@ from activities.run.models.report import Vote
 from estate.base import ApprovalPolicy
 from gate.record import Mode
 from workflows.run.granted import Granted, must_fit
+from workflows.run.voting import approved
 
 _PLAN = Plan(cluster="aiagent-db", mode=Mode.FORCED, primary="one", candidate="two").sealed()
 _POLICY = ApprovalPolicy(roles=("Manager", "DBA"))
@@ -21,22 +25,21 @@ def _granted(*votes: tuple[str, str], decisions: str = _PLAN.digest) -> Granted:
 
 @pytest.mark.parametrize("decisions", [_PLAN.digest, ""])
 def test_enough_votes_on_this_plan_are_enough(decisions: str) -> None:
-    must_fit(_granted(("mona", "Manager"), ("carl", "CTO"), ("dana", "DBA"), decisions=decisions), _PLAN, _POLICY, "omar")
+    must_fit(_granted(("mona", "Manager"), ("carl", "CTO"), ("dana", "DBA"), decisions=decisions), _POLICY, "omar")
 
 
 @pytest.mark.parametrize(
     ("granted", "kind"),
     [
-        (_granted(("mona", "Manager"), ("dana", "DBA"), decisions="another"), "PlanChanged"),
         (_granted(("mona", "Manager")), "BadEstate"),
         (_granted(("mona", "Manager"), ("mona", "DBA")), "BadEstate"),
         (_granted(("mona", "Manager"), (" Omar", "DBA")), "BadEstate"),
         (_granted(), "BadEstate"),
     ],
 )
-def test_another_plan_or_a_role_that_is_open_is_refused(granted: Granted, kind: str) -> None:
+def test_a_role_that_is_open_is_refused(granted: Granted, kind: str) -> None:
     with pytest.raises(ApplicationError) as refused:
-        must_fit(granted, _PLAN, _POLICY, "omar")
+        must_fit(granted, _POLICY, "omar")
     assert refused.value.type == kind
 
 
@@ -44,4 +47,16 @@ def test_a_rejection_is_no_approval() -> None:
     no = Vote(by="dana", role="DBA", approve=False, plan="x")
     granted = _granted(("mona", "Manager")).model_copy(update={"votes": (*_granted(("mona", "Manager")).votes, no)})
     with pytest.raises(ApplicationError, match="do not fill DBA"):
-        must_fit(granted, _PLAN, _POLICY, "omar")
+        must_fit(granted, _POLICY, "omar")
+
+
+@pytest.mark.parametrize("policy", [ApprovalPolicy(), _POLICY])
+async def test_another_plan_is_refused_even_where_nobody_must_approve(policy: ApprovalPolicy) -> None:
+    state = SimpleNamespace(granted=_granted(decisions="another"), by_watch=False, request=SimpleNamespace(by="omar"))
+
+    async def make() -> Plan:
+        return _PLAN
+
+    with pytest.raises(ApplicationError, match="plan another was approved") as refused:
+        await approved(cast("Any", state), policy, cast("Any", None), _PLAN, make)
+    assert refused.value.type == "PlanChanged"

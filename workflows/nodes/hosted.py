@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.nodes.models import Carried
 from activities.run.errors import Refusal, refuse
@@ -18,6 +19,7 @@ from estate.nodes import NodeTarget
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
+from workflows.run.children import end_of
 from workflows.run.models import TASK_TIMEOUT, Run, lock_of
 from workflows.run.state import Span
 
@@ -40,19 +42,9 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
         ChildWorkflowError: it was refused, undone or cancelled; says why.
 
     """
-    request, lock = _request_to_move(carried, asked, target), lock_of(_NAMED_BY[carried.workflow][0], carried.target)
+    lock = lock_of(_NAMED_BY[carried.workflow][0], carried.target)
     try:
-        ended: outcome.Summary = await workflow.execute_child_workflow(
-            carried.workflow,
-            request,
-            result_type=outcome.Summary,
-            id=lock,
-            task_timeout=TASK_TIMEOUT,
-            parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
-            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-            memo=handed_on(),
-            static_summary=f"real: {request['reason']}"[:200],
-        )
+        ended: outcome.Summary = await end_of(_begin(carried, _request_to_move(carried, asked, target), lock))
     except WorkflowAlreadyStartedError:
         words = f"{lock} is held by another run: failover status {carried.target}; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
@@ -61,6 +53,20 @@ async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget)
             raise
         return Moved(f"{carried.workflow} {carried.target} (had moved already)")
     return Moved(f"{carried.workflow} {carried.target}", ended.waited_for_people)
+
+
+async def _begin(carried: Carried, request: dict[str, object], lock: str) -> ChildWorkflowHandle[Any, outcome.Summary]:
+    return await workflow.start_child_workflow(
+        carried.workflow,
+        request,
+        result_type=outcome.Summary,
+        id=lock,
+        task_timeout=TASK_TIMEOUT,
+        parent_close_policy=ParentClosePolicy.ABANDON,  # a run that is terminated must not tear a switch apart
+        cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        memo=handed_on(),
+        static_summary=f"real: {request['reason']}"[:200],
+    )
 
 
 async def pass_the_word_on(carried: Carried, node: str, said_by: Callable[[], str], goes_on: Callable[[], bool]) -> None:

@@ -16,7 +16,7 @@ from temporalio.exceptions import (
     TimeoutError,  # noqa: A004 - of Temporal
     WorkflowAlreadyStartedError,
 )
-from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.region.failover_models import DatabaseMove
 from activities.run.errors import Refusal, refuse
@@ -26,11 +26,13 @@ from workflows.region.failover_planning import TrafficSeen
 from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest, flexible_lock_id
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
+from workflows.run.children import end_of
 from workflows.run.granted import GRANTED, Granted
 from workflows.run.models import TASK_TIMEOUT, Run, lock_of, plan_id
 
 DATABASE, TRAFFIC = "postgres-region-failover", "dns-failover"
 _PLANNED_WITHIN = timedelta(minutes=2)
+_ASKED_AGAIN = timedelta(seconds=2)
 
 
 class Child(NamedTuple):
@@ -81,6 +83,21 @@ def _reason(asked: RegionFailoverRequest) -> str:
     return f"region-failover {asked.region}: {asked.reason or 'no reason given'}"[:1000]
 
 
+async def _begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
+    granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)}
+    return await workflow.start_child_workflow(
+        child.workflow,
+        child.request,
+        result_type=outcome.Summary,
+        id=child.lock,
+        task_timeout=TASK_TIMEOUT,
+        parent_close_policy=ParentClosePolicy.ABANDON,
+        cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        memo={**handed_on(), **granted},
+        static_summary=f"real: {child.request['reason']}"[:200],
+    )
+
+
 async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | None:
     """Run it to its end; ``None``: what it would do was done already.
 
@@ -89,19 +106,8 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
         ChildWorkflowError: it was refused, undone, cancelled or stranded; says why.
 
     """
-    granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)} if votes else {}
     try:
-        ended: outcome.Summary = await workflow.execute_child_workflow(
-            child.workflow,
-            child.request,
-            result_type=outcome.Summary,
-            id=child.lock,
-            task_timeout=TASK_TIMEOUT,
-            parent_close_policy=ParentClosePolicy.ABANDON,
-            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-            memo={**handed_on(), **granted},
-            static_summary=f"real: {child.request['reason']}"[:200],
-        )
+        ended: outcome.Summary = await end_of(_begin(child, votes))
     except WorkflowAlreadyStartedError:
         words = f"{child.lock} is held by another run; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
@@ -113,19 +119,21 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
 
 
 async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> TrafficSeen:
-    """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 2 minutes."""
+    """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 4 minutes.
+
+    The surviving region may serve nothing yet: its pods come with the overlay, after this plan. A colleague's plan of
+    the same entry is waited for, as long: it must not void what people have approved.
+    """
+    until = workflow.now() + _PLANNED_WITHIN
     try:
-        planned: outcome.Summary = await workflow.execute_child_workflow(
-            TRAFFIC,
-            _traffic_request(asked, target, name, Run.PLAN),
-            result_type=outcome.Summary,
-            id=plan_id(traffic_lock_id(name)),
-            task_timeout=TASK_TIMEOUT,
-            execution_timeout=_PLANNED_WITHIN,
-            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        )
-    except WorkflowAlreadyStartedError:
-        return TrafficSeen(name, Refusal.BUSY.value, "another plan of it is being made: start again when it has ended")
+        while True:
+            try:
+                return TrafficSeen(name, "", (await _planned(asked, target, name)).explanation)
+            except WorkflowAlreadyStartedError:
+                if workflow.now() >= until:
+                    words = "another plan of it is being made: start again when it has ended"
+                    return TrafficSeen(name, Refusal.BUSY.value, words)
+                await workflow.sleep(_ASKED_AGAIN, summary="a colleague's plan is being made")
     except FailureError as error:
         if outcome.was_cancelled(error):
             raise
@@ -134,4 +142,16 @@ async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name:
             words = f"{TRAFFIC} gave no plan within {_PLANNED_WITHIN.total_seconds():.0f} s: do workers serve it?"
         known = kind if kind in {one.value for one in Refusal} else Refusal.NOT_AVAILABLE.value
         return TrafficSeen(name, known, words)
-    return TrafficSeen(name, "", planned.explanation)
+
+
+async def _planned(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> outcome.Summary:
+    planned: outcome.Summary = await workflow.execute_child_workflow(
+        TRAFFIC,
+        {**_traffic_request(asked, target, name, Run.PLAN), "serves_later": True},
+        result_type=outcome.Summary,
+        id=plan_id(traffic_lock_id(name)),
+        task_timeout=TASK_TIMEOUT,
+        execution_timeout=_PLANNED_WITHIN,
+        cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )
+    return planned

@@ -127,7 +127,7 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
         state.enter(Phase.CLAIMING, clock.told(f"a Lease in {target.settings.to}"))
         await self._claimed(order)
         moving = Moving(state, self.request, plan, order, clock)
-        async with Saga(state) as saga, Keeping(order, clock):
+        async with Keeping(state, order, clock), Saga(state) as saga:
             left = todo(Todo.SCALE, f"the Lease in {target.settings.to} expires by itself", target.name)
             saga.on_failure(lambda: self._lease_back(order), "give the Lease back", left)
             if moving.has_begun:
@@ -135,22 +135,36 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
             else:
                 await moving.move(saga)
             await uncancellable(Serving(state, self.request, plan, order, clock).serve())
-        count_recovery(state, clock.since, workflow.now())
         await uncancellable(self._lease_back(order))
-        return f"{target.to.location} serves instead of {target.region.location}"
+        return self._ended(clock)
+
+    def _ended(self, clock: Clock) -> str:
+        """Return what is known to be so: that clients are served only where somebody has asked, or has led them."""
+        target, details = self.target, self.state.details
+        fenced = details.fenced.applications if details.fenced else ()
+        not_fenced = "".join(f"; NOT FENCED: {one.name} in {target.name} ({one.error})" for one in fenced if one.error)
+        if details.checked is None and not details.traffic:
+            return f"pods are Ready in {target.to.location}; nobody asked the application, no traffic was led{not_fenced}"
+        count_recovery(self.state, clock.since, workflow.now())
+        return f"{target.to.location} serves instead of {target.region.location}{not_fenced}"
 
     async def _claimed(self, order: RegionOrder) -> None:
         try:
             await step(LeaseActivities.claim, order)
         except (asyncio.CancelledError, FailureError) as error:
             if not outcome.is_answer(error):  # it may have been taken
-                self.state.undone = (await uncancellable(self._lease_back(order)),)
+                held, words = await uncancellable(self._given_back(order))
+                self.state.undone = (words,) if held else ()
             raise
 
     async def _lease_back(self, order: RegionOrder) -> str:
-        """Give the Lease back; return what has become of it. One that cannot be given back expires."""
+        """Give the Lease back; return what has become of it."""
+        return (await self._given_back(order))[1]
+
+    async def _given_back(self, order: RegionOrder) -> tuple[bool, str]:
+        """Give the Lease back; return whether this run may have held it, and what has become of it. It expires otherwise."""
         try:
             held = await step(LeaseActivities.give_back, order, posture=_GIVEN_BACK)
         except FailureError as error:
-            return f"the Lease was not given back and expires within 6 min ({outcome.cause_of(error)[1]})"
-        return "the Lease is given back" if held else "the Lease was not held"
+            return True, f"the Lease was not given back and expires within 6 min ({outcome.cause_of(error)[1]})"
+        return held, "the Lease is given back" if held else "the Lease was not held"

@@ -56,6 +56,7 @@ def preconditions_of(
     """Return everything that must hold, with what shows that it does or does not."""
     return (
         *map(_database, databases),
+        *_lost(target, survey),
         *_surviving(target, survey),
         _overlay(target, survey),
         *map(_traffic, traffic),
@@ -70,6 +71,21 @@ def _database(seen: DatabaseSeen) -> Precondition:
     if seen.plan is None:
         return Precondition(name=name, holds=False, evidence=seen.words, refusal=seen.refusal)
     return Precondition(name=name, holds=True, evidence=f"{seen.plan.heading()}; loss: {seen.plan.loss}")
+
+
+def _lost(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
+    """Return what a region that answers refuses: one that is silent is no hindrance, its applications may be gone."""
+    remedy = f"see deploy/kubernetes/region/lost.yaml, and region_failovers.{target.name}.applications in the estate"
+    return tuple(
+        Precondition(
+            name=f"Deployment {one.name} of {target.name}",
+            holds=False,
+            evidence=f"it cannot be scaled to zero: {one.error}; {remedy}",
+            refusal=Refusal.NOT_AVAILABLE.value,
+        )
+        for one in survey.applications
+        if one.refused
+    )
 
 
 def _surviving(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
@@ -171,7 +187,8 @@ def _steps(target: RegionTarget, databases: tuple[DatabaseSeen, ...]) -> tuple[s
     asked = settings.checks.url if settings.checks else ""
     fenced = f"{', '.join(settings.applications) or 'no application'} in {target.name} scaled to zero"
     return (
-        f"claim: a Lease in {there}, which keeps another run away",
+        f"claim: a Lease in {there}, which keeps another run away"
+        + ("; no way back from here: a database leads there already" if any(one.already for one in databases) else ""),
         f"fence: {fenced}, as far as it can be reached",
         *promote,
         f"overlay: {settings.overlay} applied in {there}",
@@ -187,6 +204,12 @@ def _warnings(target: RegionTarget, survey: RegionSurvey, databases: tuple[Datab
         remarks.append(f"the applications of {target.name} may go on: {survey.lost_error}")
     remarks += [
         f"{one.name} in {target.name}: {one.error}" for one in survey.applications if one.error and not survey.lost_error
+    ]
+    remarks += [
+        f"{one.name} in {target.name} is at zero: the run {one.kept_for} has scaled it down from {one.kept} pods; if that"
+        " run has promoted nothing, scale it back yourself when this one does not come about"
+        for one in survey.applications
+        if one.wanted == 0 and one.kept is not None
     ]
     if not target.settings.traffic:
         remarks.append("no traffic entry is named: clients are led nowhere by this run")

@@ -1,7 +1,8 @@
 """What goes on beside a region's failover: its Lease is renewed, and the objective's clock is watched.
 
 The run itself renews the Lease: a run that Temporal does not carry on any more lets it expire, and a break-glass run
-elsewhere may begin. A renewal that fails is no fault: the run looks at the Lease before each change.
+elsewhere may begin. A renewal that fails is no fault: the run looks at the Lease before each change. One that shows that
+another run has the Lease ends what goes on, as long as nothing is promoted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.region.failover_models import RegionDetails, RegionOrder
 from activities.region.lease import LeaseActivities
+from activities.run.errors import Refusal
+from workflows.run import outcome
 from workflows.run.cancelling import cancel_and_wait
+from workflows.run.phases import Phase
 from workflows.run.recovering import seconds_within
 from workflows.run.state import RunState
 from workflows.run.steps import step
@@ -66,14 +70,20 @@ def _minutes(span: timedelta) -> str:
 
 
 class Keeping:
-    """``async with Keeping(order, clock)``: the Lease is renewed while the block lasts."""
+    """``async with Keeping(state, order, clock)``: the Lease is renewed while the block lasts.
 
-    def __init__(self, order: RegionOrder, clock: Clock) -> None:
+    A run that has lost its Lease before the point of no return is cancelled where it is, a child that promotes included: the
+    block then ends with ``Superseded``.
+    """
+
+    def __init__(self, state: RunState[RegionDetails], order: RegionOrder, clock: Clock) -> None:
         """Renew for ``order``."""
-        self._order, self._clock = order, clock
+        self._state, self._order, self._clock = state, order, clock
+        self._lost: FailureError | None = None
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        self._block = asyncio.current_task()
         self._task = asyncio.create_task(self._keep())
         return self
 
@@ -83,6 +93,8 @@ class Keeping:
         """End. A run that a worker forgets ends in another way, and must do nothing more."""
         if error is None or isinstance(error, asyncio.CancelledError | FailureError):
             await uncancellable(cancel_and_wait(self._task))
+        if error is not None and self._lost is not None and outcome.cause_of(error)[0] != Refusal.ROLLBACK_INCOMPLETE:
+            raise self._lost from error
 
     async def _keep(self) -> None:
         while True:
@@ -94,3 +106,11 @@ class Keeping:
                 if is_cancelled_exception(error):
                     raise
                 workflow.logger.warning("The Lease was not renewed", exc_info=error)
+                if outcome.cause_of(error)[0] == Refusal.SUPERSEDED and self._may_stop:
+                    self._lost = error
+                    self._block.cancel()  # type: ignore[union-attr]
+                    return
+
+    @property
+    def _may_stop(self) -> bool:
+        return not self._state.forward_only and self._state.phase is not Phase.UNDOING

@@ -19,11 +19,11 @@ from activities.region.failover_steps import RegionActivities
 from activities.region.lease import LeaseActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
-from activities.run.postures import COMPENSATE, FORWARD, lasting
+from activities.run.postures import COMPENSATE, FORWARD, Posture, lasting
 from estate.regions import RegionTarget
 from workflows.region.children import database_child, run_child
 from workflows.region.keeping import Clock
-from workflows.region.models import RegionFailoverRequest
+from workflows.region.models import RegionFailoverRequest, flexible_lock_id
 from workflows.run import outcome
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
@@ -55,8 +55,12 @@ def left_of(target: RegionTarget, plan: RegionPlan) -> tuple[LeftToDo, ...]:
 
 async def hold(order: RegionOrder, state: RunState[RegionDetails]) -> None:
     """Renew the Lease before a change; past the point of no return patiently. ActivityError: another run has it."""
-    patient = lasting(FORWARD, attempt=_ATTEMPT, within=order.target.settings.patience)
-    await step(LeaseActivities.hold, order, posture=patient if state.forward_only else None)
+    await step(LeaseActivities.hold, order, posture=_patiently(order, state))
+
+
+def _patiently(order: RegionOrder, state: RunState[RegionDetails]) -> Posture | None:
+    """Return how long to insist past the point of no return; ``None``: before it, as the step itself says."""
+    return lasting(FORWARD, attempt=_ATTEMPT, within=order.target.settings.patience) if state.forward_only else None
 
 
 class Moving:
@@ -100,18 +104,38 @@ class Moving:
         left = todo(Todo.SCALE, f"scale {names} in {target.name} back: kubectl scale deployment", target.name)
         saga.on_failure(self._unfenced, f"scale {names} in {target.name} back", left)
         state.enter(Phase.FENCING, self._clock.told(f"{names} in {target.name}"))
-        state.details.fenced = await step(RegionActivities.fence, self._order)
+        state.details.fenced = await step(RegionActivities.fence, self._order, posture=_patiently(self._order, state))
+        if state.forward_only:
+            state.left_to_do = (*state.left_to_do, *self._not_fenced())
+
+    def _not_fenced(self) -> tuple[LeftToDo, ...]:
+        """Return what may go on in the lost region."""
+        fenced, name = self._state.details.fenced, self._target.name
+        return tuple(
+            todo(Todo.SCALE, f"scale {one.name} in {name} to zero once it answers: {one.error}", name)
+            for one in (fenced.applications if fenced else ())
+            if one.error
+        )
 
     async def _unfenced(self) -> str:
-        """Give the applications back what they had; not where another run has the Lease, and counts on them being gone."""
-        target = self._target
+        """Give the applications back what they had.
+
+        Raises:
+            ApplicationError: ``Superseded``; another run may have the Lease, and count on the applications being gone.
+
+        """
+        target, fenced = self._target, self._state.details.fenced
+        if fenced and all(one.untouched for one in fenced.applications):
+            return f"no application of {target.name} was scaled"
         try:
             await step(LeaseActivities.hold, self._order)
         except FailureError as error:
-            if outcome.cause_of(error)[0] == Refusal.SUPERSEDED:
-                return f"the applications of {target.name} stay as they are: another run has the Lease"
+            kind, words = outcome.cause_of(error)
+            if kind == Refusal.SUPERSEDED:
+                stay = f"the applications of {target.name} stay as they are: {words}; scale them once that run has ended"
+                raise refuse(Refusal.SUPERSEDED, f"{stay} and has promoted nothing") from error
             workflow.logger.warning("The Lease was not looked at", exc_info=error)
-        order = UnfenceOrder(target=target, fenced=self._state.details.fenced)
+        order = UnfenceOrder(target=target, run=self._order.run, fenced=fenced)
         posture = lasting(COMPENSATE, attempt=_ATTEMPT, within=target.settings.patience)
         back = await step(RegionActivities.unfence, order, posture=posture)
         return "; ".join(back) or f"no application of {target.name} was scaled"
@@ -134,6 +158,8 @@ class Moving:
                 self._forward()
             if state.forward_only:
                 raise refuse(Refusal.STRANDED, f"database {move.name}: {words}") from error
+            if outcome.was_cancelled(error) and workflow.cancellation_reason() is None:
+                raise refuse(Refusal.ROLLED_BACK, f"the run {flexible_lock_id(move.name)} was cancelled") from error
             raise
         self._forward()
         state.done(Todo.PROMOTE, move.name)
@@ -148,4 +174,4 @@ class Moving:
         """Pass the point of no return, once."""
         state = self._state
         if not state.forward_only:
-            state.forward_only, state.left_to_do = True, left_of(self._target, self._plan)
+            state.forward_only, state.left_to_do = True, (*left_of(self._target, self._plan), *self._not_fenced())

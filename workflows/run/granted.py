@@ -34,11 +34,9 @@ class Granted(Wire):
 
 async def granted_by_parent() -> Granted | None:
     """Return the approvals that this run's parent hands on; ``None``: it has no such parent, and asks people itself."""
-    parent, given = workflow.info().parent, workflow.memo_value(GRANTED, None, type_hint=Granted)
-    if given is None or parent is None:
-        return None
-    kind = GRANTORS.get(parent.workflow_id.partition("/")[0])
-    if kind is None:
+    parent = workflow.info().parent
+    kind = GRANTORS.get(parent.workflow_id.partition("/")[0]) if parent else None
+    if parent is None or kind is None or (given := _given()) is None:
         return None
     own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
     seen = await step(ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflow=kind))
@@ -48,19 +46,27 @@ async def granted_by_parent() -> Granted | None:
     return given
 
 
-def must_fit(granted: Granted, plan: Plan, policy: ApprovalPolicy, by: str) -> None:
-    """Return if what was agreed to is this plan, and enough people have.
+def _given() -> Granted | None:
+    """Return what the memo holds; ``None``: nothing, or nothing that can be read. Never raises: that would wedge the run."""
+    try:
+        return workflow.memo_value(GRANTED, None, type_hint=Granted)
+    except Exception as error:  # noqa: BLE001 - a converter raises what it likes
+        workflow.logger.warning("Approvals that cannot be read: %s", type(error).__name__)
+        return None
 
-    Raises:
-        ApplicationError: ``PlanChanged``, it was another plan; ``BadEstate``, a role is not filled. Nothing was changed.
 
-    """
+def must_be_that_plan(granted: Granted, plan: Plan) -> None:
+    """Return if what was agreed to is this plan. ApplicationError: ``PlanChanged``, it was another; nothing was changed."""
     if granted.decisions and granted.decisions != plan.digest:
         raise refuse(
             Refusal.PLAN_CHANGED,
             f"plan {granted.decisions} was approved, but the target has changed since: now it would be"
             f" {plan.digest} ({plan.headline}); nothing was changed",
         )
+
+
+def must_fit(granted: Granted, policy: ApprovalPolicy, by: str) -> None:
+    """Return if enough people have agreed. ApplicationError: ``BadEstate``, a role is not filled; nothing was changed."""
     approvals = [one for one in granted.votes if one.approve and fold(one.by) != fold(by)]
     filled = {fold(one.by): one.role for one in approvals if one.role in policy.roles}
     if len(set(filled.values())) < policy.needed:

@@ -15,7 +15,7 @@ from estate.watching import Policy
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
 from workflows.run.automatic import may_be_begun_by_watch
-from workflows.run.granted import must_fit
+from workflows.run.granted import must_be_that_plan, must_fit
 from workflows.run.inputs import said
 from workflows.run.models import Attestation, Decision, Status
 from workflows.run.phases import Phase
@@ -158,10 +158,12 @@ async def approved(
     state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: P, make: Callable[[], Awaitable[P]]
 ) -> P:
     """Wait for people as ``policy`` says, then make the plan again: hours may have passed."""
+    if state.granted is not None:
+        must_be_that_plan(state.granted, plan)
     if not _asks(state, policy, target):
         return plan
     if state.granted is not None:
-        must_fit(state.granted, plan, policy, _requester(state))
+        must_fit(state.granted, policy, _requester(state))
         return plan
     plan = _of_this_run(state, plan)
     await _people_agree(state, policy, target, plan)

@@ -67,7 +67,8 @@ class Applying:
     async def _patch(self, region: Region, path: str, one: dict[str, Any], *, dry: bool = False) -> dict[str, Any]:
         options: dict[str, Any] = {"body": one, "content_type": _APPLY, "field_manager": OWN_MANAGER}
         options |= {"force_conflicts": "true", **({"dry_run": "All"} if dry else {})}
-        return await self._ask(region, f"apply {_name(one)}", "patch", path, **options)
+        secret = one["kind"] == "Secret"
+        return await self._ask(region, f"apply {_name(one)}", "patch", path, secret=secret, **options)
 
     async def _ask(self, region: Region, what: str, verb: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
         return await _ask(self._kubernetes, region, what, verb, path, **options)
@@ -104,6 +105,8 @@ class _Paths:
 async def _ask(
     kubernetes: KubernetesClient, region: Region, what: str, verb: str, path: str, **options: Any  # noqa: ANN401
 ) -> dict[str, Any]:  # fmt: skip
+    secret = options.pop("secret", False)
+
     def call(api: client.ApiClient) -> dict[str, Any]:
         # Made without its discovery, which would ask for everything and keep it in a file.
         asking: Any = DynamicClient(api, discoverer=lambda *_: None)  # type: ignore[no-untyped-call]
@@ -111,6 +114,8 @@ async def _ask(
             told = {"serialize": False, "_request_timeout": TIMEOUT, "header_params": {}, "query_params": []}
             answer = asking.request(verb, path, **told, **options)
         except ApiException as error:
+            if secret:  # the server's words may quote what the Secret holds, and so may a failure's cause
+                error.body = None
             if verb == "patch" and error.status in _REFUSED:
                 raise RequestRefusedError(f"{what}: {_words(error)}", str(error.status)) from error
             raise
@@ -123,7 +128,7 @@ async def _ask(
 
 def _words(error: ApiException) -> str:
     try:
-        return str(json.loads(error.body or "{}").get("message") or error.reason)
+        return str(json.loads(error.body or "{}").get("message") or f"{error.status} {error.reason}")
     except ValueError:
         return str(error.reason)
 

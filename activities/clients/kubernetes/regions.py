@@ -45,6 +45,10 @@ class RegionsClient:
         """Return what a Deployment asks for."""
         return _scale(await self._kubernetes.deployment(region, deployment))
 
+    async def may_scale(self, region: Region, deployment: str) -> bool:
+        """Return whether the API server says that we may patch a Deployment."""
+        return await self._permissions.may(region, "patch", "deployments", deployment, group="apps")
+
     async def scale_down(self, region: Region, seen: Scale, run: str) -> Scale:
         """Scale to zero what ``seen`` describes, and keep what it asks for now: an older note is out of date."""
         return await self._scale(region, seen, 0, {KEPT: str(seen.wanted), KEPT_FOR: run})
@@ -182,10 +186,12 @@ def _pod_labels(deployment: dict[str, Any]) -> dict[str, str]:
 
 def _scale(found: dict[str, Any]) -> Scale:
     meta = found["metadata"]
-    kept = (meta.get("annotations") or {}).get(KEPT)
+    notes = meta.get("annotations") or {}
+    kept = notes.get(KEPT)
     return Scale(
         name=meta["name"],
         wanted=int(found["spec"].get("replicas", 1)),
         kept=int(kept) if kept and kept.isdigit() else None,
+        kept_for=notes.get(KEPT_FOR) or "",
         version=meta["resourceVersion"],
     )
