@@ -30,7 +30,7 @@ class RegionClusters(Protocol):
     async def nodes(self, region: Region) -> tuple[int, int]:
         """Return how many nodes are Ready and take pods, and how many there are."""
 
-    async def missing_rights(self, region: Region) -> tuple[str, ...]:
+    async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
         """Return what a failover to ``region`` needs and we may not, as ``verb resource``."""
 
     async def lease(self, region: Region, name: str) -> HeldLease:

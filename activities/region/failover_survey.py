@@ -68,9 +68,9 @@ class RegionLookActivities:
     async def _surviving(self, target: RegionTarget) -> RegionSurvey:
         now = datetime.now(UTC)
         try:
-            missing = await self._clusters.missing_rights(target.to)
+            missing = await self._clusters.missing_rights(target.to, lease_of(target))
             ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.to)
-            may_read = "get leases" not in missing
+            may_read = f"get leases {lease_of(target)}" not in missing
             lease = await self._clusters.lease(target.to, lease_of(target)) if may_read else HeldLease()
         except NO_ANSWER as error:
             return RegionSurvey(at=now, surviving_error=str(error))

@@ -167,6 +167,10 @@ def _manifests(name: str, space: str) -> list[dict[str, Any]]:
             one["roleRef"]["name"] = one["metadata"]["name"]
         if name == "lost" and one["kind"] == "Role":
             one["rules"][0]["resourceNames"] = list(PODS)
+        if name == "surviving" and one["kind"] == "Role":
+            one["rules"][0]["resourceNames"] = [f"failover-region-{region}" for region in CONTEXTS]
+            secret = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["keys"]}
+            one["rules"].append({**secret, "verbs": ["get", "create", "patch"]})
     return found
 
 

@@ -95,7 +95,11 @@ _UNMET: dict[str, tuple[Any, str, str]] = {
     "the overlay cannot be rendered": (_broken_overlay, "NotWhole", "missing.yaml"),
     "the API server is silent": (_silent, "Unreachable", "does not answer"),
     "no node takes pods": (_cordoned, "NodeNotReady", "0 of 1 are Ready and take pods"),
-    "a right is missing": (_no_right, "NotAvailable", "we may not list pods, list deployments, get leases"),
+    "a right is missing": (
+        _no_right,
+        "NotAvailable",
+        "we may not list pods, list deployments, create leases, get leases failover-region-",
+    ),
     "an application is unknown": (_no_application, "NotAvailable", "ghost-deployment of "),
     "traffic is unknown": (_no_traffic, "BadInput", "traffic unknown: traffic: the estate does not list 'unknown'"),
     "the replica is busy": (_busy, "Busy", "is Updating, not Ready"),

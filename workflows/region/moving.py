@@ -125,7 +125,7 @@ class Moving:
 
         """
         target, fenced = self._target, self._state.details.fenced
-        if fenced and all(one.untouched for one in fenced.applications):
+        if fenced and fenced.applications and all(one.untouched for one in fenced.applications):
             return f"no application of {target.name} was scaled"
         try:
             await step(LeaseActivities.hold, self._order)

@@ -27,10 +27,10 @@ _RIGHTS = (
     ("list", "nodes", ""),
     ("list", "pods", ""),
     ("list", "deployments", "apps"),
-    ("get", "leases", "coordination.k8s.io"),
     ("create", "leases", "coordination.k8s.io"),
-    ("update", "leases", "coordination.k8s.io"),
 )
+_BY_NAME = ("get", "update")
+"""What is done with the Lease once there is one."""
 
 
 class RegionsClient:
@@ -80,13 +80,15 @@ class RegionsClient:
         nodes = [node_fact(one) for one in found.get("items", [])]
         return sum(one.takes_pods for one in nodes), len(nodes)
 
-    async def missing_rights(self, region: Region) -> tuple[str, ...]:
+    async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
         """Return what a failover to ``region`` needs and we may not. What the overlay needs, its dry run shows."""
+        needed = [(*one, "") for one in _RIGHTS]
+        needed += [(verb, "leases", "coordination.k8s.io", lease) for verb in _BY_NAME]
         return tuple(
             [
-                f"{verb} {resource}"
-                for verb, resource, group in _RIGHTS
-                if not await self._permissions.may(region, verb, resource, group=group)
+                f"{verb} {resource} {name}".strip()
+                for verb, resource, group, name in needed
+                if not await self._permissions.may(region, verb, resource, name, group=group)
             ]
         )
 
