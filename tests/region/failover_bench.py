@@ -96,12 +96,14 @@ class RegionFailoverBench(RegionBench):
         content["redis"] = {
             "mymaster": {"region": self.lost, "servers": ["redis-0", "redis-1"], "sentinels": ["s-0", "s-1", "s-2"]}
         }
-        profile = {"resource_group": "rg", "profile": "tm", "endpoints": {one: one for one in CONTEXTS}}
+        profile = {"resource_group": "rg", "endpoints": {one: one for one in CONTEXTS}}
         led = {
-            "region": self.lost, "subscription": "00000000-0000-0000-0000-000000000000", "traffic_manager": profile,
+            "region": self.lost, "subscription": "00000000-0000-0000-0000-000000000000",
             "edge": {"url": self.application.url}, "regions": {one: {"health": self.application.url} for one in CONTEXTS},
         }  # fmt: skip
-        content["traffic"] = dict.fromkeys(("api", BROKEN, UNKNOWN), led)
+        content["traffic"] = {
+            name: {**led, "traffic_manager": {**profile, "profile": name}} for name in ("api", BROKEN, UNKNOWN)
+        }
         asked = {"roles": ["Manager", "DBA", "CTO"], "window": "PT1M"}
         content["region_failovers"] = {
             self.lost: {
