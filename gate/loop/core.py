@@ -150,7 +150,7 @@ class Gate:
         await self.take_leave()
         self.supervisor.end()
         server, peers = self.server, self.settings.peers
-        stopped = await self.clean_stop.stop(peers, within=50, in_vain=lambda: server.frozen)
+        stopped = not server.frozen and await self.clean_stop.stop(peers, within=50, in_vain=lambda: server.frozen)
         if not stopped and (server.frozen or not await server.stop(within=5, quick=True)):
             server.kill()
         for end in (self.api.close, self.peers.close):
