@@ -21,6 +21,7 @@ from activities.clients.azure.answers import translated
 from activities.clients.azure.application_gateway_body import basis_of, differences, edited, fact_of, open_edits
 from activities.clients.azure.operations import Kind, hostless, must_be_of
 from activities.clients.azure.operations import fact_of as operation_fact_of
+from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.gateway_ports import Accepted
 from activities.clients.operation_facts import OperationFact
 from activities.clients.ports import ConflictError, UnreachableError
@@ -42,13 +43,11 @@ class AzureGateways:
     def __init__(self, access: AzureAccess | None = None) -> None:
         """Reach Azure by ``access``; one client per subscription is made when it is first asked for."""
         self._access = access or AzureAccess()
-        self._clients: dict[str, NetworkManagementClient] = {}
+        self._clients = Subscriptions(self._access, _SDK, "NetworkManagementClient")
 
     async def close(self) -> None:
         """Let go of all connections."""
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.close()
+        await self._clients.close()
 
     @property
     def poll(self) -> timedelta:
@@ -111,14 +110,8 @@ class AzureGateways:
         return hostless({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
 
     async def _client(self, target: GatewayTarget) -> NetworkManagementClient:
-        """Return the subscription's client. The SDK takes long to import, beside the worker's beats."""
-        subscription = target.gateway.subscription
-        if subscription not in self._clients:
-            sdk = await asyncio.to_thread(import_module, _SDK)
-            credential = await asyncio.to_thread(self._access.credential)
-            made = sdk.NetworkManagementClient(credential, subscription, **self._access.options())
-            self._clients.setdefault(subscription, made)
-        return self._clients[subscription]
+        client: NetworkManagementClient = await self._clients.of(target.gateway.subscription)
+        return client
 
 
 def _healths(target: GatewayTarget, found: Any) -> tuple[BackendFact, ...]:  # noqa: ANN401 - a model of the SDK

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
 from activities.clients.azure.operations import fact_of, hostless, must_be_of
+from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
 from activities.clients.ports import UnreachableError
 from activities.region.models import AzureFact, Role
@@ -38,13 +39,11 @@ class AzureFlexible:
     def __init__(self, access: AzureAccess | None = None) -> None:
         """Reach Azure by ``access``; one client per subscription is made when it is first asked for."""
         self._access = access or AzureAccess()
-        self._clients: dict[str, PostgreSQLManagementClient] = {}
+        self._clients = Subscriptions(self._access, f"{_SDK}.aio", "PostgreSQLManagementClient")
 
     async def close(self) -> None:
         """Let go of all connections."""
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.close()
+        await self._clients.close()
 
     @property
     def poll(self) -> timedelta:
@@ -101,14 +100,8 @@ class AzureFlexible:
             raise UnreachableError("Azure, asked how the promotion goes, answers what is no JSON") from error
 
     async def _client(self, target: FlexibleTarget) -> PostgreSQLManagementClient:
-        """Return the subscription's client. The SDK takes a third of a second to import, beside the worker's beats."""
-        subscription = target.database.subscription
-        if subscription not in self._clients:
-            sdk = await asyncio.to_thread(import_module, f"{_SDK}.aio")
-            credential = await asyncio.to_thread(self._access.credential)
-            made = sdk.PostgreSQLManagementClient(credential, subscription, **self._access.options())
-            self._clients.setdefault(subscription, made)
-        return self._clients[subscription]
+        client: PostgreSQLManagementClient = await self._clients.of(target.database.subscription)
+        return client
 
 
 def _group(target: FlexibleTarget, server: str) -> str:
