@@ -10,21 +10,18 @@ A PUT is sent once and never by the SDK itself: the SDK would repeat the old bod
 
 from __future__ import annotations
 
-import asyncio
 import json
-from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
 from activities.clients.azure.application_gateway_body import basis_of, differences, edited, fact_of, open_edits
-from activities.clients.azure.operations import Kind, hostless, must_be_of
-from activities.clients.azure.operations import fact_of as operation_fact_of
+from activities.clients.azure.operations import Kind, asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.gateway_ports import Accepted
 from activities.clients.operation_facts import OperationFact
-from activities.clients.ports import ConflictError, UnreachableError
+from activities.clients.ports import ConflictError
 from activities.traffic.gateway_models import BackendFact, GatewayFact, GatewayOrder, Health
 from estate.gateways import GatewayTarget
 
@@ -82,14 +79,12 @@ class AzureGateways:
     async def operation(self, target: GatewayTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
         client, path = await self._client(target), must_be_of(target.gateway.subscription, operation, Kind.GATEWAYS)
-        rest = await asyncio.to_thread(import_module, "azure.core.rest")
-        with translated("Azure, asked how the change goes", "Microsoft.Network/locations/operations/read"):
-            answer = await client.send_request(rest.HttpRequest("GET", self._access.endpoint + path))
-            answer.raise_for_status()
-        try:
-            return operation_fact_of(answer.json(), answer.headers.get("Retry-After", ""))
-        except ValueError as error:
-            raise UnreachableError("Azure, asked how the change goes, answers what is no JSON") from error
+        return await asked(
+            client,
+            self._access.endpoint + path,
+            "Azure, asked how the change goes",
+            "Microsoft.Network/locations/operations/read",
+        )
 
     async def _read(self, target: GatewayTarget) -> dict[str, Any]:
         client = await self._client(target)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
-from activities.clients.azure.operations import fact_of, hostless, must_be_of
+from activities.clients.azure.operations import asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
-from activities.clients.ports import UnreachableError
 from activities.region.models import AzureFact, Role
 from estate.flexible import FlexibleTarget
 from gate.record import Mode
@@ -90,14 +89,12 @@ class AzureFlexible:
     async def operation(self, target: FlexibleTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
         client, path = await self._client(target), must_be_of(target.database.subscription, operation)
-        rest = await asyncio.to_thread(import_module, "azure.core.rest")
-        with translated("Azure, asked how the promotion goes", f"{_PROVIDER}/locations/azureAsyncOperation/read"):
-            answer = await client.send_request(rest.HttpRequest("GET", self._access.endpoint + path))
-            answer.raise_for_status()
-        try:
-            return fact_of(answer.json(), answer.headers.get("Retry-After", ""))
-        except ValueError as error:
-            raise UnreachableError("Azure, asked how the promotion goes, answers what is no JSON") from error
+        return await asked(
+            client,
+            self._access.endpoint + path,
+            "Azure, asked how the promotion goes",
+            f"{_PROVIDER}/locations/azureAsyncOperation/read",
+        )
 
     async def _client(self, target: FlexibleTarget) -> PostgreSQLManagementClient:
         client: PostgreSQLManagementClient = await self._clients.of(target.database.subscription)

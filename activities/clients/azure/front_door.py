@@ -17,10 +17,10 @@ from typing import Any
 
 from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
-from activities.clients.azure.operations import Kind, fact_of, hostless, must_be_of
+from activities.clients.azure.operations import Kind, asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
-from activities.clients.ports import MissingError, UnreachableError
+from activities.clients.ports import MissingError
 from activities.traffic.models import SUCCEEDED, Change, Lever, LeverFact, Setting, Side, SideFact
 from estate.traffic import FrontDoorRoute, TrafficTarget
 
@@ -105,14 +105,9 @@ class AzureFrontDoor:
     async def operation(self, target: TrafficTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
         client, path = await self._client(target), must_be_of(target.entry.subscription, operation, Kind.FRONT_DOORS)
-        rest = await asyncio.to_thread(import_module, "azure.core.rest")
-        with translated("Azure, asked how the change goes", f"{_CDN}/operationresults/read"):
-            answer = await client.send_request(rest.HttpRequest("GET", self._access.endpoint + path))
-            answer.raise_for_status()
-        try:
-            return fact_of(answer.json(), answer.headers.get("Retry-After", ""))
-        except ValueError as error:
-            raise UnreachableError("Azure, asked how the change goes, answers what is no JSON") from error
+        return await asked(
+            client, self._access.endpoint + path, "Azure, asked how the change goes", f"{_CDN}/operationresults/read"
+        )
 
     async def _route(self, target: TrafficTarget) -> LeverFact:
         door, client = _door(target), await self._client(target)

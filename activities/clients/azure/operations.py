@@ -7,15 +7,17 @@ and only for operations of one kind in the target's subscription, whatever a ste
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from enum import Enum
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities.clients.azure.answers import BUSY, LONGEST_PAUSE
+from activities.clients.azure.answers import BUSY, LONGEST_PAUSE, translated
 from activities.clients.operation_facts import OperationFact, OperationState
-from activities.clients.ports import MissingError
+from activities.clients.ports import MissingError, UnreachableError
 
 
 class Kind(Enum):
@@ -51,6 +53,18 @@ def must_be_of(subscription: str, operation: str, kind: Kind = Kind.DATABASES) -
         what = kind.name.lower().replace("_", " ")
         raise MissingError(f"this is no operation on {what} of subscription {subscription}")
     return operation
+
+
+async def asked(client: Any, address: str, what: str, right: str) -> OperationFact:  # noqa: ANN401 - of any SDK
+    """Return how the operation at ``address`` stands; ``what`` and ``right`` are for errors, as in ``translated``."""
+    rest = await asyncio.to_thread(import_module, "azure.core.rest")
+    with translated(what, right):
+        answer = await client.send_request(rest.HttpRequest("GET", address))
+        answer.raise_for_status()
+    try:
+        return fact_of(answer.json(), answer.headers.get("Retry-After", ""))
+    except ValueError as error:
+        raise UnreachableError(f"{what}, answers what is no JSON") from error
 
 
 def fact_of(body: dict[str, Any], retry_after: str) -> OperationFact:
