@@ -42,15 +42,17 @@ class RegionLookActivities:
         target = request.target
         applications, surviving, overlay = await asyncio.gather(
             asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
-            self._surviving(target),
-            self._overlay(target),
+            self._surviving(request),
+            self._overlay(target, target.settings.overlay) if not request.back else _nothing(),
         )
+        light = target.settings.pilot_light
         silent = [one.error for one in applications if one.error and not one.refused]
         return surviving.model_copy(
             update={
                 "applications": tuple(applications),
                 "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
                 "overlay": overlay,
+                "pilot_light": await self._overlay(target, light) if light else None,
             }
         )
 
@@ -65,23 +67,33 @@ class RegionLookActivities:
         except NO_ANSWER as error:
             return Scale(name=name, error=str(error))
 
-    async def _surviving(self, target: RegionTarget) -> RegionSurvey:
-        now = datetime.now(UTC)
+    async def _surviving(self, request: RegionLook) -> RegionSurvey:
+        target, now = request.target, datetime.now(UTC)
+        serves = target.region if request.back else target.to
         try:
             missing = await self._clusters.missing_rights(target.to, lease_of(target))
-            ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.to)
+            at_home = await self._rights_at_home(target) if request.back else missing
+            ready, nodes = (0, 0) if "list nodes" in at_home else await self._clusters.nodes(serves)
             may_read = f"get leases {lease_of(target)}" not in missing
             lease = await self._clusters.lease(target.to, lease_of(target)) if may_read else HeldLease()
         except NO_ANSWER as error:
             return RegionSurvey(at=now, surviving_error=str(error))
-        return RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
+        seen = RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
+        return seen.model_copy(update={"home_rights_missing": at_home}) if request.back else seen
 
-    async def _overlay(self, target: RegionTarget) -> Overlay:
+    async def _rights_at_home(self, target: RegionTarget) -> tuple[str, ...]:
+        return await self._clusters.missing_rights(target.region, "")
+
+    async def _overlay(self, target: RegionTarget, path: str) -> Overlay:
         digest, count = "", 0
         try:
-            objects = await self._overlays.render(target.settings.overlay)
+            objects = await self._overlays.render(path)
             digest, count = digest_of_overlay(objects), len(objects)
             changes = await self._clusters.try_objects(target.to, objects)
         except (RequestRefusedError, *NO_ANSWER) as error:
             return Overlay(digest=digest, objects=count, error=str(error))
         return Overlay(digest=digest, objects=count, changes=changes)
+
+
+async def _nothing() -> Overlay:
+    return Overlay()
