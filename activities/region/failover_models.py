@@ -72,8 +72,10 @@ class RegionSurvey(Wire):
     nodes_ready: int = 0
     """Of the region that is to serve."""
     nodes: int = 0
+    home_error: str = ""
+    """Failback: why the API server of the region that is to serve again does not serve us; empty: it does."""
     home_rights_missing: tuple[str, ...] = ()
-    """Failback: what we may not in the region that is to serve again."""
+    """Failback: what we may not there."""
     surviving_error: str = ""
     """Why the API server of the surviving region does not serve us; empty: it does."""
     rights_missing: tuple[str, ...] = ()

@@ -42,16 +42,17 @@ class RegionLookActivities:
         target = request.target
         applications, surviving, overlay = await asyncio.gather(
             asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
-            self._surviving(request),
+            self._surviving(target),
             self._overlay(target, target.settings.overlay) if not request.back else _nothing(),
         )
-        light = target.settings.pilot_light
+        light, home = target.settings.pilot_light, await self._home(target) if request.back else {}
         silent = [one.error for one in applications if one.error and not one.refused]
         return surviving.model_copy(
             update={
                 "applications": tuple(applications),
                 "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
                 "overlay": overlay,
+                **home,
                 "pilot_light": await self._overlay(target, light) if light else None,
             }
         )
@@ -67,22 +68,26 @@ class RegionLookActivities:
         except NO_ANSWER as error:
             return Scale(name=name, error=str(error))
 
-    async def _surviving(self, request: RegionLook) -> RegionSurvey:
-        target, now = request.target, datetime.now(UTC)
-        serves = target.region if request.back else target.to
+    async def _surviving(self, target: RegionTarget) -> RegionSurvey:
+        """Return rights, nodes and the Lease of the surviving region."""
+        now = datetime.now(UTC)
         try:
             missing = await self._clusters.missing_rights(target.to, lease_of(target))
-            at_home = await self._rights_at_home(target) if request.back else missing
-            ready, nodes = (0, 0) if "list nodes" in at_home else await self._clusters.nodes(serves)
+            ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.to)
             may_read = f"get leases {lease_of(target)}" not in missing
             lease = await self._clusters.lease(target.to, lease_of(target)) if may_read else HeldLease()
         except NO_ANSWER as error:
             return RegionSurvey(at=now, surviving_error=str(error))
-        seen = RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
-        return seen.model_copy(update={"home_rights_missing": at_home}) if request.back else seen
+        return RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
 
-    async def _rights_at_home(self, target: RegionTarget) -> tuple[str, ...]:
-        return await self._clusters.missing_rights(target.region, "")
+    async def _home(self, target: RegionTarget) -> dict[str, object]:
+        """Return rights and nodes of the region that is to serve again, as fields of the survey."""
+        try:
+            missing = await self._clusters.missing_rights(target.region, "")
+            ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.region)
+        except NO_ANSWER as error:
+            return {"home_error": str(error), "nodes_ready": 0, "nodes": 0}
+        return {"home_rights_missing": missing, "nodes_ready": ready, "nodes": nodes}
 
     async def _overlay(self, target: RegionTarget, path: str) -> Overlay:
         digest, count = "", 0

@@ -17,6 +17,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from activities.clients.kubernetes.regions import KEPT, KEPT_FOR
 from tests.deploy.api_server import ADMIN, ApiServer, api_server
 from tests.region.relay import Relay
 
@@ -70,6 +71,34 @@ class Clusters:
         """Return what each application of a region asks for."""
         found = self.apps(region).list_namespaced_deployment(self.space).items
         return {one.metadata.name: one.spec.replicas for one in found}
+
+    def notes(self, region: str) -> dict[str, set[str]]:
+        """Return which of our annotations each application of a region has."""
+        found = self.apps(region).list_namespaced_deployment(self.space).items
+        ours = (KEPT, KEPT_FOR)
+        return {one.metadata.name: {key for key in one.metadata.annotations or {} if key in ours} for one in found}
+
+    def scale_to(self, region: str, name: str, pods: int) -> None:
+        """Have an application ask for so many pods; nothing is noted."""
+        self.apps(region).patch_namespaced_deployment(name, self.space, {"spec": {"replicas": pods}})
+
+    def sleep(self, region: str) -> None:
+        """Leave the applications as a failover's fence leaves them."""
+        for name, pods in PODS.items():
+            notes = {KEPT: str(pods), KEPT_FOR: "region/earlier/run"}
+            body = {"metadata": {"annotations": notes}, "spec": {"replicas": 0}}
+            self.apps(region).patch_namespaced_deployment(name, self.space, body)
+
+    def forget(self, region: str, name: str) -> None:
+        """Take the notes of a fence away."""
+        notes = {"metadata": {"annotations": {KEPT: None, KEPT_FOR: None}}}
+        self.apps(region).patch_namespaced_deployment(name, self.space, notes)
+
+    def overlay(self, region: str, pods: int, image: str) -> None:
+        """Leave an application as an overlay leaves it."""
+        container = {"name": "it", "image": image}
+        body: Any = {"spec": {"replicas": pods, "template": {"spec": {"containers": [container]}}}}
+        self.apps(region).patch_namespaced_deployment(API, self.space, body)
 
     def holder(self, region: str, lost: str) -> str:
         """Return who holds the Lease in ``region``; empty: nobody, or there is none."""

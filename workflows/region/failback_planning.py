@@ -42,10 +42,12 @@ def preconditions_back(
 
 def _first(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
     """Return whether the first region answers, grants what is needed, has nodes, and knows how many pods it had."""
-    rights = ", ".join(survey.home_rights_missing)
+    rights, where = ", ".join(survey.home_rights_missing), f"API server of {target.name}"
+    if survey.home_error:
+        return (Precondition(name=where, holds=False, evidence=survey.home_error, refusal=Refusal.UNREACHABLE.value),)
     return (
         Precondition(
-            name=f"API server of {target.name}",
+            name=where,
             holds=not rights,
             evidence=f"we may not {rights}: see deploy/kubernetes/region/lost.yaml"
             if rights

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.region.failover_models import ReadyOrder, RegionDetails, RegionOrder, RegionPlan
 from activities.region.failover_steps import RegionActivities
@@ -23,6 +24,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from activities.run.postures import COMPENSATE, FORWARD, Posture, lasting
 from workflows.region.keeping import Clock
+from workflows.run import outcome
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -94,6 +96,17 @@ class Way(ABC):
         """Register an undo, while there is a way back."""
         if not self.state.forward_only:
             saga.on_failure(undo, would, left)
+
+    async def must_be_ours(self, stays: str) -> None:
+        """Look at the Lease before an undo. ApplicationError: ``Superseded``; another run may count on what was done."""
+        try:
+            await step(LeaseActivities.hold, self.order)
+        except FailureError as error:
+            kind, words = outcome.cause_of(error)
+            if kind == Refusal.SUPERSEDED:
+                told = f"{stays}: {words}; see to them once that run has ended and has promoted nothing"
+                raise refuse(Refusal.SUPERSEDED, told) from error
+            workflow.logger.warning("The Lease was not looked at", exc_info=error)
 
     async def ready(self, *, back: bool) -> None:
         """Wait for the pods of the region that is to serve."""

@@ -36,6 +36,8 @@ class Back(Way):
         await self.ready(back=True)
 
     async def _stopped_again(self) -> str:
+        """Take the pods again that this run has given. ApplicationError: ``Superseded``; another run may count on them."""
+        await self.must_be_ours(f"the applications of {self.new} keep their pods")
         order = StopOrder(target=self.target, run=self.order.run, names=self.plan.asleep)
         return "; ".join(await step(RegionActivities.stop_applications, order, posture=undoing(self.order)))
 

@@ -5,17 +5,11 @@ The fence scales each application to zero, as far as it can be reached, and keep
 
 from __future__ import annotations
 
-from temporalio import workflow
-from temporalio.exceptions import FailureError
-
 from activities.region.failover_models import ApplyOrder, RegionDetails, RegionOrder, RegionPlan, UnfenceOrder
 from activities.region.failover_steps import RegionActivities
-from activities.region.lease import LeaseActivities
-from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from workflows.region.keeping import Clock
 from workflows.region.way import Way, hold, patiently, undoing, within
-from workflows.run import outcome
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -43,11 +37,17 @@ class Out(Way):
         await self.ready(back=False)
 
     async def _darkened(self) -> str:
-        """Apply the pilot light again; nothing was led to these pods."""
+        """Apply the pilot light again; nothing was led to these pods.
+
+        Raises:
+            ApplicationError: ``Superseded``; another run may have the Lease, and serve by these pods.
+
+        """
         path = self.target.settings.pilot_light
         if not self.plan.pilot_light or path is None:
             overlay = self.target.settings.overlay
             return f"what {overlay} has applied stays in {self.new}, without traffic: no pilot_light is named"
+        await self.must_be_ours(f"the applications of {self.new} stay as they are")
         order = ApplyOrder(target=self.target, digest=self.plan.pilot_light, pilot_light=True)
         await step(RegionActivities.apply_overlay, order, posture=undoing(self.order))
         return f"{path} is applied in {self.new} again"
@@ -76,14 +76,7 @@ class Out(Way):
         target, fenced = self.target, self.state.details.fenced
         if fenced and fenced.applications and all(one.untouched for one in fenced.applications):
             return f"no application of {target.name} was scaled"
-        try:
-            await step(LeaseActivities.hold, self.order)
-        except FailureError as error:
-            kind, words = outcome.cause_of(error)
-            if kind == Refusal.SUPERSEDED:
-                stay = f"the applications of {target.name} stay as they are: {words}; scale them once that run has ended"
-                raise refuse(Refusal.SUPERSEDED, f"{stay} and has promoted nothing") from error
-            workflow.logger.warning("The Lease was not looked at", exc_info=error)
+        await self.must_be_ours(f"the applications of {target.name} stay as they are")
         order = UnfenceOrder(target=target, run=self.order.run, fenced=fenced)
         back = await step(RegionActivities.unfence, order, posture=undoing(self.order))
         return "; ".join(back) or f"no application of {target.name} was scaled"
