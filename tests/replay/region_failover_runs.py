@@ -107,5 +107,5 @@ REGIONS: dict[str, dict[str, Any]] = {
     "leave-pods-not-ready": {"ready": {"within": "PT3S"}},
     "leave-forced-pods-not-ready": {"ready": {"within": "PT3S"}},
     "leave-traffic-stranded": {"traffic": [BROKEN]},
-    **dict.fromkeys(("back-completed", "back-child-refused", "back-stranded"), {"away": True}),
+    **{name: {"away": True} for name in ("back-completed", "back-child-refused", "back-stranded")},
 }
