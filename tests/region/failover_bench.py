@@ -78,6 +78,8 @@ class ApplicationServer:
 class RegionFailoverBench(RegionBench):
     """A worker for it; ``lost`` and ``surviving`` are regions."""
 
+    regions: RegionsClient
+
     def __init__(
         self, before: RegionBench, clusters: Clusters, application: ApplicationServer, lost: str, **entry: Any
     ) -> None:
@@ -239,10 +241,12 @@ async def leaving(
         await before.servers.close()
         bench = RegionFailoverBench(before, clusters, application, lost, **entry)
         azure.emulator.log.clear()
+        azure.emulator.faults.clear()
         if away:
             await asyncio.to_thread(clusters.sleep, lost)
             await asyncio.to_thread(clusters.overlay, bench.surviving, 2, "api:dr")
         regions, kustomize = RegionsClient(KubernetesClient()), Kustomize(str(ensure_binaries(print) / "kubectl"))
+        bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),

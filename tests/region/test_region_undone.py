@@ -120,7 +120,10 @@ async def test_without_a_pilot_light_what_was_applied_stays_and_is_said(leave: R
 
 
 @pytest.mark.parametrize("how", ["refuse", "hang"])
-async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(leave: RegionFailoverBench, how: str) -> None:
+async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(
+    leave: RegionFailoverBench, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.region.failover_steps._FENCE_SECONDS", 2.0)
     held = leave.faults.order("region.fence", Fault.HANGS)
     handle = await leave.approved()
     await held.reached.wait()

@@ -40,6 +40,11 @@ def within(span: timedelta) -> Posture:
     return lasting(FORWARD, attempt=span, within=span)
 
 
+def within_patience(order: RegionOrder, *, attempt: timedelta) -> Posture:
+    """Return how long the estate says to insist, and always long enough for one ``attempt``."""
+    return lasting(FORWARD, attempt=attempt, within=max(order.target.settings.patience, attempt))
+
+
 def undoing(order: RegionOrder) -> Posture:
     """Return how long an undo insists."""
     return lasting(COMPENSATE, attempt=_ATTEMPT, within=order.target.settings.patience)
@@ -47,7 +52,7 @@ def undoing(order: RegionOrder) -> Posture:
 
 def patiently(order: RegionOrder, state: RunState[RegionDetails]) -> Posture | None:
     """Return how long to insist past the point of no return; ``None``: before it, as the step itself says."""
-    return lasting(FORWARD, attempt=_ATTEMPT, within=order.target.settings.patience) if state.forward_only else None
+    return within_patience(order, attempt=_ATTEMPT) if state.forward_only else None
 
 
 async def hold(order: RegionOrder, state: RunState[RegionDetails]) -> None:
