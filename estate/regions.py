@@ -56,6 +56,9 @@ class RegionFailover(Entry):
     """Traffic entries that are led to the surviving region."""
     overlay: str
     """Folder that ``kubectl kustomize`` renders, or a file that it has rendered; readable by every worker."""
+    pilot_light: str | None = None
+    """The same, of what the surviving region runs while it does not serve; applied after a failback. ``None``: it keeps what
+    ``overlay`` has applied."""
     applications: tuple[Name, ...] = ()
     """Deployments of the lost region that are scaled to zero."""
     ready: ReadyPods = ReadyPods()
@@ -66,10 +69,12 @@ class RegionFailover(Entry):
     approvals: SwitchApprovals = SwitchApprovals(planned=_ALL, forced=_ALL)
 
     @model_validator(mode="after")
-    def _overlay_is_absolute(self) -> Self:
-        if not PurePosixPath(self.overlay).is_absolute():
-            message = f"overlay is {self.overlay!r}: give an absolute path, since each worker starts in a folder of its own"
-            raise ValueError(message)
+    def _overlays_are_absolute(self) -> Self:
+        for field in ("overlay", "pilot_light"):
+            path = getattr(self, field)
+            if path is not None and not PurePosixPath(path).is_absolute():
+                message = f"{field} is {path!r}: give an absolute path, since each worker starts in a folder of its own"
+                raise ValueError(message)
         return self
 
 
@@ -95,7 +100,7 @@ class RegionTarget(Target):
         """Nobody's word is asked for: a database that answers is given up by its own procedure."""
         return False
 
-    def server_in_survivor(self, database: FlexibleTarget) -> str:
-        """Return the server of ``database`` in the surviving region."""
-        servers = database.database.servers
-        return next(name for name, one in servers.items() if one.region == self.settings.to)
+    @staticmethod
+    def server_in(region: str, database: FlexibleTarget) -> str:
+        """Return the server of ``database`` in ``region``."""
+        return next(name for name, one in database.database.servers.items() if one.region == region)

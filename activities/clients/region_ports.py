@@ -31,7 +31,7 @@ class RegionClusters(Protocol):
         """Return how many nodes are Ready and take pods, and how many there are."""
 
     async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
-        """Return what a failover to ``region`` needs and we may not, as ``verb resource``."""
+        """Return what serving from ``region`` needs and we may not, as ``verb resource``; with ``lease``, holding it too."""
 
     async def lease(self, region: Region, name: str) -> HeldLease:
         """Return the Lease; one that does not exist is held by nobody."""

@@ -70,11 +70,18 @@ class RegionSurvey(Wire):
     """Why the API server of the lost region says nothing; empty: it answers."""
     applications: tuple[Scale, ...] = ()
     nodes_ready: int = 0
+    """Of the region that is to serve."""
     nodes: int = 0
+    home_error: str = ""
+    """Failback: why the API server of the region that is to serve again does not serve us; empty: it does."""
+    home_rights_missing: tuple[str, ...] = ()
+    """Failback: what we may not there."""
     surviving_error: str = ""
     """Why the API server of the surviving region does not serve us; empty: it does."""
     rights_missing: tuple[str, ...] = ()
     overlay: Overlay = Overlay()
+    pilot_light: Overlay | None = None
+    """``None``: the estate names none."""
     lease: HeldLease = HeldLease()
 
 
@@ -82,6 +89,8 @@ class RegionLook(Wire):
     """Look at both clusters."""
 
     target: Named[RegionTarget]
+    back: bool = False
+    """For a failback: the region that was left is to serve again."""
 
 
 class Precondition(Wire):
@@ -123,14 +132,19 @@ class RegionPlan(Plan):
     losses: tuple[DatabaseLoss, ...] = ()
     applications: tuple[str, ...] = ()
     overlay: str = ""
-    """Digest of what would be applied."""
+    """Digest of what would be applied; a failback applies none."""
+    pilot_light: str = ""
+    """Digest of what the surviving region runs while it does not serve; empty: the estate names none."""
+    asleep: tuple[str, ...] = ()
+    """Failback: applications that ask for no pods and are given their number back."""
     traffic: tuple[str, ...] = ()
     without_replica: tuple[str, ...] = ()
     """What has no replica elsewhere."""
     warnings: tuple[str, ...] = ()
 
     decided_by: ClassVar[tuple[str, ...]] = (
-        "cluster", "mode", "primary", "candidate", "databases", "applications", "overlay", "traffic", "without_replica",
+        "cluster", "mode", "primary", "candidate", "databases", "applications", "overlay", "pilot_light", "asleep",
+        "traffic", "without_replica",
     )  # fmt: skip
 
     @property
@@ -168,11 +182,27 @@ class UnfenceOrder(Wire):
     """What the fence has answered; ``None``: it has not, and each may have been scaled."""
 
 
+class StopOrder(Wire):
+    """Scale applications to zero again that a failback has started."""
+
+    target: Named[RegionTarget]
+    run: RunId
+    names: tuple[str, ...]
+
+
+class Started(Wire):
+    """Applications of the region that is to serve again ask for pods."""
+
+    at: datetime
+    applications: tuple[Scale, ...] = ()
+
+
 class ApplyOrder(Wire):
-    """Apply the overlay, if it is still what was approved."""
+    """Apply the overlay, or the pilot light, if it is still what was approved."""
 
     target: Named[RegionTarget]
     digest: str
+    pilot_light: bool = False
 
 
 class Applied(Wire):
@@ -187,6 +217,8 @@ class ReadyOrder(Wire):
 
     target: Named[RegionTarget]
     until: datetime
+    back: bool = False
+    """Those of the region that is to serve again."""
 
 
 class ReadySeen(Wire):
@@ -245,6 +277,9 @@ class RegionDetails(RecoveryDetails):
     fenced: Fenced | None = None
     moved: tuple[DatabaseMoved, ...] = ()
     applied: Applied | None = None
+    started: Started | None = None
+    pilot_light: Applied | None = None
+    """The surviving region runs no more than it does while it does not serve."""
     ready: ReadySeen | None = None
     traffic: tuple[str, ...] = ()
     checked: Checked | None = None

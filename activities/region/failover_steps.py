@@ -24,6 +24,8 @@ from activities.region.failover_models import (
     ReadySeen,
     RegionOrder,
     Scale,
+    Started,
+    StopOrder,
     UnfenceOrder,
 )
 from activities.region.failover_survey import NO_ANSWER, digest_of_overlay
@@ -31,9 +33,14 @@ from activities.region.lease import is_closed
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
+from estate.base import Region
 
 _TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
 _FENCE_SECONDS = 30.0
+
+
+def _which(request: ApplyOrder) -> str:
+    return "pilot light" if request.pilot_light else "overlay"
 
 
 class RegionActivities:
@@ -104,7 +111,52 @@ class RegionActivities:
             return f"Deployment {name} asks for {now.wanted} pods again"
         raise ConflictError(f"Deployment {name} changes again and again")
 
-    @step("region.apply_overlay", FORWARD, lambda request: f"apply the overlay of region {request.target.name}")
+    @step("region.start_applications", CHANGE, lambda request: f"start the applications of region {request.target.name}")
+    async def start_applications(self, request: RegionOrder) -> Started:
+        """Give back the pods that a failover has taken from applications. Safe to repeat; one that has pods keeps them.
+
+        Raises:
+            ApplicationError: ``NotWhole``, one asks for no pods, and no note says how many it had. It is not changed.
+
+        """
+        started = await asyncio.gather(
+            *map(partial(self._started, request.target.region), request.target.settings.applications)
+        )
+        return Started(at=datetime.now(UTC), applications=tuple(started))
+
+    async def _started(self, region: Region, name: str) -> Scale:
+        for _ in range(_TRIES):
+            seen = await self._clusters.scale(region, name)
+            if seen.wanted != 0:
+                return seen
+            if not seen.kept:
+                words = f"Deployment {name} asks for no pods, and nothing says how many it had: scale it, then start again"
+                raise refuse(Refusal.NOT_WHOLE, words)
+            try:
+                return await self._clusters.scale_back(region, seen)
+            except ConflictError:
+                continue
+        raise ConflictError(f"Deployment {name} changes again and again")
+
+    @step("region.stop_applications", COMPENSATE, lambda request: f"stop the applications of region {request.target.name}")
+    async def stop_applications(self, request: StopOrder) -> tuple[str, ...]:
+        """Scale to zero again what was; return a line per application. Safe to repeat."""
+        names = [name for name in request.target.settings.applications if name in request.names]
+        return tuple(await asyncio.gather(*map(partial(self._stopped, request), names)))
+
+    async def _stopped(self, request: StopOrder, name: str) -> str:
+        region = request.target.region
+        for _ in range(_TRIES):
+            seen = await self._clusters.scale(region, name)
+            try:
+                if seen.wanted != 0:
+                    await self._clusters.scale_down(region, seen, str(request.run))
+            except ConflictError:
+                continue
+            return f"Deployment {name} asks for no pods again"
+        raise ConflictError(f"Deployment {name} changes again and again")
+
+    @step("region.apply_overlay", FORWARD, lambda request: f"apply the {_which(request)} of region {request.target.name}")
     async def apply_overlay(self, request: ApplyOrder) -> Applied:
         """Apply what was approved, object by object, under our own field manager.
 
@@ -112,11 +164,14 @@ class RegionActivities:
             ApplicationError: ``PlanChanged``, the overlay is another one by now; ``NotWhole``, an object is refused.
 
         """
-        target = request.target
+        target, settings = request.target, request.target.settings
+        path = (settings.pilot_light if request.pilot_light else None) or settings.overlay
+        if request.pilot_light and settings.pilot_light is None:
+            raise refuse(Refusal.BAD_ESTATE, f"region_failovers.{target.name} names no pilot_light any more")
         try:
-            objects = await self._overlays.render(target.settings.overlay)
+            objects = await self._overlays.render(path)
             if digest_of_overlay(objects) != request.digest:
-                words = f"overlay {target.settings.overlay} renders something else than what was approved: put it back"
+                words = f"{_which(request)} {path} renders something else than what was approved: put it back"
                 raise refuse(Refusal.PLAN_CHANGED, f"{words}, or start again and have the new one approved")
             await self._clusters.apply(target.to, objects)
         except RequestRefusedError as error:
@@ -127,9 +182,10 @@ class RegionActivities:
     async def await_ready(self, request: ReadyOrder) -> ReadySeen:
         """Return once all pods are Ready, or when time is up, with what is missing then. Changes nothing."""
         target = request.target
+        region = target.region if request.back else target.to
         while True:
             try:
-                seen = await self._clusters.ready_pods(target.to, target.settings.ready.selector)
+                seen = await self._clusters.ready_pods(region, target.settings.ready.selector)
             except NO_ANSWER as error:
                 seen = ReadySeen(at=datetime.now(UTC), words=str(error))
             if not seen.words or datetime.now(UTC) >= request.until:

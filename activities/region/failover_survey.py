@@ -43,14 +43,17 @@ class RegionLookActivities:
         applications, surviving, overlay = await asyncio.gather(
             asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
             self._surviving(target),
-            self._overlay(target),
+            self._overlay(target, target.settings.overlay) if not request.back else _nothing(),
         )
+        light, home = target.settings.pilot_light, await self._home(target) if request.back else {}
         silent = [one.error for one in applications if one.error and not one.refused]
         return surviving.model_copy(
             update={
                 "applications": tuple(applications),
                 "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
                 "overlay": overlay,
+                **home,
+                "pilot_light": await self._overlay(target, light) if light else None,
             }
         )
 
@@ -66,6 +69,7 @@ class RegionLookActivities:
             return Scale(name=name, error=str(error))
 
     async def _surviving(self, target: RegionTarget) -> RegionSurvey:
+        """Return rights, nodes and the Lease of the surviving region."""
         now = datetime.now(UTC)
         try:
             missing = await self._clusters.missing_rights(target.to, lease_of(target))
@@ -76,12 +80,25 @@ class RegionLookActivities:
             return RegionSurvey(at=now, surviving_error=str(error))
         return RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
 
-    async def _overlay(self, target: RegionTarget) -> Overlay:
+    async def _home(self, target: RegionTarget) -> dict[str, object]:
+        """Return rights and nodes of the region that is to serve again, as fields of the survey."""
+        try:
+            missing = await self._clusters.missing_rights(target.region, "")
+            ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.region)
+        except NO_ANSWER as error:
+            return {"home_error": str(error), "nodes_ready": 0, "nodes": 0}
+        return {"home_rights_missing": missing, "nodes_ready": ready, "nodes": nodes}
+
+    async def _overlay(self, target: RegionTarget, path: str) -> Overlay:
         digest, count = "", 0
         try:
-            objects = await self._overlays.render(target.settings.overlay)
+            objects = await self._overlays.render(path)
             digest, count = digest_of_overlay(objects), len(objects)
             changes = await self._clusters.try_objects(target.to, objects)
         except (RequestRefusedError, *NO_ANSWER) as error:
             return Overlay(digest=digest, objects=count, error=str(error))
         return Overlay(digest=digest, objects=count, changes=changes)
+
+
+async def _nothing() -> Overlay:
+    return Overlay()

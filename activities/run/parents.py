@@ -16,7 +16,9 @@ class ParentRequest(Wire):
 
     parent: RunId
     namespace: str
-    workflow: str
+    workflow: str = ""
+    workflows: tuple[str, ...] = ()
+    """Where it may be of several types."""
 
 
 class ParentSeen(Wire):
@@ -52,14 +54,14 @@ async def _seen(request: ParentRequest) -> ParentSeen:
         if error.status is RPCStatusCode.NOT_FOUND:
             return ParentSeen(is_watch=False, message=f"{parent} does not exist")
         raise
-    message = what_is_wrong(found, request.workflow, activity.info().task_queue)
+    message = what_is_wrong(found, request.workflows or (request.workflow,), activity.info().task_queue)
     return ParentSeen(is_watch=not message, message=message)
 
 
-def what_is_wrong(found: WorkflowExecutionDescription, workflow: str, queue: str) -> str:
-    """Return why the parent is not the running watch of type ``workflow`` on ``queue``; empty when it is."""
-    if found.workflow_type != workflow:
-        return f"{found.id} is a {found.workflow_type}, no {workflow}"
+def what_is_wrong(found: WorkflowExecutionDescription, workflows: tuple[str, ...], queue: str) -> str:
+    """Return why the parent is no running workflow of one of these types on ``queue``; empty when it is."""
+    if found.workflow_type not in workflows:
+        return f"{found.id} is a {found.workflow_type}, no {' or '.join(workflows)}"
     if found.task_queue != queue:
         return f"{found.id} is served on the task queue {found.task_queue}, not {queue}"
     if found.status is not WorkflowExecutionStatus.RUNNING:

@@ -37,8 +37,8 @@ Procedure = Annotated[
         " replica), pod-failover (replace a workload's broken pods), node-failover (drain a node after moving its"
         " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region), dns-failover (move"
         " the traffic of a public name to another region), gateway-failover (take unhealthy backends out of an"
-        " application gateway, put healthy ones in) or region-failover (move databases, application and traffic of a"
-        " region to another one).",
+        " application gateway, put healthy ones in), region-failover (move databases, application and traffic of a"
+        " region to another one) or region-failback (return to a region that was left).",
     ),
 ]
 Detected = Annotated[
@@ -164,7 +164,7 @@ Confirm = Annotated[
     typer.Option(
         "--confirm",
         metavar="TEXT",
-        help="region-failover: ACTIVATE DR, typed as it stands here.",
+        help="region-failover: ACTIVATE DR; region-failback: FAIL BACK. Typed as it stands here.",
         show_default=False,
     ),
 ]

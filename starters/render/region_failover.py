@@ -20,7 +20,7 @@ def region_tables(known: Known) -> list[RenderableType]:
             preconditions.add_row(one.name, "yes" if one.holds else "NO", one.evidence)
         tables.append(preconditions)
     if details.survey is not None and details.survey.applications:
-        applications = Rows("application of the lost region", "pods asked for", "before it was scaled to zero")
+        applications = Rows("application of the region that may be lost", "pods asked for", "before it was scaled to zero")
         for application in details.survey.applications:
             wanted = application.error or _number(application.wanted)
             applications.add_row(application.name, wanted, _number(application.kept))
@@ -35,6 +35,8 @@ def region_lines(known: Known) -> list[str]:
     lines += [line for one in details.moved for line in _moved(one, plan if isinstance(plan, RegionPlan) else None)]
     if details.applied is not None:
         lines.append(f"overlay: {details.applied.objects} objects applied at {words.moment(details.applied.at)}")
+    if details.started is not None:
+        lines += [f"{one.name} asks for {_number(one.wanted)} pods" for one in details.started.applications]
     if details.ready is not None:
         missing = details.ready.words and f": {details.ready.words}"
         lines.append(
@@ -42,6 +44,9 @@ def region_lines(known: Known) -> list[str]:
         )
     lines += [f"traffic {one}" for one in details.traffic]
     lines += [f"{one.what}: {one.words}" for one in details.checked.answers] if details.checked else []
+    if details.pilot_light is not None:
+        at = words.moment(details.pilot_light.at)
+        lines.append(f"pilot light: {details.pilot_light.objects} objects applied at {at}")
     return [*lines, *details.notes]
 
 

@@ -32,6 +32,10 @@ _ENDS_OF = {
 _ENDS_OF["postgres-region-failover"] = {
     Outcome.STRANDED: "STRANDED: Azure was asked to promote; not all was done, and it cannot be undone from here",
 }
+_ENDS_OF["region-failover"] = _ENDS_OF["region-failback"] = {
+    Outcome.ROLLED_BACK: "Undone: nothing was promoted, and the regions are as they were",
+    Outcome.ROLLBACK_INCOMPLETE: "THE UNDO IS NOT COMPLETE: nothing was promoted; the regions are not as they were",
+}
 _ENDS_OF["gateway-failover"] = {
     Outcome.ROLLED_BACK: "Undone: the gateway is as it was",
     Outcome.ROLLBACK_INCOMPLETE: "THE UNDO IS NOT COMPLETE: the gateway is not as it was before",

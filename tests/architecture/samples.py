@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
@@ -98,3 +99,34 @@ class GoesOnAfterTheUndo:
             await workflow.execute_activity("lift the fence", start_to_close_timeout=_WITHIN)
             await workflow.execute_activity("give back", start_to_close_timeout=_WITHIN)
         await workflow.execute_activity("promote", start_to_close_timeout=_WITHIN)
+
+
+class _Kind(ABC):
+    @abstractmethod
+    async def act(self) -> None:
+        """Do what a kind does."""
+
+
+class _One(_Kind):
+    async def act(self) -> None:
+        await workflow.execute_activity("one", start_to_close_timeout=_WITHIN)
+
+
+class _Other(_Kind):
+    async def act(self) -> None:
+        await workflow.execute_activity("other", start_to_close_timeout=_WITHIN)
+
+
+class _Acts:
+    def __init__(self, kind: _Kind) -> None:
+        self._kind = kind
+
+    async def act(self) -> None:
+        await self._kind.act()
+
+
+@workflow.defn(name="sample")
+class OfAnyKind:
+    @workflow.run
+    async def run(self) -> None:
+        await _Acts(_One()).act()

@@ -32,3 +32,7 @@ def test_moved_renamed_and_cut_up_it_is_the_same() -> None:
 def test_another_order_on_a_way_that_hardly_ever_happens_is_another(other: type) -> None:
     assert graph_of(other).successions() != _USUAL.successions()
     assert shape_of(graph_of(other)) != shape_of(_USUAL)
+
+
+def test_an_abstract_method_may_be_that_of_each_class_which_has_one() -> None:
+    assert graph_of(samples.OfAnyKind).successions()["begins"] == {("", "activity one"), ("", "activity other")}

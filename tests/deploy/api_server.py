@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deploy.lab.binaries import ensure_binaries
 from tests.deploy.manifests import Object
+from tests.leftovers.marks import ends_with_the_run
 
 ADMIN = "admin"
 _PATIENCE_SECONDS = 150
@@ -25,15 +28,20 @@ class ApiServer:
     """One that runs, as ``kubectl`` and clients reach it."""
 
     def __init__(self, folder: Path, port: int, accounts: dict[str, tuple[str, str]]) -> None:
-        self._binaries, self._accounts = ensure_binaries(print), accounts
+        self._binaries, self._accounts, self.port = ensure_binaries(print), accounts, port
         self.policy: list[Object] = []
         self.kubeconfig = folder / "kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(port, accounts)), encoding="utf-8")
+        if not self.kubeconfig.exists():  # others may be reading it
+            self.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(port, accounts)), encoding="utf-8")
 
     def kubectl(self, *arguments: str, feed: str = "", context: str = ADMIN) -> subprocess.CompletedProcess[str]:
         """Run kubectl as one of the accounts."""
         command = [str(self._binaries / "kubectl"), f"--kubeconfig={self.kubeconfig}", f"--context={context}", *arguments]
         return subprocess.run(command, input=feed, capture_output=True, text=True, check=False)
+
+    def is_ready(self) -> bool:
+        """Whether it answers, and has all it needs."""
+        return self.kubectl("get", "--raw", "/readyz").returncode == 0
 
     def apply(self, objects: list[Object], *arguments: str) -> str:
         """Bring ``objects`` about as an administrator; return what kubectl said beside it: warnings."""
@@ -45,8 +53,40 @@ class ApiServer:
 @contextmanager
 def api_server(folder: Path, **accounts: tuple[str, str]) -> Iterator[ApiServer]:
     """Start one in ``folder``. ``accounts``: kubeconfig context → user name and group, beside the administrator."""
-    binaries = ensure_binaries(print)
-    known = {ADMIN: (ADMIN, "system:masters"), **accounts}
+    running, found = _started(folder, accounts)
+    try:
+        until(found.is_ready)
+        yield found
+    finally:
+        for process in reversed(running):
+            process.kill()
+            process.wait()
+
+
+def shared_api_server(name: str, **accounts: tuple[str, str]) -> ApiServer:
+    """Return one that all processes of this run of the tests share: the first to ask starts it. It ends with the run.
+
+    Who shares it keeps to a namespace of its own, and leaves nodes as they are.
+    """
+    folder = Path(tempfile.gettempdir()) / f"api-server-{name}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        port = folder / "port"
+        if not port.exists():
+            folder.mkdir()
+            running, found = _started(folder, accounts)
+            until(found.is_ready)
+            ends_with_the_run(*(process.pid for process in running))
+            port.write_text(str(found.port), encoding="utf-8")
+        return ApiServer(folder, int(port.read_text(encoding="utf-8")), _known(accounts))
+
+
+def _known(accounts: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    return {ADMIN: (ADMIN, "system:masters"), **accounts}
+
+
+def _started(folder: Path, accounts: dict[str, tuple[str, str]]) -> tuple[list[subprocess.Popen[bytes]], ApiServer]:
+    binaries, known = ensure_binaries(print), _known(accounts)
     rows = [f'{context}-token,{user},{context},"{group}"' for context, (user, group) in known.items()]
     (folder / "tokens.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     key = folder / "accounts.key"
@@ -69,15 +109,7 @@ def api_server(folder: Path, **accounts: tuple[str, str]) -> Iterator[ApiServer]
         f"--token-auth-file={folder / 'tokens.csv'}", "--authorization-mode=RBAC",
         "--disable-admission-plugins=ServiceAccount",  # nobody makes the namespaces' own accounts
     ]  # fmt: skip
-    running = [_begin(folder, etcd), _begin(folder, server)]
-    try:
-        found = ApiServer(folder, port, known)
-        until(lambda: found.kubectl("get", "--raw", "/readyz").returncode == 0)
-        yield found
-    finally:
-        for process in reversed(running):
-            process.kill()
-            process.wait()
+    return [_begin(folder, etcd), _begin(folder, server)], ApiServer(folder, port, known)
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -72,7 +72,7 @@ def _parent(**changes: Any) -> WorkflowExecutionDescription:
     ],
 )
 def test_a_parent_must_be_the_running_watch_on_our_own_task_queue(changes: dict[str, Any], message: str) -> None:
-    assert what_is_wrong(_parent(**changes), "postgres-watch", "failover") == message
+    assert what_is_wrong(_parent(**changes), ("postgres-watch",), "failover") == message
 
 
 async def test_the_watch_itself_is_believed(temporal: Client, tmp_path: Path) -> None:

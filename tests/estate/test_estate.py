@@ -256,7 +256,7 @@ def test_a_region_that_fails_over() -> None:
     assert (policy.roles, target.objective.rto, target.objective.rpo) == (
         ("Manager", "DBA", "CTO"), timedelta(hours=4), timedelta(minutes=15),
     )  # fmt: skip
-    assert [target.server_in_survivor(one) for one in target.databases] == ["two"]
+    assert [target.server_in(target.settings.to, one) for one in target.databases] == ["two"]
 
 
 @pytest.mark.parametrize(

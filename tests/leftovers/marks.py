@@ -17,6 +17,7 @@ TEMPORARY = Path(tempfile.gettempdir())
 MEMORY = Path("/dev/shm")
 OWNER_FILE = "tests"
 """In a lab's home: whose it is. A lab without it is a person's."""
+_ENDED_LAST = "ended-last"
 _FORM = re.compile(r"[1-9]\d*-\d+")
 
 
@@ -32,6 +33,19 @@ def is_over(mark: str) -> bool:
     """Whether the run that ``mark`` names has ended."""
     pid, _, start = mark.partition("-")
     return start_time(int(pid)) != start
+
+
+def ends_with_the_run(*pids: int) -> None:
+    """Have the run end these when it is over: several of its processes use them."""
+    with (Path(tempfile.gettempdir()) / _ENDED_LAST).open("a", encoding="utf-8") as file:
+        file.write("".join(f"{mark_of(pid)}\n" for pid in pids))
+
+
+def ended_last() -> list[int]:
+    """Return what the run has to end, and still runs."""
+    file = Path(tempfile.gettempdir()) / _ENDED_LAST
+    marks = file.read_text(encoding="utf-8").split() if file.exists() else []
+    return [int(mark.partition("-")[0]) for mark in marks if not is_over(mark)]
 
 
 def environment() -> dict[str, str]:

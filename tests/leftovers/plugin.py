@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import subprocess
 import tempfile
 
 import pytest
 
 from tests.leftovers import keeper
-from tests.leftovers.marks import MARK, PREFIX, TEMPORARY, is_over, mark_of
+from tests.leftovers.marks import MARK, PREFIX, TEMPORARY, ended_last, is_over, mark_of
 from tests.leftovers.sweeping import sweep
 
 _NEW_IPC_NAMESPACE = 0x08000000
@@ -39,6 +40,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (kept := config.stash.get(_KEEPER, None)) is None:
         return
     mark = mark_of(os.getpid())
+    for pid in ended_last():
+        os.kill(pid, signal.SIGKILL)
     for one in sweep(lambda other: other == mark):
         if not one.endswith(f"{PREFIX}{mark}"):
             print(f"tests: left behind, now gone: {one}")

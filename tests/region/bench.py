@@ -168,6 +168,7 @@ async def serving(client: Client, azure: AzurePair, folder: Path, **changes: Any
     await bench.heal()
     await bench.until_healthy()
     azure.emulator.log.clear()
+    azure.emulator.faults.clear()
     bench.serve((
         EstateActivities(bench.inventory), RecordsActivities(bench.inventory),
         FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),

@@ -17,7 +17,8 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-from tests.deploy.api_server import ADMIN, ApiServer, api_server
+from activities.clients.kubernetes.regions import KEPT, KEPT_FOR
+from tests.deploy.api_server import ADMIN, ApiServer, api_server, shared_api_server
 from tests.region.relay import Relay
 
 CONTEXTS = {"eastus": "aiagent-aks", "westus2": "aiagent-aks-dr"}
@@ -25,6 +26,8 @@ API, OTHER = "api-deployment", "agents-deployment"
 PODS = {API: 3, OTHER: 2}
 _MANIFESTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "region"
 _WORKER, _ACCOUNT = "worker", "failover-worker"
+_SPEAKS = (f"system:serviceaccount:accounts:{_ACCOUNT}", "system:authenticated")
+"""Whom the API servers take the worker for."""
 
 
 class Clusters:
@@ -70,6 +73,34 @@ class Clusters:
         """Return what each application of a region asks for."""
         found = self.apps(region).list_namespaced_deployment(self.space).items
         return {one.metadata.name: one.spec.replicas for one in found}
+
+    def notes(self, region: str) -> dict[str, set[str]]:
+        """Return which of our annotations each application of a region has."""
+        found = self.apps(region).list_namespaced_deployment(self.space).items
+        ours = (KEPT, KEPT_FOR)
+        return {one.metadata.name: {key for key in one.metadata.annotations or {} if key in ours} for one in found}
+
+    def scale_to(self, region: str, name: str, pods: int) -> None:
+        """Have an application ask for so many pods; nothing is noted."""
+        self.apps(region).patch_namespaced_deployment(name, self.space, {"spec": {"replicas": pods}})
+
+    def sleep(self, region: str) -> None:
+        """Leave the applications as a failover's fence leaves them."""
+        for name, pods in PODS.items():
+            notes = {KEPT: str(pods), KEPT_FOR: "region/earlier/run"}
+            body = {"metadata": {"annotations": notes}, "spec": {"replicas": 0}}
+            self.apps(region).patch_namespaced_deployment(name, self.space, body)
+
+    def forget(self, region: str, name: str) -> None:
+        """Take the notes of a fence away."""
+        notes = {"metadata": {"annotations": {KEPT: None, KEPT_FOR: None}}}
+        self.apps(region).patch_namespaced_deployment(name, self.space, notes)
+
+    def overlay(self, region: str, pods: int, image: str) -> None:
+        """Leave an application as an overlay leaves it."""
+        container = {"name": "it", "image": image}
+        body: Any = {"spec": {"replicas": pods, "template": {"spec": {"containers": [container]}}}}
+        self.apps(region).patch_namespaced_deployment(API, self.space, body)
 
     def holder(self, region: str, lost: str) -> str:
         """Return who holds the Lease in ``region``; empty: nobody, or there is none."""
@@ -197,21 +228,19 @@ def two_servers(folder: Path) -> Iterator[dict[str, ApiServer]]:
     """Start one a region."""
     for region in CONTEXTS:
         (folder / region).mkdir()
-    worker = (f"system:serviceaccount:accounts:{_ACCOUNT}", "system:authenticated")
-    with api_server(folder / "eastus", worker=worker) as east, api_server(folder / "westus2", worker=worker) as west:
+    with api_server(folder / "eastus", worker=_SPEAKS) as east, api_server(folder / "westus2", worker=_SPEAKS) as west:
         yield {"eastus": east, "westus2": west}
 
 
-def port_of(server: ApiServer) -> int:
-    """Return where an API server listens."""
-    told = yaml.safe_load(server.kubeconfig.read_text(encoding="utf-8"))
-    return int(str(told["clusters"][0]["cluster"]["server"]).rpartition(":")[2])
+def shared_servers() -> dict[str, ApiServer]:
+    """Return those of this run of the tests, one a region."""
+    return {region: shared_api_server(region, worker=_SPEAKS) for region in CONTEXTS}
 
 
 @asynccontextmanager
 async def clusters_of(servers: dict[str, ApiServer], folder: Path) -> AsyncIterator[Clusters]:
     """Give a test its own namespace in both, behind relays of its own."""
-    async with Relay(port_of(servers["eastus"])) as east, Relay(port_of(servers["westus2"])) as west:
+    async with Relay(servers["eastus"].port) as east, Relay(servers["westus2"].port) as west:
         clusters = Clusters(servers, {"eastus": east, "westus2": west}, folder)
         await asyncio.to_thread(clusters.install)
         yield clusters

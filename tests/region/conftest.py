@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,11 @@ from temporalio.client import Client
 from tests.azure.pair import AzurePair
 from tests.deploy.api_server import ApiServer
 from tests.region.bench import RegionBench, running, serving
-from tests.region.clusters import Clusters, clusters_of, two_servers
+from tests.region.clusters import Clusters, clusters_of, shared_servers
 from tests.region.failover_bench import RegionFailoverBench, leaving
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared(_real_servers: None) -> AsyncIterator[AzurePair]:
     async with running() as azure:
         yield azure
@@ -30,10 +30,9 @@ async def bench(temporal: Client, shared: AzurePair, tmp_path: Path) -> AsyncIte
 
 
 @pytest.fixture(scope="session")
-def api_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ApiServer]]:
-    """Run the API servers of two regions."""
-    with two_servers(tmp_path_factory.mktemp("regions")) as servers:
-        yield servers
+def api_servers() -> dict[str, ApiServer]:
+    """Run the API servers of two regions, for all processes of this run."""
+    return shared_servers()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
 from tests.region.traffic_stand_in import BROKEN, UNKNOWN, TrafficStandIn
-from workflows.region.models import CONFIRM, region_lock_id
+from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import plan_id
 
 REGION_OF = {PRIMARY: "eastus", REPLICA: "westus2"}
@@ -77,6 +78,8 @@ class ApplicationServer:
 class RegionFailoverBench(RegionBench):
     """A worker for it; ``lost`` and ``surviving`` are regions."""
 
+    regions: RegionsClient
+
     def __init__(
         self, before: RegionBench, clusters: Clusters, application: ApplicationServer, lost: str, **entry: Any
     ) -> None:
@@ -86,6 +89,8 @@ class RegionFailoverBench(RegionBench):
         self.lost, self.surviving = lost, next(one for one in CONTEXTS if one != lost)
         self.overlay = self.folder / "overlay"
         self.write_overlay([deployment("api-deployment", 2, image="api:dr")])
+        self.light = self.folder / "light.yaml"
+        self.light.write_text(yaml.safe_dump(deployment("api-deployment", PODS["api-deployment"])), encoding="utf-8")
         (self.folder / "token").write_text(BEARER, encoding="utf-8")
         self._write(entry)
 
@@ -108,6 +113,7 @@ class RegionFailoverBench(RegionBench):
         content["region_failovers"] = {
             self.lost: {
                 "to": self.surviving, "databases": [DATABASE], "traffic": ["api"], "overlay": str(self.overlay),
+                "pilot_light": str(self.light),
                 "applications": list(PODS), "ready": {"within": "PT20S"}, "patience": "PT8S",
                 "checks": {"url": self.application.url, "token": f"file:{self.folder / 'token'}"},
                 "approvals": {"planned": asked, "forced": asked}, **entry,
@@ -131,15 +137,17 @@ class RegionFailoverBench(RegionBench):
         kustomization = {"resources": ["objects.yaml"], "commonAnnotations": {"overlay": "dr"}}
         (self.overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
 
-    async def leave(self, mode: str = "planned", **more: Any) -> Handle:
+    async def leave(self, mode: str = "planned", procedure: str = "region-failover", **more: Any) -> Handle:
         """Start a failover of the region."""
-        request = {
+        request: dict[str, Any] = {
             "region": self.lost, "to": self.surviving, "confirm": CONFIRM, "mode": mode, "run": "real", "by": "omar",
             "reason": "a test", **more,
         }  # fmt: skip
+        if procedure == "region-failback":
+            del request["mode"]
         lock = region_lock_id(str(request["region"]))
         handle: Handle = await self.client.start_workflow(
-            "region-failover",
+            procedure,
             {key: value for key, value in request.items() if value is not None},
             id=plan_id(lock) if request["run"] == "plan" else lock,
             task_queue=self.queue,
@@ -147,12 +155,27 @@ class RegionFailoverBench(RegionBench):
         self.started.append(handle)
         return handle
 
+    async def back(self, **more: Any) -> Handle:
+        """Start the failback of the region."""
+        return await self.leave("planned", procedure="region-failback", **{"confirm": CONFIRM_BACK, "to": None, **more})
+
     async def vote(self, handle: Handle, *people: str, approve: bool = True) -> None:
         """Have people approve the plan that waits, or reject it."""
         plan = (await self.until_phase(handle, "awaiting approval")).plan
         assert plan is not None
         for one in people or ("mona", "dana", "carl"):
             await handle.execute_update("decide", {"by": one, "plan": plan.digest, "approve": approve})
+
+    async def lost_and_approved(self, **more: Any) -> Handle:
+        """Lose the database, start a forced failover, and have everybody approve it."""
+        await self.lose_database()
+        return await self.approved("forced", **more)
+
+    async def back_and_approved(self, **more: Any) -> Handle:
+        """Start the failback, and have everybody approve it."""
+        handle = await self.back(**more)
+        await self.vote(handle)
+        return handle
 
     async def approved(self, mode: str = "planned", **more: Any) -> Handle:
         """Start one, and have everybody approve it."""
@@ -163,6 +186,12 @@ class RegionFailoverBench(RegionBench):
     async def lose_database(self) -> None:
         """Kill the server that leads."""
         self.azure.servers.kill(next(name for name, region in REGION_OF.items() if region == self.lost))
+
+    async def there(self) -> tuple[int, str]:
+        """Return how many pods the application of the surviving region asks for, and with which image."""
+        apps = self.clusters.apps(self.surviving)
+        found: Any = await asyncio.to_thread(apps.read_namespaced_deployment, "api-deployment", self.clusters.space)
+        return found.spec.replicas, found.spec.template.spec.containers[0].image
 
     async def scales(self) -> dict[str, int]:
         """Return what the applications of the lost region ask for."""
@@ -178,22 +207,46 @@ class RegionFailoverBench(RegionBench):
 
     async def is_as_before(self) -> bool:
         """Whether nothing is left of a failover that did not come about."""
-        return (await self.scales(), await self.holder(), await self.leads_there()) == (PODS, "", False)
+        seen = (await self.scales(), await self.there(), await self.holder(), await self.leads_there())
+        print(seen)
+        return seen == (PODS, (PODS["api-deployment"], "api:1"), "", False)
+
+
+async def hold_lease(bench: RegionFailoverBench, holder: str, at: datetime) -> None:
+    """Have another run hold the Lease, renewed at ``at``."""
+    spec = {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": 300,
+        "renewTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    name = f"failover-region-{bench.lost}"
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
+    leases = bench.clusters.leases(bench.surviving)
+    if await bench.holder():
+        await asyncio.to_thread(leases.patch_namespaced_lease, name, bench.clusters.space, body)
+    else:
+        await asyncio.to_thread(leases.create_namespaced_lease, bench.clusters.space, body)
 
 
 @asynccontextmanager
 async def leaving(
-    client: Client, azure: AzurePair, folder: Path, clusters: Clusters, **entry: Any
+    client: Client, azure: AzurePair, folder: Path, clusters: Clusters, *, away: bool = False, **entry: Any
 ) -> AsyncIterator[RegionFailoverBench]:
-    """Serve the region until the block ends; leave a healthy pair."""
+    """Serve the region until the block ends; leave a healthy pair. ``away``: it was left before."""
     async with ApplicationServer() as application:
         before = RegionBench(client, azure, folder)
         await before.heal()
         lost = REGION_OF[await before.until_healthy()]
+        lost = next(one for one in CONTEXTS if one != lost) if away else lost
         await before.servers.close()
         bench = RegionFailoverBench(before, clusters, application, lost, **entry)
         azure.emulator.log.clear()
+        azure.emulator.faults.clear()
+        if away:
+            await asyncio.to_thread(clusters.sleep, lost)
+            await asyncio.to_thread(clusters.overlay, bench.surviving, 2, "api:dr")
         regions, kustomize = RegionsClient(KubernetesClient()), Kustomize(str(ensure_binaries(print) / "kubectl"))
+        bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
@@ -201,7 +254,7 @@ async def leaving(
             RegionActivities(regions, kustomize, HttpApplication()),
         ), others=(TrafficStandIn,))  # fmt: skip
         try:
-            async with clusters.controlled(bench.surviving):
+            async with clusters.controlled(bench.lost if away else bench.surviving):
                 yield bench
         finally:
             for relay in clusters.relays.values():

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus
 
 from activities.region.failover_models import RegionDetails, RegionPlan
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, kinds_of
 from tests.fakes.faults import Fault
 from tests.region.bench import DATABASE
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench
 from workflows.region.models import flexible_lock_id
-
-
-async def _image(bench: RegionFailoverBench) -> str:
-    apps = bench.clusters.apps(bench.surviving)
-    found: Any = await asyncio.to_thread(apps.read_namespaced_deployment, "api-deployment", bench.clusters.space)
-    return str(found.spec.template.spec.containers[0].image)
 
 
 async def test_three_people_approve_and_the_other_region_serves(leave: RegionFailoverBench) -> None:
@@ -33,7 +27,7 @@ async def test_three_people_approve_and_the_other_region_serves(leave: RegionFai
     assert (report.outcome, details.moved[0].lost, details.healthy) == (Outcome.COMPLETED, 0, True)
     assert await leave.scales() == dict.fromkeys(PODS, 0)
     assert await leave.holder() == ""
-    assert await _image(leave) == "api:dr"
+    assert await leave.there() == (2, "api:dr")
     assert details.ready is not None
     assert details.ready.ready >= 2
     assert leave.application.submitted == ["failover-check"]
@@ -94,29 +88,30 @@ async def test_a_plan_changes_nothing(leave: RegionFailoverBench) -> None:
 
 
 async def test_a_second_start_goes_on_where_a_stranded_run_stands(leave: RegionFailoverBench) -> None:
-    leave.faults.order("region.apply_overlay", Fault.REFUSED)
+    leave.faults.order("region.check_application", Fault.REFUSED)
     end, told = await leave.ending(await leave.approved())
     assert (end, await leave.leads_there()) == ("Stranded", True), told
-    assert f"apply {leave.overlay}" in told
-    assert "leads aiagent-db" not in told.partition("left to do")[2]
+    assert kinds_of(leave.report().left_to_do) == {Todo.CHECK, Todo.SCALE}
+    assert await leave.scales() == PODS, "the region that is left serves until the new one is known to"
     end, told = await leave.ending(await leave.approved())
     assert (end, leave.changes()) == ("completed", ["PATCH 202"]), told
-    assert await _image(leave) == "api:dr"
+    assert await leave.there() == (2, "api:dr")
     plan = leave.report().plan
     assert plan is not None
-    assert "no way back from here: a database leads there already" in plan.steps[0]
+    assert f"no way back from here: a database leads in {leave.surviving} already" in plan.steps[0]
+    assert await leave.scales() == dict.fromkeys(PODS, 0)
     assert await leave.holder() == ""
 
 
 async def test_a_terminated_run_leaves_a_lease_that_the_next_one_takes(leave: RegionFailoverBench) -> None:
     held = leave.faults.order("region.fence", Fault.OUTLIVES)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await handle.terminate()
     leave.faults.release()
     assert str(handle.first_execution_run_id) in (await leave.holder())
     assert await leave.scales() == dict.fromkeys(PODS, 0)
-    end, told = await leave.ending(await leave.approved())
+    end, told = await leave.ending(await leave.approved("forced"))
     assert end == "completed", told
     plan = leave.report().plan
     assert isinstance(plan, RegionPlan)
@@ -134,4 +129,4 @@ async def test_a_run_whose_child_is_terminated_does_not_say_that_all_is_back(lea
     end, told = await leave.ending(handle)
     assert (end, (await child.describe()).status) == ("Stranded", WorkflowExecutionStatus.TERMINATED), told
     assert "leads aiagent-db" in told
-    assert await leave.scales() == dict.fromkeys(PODS, 0)
+    assert (await leave.scales(), await leave.there()) == (PODS, (2, "api:dr"))

@@ -38,7 +38,7 @@ async def test_a_surviving_region_that_is_silent_for_a_while_is_waited_for(leave
 @pytest.mark.parametrize("step", ["region.apply_overlay", "region.await_ready"])
 async def test_a_surviving_region_that_stays_silent_strands_the_run(leave: RegionFailoverBench, step: str) -> None:
     held = leave.faults.order(step, Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await leave.clusters.relays[leave.surviving].refuse()
     leave.faults.release()
@@ -69,7 +69,7 @@ async def test_a_surviving_region_that_is_silent_before_the_promotion_lets_all_b
 async def test_pods_that_are_not_ready_keep_traffic_where_it_is(leave: RegionFailoverBench) -> None:
     leave.clusters.plays = False
     leave.change_entry(ready={"within": "PT2S"})
-    end, told = await leave.ending(await leave.approved())
+    end, told = await leave.ending(await leave.lost_and_approved())
     assert end == "Stranded", told
     assert "Deployment api-deployment: 0 of 2 ready" in told
     report = leave.report()
@@ -82,6 +82,7 @@ async def test_traffic_that_cannot_be_led_does_not_keep_the_rest_back(leave: Reg
     end, told = await leave.ending(await leave.approved())
     report = leave.report()
     assert (end, [one.subject for one in report.left_to_do if one.kind is Todo.TRAFFIC]) == ("Stranded", [BROKEN]), told
+    assert await leave.scales() == PODS, "customers may still reach the region that is left"
     assert len(report.of(RegionDetails).traffic) == 1
 
 
@@ -89,12 +90,12 @@ async def test_an_application_that_does_not_answer_is_said(leave: RegionFailover
     leave.application.healthy = False
     leave.change_entry(patience="PT2S")
     end, told = await leave.ending(await leave.approved())
-    assert (end, kinds_of(leave.report().left_to_do)) == ("Stranded", {Todo.CHECK}), told
+    assert (end, kinds_of(leave.report().left_to_do)) == ("Stranded", {Todo.CHECK, Todo.SCALE}), told
     assert "GET /health/ready: 503" in told
 
 
 async def test_a_cancel_that_comes_too_late_changes_nothing(leave: RegionFailoverBench) -> None:
-    held = leave.faults.order("region.apply_overlay", Fault.OUTLIVES)
+    held = leave.faults.order("region.check_application", Fault.OUTLIVES)
     handle = await leave.approved()
     await held.reached.wait()
     await handle.cancel()

@@ -15,15 +15,16 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from activities.region.failover_models import HeldLease
 from activities.region.failover_steps import RegionActivities
 from activities.run.models.todo import Todo, kinds_of
+from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.region.bench import DATABASE
 from tests.region.clusters import PODS
-from tests.region.failover_bench import RegionFailoverBench
+from tests.region.failover_bench import RegionFailoverBench, hold_lease
 from workflows.region.models import flexible_lock_id
 
 
 async def test_another_run_s_lease_is_not_taken(leave: RegionFailoverBench) -> None:
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
+    await hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
     end, told = await leave.ending(await leave.approved())
     assert (end, leave.changes()) == ("ClaimedElsewhere", []), told
     assert "region/elsewhere/break-glass" in told
@@ -31,16 +32,16 @@ async def test_another_run_s_lease_is_not_taken(leave: RegionFailoverBench) -> N
 
 
 async def test_a_lease_that_nobody_has_renewed_is_taken(leave: RegionFailoverBench) -> None:
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC) - timedelta(minutes=6))
+    await hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC) - timedelta(minutes=6))
     end, told = await leave.ending(await leave.approved())
     assert end == "completed", told
 
 
 async def test_a_run_that_loses_its_lease_changes_no_more(leave: RegionFailoverBench) -> None:
     held = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
+    await hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, leave.changes()) == ("RollbackIncomplete", []), told
@@ -50,12 +51,27 @@ async def test_a_run_that_loses_its_lease_changes_no_more(leave: RegionFailoverB
     assert await leave.holder() == "region/elsewhere/break-glass"
 
 
+async def test_what_another_run_may_serve_by_is_not_taken_away(leave: RegionFailoverBench) -> None:
+    leave.azure.emulator.faults.order(Azure(method="PATCH", path="*/flexibleServers/*", status=403, code="Forbidden"))
+    held = leave.faults.order("region.await_ready", Fault.HANGS)
+    handle = await leave.approved()
+    await held.reached.wait()
+    leave.faults.release()
+    held = leave.faults.order("region.survey_database", Fault.HANGS)
+    await held.reached.wait()
+    await hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
+    leave.faults.release()
+    end, told = await leave.ending(handle)
+    assert (end, await leave.there()) == ("RollbackIncomplete", (2, "api:dr")), told
+    assert f"the applications of {leave.surviving} stay as they are: the run region/elsewhere" in told
+
+
 async def test_a_lease_that_another_run_has_given_back_is_not_taken_again(leave: RegionFailoverBench) -> None:
     """What people have agreed to may be hours old by then."""
     held = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
-    await _hold_lease(leave, "", datetime.now(UTC))
+    await hold_lease(leave, "", datetime.now(UTC))
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, leave.changes()) == ("RollbackIncomplete", []), told
@@ -68,12 +84,12 @@ async def test_a_lease_that_is_lost_while_a_child_works_ends_the_child(
 ) -> None:
     monkeypatch.setattr("workflows.region.keeping.RENEWED_EVERY", timedelta(seconds=0.5))
     before = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await before.reached.wait()
     leave.faults.release()
     held = leave.faults.order("region.survey_database", Fault.HANGS)  # the child's: this run has made its plan
     await held.reached.wait()
-    await _hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
+    await hold_lease(leave, "region/elsewhere/break-glass", datetime.now(UTC))
     end, told = await leave.ending(handle)
     assert (end, leave.changes()) == ("RollbackIncomplete", []), told
     assert "the run region/elsewhere/break-glass has taken the Lease" in told
@@ -105,7 +121,7 @@ async def test_a_run_that_was_reset_goes_on_with_its_lease(leave: RegionFailover
 @pytest.mark.parametrize("closed", [True, False])
 async def test_what_another_open_run_has_scaled_is_not_given_back(leave: RegionFailoverBench, closed: bool) -> None:  # noqa: FBT001
     held = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     if not closed:
         apps = leave.clusters.apps(leave.lost)
@@ -115,21 +131,6 @@ async def test_what_another_open_run_has_scaled_is_not_given_back(leave: RegionF
     leave.faults.release()
     _, told = await leave.ending(handle)
     assert await leave.scales() == {**PODS, **({} if closed else {"api-deployment": 0})}, told
-
-
-async def _hold_lease(bench: RegionFailoverBench, holder: str, at: datetime) -> None:
-    spec = {
-        "holderIdentity": holder,
-        "leaseDurationSeconds": 300,
-        "renewTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-    }
-    name = f"failover-region-{bench.lost}"
-    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
-    leases = bench.clusters.leases(bench.surviving)
-    if await bench.holder():
-        await asyncio.to_thread(leases.patch_namespaced_lease, name, bench.clusters.space, body)
-    else:
-        await asyncio.to_thread(leases.create_namespaced_lease, bench.clusters.space, body)
 
 
 async def test_a_person_who_cancels_only_the_database_s_run_is_told_so(leave: RegionFailoverBench) -> None:

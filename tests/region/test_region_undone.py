@@ -37,7 +37,7 @@ async def test_two_of_three_are_not_enough(leave: RegionFailoverBench) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.HANGS, Fault.OUTLIVES])
-@pytest.mark.parametrize("step", ["region.claim", "region.fence", "region.hold"])
+@pytest.mark.parametrize("step", ["region.claim", "region.hold", "region.apply_overlay", "region.await_ready"])
 async def test_a_cancel_puts_everything_back(leave: RegionFailoverBench, step: str, fault: Fault) -> None:
     held = leave.faults.order(step, fault)
     handle = await leave.approved()
@@ -49,7 +49,18 @@ async def test_a_cancel_puts_everything_back(leave: RegionFailoverBench, step: s
     assert await leave.is_as_before()
 
 
-@pytest.mark.parametrize("step", ["region.claim", "region.fence", "region.hold"])
+async def test_a_cancel_at_the_fence_puts_everything_back(leave: RegionFailoverBench) -> None:
+    held = leave.faults.order("region.fence", Fault.OUTLIVES)
+    handle = await leave.lost_and_approved()
+    await held.reached.wait()
+    await handle.cancel()
+    leave.faults.release()
+    end, told = await leave.ending(handle)
+    assert (end, leave.changes()) == ("cancelled", []), told
+    assert await leave.is_as_before()
+
+
+@pytest.mark.parametrize("step", ["region.claim", "region.hold", "region.apply_overlay", "region.fence"])
 async def test_a_step_that_is_done_and_not_reported_is_done_once(leave: RegionFailoverBench, step: str) -> None:
     leave.faults.order(step, Fault.UNREPORTED)
     end, told = await leave.ending(await leave.approved())
@@ -61,7 +72,7 @@ async def test_a_database_that_azure_refuses_puts_everything_back(leave: RegionF
     leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
     end, told = await leave.ending(await leave.approved())
     assert end == "RolledBack", told
-    assert "Deployment api-deployment asks for 3 pods again" in told
+    assert f"{leave.light} is applied in {leave.surviving} again" in told
     assert "the Lease is given back" in told
     assert await leave.is_as_before()
 
@@ -82,7 +93,7 @@ async def test_a_database_that_stays_busy_puts_everything_back(leave: RegionFail
 async def test_an_undo_that_cannot_reach_the_region_says_what_is_left(leave: RegionFailoverBench) -> None:
     leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
     held = leave.faults.order("region.hold", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await leave.clusters.relays[leave.lost].refuse()
     leave.faults.release()
@@ -91,8 +102,28 @@ async def test_an_undo_that_cannot_reach_the_region_says_what_is_left(leave: Reg
     assert "scale api-deployment, agents-deployment" in told
 
 
+async def test_pods_that_are_not_ready_let_nothing_be_promoted(leave: RegionFailoverBench) -> None:
+    leave.clusters.plays = False
+    leave.change_entry(ready={"within": "PT2S"})
+    end, told = await leave.ending(await leave.approved())
+    assert (end, leave.changes()) == ("RolledBack", []), told
+    assert "Deployment api-deployment: 0 of 2 ready" in told
+    assert await leave.is_as_before()
+
+
+async def test_without_a_pilot_light_what_was_applied_stays_and_is_said(leave: RegionFailoverBench) -> None:
+    leave.change_entry(pilot_light=None)
+    leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
+    end, told = await leave.ending(await leave.approved())
+    assert (end, await leave.there()) == ("RolledBack", (2, "api:dr")), told
+    assert f"what {leave.overlay} has applied stays in {leave.surviving}, without traffic" in told
+
+
 @pytest.mark.parametrize("how", ["refuse", "hang"])
-async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(leave: RegionFailoverBench, how: str) -> None:
+async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(
+    leave: RegionFailoverBench, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.region.failover_steps._FENCE_SECONDS", 2.0)
     held = leave.faults.order("region.fence", Fault.HANGS)
     handle = await leave.approved()
     await held.reached.wait()
@@ -108,7 +139,7 @@ async def test_a_region_that_falls_silent_at_the_fence_is_said_and_not_fatal(lea
 async def test_silence_at_the_fence_does_not_hold_the_undo_up(leave: RegionFailoverBench) -> None:
     leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
     held = leave.faults.order("region.fence", Fault.HANGS)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await leave.clusters.relays[leave.lost].refuse()
     leave.faults.release()
@@ -119,12 +150,12 @@ async def test_silence_at_the_fence_does_not_hold_the_undo_up(leave: RegionFailo
 async def test_a_number_of_pods_that_is_kept_already_is_not_lost(leave: RegionFailoverBench) -> None:
     """An earlier run was ended from outside after its fence: what its applications asked for is what is given back."""
     held = leave.faults.order("region.fence", Fault.OUTLIVES)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await handle.terminate()
     leave.faults.release()
     leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
-    end, told = await leave.ending(await leave.approved())
+    end, told = await leave.ending(await leave.approved("forced"))
     assert end == "RolledBack", told
     assert await leave.is_as_before()
 
@@ -140,7 +171,7 @@ async def test_an_overlay_that_changes_while_people_decide_voids_the_approval(le
 
 async def test_what_somebody_has_scaled_up_after_an_earlier_fence_is_what_comes_back(leave: RegionFailoverBench) -> None:
     held = leave.faults.order("region.fence", Fault.OUTLIVES)
-    handle = await leave.approved()
+    handle = await leave.lost_and_approved()
     await held.reached.wait()
     await handle.terminate()
     leave.faults.release()
@@ -149,5 +180,5 @@ async def test_what_somebody_has_scaled_up_after_an_earlier_fence_is_what_comes_
         apps.patch_namespaced_deployment, "api-deployment", leave.clusters.space, {"spec": {"replicas": 5}}
     )
     leave.azure.emulator.faults.order(Azure(**_PATCH, status=403, code="AuthorizationFailed"))
-    end, told = await leave.ending(await leave.approved())
+    end, told = await leave.ending(await leave.approved("forced"))
     assert (end, await leave.scales()) == ("RolledBack", {**PODS, "api-deployment": 5}), told

@@ -44,7 +44,7 @@ async def _refused_child(bench: RegionFailoverBench) -> Handle:
 
 async def _cancelled(bench: RegionFailoverBench) -> Handle:
     held = bench.faults.order("region.fence", Fault.HANGS)
-    handle = await bench.approved()
+    handle = await bench.lost_and_approved()
     await held.reached.wait()
     await handle.cancel()
     return handle
@@ -53,6 +53,26 @@ async def _cancelled(bench: RegionFailoverBench) -> Handle:
 async def _not_ready(bench: RegionFailoverBench) -> Handle:
     bench.clusters.plays = False
     return await bench.approved()
+
+
+async def _forced_not_ready(bench: RegionFailoverBench) -> Handle:
+    bench.clusters.plays = False
+    return await bench.lost_and_approved()
+
+
+async def _back(bench: RegionFailoverBench) -> Handle:
+    return await bench.back_and_approved()
+
+
+async def _back_refused(bench: RegionFailoverBench) -> Handle:
+    patch: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
+    bench.azure.emulator.faults.order(Azure(**patch, status=403, code="AuthorizationFailed"))
+    return await bench.back_and_approved()
+
+
+async def _back_stranded(bench: RegionFailoverBench) -> Handle:
+    bench.faults.order("region.apply_overlay", Fault.REFUSED)
+    return await bench.back_and_approved()
 
 
 async def _unmet(bench: RegionFailoverBench) -> Handle:
@@ -78,8 +98,14 @@ REGION_FAILOVER_RUNS: dict[str, Run] = {
     "leave-pods-not-ready": _not_ready,
     "leave-traffic-stranded": _planned,
     "leave-precondition-unmet": _unmet,
+    "leave-forced-pods-not-ready": _forced_not_ready,
+    "back-completed": _back,
+    "back-child-refused": _back_refused,
+    "back-stranded": _back_stranded,
 }
 REGIONS: dict[str, dict[str, Any]] = {
     "leave-pods-not-ready": {"ready": {"within": "PT3S"}},
+    "leave-forced-pods-not-ready": {"ready": {"within": "PT3S"}},
     "leave-traffic-stranded": {"traffic": [BROKEN]},
+    **{name: {"away": True} for name in ("back-completed", "back-child-refused", "back-stranded")},
 }

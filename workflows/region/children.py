@@ -21,9 +21,8 @@ from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHand
 from activities.region.failover_models import DatabaseMove
 from activities.run.errors import Refusal, refuse
 from activities.run.models.report import Vote
-from estate.regions import RegionTarget
 from workflows.region.failover_planning import TrafficSeen
-from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest, flexible_lock_id
+from workflows.region.models import RegionDatabaseRequest, RegionMove, flexible_lock_id
 from workflows.run import outcome
 from workflows.run.automatic import handed_on
 from workflows.run.children import end_of
@@ -50,7 +49,7 @@ def traffic_lock_id(name: str) -> str:
     return lock_of("traffic", name)
 
 
-def database_request(asked: RegionFailoverRequest, database: str, server: str) -> RegionDatabaseRequest:
+def database_request(asked: RegionMove, database: str, server: str) -> RegionDatabaseRequest:
     """Return what the failover of one database is asked for."""
     return RegionDatabaseRequest(
         database=database,
@@ -64,23 +63,23 @@ def database_request(asked: RegionFailoverRequest, database: str, server: str) -
     )
 
 
-def database_child(asked: RegionFailoverRequest, move: DatabaseMove) -> Child:
+def database_child(asked: RegionMove, move: DatabaseMove) -> Child:
     """Return the failover of one database."""
     request = database_request(asked, move.name, move.server).model_dump(mode="json", exclude_none=True)
     return Child(DATABASE, request, flexible_lock_id(move.name), move.digest)
 
 
-def traffic_child(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> Child:
+def traffic_child(asked: RegionMove, to: str, name: str) -> Child:
     """Return the move of one traffic entry."""
-    return Child(TRAFFIC, _traffic_request(asked, target, name, Run.REAL), traffic_lock_id(name))
+    return Child(TRAFFIC, _traffic_request(asked, to, name, Run.REAL), traffic_lock_id(name))
 
 
-def _traffic_request(asked: RegionFailoverRequest, target: RegionTarget, name: str, run: Run) -> dict[str, Any]:
-    return {"traffic": name, "to": target.settings.to, "by": asked.by, "reason": _reason(asked), "run": run.value}
+def _traffic_request(asked: RegionMove, to: str, name: str, run: Run) -> dict[str, Any]:
+    return {"traffic": name, "to": to, "by": asked.by, "reason": _reason(asked), "run": run.value}
 
 
-def _reason(asked: RegionFailoverRequest) -> str:
-    return f"region-failover {asked.region}: {asked.reason or 'no reason given'}"[:1000]
+def _reason(asked: RegionMove) -> str:
+    return f"{workflow.info().workflow_type} {asked.region}: {asked.reason or 'no reason given'}"[:1000]
 
 
 async def _begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
@@ -118,7 +117,7 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
     return ended
 
 
-async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> TrafficSeen:
+async def plan_traffic(asked: RegionMove, to: str, name: str) -> TrafficSeen:
     """Return what the dry run of a traffic entry's own failover says. It changes nothing, and ends within 4 minutes.
 
     The surviving region may serve nothing yet: its pods come with the overlay, after this plan. A colleague's plan of
@@ -128,7 +127,7 @@ async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name:
     try:
         while True:
             try:
-                return TrafficSeen(name, "", (await _planned(asked, target, name)).explanation)
+                return TrafficSeen(name, "", (await _planned(asked, to, name)).explanation)
             except WorkflowAlreadyStartedError:
                 if workflow.now() >= until:
                     words = "another plan of it is being made: start again when it has ended"
@@ -144,10 +143,10 @@ async def plan_traffic(asked: RegionFailoverRequest, target: RegionTarget, name:
         return TrafficSeen(name, known, words)
 
 
-async def _planned(asked: RegionFailoverRequest, target: RegionTarget, name: str) -> outcome.Summary:
+async def _planned(asked: RegionMove, to: str, name: str) -> outcome.Summary:
     planned: outcome.Summary = await workflow.execute_child_workflow(
         TRAFFIC,
-        {**_traffic_request(asked, target, name, Run.PLAN), "serves_later": True},
+        {**_traffic_request(asked, to, name, Run.PLAN), "serves_later": True},
         result_type=outcome.Summary,
         id=plan_id(traffic_lock_id(name)),
         task_timeout=TASK_TIMEOUT,

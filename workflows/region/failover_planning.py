@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import NamedTuple
 
 from activities.region.failover_models import (
-    DatabaseLoss,
-    DatabaseMove,
+    Overlay,
     Precondition,
     RegionPlan,
     RegionSurvey,
 )
-from activities.region.models import FlexiblePlan, FlexibleSurvey
 from activities.run.errors import Refusal, refuse
-from estate.flexible import FlexibleTarget
 from estate.regions import RegionTarget
 from gate.record import Mode
 from workflows.region.models import RegionFailoverRequest
-
-
-class DatabaseSeen(NamedTuple):
-    """What a database's own plan would be, or why there is none."""
-
-    target: FlexibleTarget
-    server: str
-    survey: FlexibleSurvey
-    plan: FlexiblePlan | None = None
-    refusal: str = ""
-    words: str = ""
-
-    @property
-    def already(self) -> bool:
-        """Whether its server in the surviving region leads, and its endpoint leads there."""
-        return self.refusal == Refusal.MOVED_ALREADY and self.survey.endpoint.leads_to == self.server
+from workflows.region.plan_lines import (
+    DatabaseSeen,
+    claim_line,
+    loss_of,
+    move_of,
+    promote_lines,
+    ready_line,
+    serve_lines,
+    serve_warnings,
+)
 
 
 class TrafficSeen(NamedTuple):
@@ -55,15 +45,17 @@ def preconditions_of(
 ) -> tuple[Precondition, ...]:
     """Return everything that must hold, with what shows that it does or does not."""
     return (
-        *map(_database, databases),
+        *map(database_holds, databases),
         *_lost(target, survey),
-        *_surviving(target, survey),
-        _overlay(target, survey),
-        *map(_traffic, traffic),
+        *surviving_holds(target, survey),
+        overlay_holds(f"overlay {target.settings.overlay}", survey.overlay),
+        *pilot_light_holds(target, survey),
+        *map(traffic_holds, traffic),
     )
 
 
-def _database(seen: DatabaseSeen) -> Precondition:
+def database_holds(seen: DatabaseSeen) -> Precondition:
+    """Return whether a database can move, or has."""
     name = f"database {seen.target.name}"
     if seen.already:
         words = f"{seen.target.place(seen.server)} leads it already"
@@ -88,7 +80,8 @@ def _lost(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...
     )
 
 
-def _surviving(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
+def surviving_holds(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
+    """Return whether the surviving region answers, grants what is needed, and has nodes; and who holds the Lease."""
     where = f"API server of {target.settings.to}"
     if survey.surviving_error:
         refusal = Refusal.UNREACHABLE.value
@@ -101,13 +94,18 @@ def _surviving(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition
             evidence=f"we may not {rights}: see region-access.yaml" if rights else "it answers, and grants what is needed",
             refusal=Refusal.NOT_AVAILABLE.value,
         ),
-        Precondition(
-            name=f"nodes of {target.settings.to}",
-            holds=survey.nodes_ready > 0,
-            evidence=f"{survey.nodes_ready} of {survey.nodes} are Ready and take pods",
-            refusal=Refusal.NODE_NOT_READY.value,
-        ),
+        nodes_hold(target.settings.to, survey),
         Precondition(name=f"Lease in {target.settings.to}", holds=True, evidence=_held(survey)),
+    )
+
+
+def nodes_hold(region: str, survey: RegionSurvey) -> Precondition:
+    """Return whether nodes of the region that is to serve take pods."""
+    return Precondition(
+        name=f"nodes of {region}",
+        holds=survey.nodes_ready > 0,
+        evidence=f"{survey.nodes_ready} of {survey.nodes} are Ready and take pods",
+        refusal=Refusal.NODE_NOT_READY.value,
     )
 
 
@@ -118,15 +116,22 @@ def _held(survey: RegionSurvey) -> str:
     return f"{survey.lease.holder} holds it; it is taken only if that run has ended"
 
 
-def _overlay(target: RegionTarget, survey: RegionSurvey) -> Precondition:
-    name, overlay = f"overlay {target.settings.overlay}", survey.overlay
+def overlay_holds(name: str, overlay: Overlay) -> Precondition:
+    """Return whether an overlay can be rendered, and the API server takes it."""
     if overlay.error:
         return Precondition(name=name, holds=False, evidence=overlay.error, refusal=Refusal.NOT_WHOLE.value)
     words = f"{overlay.objects} objects, digest {overlay.digest}; the API server takes them (dry run)"
     return Precondition(name=name, holds=True, evidence=words)
 
 
-def _traffic(seen: TrafficSeen) -> Precondition:
+def pilot_light_holds(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
+    """Return whether the pilot light can be applied, where the estate names one."""
+    light = survey.pilot_light
+    return (overlay_holds(f"pilot light {target.settings.pilot_light}", light),) if light else ()
+
+
+def traffic_holds(seen: TrafficSeen) -> Precondition:
+    """Return whether the run of a traffic entry would be refused."""
     there = seen.refusal == Refusal.MOVED_ALREADY
     holds = there or not seen.refusal
     return Precondition(name=f"traffic {seen.name}", holds=holds, evidence=seen.words, refusal="" if holds else seen.refusal)
@@ -144,57 +149,39 @@ def make_region_plan(
     request: RegionFailoverRequest, target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...]
 ) -> RegionPlan:
     """Return the plan, of preconditions that hold."""
-    settings, losses = target.settings, tuple(_loss_of(one) for one in databases if one.plan)
+    settings, losses = target.settings, tuple(loss_of(one) for one in databases if one.plan)
     return RegionPlan(
         cluster=target.name,
         mode=request.mode,
         primary=target.name,
         candidate=settings.to,
-        steps=_steps(target, databases),
+        steps=_steps(request, target, databases),
         lossless=request.mode is Mode.PLANNED and not target.without_replica,
         loss="; ".join(f"{one.name}: {one.told}" for one in losses) or "every database leads there already",
-        databases=tuple(map(_move_of, databases)),
+        databases=tuple(map(move_of, databases)),
         losses=losses,
         applications=settings.applications,
         overlay=survey.overlay.digest,
+        pilot_light=survey.pilot_light.digest if survey.pilot_light else "",
         traffic=settings.traffic,
         without_replica=target.without_replica,
         warnings=_warnings(target, survey, databases),
     ).sealed()
 
 
-def _move_of(seen: DatabaseSeen) -> DatabaseMove:
-    plan = seen.plan
-    if plan is None:
-        return DatabaseMove(name=seen.target.name, server=seen.server, already=True)
-    return DatabaseMove(name=seen.target.name, server=seen.server, old=plan.primary, digest=plan.digest)
-
-
-def _loss_of(seen: DatabaseSeen) -> DatabaseLoss:
-    plan = seen.plan
-    if plan is None:
-        return DatabaseLoss(name=seen.target.name)
-    return DatabaseLoss(name=seen.target.name, missing_seconds=plan.missing_seconds, told=plan.loss)
-
-
-def _steps(target: RegionTarget, databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:
+def _steps(request: RegionFailoverRequest, target: RegionTarget, databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:
     settings, there = target.settings, target.settings.to
-    promote = [
-        f"promote: {one.target.name} is led by {one.target.place(one.server)} "
-        + ("already" if one.already else "(postgres-region-failover); no way back from here")
-        for one in databases
-    ]
-    asked = settings.checks.url if settings.checks else ""
     fenced = f"{', '.join(settings.applications) or 'no application'} in {target.name} scaled to zero"
+    fence = f"fence: {fenced}, as far as it can be reached"
+    start = (f"overlay: {settings.overlay} applied in {there}", ready_line(target))
+    before, after = ((fence,), start) if request.mode is Mode.FORCED else (start, ())
     return (
-        f"claim: a Lease in {there}, which keeps another run away"
-        + ("; no way back from here: a database leads there already" if any(one.already for one in databases) else ""),
-        f"fence: {fenced}, as far as it can be reached",
-        *promote,
-        f"overlay: {settings.overlay} applied in {there}",
-        f"ready: pods {settings.ready.selector} within {ceil(settings.ready.within.total_seconds())} s",
-        *(f"traffic: {one} leads to {there} (dns-failover)" for one in settings.traffic),
-        *((f"check: {asked} answers",) if asked else ()),
+        claim_line(target, there, databases),
+        *before,
+        *promote_lines(databases),
+        *after,
+        *serve_lines(target, there),
+        *((fence,) if request.mode is not Mode.FORCED else ()),
     )
 
 
@@ -211,8 +198,4 @@ def _warnings(target: RegionTarget, survey: RegionSurvey, databases: tuple[Datab
         for one in survey.applications
         if one.wanted == 0 and one.kept is not None
     ]
-    if not target.settings.traffic:
-        remarks.append("no traffic entry is named: clients are led nowhere by this run")
-    if target.settings.checks is None:
-        remarks.append("no checks are configured: nobody asks the application in the end")
-    return tuple(remarks)
+    return (*remarks, *serve_warnings(target))

@@ -11,8 +11,8 @@ from gate.record import Mode
 from workflows.run.durations import Duration
 from workflows.run.models import FailoverMode, Request, Run, ShortName, lock_of
 
-CONFIRM = "ACTIVATE DR"
-"""What a person types so that a region is left."""
+CONFIRM, CONFIRM_BACK = "ACTIVATE DR", "FAIL BACK"
+"""What a person types so that a region is left; and so that it serves again."""
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -77,10 +77,45 @@ class RegionFailoverRequest(Request):
     @property
     def fault(self) -> str | None:
         """What is wrong with the request as a whole, field first."""
-        if self.confirm != CONFIRM and (self.confirm is not None or self.run is not Run.PLAN):
-            got = "nothing" if self.confirm is None else repr(self.confirm)
-            return f"confirm: type {CONFIRM!r}, as it stands here; got {got:.80}"
-        return _only_forced(self) or super().fault
+        return _not_confirmed(self, CONFIRM) or _only_forced(self) or super().fault
+
+
+class RegionFailbackRequest(Request):
+    """Input of ``region-failback``."""
+
+    subject = "region"
+    names = "region"
+    kind = "failback"
+    instead: ClassVar = {
+        "to": "leave it out: a failback leads to the region that it names",
+        **dict.fromkeys(("member", "pod"), "leave it out: the estate says what moves with the region"),
+    }
+    mode: ClassVar[Mode] = Mode.PLANNED
+    """Of every database: both regions answer, and no acknowledged write is lost."""
+    down_since: ClassVar[datetime | None] = None
+    max_missing: ClassVar[timedelta | None] = None
+
+    region: ShortName
+    """The region that is to serve again: an entry of the estate's ``region_failovers``."""
+    confirm: ShortName | None = None
+    """Real: ``FAIL BACK``, typed as it stands."""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the request as a whole, field first."""
+        return _not_confirmed(self, CONFIRM_BACK) or super().fault
+
+
+RegionMove = RegionFailoverRequest | RegionFailbackRequest
+"""What moves a region's application, databases and traffic."""
+
+
+def _not_confirmed(request: RegionMove, confirm: str) -> str | None:
+    """Return what is wrong with what a person has typed. A plan changes nothing and needs none."""
+    if request.confirm == confirm or (request.confirm is None and request.run is Run.PLAN):
+        return None
+    got = "nothing" if request.confirm is None else repr(request.confirm)
+    return f"confirm: type {confirm!r}, as it stands here; got {got:.80}"
 
 
 def _only_forced(request: RegionDatabaseRequest | RegionFailoverRequest) -> str | None:

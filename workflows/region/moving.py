@@ -1,93 +1,57 @@
-"""A region is fenced, and its databases are promoted elsewhere: up to the point of no return, and past it."""
+r"""A region's application and its databases move: up to the point of no return, and past it.
+
+    planned:  start the new region's application  ! databases -> traffic -> check -> stop the old region's application
+    forced:   stop the old one's, as far as it can be reached  ! databases -> start the new one's -> traffic -> check
+
+A planned move keeps serving: until traffic has moved, the old region's application writes through the endpoint, which leads
+to the new primary. Of a lost region nobody knows what still runs there: it is fenced before anything is promoted.
+"""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.region.failover_models import (
+    CheckOrder,
     DatabaseMove,
     DatabaseMoved,
-    RegionDetails,
-    RegionOrder,
-    RegionPlan,
-    UnfenceOrder,
 )
 from activities.region.failover_steps import RegionActivities
-from activities.region.lease import LeaseActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
-from activities.run.postures import COMPENSATE, FORWARD, Posture, lasting
-from estate.regions import RegionTarget
-from workflows.region.children import database_child, run_child
-from workflows.region.keeping import Clock
-from workflows.region.models import RegionFailoverRequest, flexible_lock_id
+from workflows.region.children import database_child, run_child, traffic_child
+from workflows.region.models import RegionMove, flexible_lock_id
+from workflows.region.way import MARGIN, Way, hold, within
 from workflows.run import outcome
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
-from workflows.run.state import RunState
 from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 
-_ATTEMPT = timedelta(minutes=1)
 _GRAVE = {Refusal.STRANDED.value, Refusal.ROLLBACK_INCOMPLETE.value}
 _KNOWN = {one.value for one in Refusal} - _GRAVE
 
 
-def left_of(target: RegionTarget, plan: RegionPlan) -> tuple[LeftToDo, ...]:
-    """Return all that is to be done from the first promotion on."""
-    there = target.settings.to
-    checks = target.settings.checks
-    return (
-        *(
-            todo(Todo.PROMOTE, f"promote: {one.server} leads {one.name} (failover report {one.name})", one.name)
-            for one in plan.databases
-            if not one.already
-        ),
-        todo(Todo.OVERLAY, f"apply {target.settings.overlay} in {there}", target.name),
-        todo(Todo.READY, f"pods {target.settings.ready.selector} in {there} are Ready", target.name),
-        *(todo(Todo.TRAFFIC, f"traffic {one} leads to {there}", one) for one in plan.traffic),
-        *((todo(Todo.CHECK, f"{checks.url} answers", target.name),) if checks else ()),
-    )
-
-
-async def hold(order: RegionOrder, state: RunState[RegionDetails]) -> None:
-    """Renew the Lease before a change; past the point of no return patiently. ActivityError: another run has it."""
-    await step(LeaseActivities.hold, order, posture=_patiently(order, state))
-
-
-def _patiently(order: RegionOrder, state: RunState[RegionDetails]) -> Posture | None:
-    """Return how long to insist past the point of no return; ``None``: before it, as the step itself says."""
-    return lasting(FORWARD, attempt=_ATTEMPT, within=order.target.settings.patience) if state.forward_only else None
-
-
 class Moving:
-    """Of one run."""
+    """Of one run. ``starts_first``: the new region's application is started before anything is promoted."""
 
-    def __init__(
-        self,
-        state: RunState[RegionDetails],
-        asked: RegionFailoverRequest,
-        plan: RegionPlan,
-        order: RegionOrder,
-        clock: Clock,
-    ) -> None:
-        """Write to ``state`` what is done."""
-        self._state, self._asked, self._plan, self._order, self._clock = state, asked, plan, order, clock
-        self._target = order.target
+    def __init__(self, asked: RegionMove, way: Way, *, starts_first: bool) -> None:
+        """Write to the state of ``way`` what is done."""
+        self._asked, self._way, self._starts_first = asked, way, starts_first
+        self._state, self._plan, self._order, self._target = way.state, way.plan, way.order, way.target
+        self._started = self._stopped = False
 
     @property
     def has_begun(self) -> bool:
-        """Whether a database leads in the surviving region already: there is no way back."""
+        """Whether a database leads in the new region already: there is no way back."""
         return any(one.already for one in self._plan.databases)
 
     async def move(self, saga: Saga) -> None:
-        """Fence, then promote. What is done before the first promotion is undone by ``saga``."""
+        """Do what comes before the promotions, and these. What is done before the first is undone by ``saga``."""
         if self.has_begun:
             self._forward()
-        await self._fenced(saga)
+        await (self._start(saga) if self._starts_first else self._stop(saga))
         for one in self._plan.databases:
             if one.already:
                 self._note(DatabaseMoved(name=one.name, words=f"{one.server} led already"))
@@ -96,49 +60,22 @@ class Moving:
             else:
                 await self._promoted(one)
 
-    async def _fenced(self, saga: Saga) -> None:
-        state, target = self._state, self._target
-        names = ", ".join(target.settings.applications)
-        if not names:
-            return
-        left = todo(Todo.SCALE, f"scale {names} in {target.name} back: kubectl scale deployment", target.name)
-        saga.on_failure(self._unfenced, f"scale {names} in {target.name} back", left)
-        state.enter(Phase.FENCING, self._clock.told(f"{names} in {target.name}"))
-        state.details.fenced = await step(RegionActivities.fence, self._order, posture=_patiently(self._order, state))
-        if state.forward_only:
-            state.left_to_do = (*state.left_to_do, *self._not_fenced())
+    async def serve(self, saga: Saga) -> None:
+        """Do all that is left, in order. ApplicationError or ActivityError: what could not be done."""
+        if not self._started:
+            await self._start(saga)
+        await self._led()
+        await self._checked()
+        if not self._stopped:
+            await self._stop(saga)
 
-    def _not_fenced(self) -> tuple[LeftToDo, ...]:
-        """Return what may go on in the lost region."""
-        fenced, name = self._state.details.fenced, self._target.name
-        return tuple(
-            todo(Todo.SCALE, f"scale {one.name} in {name} to zero once it answers: {one.error}", name)
-            for one in (fenced.applications if fenced else ())
-            if one.error
-        )
+    async def _start(self, saga: Saga) -> None:
+        await self._way.start(saga)
+        self._started = True
 
-    async def _unfenced(self) -> str:
-        """Give the applications back what they had.
-
-        Raises:
-            ApplicationError: ``Superseded``; another run may have the Lease, and count on the applications being gone.
-
-        """
-        target, fenced = self._target, self._state.details.fenced
-        if fenced and fenced.applications and all(one.untouched for one in fenced.applications):
-            return f"no application of {target.name} was scaled"
-        try:
-            await step(LeaseActivities.hold, self._order)
-        except FailureError as error:
-            kind, words = outcome.cause_of(error)
-            if kind == Refusal.SUPERSEDED:
-                stay = f"the applications of {target.name} stay as they are: {words}; scale them once that run has ended"
-                raise refuse(Refusal.SUPERSEDED, f"{stay} and has promoted nothing") from error
-            workflow.logger.warning("The Lease was not looked at", exc_info=error)
-        order = UnfenceOrder(target=target, run=self._order.run, fenced=fenced)
-        posture = lasting(COMPENSATE, attempt=_ATTEMPT, within=target.settings.patience)
-        back = await step(RegionActivities.unfence, order, posture=posture)
-        return "; ".join(back) or f"no application of {target.name} was scaled"
+    async def _stop(self, saga: Saga) -> None:
+        await self._way.stop(saga)
+        self._stopped = True
 
     async def _promoted(self, move: DatabaseMove) -> None:
         """Have the database's own run promote its server.
@@ -149,7 +86,7 @@ class Moving:
         """
         state = self._state
         await hold(self._order, state)
-        state.enter(Phase.PROMOTING, self._clock.told(f"{move.server} (failover status {move.name})"))
+        state.enter(Phase.PROMOTING, self._way.clock.told(f"{move.server} (failover status {move.name})"))
         try:
             ended = await run_child(database_child(self._asked, move), state.votes)
         except FailureError as error:
@@ -174,4 +111,49 @@ class Moving:
         """Pass the point of no return, once."""
         state = self._state
         if not state.forward_only:
-            state.forward_only, state.left_to_do = True, (*left_of(self._target, self._plan), *self._not_fenced())
+            state.forward_only, state.left_to_do = True, self._left()
+
+    def _left(self) -> tuple[LeftToDo, ...]:
+        """Return all that is to be done from the first promotion on."""
+        way, checks = self._way, self._target.settings.checks
+        return (
+            *(
+                todo(Todo.PROMOTE, f"promote: {one.server} leads {one.name} (failover report {one.name})", one.name)
+                for one in self._plan.databases
+                if not one.already
+            ),
+            *(() if self._started else way.left_to_start()),
+            *(todo(Todo.TRAFFIC, f"traffic {one} leads to {way.new}", one) for one in self._plan.traffic),
+            *((todo(Todo.CHECK, f"{checks.url} answers", self._target.name),) if checks else ()),
+            *(way.not_stopped() if self._stopped else way.left_to_stop() if self._starts_first else ()),
+        )
+
+    async def _led(self) -> None:
+        """Lead every traffic entry there; one that fails does not keep the others back."""
+        state, failed = self._state, list[str]()
+        for name in self._plan.traffic:
+            await hold(self._order, state)
+            state.enter(Phase.ROUTING, self._way.clock.told(f"traffic {name}"))
+            try:
+                ended = await run_child(traffic_child(self._asked, self._way.new, name), state.votes)
+            except FailureError as error:
+                failed.append(f"traffic {name}: {outcome.cause_of(error)[1]}")
+                continue
+            told = ended.explanation if ended else "it led there already"
+            state.details.traffic = (*state.details.traffic, f"{name}: {told}")
+            state.done(Todo.TRAFFIC, name)
+        if failed:
+            raise refuse(Refusal.STRANDED, "; ".join(failed))
+
+    async def _checked(self) -> None:
+        state, settings = self._state, self._target.settings
+        if settings.checks is None:
+            return
+        state.enter(Phase.VERIFYING, self._way.clock.told(settings.checks.url))
+        order = CheckOrder(target=self._target, run=self._order.run, until=workflow.now() + settings.patience)
+        checked = await step(RegionActivities.check_application, order, posture=within(settings.patience + MARGIN))
+        state.details.checked = checked
+        if not checked.fine:
+            bad = "; ".join(f"{one.what}: {one.words}" for one in checked.answers if not one.fine)
+            raise refuse(Refusal.STRANDED, f"{settings.checks.url} does not answer as it should: {bad}")
+        state.done(Todo.CHECK)

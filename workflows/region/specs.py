@@ -14,8 +14,9 @@ from activities.region.survey import FlexibleLookActivities
 from estate.flexible import FlexibleTarget
 from estate.regions import RegionTarget
 from workflows.region.database import PostgresRegionFailover
+from workflows.region.failback import RegionFailback
 from workflows.region.failover import RegionFailover
-from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest
+from workflows.region.models import RegionDatabaseRequest, RegionFailbackRequest, RegionFailoverRequest
 from workflows.run.phases import Part, ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec, Remedies
 
@@ -36,6 +37,25 @@ def _region_owners(clients: Clients) -> tuple[object, ...]:
     )
 
 
+_STEPS = {
+    "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
+    "region.survey": Shown(ReportPhase.DECIDE, "survey"),
+    "plan dns-failover": Shown(ReportPhase.DECIDE),
+    "child dns-failover": Shown(ReportPhase.ROUTE),
+    "child postgres-region-failover": Shown(ReportPhase.PROMOTE),
+    "region.claim": Shown(ReportPhase.CLAIM),
+    "region.hold": Shown(),
+    "region.give_back": Shown(),
+    "region.fence": Shown(ReportPhase.FENCE, "fenced"),
+    "region.unfence": Shown(ReportPhase.UNDO),
+    "region.start_applications": Shown(ReportPhase.START, "started"),
+    "region.stop_applications": Shown(ReportPhase.UNDO),
+    "region.apply_overlay": Shown(ReportPhase.OVERLAY, "applied"),
+    "region.await_ready": Shown(ReportPhase.SETTLE, "ready"),
+    "region.check_application": Shown(ReportPhase.VERIFY, "checked"),
+}
+"""Of a region's failover and its failback."""
+
 SPECS = (
     ProcedureSpec(
         runs=RegionFailover,
@@ -45,21 +65,7 @@ SPECS = (
         details=RegionDetails,
         serves=_region_owners,
         example="eastus",
-        steps={
-            "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
-            "region.survey": Shown(ReportPhase.DECIDE, "survey"),
-            "plan dns-failover": Shown(ReportPhase.DECIDE),
-            "child dns-failover": Shown(ReportPhase.ROUTE),
-            "child postgres-region-failover": Shown(ReportPhase.PROMOTE),
-            "region.claim": Shown(ReportPhase.CLAIM),
-            "region.hold": Shown(),
-            "region.give_back": Shown(),
-            "region.fence": Shown(ReportPhase.FENCE, "fenced"),
-            "region.unfence": Shown(ReportPhase.UNDO),
-            "region.apply_overlay": Shown(ReportPhase.OVERLAY, "applied"),
-            "region.await_ready": Shown(ReportPhase.SETTLE, "ready"),
-            "region.check_application": Shown(ReportPhase.VERIFY, "checked"),
-        },
+        steps=_STEPS,
         rows=(ReportPhase.DECIDE, ReportPhase.CLAIM, ReportPhase.FENCE, ReportPhase.PROMOTE, ReportPhase.OVERLAY),
         remedies=Remedies(
             stranded="A database may lead in the surviving region; what is listed as left to do is not done.",
@@ -69,6 +75,25 @@ SPECS = (
             again="Start it again with the same options: it goes on where it stands.",
         ),
         recovery="from the loss of the region to its application answering elsewhere",
+    ),
+    ProcedureSpec(
+        runs=RegionFailback,
+        request=RegionFailbackRequest,
+        target=RegionTarget,
+        plan=RegionPlan,
+        details=RegionDetails,
+        serves=_region_owners,
+        example="eastus",
+        steps=_STEPS,
+        rows=(ReportPhase.DECIDE, ReportPhase.CLAIM, ReportPhase.START, ReportPhase.PROMOTE, ReportPhase.ROUTE),
+        remedies=Remedies(
+            stranded="A database may lead in {target} again; what is listed as left to do is not done.",
+            undo_incomplete="Applications of {target} may have pods, without traffic.",
+            cut_off="It was ended from outside ({close}): its children go on, and {target} may have pods without traffic.",
+            look="failover plan region-failback {target}",
+            again="Start it again with the same options: it goes on where it stands.",
+        ),
+        recovery="from its start to the application answering from the first region",
     ),
     ProcedureSpec(
         runs=PostgresRegionFailover,

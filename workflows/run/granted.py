@@ -20,8 +20,8 @@ from workflows.run.steps import step
 
 GRANTED = "granted"
 """Name of the memo that holds a ``Granted``."""
-GRANTORS = {"region": "region-failover"}
-"""First part of a parent's workflow ID → the type that it must have."""
+GRANTORS = {"region": ("region-failover", "region-failback")}
+"""First part of a parent's workflow ID → the types that it may have."""
 
 
 class Granted(Wire):
@@ -35,11 +35,13 @@ class Granted(Wire):
 async def granted_by_parent() -> Granted | None:
     """Return the approvals that this run's parent hands on; ``None``: it has no such parent, and asks people itself."""
     parent = workflow.info().parent
-    kind = GRANTORS.get(parent.workflow_id.partition("/")[0]) if parent else None
-    if parent is None or kind is None or (given := _given()) is None:
+    kinds = GRANTORS.get(parent.workflow_id.partition("/")[0]) if parent else None
+    if parent is None or kinds is None or (given := _given()) is None:
         return None
     own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
-    seen = await step(ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflow=kind))
+    seen = await step(
+        ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflows=kinds)
+    )
     if not seen.is_watch:
         workflow.logger.warning("Approvals that are not the parent's: %s", seen.message)
         return None

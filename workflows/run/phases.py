@@ -51,6 +51,7 @@ class Phase(StrEnum):
     PROVING = "awaiting proof", _OPEN | _ASKING
     PROMOTING = "promoting", _OPEN
     ROUTING = "routing", _PAST
+    PREPARING = "preparing the other region", _OPEN | Trait.LONG
     APPLYING = "applying the overlay", _PAST
     VERIFYING = "verifying", _PAST
     RECONNECTING = "reconnecting", _PAST | Trait.LONG
@@ -102,6 +103,7 @@ class ReportPhase(StrEnum):
     FENCE = "fence"
     PROMOTE = "promote"
     OVERLAY = "apply overlay"
+    START = "start applications"
     ROUTE = "route"
     VERIFY = "verify"
     RECONNECT = "reconnect"

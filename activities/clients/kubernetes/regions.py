@@ -27,7 +27,6 @@ _RIGHTS = (
     ("list", "nodes", ""),
     ("list", "pods", ""),
     ("list", "deployments", "apps"),
-    ("create", "leases", "coordination.k8s.io"),
 )
 _BY_NAME = ("get", "update")
 """What is done with the Lease once there is one."""
@@ -81,9 +80,11 @@ class RegionsClient:
         return sum(one.takes_pods for one in nodes), len(nodes)
 
     async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
-        """Return what a failover to ``region`` needs and we may not. What the overlay needs, its dry run shows."""
+        """Return what it needs to serve from ``region`` and we may not. What the overlay needs, its dry run shows."""
         needed = [(*one, "") for one in _RIGHTS]
-        needed += [(verb, "leases", "coordination.k8s.io", lease) for verb in _BY_NAME]
+        if lease:
+            needed.append(("create", "leases", "coordination.k8s.io", ""))
+            needed += [(verb, "leases", "coordination.k8s.io", lease) for verb in _BY_NAME]
         return tuple(
             [
                 f"{verb} {resource} {name}".strip()

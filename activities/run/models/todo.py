@@ -52,6 +52,8 @@ class Todo(StrEnum):
     """Clients are not led where they should be: to another region, or by a gateway as before."""
     CHECK = "check"
     """The application has not answered as it should."""
+    START = "start"
+    """An application of the region that is to serve asks for no pods yet."""
     SCALE = "scale"
     """An application of the lost region may be scaled to zero."""
     OTHER = "other"

@@ -33,7 +33,7 @@ from deploy.lab.workload import NAMESPACE, apply, listed
 API_TOKEN = "api-token"  # noqa: S105 - of an application that lives as long as a demonstration
 _NODE = "node-1"
 _MANIFESTS = Path(__file__).with_name("manifests")
-OVERLAY = _MANIFESTS / "dr"
+OVERLAY, PILOT_LIGHT = _MANIFESTS / "dr", _MANIFESTS / "pilot-light"
 _SERVICE = "10.96.0.80"
 _CONTROL_PLANE = ("hub-proxy", "scheduler", "controller-manager", "apiserver", "etcd")
 _READY_SECONDS = 90

@@ -26,7 +26,7 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render.live import display_for
 from starters.render.terminal import full
-from workflows.region.models import CONFIRM, region_lock_id
+from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, Decision
 
 _OPERATOR, _APPROVERS = "omar", ("mona", "dana", "carl")
@@ -60,7 +60,7 @@ async def _there(stage: Stage, console: Console) -> bool:
     _say(f"East US is lost: control plane, node, {PRIMARY}. {_OPERATOR} asks for West US 2; three people must approve")
     lost_at, since = time.monotonic(), datetime.now(UTC)
     await asyncio.to_thread(stage.lose, EAST, PRIMARY)
-    facts = await leave(stage, EAST, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
+    facts = await leave(stage, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
     console.print(full(facts))
     await stage.customer.until_served(WEST)
     rows, seconds = await stage.missing()
@@ -81,7 +81,7 @@ async def _back(stage: Stage, console: Console) -> bool:
     before, _ = await stage.missing()
     await asyncio.sleep(2)
     began = time.monotonic()
-    facts = await leave(stage, WEST, mode="planned", reason="East US is back")
+    facts = await come_back(stage, "East US is back")
     console.print(full(facts))
     await stage.customer.until_served(EAST)
     after, _ = await stage.missing()
@@ -92,11 +92,21 @@ async def _back(stage: Stage, console: Console) -> bool:
     return facts.outcome is Outcome.COMPLETED and after == before
 
 
-async def leave(stage: Stage, region: str, **request: str) -> Facts:
-    """Start ``region-failover``, have three people approve it, show it, and return how it ended."""
-    asked = {"region": region, "confirm": CONFIRM, "run": "real", "by": _OPERATOR, **request}
+async def leave(stage: Stage, **request: str) -> Facts:
+    """Leave the first region by ``region-failover``, and return how it ended."""
+    return await _run(stage, "region-failover", {"confirm": CONFIRM, **request})
+
+
+async def come_back(stage: Stage, reason: str) -> Facts:
+    """Return to the first region by ``region-failback``, and return how it ended."""
+    return await _run(stage, "region-failback", {"confirm": CONFIRM_BACK, "reason": reason})
+
+
+async def _run(stage: Stage, procedure: str, request: dict[str, str]) -> Facts:
+    """Start it, have three people approve it, show it, and return how it ended."""
+    asked = {"region": EAST, "run": "real", "by": _OPERATOR, **request}
     handle: Handle = await stage.client.start_workflow(
-        "region-failover", asked, id=region_lock_id(region), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+        procedure, asked, id=region_lock_id(EAST), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
     )
     place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
     watching = asyncio.create_task(follow(stage.client, place, display_for(Output.TEXT)))

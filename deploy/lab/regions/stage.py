@@ -24,7 +24,7 @@ from deploy.lab.names import Lab
 from deploy.lab.patience import stretched
 from deploy.lab.ports import free_port
 from deploy.lab.region_parts import DATABASE, Temporal, Workers, worker_environment, write_estate
-from deploy.lab.regions.cluster import API_TOKEN, OVERLAY, Endpoint, RegionCluster, write_contexts
+from deploy.lab.regions.cluster import API_TOKEN, OVERLAY, PILOT_LIGHT, Endpoint, RegionCluster, write_contexts
 from deploy.lab.regions.customer import Customer
 from deploy.lab.regions.edge import PublicEdge
 from workflows.run.models import TASK_QUEUE
@@ -98,12 +98,14 @@ def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], e
     for region, cluster in clusters.items():
         content["regions"][region]["context"] = cluster.context
     asked = {"roles": ["Manager", "DBA", "CTO"], "window": "PT1H"}
-    for lost, survives in ((EAST, WEST), (WEST, EAST)):
-        content.setdefault("region_failovers", {})[lost] = {
-            "to": survives, "databases": [DATABASE], "traffic": [TRAFFIC], "overlay": str(OVERLAY),
-            "applications": ["api-deployment"], "checks": {"url": edge.url, "token": f"file:{folder / 'token'}"},
+    content["region_failovers"] = {
+        EAST: {
+            "to": WEST, "databases": [DATABASE], "traffic": [TRAFFIC], "overlay": str(OVERLAY),
+            "pilot_light": str(PILOT_LIGHT), "applications": ["api-deployment"],
+            "checks": {"url": edge.url, "token": f"file:{folder / 'token'}"},
             "approvals": {"planned": asked, "forced": asked},
-        }  # fmt: skip
+        }
+    }  # fmt: skip
     door = {"resource_group": PRIMARY_GROUP, "profile": _PROFILE, "endpoint": _ENDPOINT, "route": _ROUTE}
     content["traffic"] = {
         TRAFFIC: {

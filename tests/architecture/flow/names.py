@@ -215,6 +215,21 @@ def _bodies(module: str) -> dict[tuple[int, str], Body]:
     return found
 
 
+def overrides(method: Routine) -> list[Routine]:
+    """Return what an abstract method may be: that of each class which has one; empty when it is not abstract."""
+    owner, name = method.owner, getattr(method.body, "name", "")
+    if owner is None or not getattr(inspect.getattr_static(owner, name, None), "__isabstractmethod__", False):
+        return []
+    kinds, found = [owner], list[Routine]()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        own = vars(kind).get(name)
+        if not getattr(own, "__isabstractmethod__", False) and (routine := routine_of(own, kind)):
+            found.append(routine)
+    return sorted(found, key=lambda one: str(one.owner))
+
+
 @functools.cache
 def methods_called(name: str) -> list[Routine]:
     """Return every method of that name: what is meant where nobody knows whose it is."""

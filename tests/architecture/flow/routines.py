@@ -26,6 +26,7 @@ from tests.architecture.flow.names import (
     attribute,
     kept_by,
     methods_called,
+    overrides,
     routine_of,
 )
 from tests.architecture.flow.statements import Exits, Statements
@@ -156,7 +157,8 @@ class Follower(Statements):
             self._kept |= {(found, name): one for name, one in given.items()}
             given = {}
         if routine is not None:
-            return self.routine(routine, given, at, exits.failing)
+            meant = overrides(routine) or [routine]
+            return self._graph.point(*(self.routine(one, given, self._graph.point(at), exits.failing) for one in meant))
         label = commands.command_of(found, call) or commands.command_by_name(call) or commands.named_by(found)
         if label:
             return self._command(label, at, exits.failing)

@@ -1,0 +1,166 @@
+r"""What a region's failover and its failback share: survey, approvals, the claim, and how they end.
+
+Approvals are collected once and handed to the children. Started again, a run goes on where the last one stood: a database
+that leads in the new region already is done, and everything after it is safe to repeat. The claim is a Lease in the
+surviving region, whichever way the move goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from temporalio.exceptions import ApplicationError, FailureError
+
+from activities.region.failover_models import RegionDetails, RegionLook, RegionOrder, RegionPlan, RegionSurvey
+from activities.region.failover_survey import RegionLookActivities
+from activities.region.lease import LeaseActivities
+from activities.region.models import FlexibleLook
+from activities.region.survey import FlexibleLookActivities
+from activities.run.inventory import EstateActivities
+from activities.run.models.inventory import ResolveRequest
+from activities.run.models.todo import Todo, todo
+from activities.run.postures import COMPENSATE, lasting
+from estate.base import ApprovalPolicy
+from estate.flexible import FlexibleTarget
+from estate.regions import RegionTarget
+from workflows.region.children import database_request, plan_traffic
+from workflows.region.failover_planning import TrafficSeen, must_hold
+from workflows.region.keeping import Clock, Keeping
+from workflows.region.models import RegionFailbackRequest, RegionFailoverRequest
+from workflows.region.moving import Moving
+from workflows.region.plan_lines import DatabaseSeen
+from workflows.region.planning import make_flexible_plan, must_be_given_up
+from workflows.region.way import Way
+from workflows.run import outcome
+from workflows.run.phases import Phase
+from workflows.run.procedure import Procedure
+from workflows.run.saga import Saga
+from workflows.run.state import RunState
+from workflows.run.steps import me, step
+from workflows.run.uncancellable import uncancellable
+
+_GIVEN_BACK = lasting(COMPENSATE, attempt=timedelta(seconds=20), within=timedelta(seconds=30))
+"""A Lease that is not given back expires: nobody waits an hour for it."""
+
+R = TypeVar("R", RegionFailoverRequest, RegionFailbackRequest)
+Seen = tuple[RegionSurvey, tuple[DatabaseSeen, ...], tuple[TrafficSeen, ...]]
+"""Both clusters, the databases, the traffic."""
+
+
+class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Generic[R]):
+    """One move of one region; its workflow ID is the region's lock, whichever way it goes."""
+
+    details = RegionDetails
+
+    @abstractmethod
+    def new_region(self) -> str:
+        """Return the region that is to serve."""
+
+    @abstractmethod
+    def plan_of(self, seen: Seen) -> RegionPlan:
+        """Keep the preconditions and return the plan. ApplicationError: what does not hold, by name."""
+
+    @abstractmethod
+    def way(self, plan: RegionPlan, order: RegionOrder, clock: Clock) -> Way:
+        """Return how applications are started and stopped."""
+
+    @abstractmethod
+    def starts_first(self) -> bool:
+        """Whether the new region's application is started before anything is promoted."""
+
+    @abstractmethod
+    def since(self) -> datetime:
+        """Return from when on the objective counts."""
+
+    @abstractmethod
+    def ended(self, clock: Clock) -> str:
+        """Return what is known to be so at the end."""
+
+    async def resolve(self) -> RegionTarget:
+        """Look the region up in the estate."""
+        return await step(EstateActivities.resolve_region, ResolveRequest(cluster=self.request.region, by=self.asker))
+
+    async def make_plan(self) -> RegionPlan:
+        """Look at both regions, the databases and the traffic, and decide. ApplicationError: what does not hold, by name."""
+        state, target, new = self.state, self.target, self.new_region()
+        state.enter(Phase.SURVEYING)
+        look = RegionLook(target=target, back=new == target.name)
+        survey = state.details.survey = await step(RegionLookActivities.survey, look)
+        databases = tuple([await self._database(one) for one in target.databases])
+        traffic = tuple([await plan_traffic(self.request, new, one) for one in target.settings.traffic])
+        state.plan = plan = self.plan_of((survey, databases, traffic))
+        state.show()
+        return plan
+
+    def must_hold(self) -> None:
+        """Return if every precondition holds. ApplicationError: what does not, by name."""
+        must_hold(self.state.details.preconditions)
+
+    async def _database(self, target: FlexibleTarget) -> DatabaseSeen:
+        """Return what the database's own failover would plan now."""
+        server = self.target.server_in(self.new_region(), target)
+        request = database_request(self.request, target.name, server)
+        survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=target))
+        try:
+            plan = make_flexible_plan(request, target, survey)
+            must_be_given_up(plan, attested=False)
+        except ApplicationError as error:
+            return DatabaseSeen(target, server, survey, refusal=error.type or "", words=error.message)
+        return DatabaseSeen(target, server, survey, plan)
+
+    @staticmethod
+    def policy(target: RegionTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004
+        """Return who must approve."""
+        return target.settings.approvals.of(mode)
+
+    def would(self, plan: RegionPlan) -> str:
+        """Return what a dry run has found."""
+        return f"{plan.candidate} would serve instead of {plan.primary}; nothing was changed"
+
+    async def execute(self, plan: RegionPlan) -> str:
+        """Claim; move; serve from the new region."""
+        state, target = self.state, self.target
+        order = RegionOrder(target=target, run=me())
+        clock = Clock(state, self.since(), target.objective.rto)
+        state.enter(Phase.CLAIMING, clock.told(f"a Lease in {target.settings.to}"))
+        await self._claimed(order)
+        moving = Moving(self.request, self.way(plan, order, clock), starts_first=self.starts_first())
+        async with Keeping(state, order, clock), Saga(state) as saga:
+            left = todo(Todo.SCALE, f"the Lease in {target.settings.to} expires by itself", target.name)
+            saga.on_failure(lambda: self._lease_back(order), "give the Lease back", left)
+            if moving.has_begun:
+                await uncancellable(moving.move(saga))
+            else:
+                await moving.move(saga)
+            await uncancellable(moving.serve(saga))
+        await uncancellable(self._lease_back(order))
+        return self.ended(clock)
+
+    async def _claimed(self, order: RegionOrder) -> None:
+        try:
+            await step(LeaseActivities.claim, order)
+        except (asyncio.CancelledError, FailureError) as error:
+            if not outcome.is_answer(error):  # it may have been taken
+                held, words = await uncancellable(self._given_back(order))
+                self.state.undone = (words,) if held else ()
+            raise
+
+    async def _lease_back(self, order: RegionOrder) -> str:
+        """Give the Lease back; return what has become of it."""
+        return (await self._given_back(order))[1]
+
+    async def _given_back(self, order: RegionOrder) -> tuple[bool, str]:
+        """Give the Lease back; return whether this run may have held it, and what has become of it. It expires otherwise."""
+        try:
+            held = await step(LeaseActivities.give_back, order, posture=_GIVEN_BACK)
+        except FailureError as error:
+            return True, f"the Lease was not given back and expires within 6 min ({outcome.cause_of(error)[1]})"
+        return held, "the Lease is given back" if held else "the Lease was not held"
+
+
+def nobody_was_asked(state: RunState[RegionDetails]) -> bool:
+    """Whether neither the application was asked nor any traffic was led: then nothing is known to serve."""
+    return state.details.checked is None and not state.details.traffic
