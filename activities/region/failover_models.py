@@ -33,6 +33,8 @@ class Scale(Wire):
     """Why nothing is known of it, or it was not changed."""
     refused: bool = False
     """The API server answers, but there is no such Deployment, or we may not scale it."""
+    gone: bool | None = None
+    """The API server answers that there is no such Deployment."""
     untouched: bool = True
     """Nothing was sent that could have changed it."""
 

@@ -17,6 +17,8 @@ class ParentRequest(Wire):
     parent: RunId
     namespace: str
     workflow: str
+    may_have_ended: bool | None = None
+    """A run that outlives its parent may look late: Temporal has kept who has begun it."""
 
 
 class ParentSeen(Wire):
@@ -52,16 +54,17 @@ async def _seen(request: ParentRequest) -> ParentSeen:
         if error.status is RPCStatusCode.NOT_FOUND:
             return ParentSeen(is_watch=False, message=f"{parent} does not exist")
         raise
-    message = what_is_wrong(found, request.workflow, activity.info().task_queue)
+    queue = activity.info().task_queue
+    message = what_is_wrong(found, request.workflow, queue, may_have_ended=bool(request.may_have_ended))
     return ParentSeen(is_watch=not message, message=message)
 
 
-def what_is_wrong(found: WorkflowExecutionDescription, workflow: str, queue: str) -> str:
+def what_is_wrong(found: WorkflowExecutionDescription, workflow: str, queue: str, *, may_have_ended: bool = False) -> str:
     """Return why the parent is not the running watch of type ``workflow`` on ``queue``; empty when it is."""
     if found.workflow_type != workflow:
         return f"{found.id} is a {found.workflow_type}, no {workflow}"
     if found.task_queue != queue:
         return f"{found.id} is served on the task queue {found.task_queue}, not {queue}"
-    if found.status is not WorkflowExecutionStatus.RUNNING:
+    if found.status is not WorkflowExecutionStatus.RUNNING and not may_have_ended:
         return f"{found.id} does not run any more"
     return ""

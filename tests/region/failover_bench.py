@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from aiohttp import web
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.clients.application import HttpApplication
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kustomize import Kustomize
+from activities.region.changing import ServerActivities
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
 from activities.region.lease import LeaseActivities
 from activities.region.promotion import PromotionActivities
+from activities.region.returning import ReturningActivities
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
@@ -34,12 +38,14 @@ from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
 from tests.region.traffic_stand_in import BROKEN, UNKNOWN, TrafficStandIn
+from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import CONFIRM, region_lock_id
 from workflows.run.models import plan_id
 
 REGION_OF = {PRIMARY: "eastus", REPLICA: "westus2"}
 BEARER = "a bearer"
-_LONGEST_SECONDS = 150
+LOOKS_EVERY = timedelta(seconds=0.3)
+"""At most, at a region that is waited for."""
 
 
 class ApplicationServer:
@@ -164,6 +170,18 @@ class RegionFailoverBench(RegionBench):
         """Kill the server that leads."""
         self.azure.servers.kill(next(name for name, region in REGION_OF.items() if region == self.lost))
 
+    @property
+    def fence(self) -> Handle:
+        """The newest run that waits for the lost region."""
+        handle: Handle = self.client.get_workflow_handle(fence_lock_id(self.lost))
+        return handle
+
+    async def close(self) -> None:
+        """End what waits for the region, too."""
+        with suppress(RPCError):
+            await self.fence.terminate("the test is over")
+        await super().close()
+
     async def scales(self) -> dict[str, int]:
         """Return what the applications of the lost region ask for."""
         return await asyncio.to_thread(self.clusters.scales, self.lost)
@@ -198,7 +216,8 @@ async def leaving(
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize), LeaseActivities(regions),
-            RegionActivities(regions, kustomize, HttpApplication()),
+            RegionActivities(regions, kustomize, HttpApplication()), ServerActivities(bench.servers, bench.sql),
+            ReturningActivities((bench.servers, bench.sql), (regions, kustomize, HttpApplication()), LOOKS_EVERY),
         ), others=(TrafficStandIn,))  # fmt: skip
         try:
             async with clusters.controlled(bench.surviving):

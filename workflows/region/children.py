@@ -83,7 +83,8 @@ def _reason(asked: RegionFailoverRequest) -> str:
     return f"region-failover {asked.region}: {asked.reason or 'no reason given'}"[:1000]
 
 
-async def _begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
+async def begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
+    """Begin it, whatever becomes of this run. WorkflowAlreadyStartedError: its lock is held."""
     granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)}
     return await workflow.start_child_workflow(
         child.workflow,
@@ -107,7 +108,7 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
 
     """
     try:
-        ended: outcome.Summary = await end_of(_begin(child, votes))
+        ended: outcome.Summary = await end_of(begin(child, votes))
     except WorkflowAlreadyStartedError:
         words = f"{child.lock} is held by another run; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None

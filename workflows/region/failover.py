@@ -5,7 +5,8 @@ r"""Leave a region: its databases, its application and its traffic move to the r
 
 The claim is a Lease in the surviving region. The fence scales the applications of the lost region to zero, as far as it can
 be reached. The point of no return is the first promotion: the database's own run, a child, passes it. A child that
-says that nothing was promoted lets everything be put back; one that does not say so leaves this run forward only.
+says that nothing was promoted lets everything be put back; one that does not say so leaves this run forward only. What
+could not be fenced is fenced when the region returns, by a run that outlives this one (``region-fence``).
 
 Approvals are collected once and handed to the children. Started again, a run goes on where the last one stood: a database
 that leads in the surviving region already is done, and everything after it is safe to repeat.
@@ -44,6 +45,7 @@ from workflows.region.keeping import Clock, Keeping
 from workflows.region.models import RegionFailoverRequest
 from workflows.region.moving import Moving
 from workflows.region.planning import make_flexible_plan, must_be_given_up
+from workflows.region.returning import fenced_on_return
 from workflows.region.serving import Serving
 from workflows.run import outcome
 from workflows.run.phases import Phase
@@ -130,10 +132,8 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
         async with Keeping(state, order, clock), Saga(state) as saga:
             left = todo(Todo.SCALE, f"the Lease in {target.settings.to} expires by itself", target.name)
             saga.on_failure(lambda: self._lease_back(order), "give the Lease back", left)
-            if moving.has_begun:
-                await uncancellable(moving.move(saga))
-            else:
-                await moving.move(saga)
+            moved = moving.move(saga)
+            await fenced_on_return(state, self.request, uncancellable(moved) if moving.has_begun else moved)
             await uncancellable(Serving(state, self.request, plan, order, clock).serve())
         await uncancellable(self._lease_back(order))
         return self._ended(clock)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from activities.clients.bundle import Clients
+from activities.region.changing import ServerActivities
 from activities.region.failover_models import RegionDetails, RegionPlan
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
 from activities.region.lease import LeaseActivities
 from activities.region.models import FlexibleDetails, FlexiblePlan
 from activities.region.promotion import PromotionActivities
+from activities.region.returning import ReturningActivities
+from activities.region.returning_models import RegionFenceDetails, RegionFencePlan
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from estate.flexible import FlexibleTarget
 from estate.regions import RegionTarget
 from workflows.region.database import PostgresRegionFailover
 from workflows.region.failover import RegionFailover
+from workflows.region.fence import RegionFence
+from workflows.region.fence_models import RegionFenceRequest
 from workflows.region.models import RegionDatabaseRequest, RegionFailoverRequest
 from workflows.run.phases import Part, ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec, Remedies
@@ -36,6 +41,18 @@ def _region_owners(clients: Clients) -> tuple[object, ...]:
     )
 
 
+def _return_owners(clients: Clients) -> tuple[object, ...]:
+    return (ReturningActivities(clients.flexible, clients.regions), ServerActivities(*clients.flexible))
+
+
+_RETURN_STEPS = {
+    "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
+    "region.look_at_lost": Shown(ReportPhase.DECIDE, "returned"),
+    "region.await_return": Shown(ReportPhase.MEND, "returned"),
+    "region.fence_returned": Shown(ReportPhase.FENCE, "fenced"),
+    "region.change_server": Shown(ReportPhase.FENCE),
+    "region.await_server": Shown(ReportPhase.FENCE),
+}
 SPECS = (
     ProcedureSpec(
         runs=RegionFailover,
@@ -69,6 +86,22 @@ SPECS = (
             again="Start it again with the same options: it goes on where it stands.",
         ),
         recovery="from the loss of the region to its application answering elsewhere",
+    ),
+    ProcedureSpec(
+        runs=RegionFence,
+        request=RegionFenceRequest,
+        target=RegionTarget,
+        plan=RegionFencePlan,
+        details=RegionFenceDetails,
+        serves=_return_owners,
+        example="eastus",
+        steps=_RETURN_STEPS,
+        rows=(ReportPhase.DECIDE, ReportPhase.MEND, ReportPhase.FENCE),
+        remedies=Remedies(
+            cut_off="It was ended from outside ({close}): {target} is not fenced when it returns.",
+            look="failover plan region-fence {target}",
+            again="Start it again: what is fenced stays as it is.",
+        ),
     ),
     ProcedureSpec(
         runs=PostgresRegionFailover,
