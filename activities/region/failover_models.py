@@ -116,6 +116,8 @@ class DatabaseLoss(Wire):
     name: str
     missing_seconds: float = 0.0
     told: str = ""
+    high_availability: str | None = None
+    """Of the server that led before, as Azure worded it; for the recovery."""
 
 
 class RegionPlan(Plan):
@@ -143,7 +145,7 @@ class RegionPlan(Plan):
     def about(self) -> tuple[str, ...]:
         """Return what else an approver must know, what is lost first."""
         lost = tuple(f"LOST OR MISSING: {one} has no replica in {self.candidate}" for one in self.without_replica)
-        return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses), *self.warnings)
+        return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses if one.told), *self.warnings)
 
 
 class RegionOrder(Wire):

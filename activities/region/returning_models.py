@@ -55,6 +55,8 @@ class DatabaseStanding(Wire):
     old: Old
     words: str
     """What was seen of ``server``, or why nobody knows which one leads."""
+    standby: str = ""
+    """High availability of ``leader``, as Azure words it."""
 
 
 class Verdict(StrEnum):

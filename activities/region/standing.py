@@ -21,7 +21,8 @@ def standing_of(target: FlexibleTarget, survey: FlexibleSurvey, leader: str) -> 
     old, words = _old(survey.azure_of(server), survey.sql_of(server), leader)
     if lead is not Lead.SURVIVOR:
         words = f"{target.database.writer} leads to {server}" if lead is Lead.LOST else why_unknown(target, survey, leader)
-    return DatabaseStanding(name=target.name, server=server, leader=leader, lead=lead, old=old, words=words)
+    standby = survey.azure_of(leader).high_availability
+    return DatabaseStanding(name=target.name, server=server, leader=leader, lead=lead, old=old, words=words, standby=standby)
 
 
 def leads(survey: FlexibleSurvey, server: str) -> bool:

@@ -24,8 +24,10 @@ from activities.clients.kustomize import Kustomize
 from activities.region.changing import ServerActivities
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
+from activities.region.following import FollowingActivities
 from activities.region.lease import LeaseActivities
 from activities.region.promotion import PromotionActivities
+from activities.region.recovery_steps import RecoveryLookActivities
 from activities.region.returning import ReturningActivities
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
@@ -217,6 +219,7 @@ async def leaving(
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize), LeaseActivities(regions),
             RegionActivities(regions, kustomize, HttpApplication()), ServerActivities(bench.servers, bench.sql),
+            FollowingActivities(bench.servers, bench.sql, LOOKS_EVERY), RecoveryLookActivities(bench.inventory),
             ReturningActivities((bench.servers, bench.sql), (regions, kustomize, HttpApplication()), LOOKS_EVERY),
         ), others=(TrafficStandIn,))  # fmt: skip
         try:

@@ -13,6 +13,7 @@ from tests.azure.pair import PRIMARY, REPLICA
 from tests.postgres.bench import Handle
 from tests.region.failover_bench import REGION_OF, RegionFailoverBench
 from workflows.region.fence_models import fence_lock_id
+from workflows.region.models import region_lock_id
 from workflows.run.models import plan_id
 
 
@@ -28,6 +29,7 @@ def new_of(bench: RegionFailoverBench) -> str:
 
 async def lose_and_leave(bench: RegionFailoverBench, **more: Any) -> Handle:
     """Lose the region wholly, and have its failover forced to its end; return that run."""
+    bench.change_entry(patience="PT1M", ready={"within": "PT1M"})
     await bench.lose_database()
     await bench.clusters.relays[bench.lost].refuse()
     handle = await bench.approved("forced", **more)
@@ -67,6 +69,29 @@ async def ask_fence(bench: RegionFailoverBench, run: str = "real", **more: Any) 
     )
     bench.started.append(handle)
     return handle
+
+
+async def ask_recovery(bench: RegionFailoverBench, repairs: str, run: str = "real", **more: Any) -> Handle:
+    """Start one by hand; ``repairs``: run ID of the failover."""
+    request = {"region": bench.lost, "repairs": repairs, "run": run, "by": "omar", "reason": "a test", **more}
+    lock = region_lock_id(bench.lost)
+    handle: Handle = await bench.client.start_workflow(
+        "region-recovery", request, id=plan_id(lock) if run == "plan" else lock, task_queue=bench.queue
+    )
+    bench.started.append(handle)
+    return handle
+
+
+async def recovered(bench: RegionFailoverBench, repairs: str) -> Handle:
+    """Start one, and have a DBA approve it."""
+    handle = await ask_recovery(bench, repairs)
+    await bench.vote(handle, "dana")
+    return handle
+
+
+async def failover_of(bench: RegionFailoverBench) -> str:
+    """Return the run ID of the newest run of the region's lock."""
+    return str((await bench.client.get_workflow_handle(region_lock_id(bench.lost)).describe()).run_id)
 
 
 class StubbornWriter:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.region.failover_models import RegionDetails
@@ -19,8 +17,6 @@ from tests.region.failover_bench import RegionFailoverBench
 from tests.region.returning_bench import (
     ask_fence,
     give_back,
-    lose_and_leave,
-    make_whole,
     new_of,
     old_of,
     writing_to_the_old,
@@ -28,18 +24,6 @@ from tests.region.returning_bench import (
 from workflows.region.fence_models import fence_lock_id
 
 _ZERO = dict.fromkeys(PODS, 0)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def left(leave: RegionFailoverBench) -> AsyncIterator[RegionFailoverBench]:
-    """Lose the region and leave it; leave a healthy pair behind."""
-    await lose_and_leave(leave)
-    try:
-        yield leave
-    finally:
-        leave.faults.release()
-        leave.azure.emulator.faults.clear()
-        await make_whole(leave)
 
 
 async def test_a_region_that_returns_is_fenced_at_first_contact(left: RegionFailoverBench) -> None:

@@ -24,6 +24,8 @@ _FIRST_KEY = {
     "dns-failover": "traffic",
     "gateway-failover": "gateway",
     "region-failover": "region",
+    "region-fence": "region",
+    "region-recovery": "region",
 }
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 

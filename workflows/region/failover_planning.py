@@ -144,7 +144,7 @@ def make_region_plan(
     request: RegionFailoverRequest, target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...]
 ) -> RegionPlan:
     """Return the plan, of preconditions that hold."""
-    settings, losses = target.settings, tuple(_loss_of(one) for one in databases if one.plan)
+    settings, losses = target.settings, tuple(map(_loss_of, databases))
     return RegionPlan(
         cluster=target.name,
         mode=request.mode,
@@ -171,10 +171,13 @@ def _move_of(seen: DatabaseSeen) -> DatabaseMove:
 
 
 def _loss_of(seen: DatabaseSeen) -> DatabaseLoss:
-    plan = seen.plan
+    plan, old = seen.plan, seen.target.database.other(seen.server)
+    standby = seen.survey.azure_of(old).high_availability or None
     if plan is None:
-        return DatabaseLoss(name=seen.target.name)
-    return DatabaseLoss(name=seen.target.name, missing_seconds=plan.missing_seconds, told=plan.loss)
+        return DatabaseLoss(name=seen.target.name, high_availability=standby)
+    return DatabaseLoss(
+        name=seen.target.name, missing_seconds=plan.missing_seconds, told=plan.loss, high_availability=standby
+    )
 
 
 def _steps(target: RegionTarget, databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def notes_of(target: RegionTarget, seen: Returned) -> tuple[str, ...]:
     """Return what is to be known of servers that are stopped."""
     return tuple(
         f"{one.server} is {one.old.value}, not {READY}: Azure may start it by itself for maintenance; region-recovery"
-        f" {target.name} makes the pair whole again"
+        f" {target.name} makes the pair redundant again"
         for one in seen.databases
         if one.old is Old.STOPPED
     )

@@ -22,6 +22,22 @@ class RegionFenceRequest(Request):
     """Of the failover: whose policy says who must approve."""
 
 
+class RegionRecoveryRequest(Request):
+    """Input of ``region-recovery``."""
+
+    subject = "region"
+    names = "region"
+    kind = "recovery"
+    instead: ClassVar = dict.fromkeys(
+        ("mode", "to", "member", "pod", "attest"), "leave it out: the failover that is repaired says what is restored"
+    )
+
+    region: ShortName
+    """The region that was left: an entry of the estate's ``region_failovers``."""
+    repairs: ShortName
+    """Run ID of the ``region-failover`` that is repaired."""
+
+
 def fence_lock_id(region: str) -> str:
     """Return the workflow ID of a run that fences ``region`` when it returns."""
     return lock_of(RegionFenceRequest.subject, region)

@@ -144,6 +144,7 @@ def _fact(name: str, server: Any) -> AzureFact:  # noqa: ANN401 - a model of the
         state=_word(server.state),
         source=source.rpartition("/")[2],
         high_availability=f"{mode} {_word(available.state)}" if available and mode not in {"", "Disabled"} else "",
+        replication=_word(server.replica.replication_state if server.replica else None),
         sku=server.sku.name if server.sku else "",
         storage_gb=server.storage.storage_size_gb if server.storage else None,
     )
