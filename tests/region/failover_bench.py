@@ -178,10 +178,14 @@ class RegionFailoverBench(RegionBench):
         handle: Handle = self.client.get_workflow_handle(fence_lock_id(self.lost))
         return handle
 
-    async def close(self) -> None:
-        """End what waits for the region, too."""
+    async def end_fence(self) -> None:
+        """End what waits for the region."""
         with suppress(RPCError):
             await self.fence.terminate("the test is over")
+
+    async def close(self) -> None:
+        """End what waits for the region, too."""
+        await self.end_fence()
         await super().close()
 
     async def scales(self) -> dict[str, int]:

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.testing import ActivityEnvironment
 
-from activities.region.failover_models import RegionDetails
-from activities.region.returning_models import Goal, Old, RegionFenceDetails
+from activities.clients.kubernetes.core import KubernetesClient
+from activities.clients.kubernetes.regions import RegionsClient
+from activities.region.changing import ServerActivities
+from activities.region.failover_models import RegionDetails, RegionOrder
+from activities.region.returning import ReturningActivities
+from activities.region.returning_models import Goal, Old, RegionFenceDetails, ServerOrder
+from activities.run.models.wire import RunId
 from deploy.lab.azure.faults import Fault as Azure
+from estate.loader import load_estate, resolve_region
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench
@@ -117,3 +124,18 @@ async def test_a_region_that_leads_is_not_fenced(leave: RegionFailoverBench) -> 
         end, told = await leave.ending(await ask_fence(leave, run))
         assert (end, "nothing is fenced there" in told) == ("MovedAlready", True), told
     assert (await asyncio.to_thread(leave.clusters.versions), leave.changes()) == (before, [])
+
+
+async def test_the_step_itself_asks_who_leads_before_it_scales(leave: RegionFailoverBench) -> None:
+    nobody: Any = None
+    steps = ReturningActivities((leave.servers, leave.sql), (RegionsClient(KubernetesClient()), nobody, nobody))
+    target = resolve_region(load_estate(leave.estate), leave.lost)
+    order = RegionOrder(target=target, run=RunId(workflow_id=fence_lock_id(leave.lost), run_id="1"))
+    fenced = await ActivityEnvironment().run(steps.fence, order)
+    assert [bool(one.error) and one.untouched for one in fenced.applications] == [True, True]
+    assert await leave.scales() == PODS
+    server = ServerOrder(
+        target=target.databases[0], server=old_of(leave), leader=new_of(leave), goal=Goal.STOPPED, run=order.run
+    )
+    asked = await ActivityEnvironment().run(ServerActivities(leave.servers, leave.sql).change, server)
+    assert (f"not known that {new_of(leave)} leads" in asked.refused, leave.changes()) == (True, [])
