@@ -23,6 +23,8 @@ from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench
 from tests.region.returning_bench import (
     ask_fence,
+    ask_recovery,
+    failover_of,
     give_back,
     new_of,
     old_of,
@@ -51,9 +53,16 @@ async def test_a_region_that_returns_is_fenced_at_first_contact(left: RegionFail
 
 
 async def test_an_old_primary_that_takes_writes_is_stopped_by_one_request(left: RegionFailoverBench) -> None:
-    await give_back(left, forgets=True)
-    end, told = await left.ending(left.fence)
-    assert (end, await left.azure.servers.is_up(old_of(left))) == ("completed", False), told
+    async with writing_to_the_old(left) as writer:
+        await give_back(left, forgets=True)
+        end, told = await left.ending(left.fence)
+        assert (end, await left.azure.servers.is_up(old_of(left))) == ("completed", False), told
+        taken, tried = writer.acknowledged, writer.tried
+        async with asyncio.timeout(20):
+            while writer.tried < tried + 5:
+                await asyncio.sleep(0.01)
+        assert writer.acknowledged == taken, "a server that is stopped takes no write"
+    print(f"an old primary that forgot took {taken} writes before Azure had stopped it")
     assert left.changes() == ["PATCH 202", "POST 202"]
     assert (await left.scales(), await left.is_primary(new_of(left))) == (_ZERO, True)
     report = left.report()
@@ -85,6 +94,7 @@ async def test_where_nobody_knows_who_leads_nothing_is_changed(left: RegionFailo
 
 
 async def test_a_failback_ends_the_wait_and_nothing_is_fenced(left: RegionFailoverBench) -> None:
+    failover = await failover_of(left)
     await left.azure.servers.heal(old_of(left))
     await left.until_healthy()
     back = await left.start(to=old_of(left))
@@ -97,17 +107,15 @@ async def test_a_failback_ends_the_wait_and_nothing_is_fenced(left: RegionFailov
     assert (end, await left.scales()) == ("Superseded", PODS), told
     assert "leads again" in told
     assert left.changes() == ["PATCH 202", "PATCH 202"]
+    assert (await left.ending(await ask_recovery(left, failover)))[0] == "MovedAlready"
 
 
-async def test_a_second_start_of_the_failover_begins_no_second_wait(left: RegionFailoverBench) -> None:
+async def test_a_second_start_begins_no_second_wait_and_a_cancel_leaves_what_is_fenced(left: RegionFailoverBench) -> None:
     first = (await left.fence.describe()).run_id
     end, told = await left.ending(await left.approved("forced"))
     assert (end, (await left.fence.describe()).run_id) == ("completed", first), told
     with pytest.raises(WorkflowAlreadyStartedError):
         await ask_fence(left)
-
-
-async def test_a_cancel_leaves_what_is_fenced(left: RegionFailoverBench) -> None:
     await left.clusters.relays[left.lost].allow()
     async with asyncio.timeout(20):
         while await left.scales() != _ZERO:

@@ -146,7 +146,7 @@ class RegionRecovery(Procedure[RegionRecoveryRequest, RegionTarget, RegionRecove
                 self.state.done(Todo.REDUNDANCY, one.server)
                 return ""
             if seen.broken:
-                return f"{one.server} is no replica ({seen.words}); build it anew: {rebuilding(target, one)}"
+                return f"{one.server} is no replica ({seen.words}); build it again: {rebuilding(target, one)}"
             if seen.stopped:
                 failed = await self._changed(one.name, one.server, one.leader, Goal.STARTED, within=_STARTED_WITHIN)
                 if failed:
