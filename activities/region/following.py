@@ -25,7 +25,8 @@ LATELY = timedelta(seconds=60)
 """A replica that is behind by more time, or that has heard its primary longer ago, has not caught up."""
 _BROKEN = "Broken"
 _GROWTH = 1.5
-_WAIT = lasting(ENDLESS, attempt=timedelta(hours=2), within=timedelta(days=1))
+_WAIT = lasting(ENDLESS, attempt=timedelta(hours=2), within=timedelta(days=30))
+"""Nobody may be there to carry it out for days: the time that is waited for is in the request."""
 
 
 class FollowingActivities:

@@ -31,7 +31,8 @@ SLOWEST = timedelta(seconds=15)
 _GROWTH = 1.5
 _STARTS_WITHIN = timedelta(minutes=1)
 """A server that turns us away for so long is not starting any more: others may be let in."""
-_WAIT = lasting(ENDLESS, attempt=timedelta(hours=2), within=timedelta(days=1))
+_WAIT = lasting(ENDLESS, attempt=timedelta(hours=2), within=timedelta(days=30))
+"""Nobody may be there to carry it out for days: the time that is waited for is in the request."""
 
 
 class ReturningActivities:

@@ -125,7 +125,9 @@ async def test_what_is_repaired_must_be_a_failover_that_has_promoted(left: Regio
 
 def _forget(bench: RegionFailoverBench, failover: str) -> None:
     """Let the records, and not Temporal, know the failover under another run ID."""
-    [path] = (bench.folder / "records" / f"region-{bench.lost}").glob(f"*-{failover[:8]}/report.json")
-    kept = path.parent.with_name(f"2026-11-29T000000Z-{_FORGOTTEN[:8]}") / "report.json"
+    records = bench.folder / "records" / f"region-{bench.lost}"
+    texts = [path.read_text(encoding="utf-8") for path in records.glob("*/report.json")]
+    [text] = [one for one in texts if f'"run_id": "{failover}"' in one and '"workflow": "region-failover"' in one]
+    kept = records / f"2026-11-29T000000Z-{_FORGOTTEN[:8]}" / "report.json"
     kept.parent.mkdir()
-    kept.write_text(path.read_text(encoding="utf-8").replace(failover, _FORGOTTEN), encoding="utf-8")
+    kept.write_text(text.replace(failover, _FORGOTTEN), encoding="utf-8")
