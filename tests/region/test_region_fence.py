@@ -17,6 +17,7 @@ from activities.region.returning import ReturningActivities
 from activities.region.returning_models import Goal, Old, RegionFenceDetails, ServerOrder
 from activities.run.models.wire import RunId
 from deploy.lab.azure.faults import Fault as Azure
+from deploy.lab.patience import stretched
 from estate.loader import load_estate, resolve_region
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS
@@ -58,7 +59,7 @@ async def test_an_old_primary_that_takes_writes_is_stopped_by_one_request(left: 
         end, told = await left.ending(left.fence)
         assert (end, await left.azure.servers.is_up(old_of(left))) == ("completed", False), told
         taken, tried = writer.acknowledged, writer.tried
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(stretched(20)):
             while writer.tried < tried + 5:
                 await asyncio.sleep(0.01)
         assert writer.acknowledged == taken, "a server that is stopped takes no write"
@@ -117,7 +118,7 @@ async def test_a_second_start_begins_no_second_wait_and_a_cancel_leaves_what_is_
     with pytest.raises(WorkflowAlreadyStartedError):
         await ask_fence(left)
     await left.clusters.relays[left.lost].allow()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(stretched(20)):
         while await left.scales() != _ZERO:
             await asyncio.sleep(0.05)
     await left.until_phase(left.fence, "waiting for the lost region")

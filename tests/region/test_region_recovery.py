@@ -8,6 +8,7 @@ from activities.region.recovery_models import RegionRecoveryDetails, RegionRecov
 from activities.region.returning_models import Goal
 from activities.run.models.todo import Todo, kinds_of
 from deploy.lab.azure.faults import Fault as Azure
+from deploy.lab.patience import stretched
 from tests.region.bench import DATABASE
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench
@@ -68,7 +69,7 @@ async def test_a_replica_that_is_stopped_is_started_by_one_request_and_a_lost_an
     assert (await left.ending(left.fence))[0] == "completed"
     await left.until_healthy()
     await left.servers.stop(left.target, old_of(left))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(stretched(20)):
         while left.azure.flexible.server(old_of(left)).state != "Stopped":
             await asyncio.sleep(0.05)
     for method, path in (("POST", "*/start"), ("PATCH", "*/flexibleServers/*")):

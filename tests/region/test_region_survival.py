@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.lab.binaries import ensure_binaries
+from deploy.lab.patience import stretched
 from deploy.lab.region_parts import Temporal, Workers, worker_environment
 from tests.azure.pair import AzurePair
 from tests.postgres.bench import Handle
@@ -112,7 +113,7 @@ async def test_a_killed_worker_leaves_a_region_that_is_fenced_when_it_returns(
             await give_back(served, forgets=True)
         else:
             await give_back(served, forgets=True)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 while not await _stopping(served):
                     await asyncio.sleep(0.01)
             workers.kill_one()
