@@ -48,8 +48,6 @@ class ApplicationChecks(Entry):
 class RegionApprovals(SwitchApprovals):
     """Who must agree: to a failover by its mode, and to the recovery after it."""
 
-    planned: ApprovalPolicy = _ALL
-    forced: ApprovalPolicy = _ALL
     recovery: ApprovalPolicy = ApprovalPolicy(roles=("DBA",))
 
 
@@ -71,7 +69,7 @@ class RegionFailover(Entry):
     objective: Objective = Objective(rto=timedelta(hours=4), rpo=timedelta(minutes=15))
     patience: _Short = timedelta(minutes=10)
     """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
-    approvals: RegionApprovals = RegionApprovals()
+    approvals: RegionApprovals = RegionApprovals(planned=_ALL, forced=_ALL)
 
     @model_validator(mode="after")
     def _overlay_is_absolute(self) -> Self:
