@@ -101,8 +101,8 @@ class Estate(Entry):
             if entry.to == name:
                 message = f"{where}.to names {name} itself; name the region that survives it"
                 raise ValueError(message)
-            for kind in ("planned", "forced"):
-                self._policy_can_be_met(f"{where}.approvals.{kind}", entry.approvals.of(kind))
+            for kind in type(entry.approvals).model_fields:
+                self._policy_can_be_met(f"{where}.approvals.{kind}", getattr(entry.approvals, kind))
             for database in entry.databases:
                 self._moves_with(where, entry, name, database)
             for traffic in entry.traffic:

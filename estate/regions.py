@@ -45,6 +45,12 @@ class ApplicationChecks(Entry):
     token: SecretReference | None = None
 
 
+class RegionApprovals(SwitchApprovals):
+    """Who must agree: to a failover by its mode, and to the recovery after it."""
+
+    recovery: ApprovalPolicy = ApprovalPolicy(roles=("DBA",))
+
+
 class RegionFailover(Entry):
     """How one region fails over to another."""
 
@@ -66,7 +72,7 @@ class RegionFailover(Entry):
     objective: Objective = Objective(rto=timedelta(hours=4), rpo=timedelta(minutes=15))
     patience: _Short = timedelta(minutes=10)
     """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
-    approvals: SwitchApprovals = SwitchApprovals(planned=_ALL, forced=_ALL)
+    approvals: RegionApprovals = RegionApprovals(planned=_ALL, forced=_ALL)
 
     @model_validator(mode="after")
     def _overlays_are_absolute(self) -> Self:

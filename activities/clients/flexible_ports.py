@@ -36,6 +36,18 @@ class FlexibleServers(Protocol):
 
         """
 
+    async def stop(self, target: FlexibleTarget, server: str) -> str:
+        """Ask once that ``server`` be stopped; return the operation's address. Errors as of ``promote``."""
+
+    async def start(self, target: FlexibleTarget, server: str) -> str:
+        """Ask once that ``server`` be started; return the operation's address. Errors as of ``promote``."""
+
+    async def stand_by(self, target: FlexibleTarget, server: str, mode: str) -> str:
+        """Ask once for high availability of ``server``, ``mode`` as Azure words it; return the operation's address.
+
+        Errors as of ``promote``.
+        """
+
     async def operation(self, target: FlexibleTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it."""
 

@@ -33,6 +33,8 @@ class Scale(Wire):
     """Why nothing is known of it, or it was not changed."""
     refused: bool = False
     """The API server answers, but there is no such Deployment, or we may not scale it."""
+    gone: bool | None = None
+    """The API server answers that there is no such Deployment."""
     untouched: bool = True
     """Nothing was sent that could have changed it."""
 
@@ -72,6 +74,8 @@ class RegionSurvey(Wire):
     nodes_ready: int = 0
     """Of the region that is to serve."""
     nodes: int = 0
+    fencing: str = ""
+    """Failback: the run that fences the region that is to serve again; empty: none is open."""
     home_error: str = ""
     """Failback: why the API server of the region that is to serve again does not serve us; empty: it does."""
     home_rights_missing: tuple[str, ...] = ()
@@ -91,6 +95,8 @@ class RegionLook(Wire):
     target: Named[RegionTarget]
     back: bool = False
     """For a failback: the region that was left is to serve again."""
+    fence: str = ""
+    """For a failback: workflow ID of a run that may be fencing that region."""
 
 
 class Precondition(Wire):
@@ -123,6 +129,8 @@ class DatabaseLoss(Wire):
     name: str
     missing_seconds: float = 0.0
     told: str = ""
+    high_availability: str | None = None
+    """Of the server that led before, as Azure worded it; for the recovery."""
 
 
 class RegionPlan(Plan):
@@ -155,7 +163,7 @@ class RegionPlan(Plan):
     def about(self) -> tuple[str, ...]:
         """Return what else an approver must know, what is lost first."""
         lost = tuple(f"LOST OR MISSING: {one} has no replica in {self.candidate}" for one in self.without_replica)
-        return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses), *self.warnings)
+        return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses if one.told), *self.warnings)
 
 
 class RegionOrder(Wire):

@@ -12,6 +12,7 @@ from activities.clients.ports import ConflictError, ForbiddenError, MissingError
 from activities.clients.region_ports import Objects, Overlays, RegionClusters
 from activities.region.failover_models import HeldLease, Overlay, RegionLook, RegionSurvey, Scale
 from activities.run.declare import step
+from activities.run.open_runs import open_run
 from activities.run.postures import READ_LONG
 from estate.regions import RegionTarget
 
@@ -53,6 +54,7 @@ class RegionLookActivities:
                 "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
                 "overlay": overlay,
                 **home,
+                "fencing": await open_run(request.fence),
                 "pilot_light": await self._overlay(target, light) if light else None,
             }
         )

@@ -38,6 +38,8 @@ class AzureFact(Wire):
     """Replica: name of the server that it follows."""
     high_availability: str = ""
     """Mode and state as Azure words them; empty where it has none."""
+    replication: str = ""
+    """Replica: state of its replication, as Azure words it; a healthy one may have none."""
     sku: str = ""
     storage_gb: int | None = None
     error: str = ""

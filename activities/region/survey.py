@@ -32,19 +32,24 @@ class FlexibleLookActivities:
     async def survey(self, request: FlexibleLook) -> FlexibleSurvey:
         """Return the pair as it is now. Who does not answer is in it with that."""
         target = request.target
+        seen, maintenance = await asyncio.gather(
+            self.pair(target), asyncio.gather(*(self._maintenance(target, name) for name in target.database.servers))
+        )
+        return seen.model_copy(update={"maintenance": tuple(words for announced in maintenance for words in announced)})
+
+    async def pair(self, target: FlexibleTarget) -> FlexibleSurvey:
+        """Return the same without what is announced: for who looks often."""
         names = tuple(target.database.servers)
-        azure, sql, leads, maintenance = await asyncio.gather(
+        azure, sql, leads = await asyncio.gather(
             asyncio.gather(*(self._azure(target, name) for name in names)),
             asyncio.gather(*(self._facts(target, name) for name in names)),
             self._leads(target),
-            asyncio.gather(*(self._maintenance(target, name) for name in names)),
         )
         return FlexibleSurvey(
             at=datetime.now(UTC),
             azure=tuple(azure),
             sql=tuple(sql),
             endpoint=await self._endpoint(target, azure, leads),
-            maintenance=tuple(words for announced in maintenance for words in announced),
         )
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:

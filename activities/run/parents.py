@@ -19,6 +19,8 @@ class ParentRequest(Wire):
     workflow: str = ""
     workflows: tuple[str, ...] = ()
     """Where it may be of several types."""
+    may_have_ended: bool | None = None
+    """A run that outlives its parent may look late: Temporal has kept who has begun it."""
 
 
 class ParentSeen(Wire):
@@ -54,16 +56,19 @@ async def _seen(request: ParentRequest) -> ParentSeen:
         if error.status is RPCStatusCode.NOT_FOUND:
             return ParentSeen(is_watch=False, message=f"{parent} does not exist")
         raise
-    message = what_is_wrong(found, request.workflows or (request.workflow,), activity.info().task_queue)
+    kinds, queue = request.workflows or (request.workflow,), activity.info().task_queue
+    message = what_is_wrong(found, kinds, queue, may_have_ended=bool(request.may_have_ended))
     return ParentSeen(is_watch=not message, message=message)
 
 
-def what_is_wrong(found: WorkflowExecutionDescription, workflows: tuple[str, ...], queue: str) -> str:
+def what_is_wrong(
+    found: WorkflowExecutionDescription, workflows: tuple[str, ...], queue: str, *, may_have_ended: bool = False
+) -> str:
     """Return why the parent is no running workflow of one of these types on ``queue``; empty when it is."""
     if found.workflow_type not in workflows:
         return f"{found.id} is a {found.workflow_type}, no {' or '.join(workflows)}"
     if found.task_queue != queue:
         return f"{found.id} is served on the task queue {found.task_queue}, not {queue}"
-    if found.status is not WorkflowExecutionStatus.RUNNING:
+    if found.status is not WorkflowExecutionStatus.RUNNING and not may_have_ended:
         return f"{found.id} does not run any more"
     return ""

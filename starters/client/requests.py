@@ -32,6 +32,7 @@ class Typed:
     down_since: str | None = None
     max_missing: str | None = None
     confirm: str | None = None
+    repairs: str | None = None
     by: str = ""
     reason: str = ""
 
@@ -48,6 +49,7 @@ _OPTIONS = (
     "down_since",
     "max_missing",
     "confirm",
+    "repairs",
 )
 
 

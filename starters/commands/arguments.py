@@ -38,7 +38,8 @@ Procedure = Annotated[
         " hosted leaders), postgres-region-failover (promote the Flexible Server in the other region), dns-failover (move"
         " the traffic of a public name to another region), gateway-failover (take unhealthy backends out of an"
         " application gateway, put healthy ones in), region-failover (move databases, application and traffic of a"
-        " region to another one) or region-failback (return to a region that was left).",
+        " region to another one), region-failback (return to a region that was left), region-fence (fence a region that"
+        " was left, when it returns) or region-recovery (make the pair redundant again after a region was left).",
     ),
 ]
 Detected = Annotated[
@@ -165,6 +166,15 @@ Confirm = Annotated[
         "--confirm",
         metavar="TEXT",
         help="region-failover: ACTIVATE DR; region-failback: FAIL BACK. Typed as it stands here.",
+        show_default=False,
+    ),
+]
+Repairs = Annotated[
+    str | None,
+    typer.Option(
+        "--repairs",
+        metavar="RUN",
+        help="region-recovery: the run ID of the region-failover after which the pair is made redundant again.",
         show_default=False,
     ),
 ]

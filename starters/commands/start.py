@@ -50,6 +50,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
     down_since: arg.DownSince = None,
     max_missing: arg.MaxMissing = None,
     confirm: arg.Confirm = None,
+    repairs: arg.Repairs = None,
     by: arg.By = "",
     reason: arg.Reason = "",
     output: arg.OutputOption = Output.TEXT,
@@ -69,6 +70,7 @@ def plan_command(  # noqa: PLR0913 - one parameter an option
         down_since=down_since,
         max_missing=max_missing,
         confirm=confirm,
+        repairs=repairs,
     )
     respond_about_run(output, plan(typed))
 
@@ -86,6 +88,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     down_since: arg.DownSince = None,
     max_missing: arg.MaxMissing = None,
     confirm: arg.Confirm = None,
+    repairs: arg.Repairs = None,
     attest: arg.Attest = False,
     embedded: arg.Embedded = False,
     by: arg.By = "",
@@ -114,6 +117,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
         down_since=down_since,
         max_missing=max_missing,
         confirm=confirm,
+        repairs=repairs,
     )
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), embedded=embedded))
 

@@ -15,6 +15,8 @@ from activities.postgres.models.plan import PostgresPlan
 from activities.redis.models import RedisDetails, RedisPlan
 from activities.region.failover_models import RegionDetails
 from activities.region.models import FlexibleDetails
+from activities.region.recovery_models import RegionRecoveryDetails
+from activities.region.returning_models import RegionFenceDetails
 from activities.run.models.report import Details, Known
 from activities.traffic.gateway_models import GatewayDetails
 from activities.traffic.models import TrafficDetails
@@ -27,6 +29,7 @@ from starters.render.postgres import postgres_lines, postgres_tables
 from starters.render.redis import redis_lines, redis_tables
 from starters.render.region import flexible_lines, flexible_tables
 from starters.render.region_failover import region_lines, region_tables
+from starters.render.region_returning import fence_lines, recovery_lines, seen_of
 from starters.render.traffic import traffic_lines, traffic_tables
 
 
@@ -131,5 +134,7 @@ _OWN: dict[type[Details | None], Own] = {
     TrafficDetails: Own(lambda known: traffic_lines(known.of(TrafficDetails)), _of_traffic),
     GatewayDetails: Own(lambda known: gateway_lines(known.of(GatewayDetails)), _of_gateway),
     RegionDetails: Own(region_lines, region_tables),
+    RegionFenceDetails: Own(lambda known: fence_lines(known.of(RegionFenceDetails)), seen_of),
+    RegionRecoveryDetails: Own(lambda known: recovery_lines(known.of(RegionRecoveryDetails)), seen_of),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

@@ -122,6 +122,8 @@ async def _use_everything(imagined: Imagined) -> None:
         await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
         assert [one async for one in azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY)] == []
         await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
+        await azure.servers.begin_stop(PRIMARY_GROUP, PRIMARY, polling=False)
+        await azure.servers.begin_start(PRIMARY_GROUP, PRIMARY, polling=False)
 
 
 def test_a_role_takes_away_what_a_wildcard_gives() -> None:

@@ -75,6 +75,12 @@ def test_a_parent_must_be_the_running_watch_on_our_own_task_queue(changes: dict[
     assert what_is_wrong(_parent(**changes), ("postgres-watch",), "failover") == message
 
 
+def test_a_run_that_outlives_its_parent_takes_one_that_has_ended_and_no_other() -> None:
+    ended = _parent(status=WorkflowExecutionStatus.COMPLETED)
+    assert what_is_wrong(ended, ("postgres-watch",), "failover", may_have_ended=True) == ""
+    assert "is a " in what_is_wrong(ended, ("region-failover",), "failover", may_have_ended=True)
+
+
 async def test_the_watch_itself_is_believed(temporal: Client, tmp_path: Path) -> None:
     async with watching(temporal, tmp_path, "automatic") as one:
         await one.watch()

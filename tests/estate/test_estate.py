@@ -252,6 +252,7 @@ _TWO_REGIONS = _REGIONS + _PAIR.replace("NAME", "db") + _LEAVING
 
 def test_a_region_that_fails_over() -> None:
     target = resolve_region(Estate.model_validate(yaml.safe_load(_TWO_REGIONS)), "eastus")
+    assert target.settings.approvals.recovery.roles == ("DBA",)
     policy = target.settings.approvals.of("forced")
     assert (policy.roles, target.objective.rto, target.objective.rpo) == (
         ("Manager", "DBA", "CTO"), timedelta(hours=4), timedelta(minutes=15),
@@ -268,6 +269,10 @@ def test_a_region_that_fails_over() -> None:
         (("[db]", "[]"), "databases"),
         (("/etc", "etc"), "give an absolute path"),
         (("carl: [CTO]", "carl: [DBA]"), "asks for CTO, but nobody under people holds it"),
+        (
+            ("    overlay", "    approvals: {recovery: {roles: [Owner]}}\n    overlay"),
+            "region_failovers.eastus.approvals.recovery.roles asks for Owner, but nobody under people holds it",
+        ),
         (("    overlay", "    overlays: x\n    overlay"), "unknown key"),
         (("    overlay", "    ready: {selector: 'app in (api)'}\n    overlay"), "selector"),
         (("    overlay", "    checks: {url: 'ftp://x'}\n    overlay"), "url"),

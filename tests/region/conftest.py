@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.deploy.api_server import ApiServer
 from tests.region.bench import RegionBench, running, serving
 from tests.region.clusters import Clusters, clusters_of, shared_servers
 from tests.region.failover_bench import RegionFailoverBench, leaving
+from tests.region.returning_bench import lose_and_leave, make_whole, old_of
+from workflows.region import database
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -52,3 +55,17 @@ async def leave(
     """Serve a region whose failover Manager, DBA and CTO must approve."""
     async with leaving(temporal, shared, tmp_path, clusters) as one:
         yield one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def left(leave: RegionFailoverBench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RegionFailoverBench]:
+    """Lose a region whose primary has high availability, and leave it; leave a healthy pair behind."""
+    monkeypatch.setattr(database, "_ONE_LOOK", timedelta(seconds=0.5))
+    leave.azure.flexible.server(old_of(leave)).ha_mode = "ZoneRedundant"
+    await lose_and_leave(leave)
+    try:
+        yield leave
+    finally:
+        leave.faults.release()
+        leave.azure.emulator.faults.clear()
+        await make_whole(leave)

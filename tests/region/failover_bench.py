@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from aiohttp import web
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.clients.application import HttpApplication
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kustomize import Kustomize
+from activities.region.changing import ServerActivities
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
+from activities.region.following import FollowingActivities
 from activities.region.lease import LeaseActivities
 from activities.region.promotion import PromotionActivities
+from activities.region.recovery_steps import RecoveryLookActivities
+from activities.region.returning import ReturningActivities
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
@@ -35,12 +40,14 @@ from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
 from tests.region.traffic_stand_in import BROKEN, UNKNOWN, TrafficStandIn
+from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import plan_id
 
 REGION_OF = {PRIMARY: "eastus", REPLICA: "westus2"}
 BEARER = "a bearer"
-_LONGEST_SECONDS = 150
+LOOKS_EVERY = timedelta(seconds=0.3)
+"""At most, at a region that is waited for."""
 
 
 class ApplicationServer:
@@ -193,6 +200,22 @@ class RegionFailoverBench(RegionBench):
         found: Any = await asyncio.to_thread(apps.read_namespaced_deployment, "api-deployment", self.clusters.space)
         return found.spec.replicas, found.spec.template.spec.containers[0].image
 
+    @property
+    def fence(self) -> Handle:
+        """The newest run that waits for the lost region."""
+        handle: Handle = self.client.get_workflow_handle(fence_lock_id(self.lost))
+        return handle
+
+    async def end_fence(self) -> None:
+        """End what waits for the region."""
+        with suppress(RPCError):
+            await self.fence.terminate("the test is over")
+
+    async def close(self) -> None:
+        """End what waits for the region, too."""
+        await self.end_fence()
+        await super().close()
+
     async def scales(self) -> dict[str, int]:
         """Return what the applications of the lost region ask for."""
         return await asyncio.to_thread(self.clusters.scales, self.lost)
@@ -251,7 +274,9 @@ async def leaving(
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize), LeaseActivities(regions),
-            RegionActivities(regions, kustomize, HttpApplication()),
+            RegionActivities(regions, kustomize, HttpApplication()), ServerActivities(bench.servers, bench.sql),
+            FollowingActivities(bench.servers, bench.sql, LOOKS_EVERY), RecoveryLookActivities(bench.inventory),
+            ReturningActivities((bench.servers, bench.sql), (regions, kustomize, HttpApplication()), LOOKS_EVERY),
         ), others=(TrafficStandIn,))  # fmt: skip
         try:
             async with clusters.controlled(bench.lost if away else bench.surviving):

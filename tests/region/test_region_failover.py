@@ -25,6 +25,7 @@ async def test_three_people_approve_and_the_other_region_serves(leave: RegionFai
     details, plan = report.of(RegionDetails), report.plan
     assert isinstance(plan, RegionPlan)
     assert (report.outcome, details.moved[0].lost, details.healthy) == (Outcome.COMPLETED, 0, True)
+    assert details.notes == (), "a region that was fenced, and whose servers follow, needs nobody to wait for it"
     assert await leave.scales() == dict.fromkeys(PODS, 0)
     assert await leave.holder() == ""
     assert await leave.there() == (2, "api:dr")

@@ -10,12 +10,14 @@ import pytest
 import pytest_asyncio
 
 from deploy.lab.binaries import ensure_binaries
+from deploy.lab.patience import stretched
 from deploy.lab.region_parts import Temporal, Workers, worker_environment
 from tests.azure.pair import AzurePair
 from tests.postgres.bench import Handle
 from tests.region.bench import RegionBench
 from tests.region.clusters import PODS, Clusters
 from tests.region.failover_bench import REGION_OF, ApplicationServer, RegionFailoverBench
+from tests.region.returning_bench import give_back, lose_and_leave, make_whole, new_of, old_of
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -38,6 +40,7 @@ async def served(
         shared.emulator.log.clear()
         async with clusters.controlled(bench.surviving):
             yield bench
+        await bench.end_fence()
         await bench.servers.close()
 
 
@@ -92,3 +95,32 @@ async def test_a_killed_worker_leaves_one_promotion(workers: Workers, served: Re
     assert (end, await served.leads_there()) == ("completed", True), told
     assert served.changes() == ["PATCH 202"]
     assert (await served.scales(), await served.holder()) == (dict.fromkeys(PODS, 0), "")
+
+
+async def _stopping(bench: RegionFailoverBench) -> bool:
+    return any(one.path.endswith("/stop") for one in bench.azure.emulator.log)
+
+
+@pytest.mark.parametrize("moment", ["it waits", "Azure is asked"])
+async def test_a_killed_worker_leaves_a_region_that_is_fenced_when_it_returns(
+    workers: Workers, served: RegionFailoverBench, moment: str
+) -> None:
+    try:
+        await lose_and_leave(served)
+        await served.until_phase(served.fence, "waiting for the lost region")
+        if moment == "it waits":
+            workers.kill_one()
+            await give_back(served, forgets=True)
+        else:
+            await give_back(served, forgets=True)
+            async with asyncio.timeout(stretched(60)):
+                while not await _stopping(served):
+                    await asyncio.sleep(0.01)
+            workers.kill_one()
+        workers.start_one()
+        end, told = await served.ending(served.fence)
+        assert (end, await served.azure.servers.is_up(old_of(served))) == ("completed", False), told
+        assert served.changes() == ["PATCH 202", "POST 202"]
+        assert (await served.scales(), await served.is_primary(new_of(served))) == (dict.fromkeys(PODS, 0), True)
+    finally:
+        await make_whole(served)

@@ -37,6 +37,7 @@ from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_failover_runs import REGION_FAILOVER_RUNS, REGIONS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
+from tests.replay.returning_runs import RETURNING_RUNS
 from tests.replay.runs import RUNS
 from tests.replay.traffic_runs import PUBLIC_NAMES, TRAFFIC_RUNS
 from tests.replay.watch_runs import WATCH_RUNS
@@ -46,7 +47,7 @@ from tests.traffic.bench import serving as serving_traffic
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
 ALL = {
     *POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS,
-    *GATEWAY_RUNS,
+    *GATEWAY_RUNS, *RETURNING_RUNS,
 }  # fmt: skip
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -135,13 +136,13 @@ async def _leave(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
         async with running_azure() as azure, clusters_of(servers, folder) as clusters:
             kube_config.KUBE_CONFIG_DEFAULT_LOCATION = str(clusters.kubeconfig)
             async with leaving(client, azure, folder, clusters, **REGIONS.get(name, {})) as bench:
-                handle = await REGION_FAILOVER_RUNS[name](bench)
+                handle = await {**REGION_FAILOVER_RUNS, **RETURNING_RUNS}[name](bench)
                 return handle, (await bench.ending(handle))[0]
 
 
 _WAYS = (
-    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (REGION_FAILOVER_RUNS, _leave), (TRAFFIC_RUNS, _traffic),
-    (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch), (POD_RUNS, _pods), (NODE_RUNS, _node),
+    (REDIS_RUNS, _redis), (REGION_RUNS, _region), (REGION_FAILOVER_RUNS, _leave), (RETURNING_RUNS, _leave),
+    (TRAFFIC_RUNS, _traffic), (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch), (POD_RUNS, _pods), (NODE_RUNS, _node),
 )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ _FIRST_KEY = {
     "gateway-failover": "gateway",
     "region-failover": "region",
     "region-failback": "region",
+    "region-fence": "region",
+    "region-recovery": "region",
 }
 _FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
 

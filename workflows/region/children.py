@@ -82,7 +82,8 @@ def _reason(asked: RegionMove) -> str:
     return f"{workflow.info().workflow_type} {asked.region}: {asked.reason or 'no reason given'}"[:1000]
 
 
-async def _begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
+async def begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[Any, outcome.Summary]:
+    """Begin it, whatever becomes of this run. WorkflowAlreadyStartedError: its lock is held."""
     granted = {GRANTED: Granted(votes=votes, decisions=child.decisions)}
     return await workflow.start_child_workflow(
         child.workflow,
@@ -106,7 +107,7 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
 
     """
     try:
-        ended: outcome.Summary = await end_of(_begin(child, votes))
+        ended: outcome.Summary = await end_of(begin(child, votes))
     except WorkflowAlreadyStartedError:
         words = f"{child.lock} is held by another run; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None

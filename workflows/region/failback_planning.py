@@ -34,6 +34,7 @@ def preconditions_back(
     return (
         *map(database_holds, databases),
         *_first(target, survey),
+        *_fencing(target, survey),
         *(one for one in surviving_holds(target, survey) if one.name != nodes),
         *pilot_light_holds(target, survey),
         *map(traffic_holds, traffic),
@@ -59,6 +60,15 @@ def _first(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ..
     )
 
 
+def _fencing(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
+    """Return what a run that fences the region would undo."""
+    if not survey.fencing:
+        return ()
+    words = f"{survey.fencing} still fences {target.name}: wait until it has ended (failover status {survey.fencing})"
+    refusal = Refusal.CLAIMED_ELSEWHERE.value
+    return (Precondition(name=f"fence of {target.name}", holds=False, evidence=words, refusal=refusal),)
+
+
 def _application(target: RegionTarget, one: Scale) -> Precondition:
     name = f"Deployment {one.name} of {target.name}"
     if one.error:
@@ -75,14 +85,14 @@ def _application(target: RegionTarget, one: Scale) -> Precondition:
 def make_failback_plan(target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...]) -> RegionPlan:
     """Return the plan, of preconditions that hold."""
     settings, light = target.settings, survey.pilot_light
-    losses = tuple(loss_of(one) for one in databases if one.plan)
+    losses = tuple(map(loss_of, databases))
     return RegionPlan(
         cluster=target.name,
         mode=Mode.PLANNED,
         primary=settings.to,
         candidate=target.name,
         steps=_steps(target, survey, databases),
-        loss="; ".join(f"{one.name}: {one.told}" for one in losses) or "every database leads there already",
+        loss="; ".join(f"{one.name}: {one.told}" for one in losses if one.told) or "every database leads there already",
         databases=tuple(map(move_of, databases)),
         losses=losses,
         applications=settings.applications,

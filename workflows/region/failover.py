@@ -6,11 +6,13 @@ r"""Leave a region: its databases, its application and its traffic move to the r
 Left of the mark, a failure undoes what was done; right of it there is only forward. The claim is a Lease in the surviving
 region. The fence scales the applications of the region that is left to zero, as far as it can be reached. The point of no
 return is the first promotion: the database's own run, a child, passes it. A child that says that nothing was promoted lets
-everything be put back; one that does not say so leaves this run forward only.
+everything be put back; one that does not say so leaves this run forward only. What
+could not be fenced is fenced when the region returns, by a run that outlives this one (``region-fence``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +25,7 @@ from workflows.region.failover_planning import make_region_plan, must_go_there, 
 from workflows.region.keeping import Clock
 from workflows.region.models import RegionFailoverRequest
 from workflows.region.procedure import RegionProcedure, Seen, nobody_was_asked
+from workflows.region.returning import fenced_on_return
 from workflows.region.way_out import Out
 from workflows.run import outcome
 from workflows.run.recovering import count_recovery
@@ -69,6 +72,11 @@ class RegionFailover(RegionProcedure[RegionFailoverRequest]):
     def way(self, plan: RegionPlan, order: RegionOrder, clock: Clock) -> Out:
         """Return overlay and fence."""
         return Out(self.state, plan, order, clock)
+
+    async def part(self, part: Coroutine[Any, Any, None], *, last: bool) -> None:
+        """Carry a part of the move out; what it has not fenced, though it should, is fenced when the region returns."""
+        fences = last if self.request.mode is Mode.PLANNED else not last
+        await (fenced_on_return(self.state, self.request, part) if fences else part)
 
     def starts_first(self) -> bool:
         """Whether customers are served all the time: not in a run from before, and not where the region is lost."""

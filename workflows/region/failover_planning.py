@@ -149,7 +149,7 @@ def make_region_plan(
     request: RegionFailoverRequest, target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...]
 ) -> RegionPlan:
     """Return the plan, of preconditions that hold."""
-    settings, losses = target.settings, tuple(loss_of(one) for one in databases if one.plan)
+    settings, losses = target.settings, tuple(map(loss_of, databases))
     return RegionPlan(
         cluster=target.name,
         mode=request.mode,
@@ -157,7 +157,7 @@ def make_region_plan(
         candidate=settings.to,
         steps=_steps(request, target, databases),
         lossless=request.mode is Mode.PLANNED and not target.without_replica,
-        loss="; ".join(f"{one.name}: {one.told}" for one in losses) or "every database leads there already",
+        loss="; ".join(f"{one.name}: {one.told}" for one in losses if one.told) or "every database leads there already",
         databases=tuple(map(move_of, databases)),
         losses=losses,
         applications=settings.applications,

@@ -37,11 +37,14 @@ def move_of(seen: DatabaseSeen) -> DatabaseMove:
 
 
 def loss_of(seen: DatabaseSeen) -> DatabaseLoss:
-    """Return what may be lost of a database."""
-    plan = seen.plan
+    """Return what may be lost of a database, and which standby its old primary has in Azure."""
+    plan, old = seen.plan, seen.target.database.other(seen.server)
+    standby = seen.survey.azure_of(old).high_availability or None
     if plan is None:
-        return DatabaseLoss(name=seen.target.name)
-    return DatabaseLoss(name=seen.target.name, missing_seconds=plan.missing_seconds, told=plan.loss)
+        return DatabaseLoss(name=seen.target.name, high_availability=standby)
+    return DatabaseLoss(
+        name=seen.target.name, missing_seconds=plan.missing_seconds, told=plan.loss, high_availability=standby
+    )
 
 
 def claim_line(target: RegionTarget, there: str, databases: tuple[DatabaseSeen, ...]) -> str:

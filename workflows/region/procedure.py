@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from temporalio.exceptions import ApplicationError, FailureError
 
@@ -28,6 +29,7 @@ from estate.flexible import FlexibleTarget
 from estate.regions import RegionTarget
 from workflows.region.children import database_request, plan_traffic
 from workflows.region.failover_planning import TrafficSeen, must_hold
+from workflows.region.fence_models import fence_lock_id
 from workflows.region.keeping import Clock, Keeping
 from workflows.region.models import RegionFailbackRequest, RegionFailoverRequest
 from workflows.region.moving import Moving
@@ -79,6 +81,10 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
     def ended(self, clock: Clock) -> str:
         """Return what is known to be so at the end."""
 
+    async def part(self, part: Coroutine[Any, Any, None], *, last: bool) -> None:  # noqa: ARG002 - for those that add to one
+        """Carry a part of the move out: up to the last promotion, or what comes after it."""
+        await part
+
     async def resolve(self) -> RegionTarget:
         """Look the region up in the estate."""
         return await step(EstateActivities.resolve_region, ResolveRequest(cluster=self.request.region, by=self.asker))
@@ -87,7 +93,8 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
         """Look at both regions, the databases and the traffic, and decide. ApplicationError: what does not hold, by name."""
         state, target, new = self.state, self.target, self.new_region()
         state.enter(Phase.SURVEYING)
-        look = RegionLook(target=target, back=new == target.name)
+        back = new == target.name
+        look = RegionLook(target=target, back=back, fence=fence_lock_id(target.name) if back else "")
         survey = state.details.survey = await step(RegionLookActivities.survey, look)
         databases = tuple([await self._database(one) for one in target.databases])
         traffic = tuple([await plan_traffic(self.request, new, one) for one in target.settings.traffic])
@@ -131,11 +138,9 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
         async with Keeping(state, order, clock), Saga(state) as saga:
             left = todo(Todo.SCALE, f"the Lease in {target.settings.to} expires by itself", target.name)
             saga.on_failure(lambda: self._lease_back(order), "give the Lease back", left)
-            if moving.has_begun:
-                await uncancellable(moving.move(saga))
-            else:
-                await moving.move(saga)
-            await uncancellable(moving.serve(saga))
+            moved = moving.move(saga)
+            await self.part(uncancellable(moved) if moving.has_begun else moved, last=False)
+            await self.part(uncancellable(moving.serve(saga)), last=True)
         await uncancellable(self._lease_back(order))
         return self.ended(clock)
 

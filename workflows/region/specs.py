@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from activities.clients.bundle import Clients
+from activities.region.changing import ServerActivities
 from activities.region.failover_models import RegionDetails, RegionPlan
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
+from activities.region.following import FollowingActivities
 from activities.region.lease import LeaseActivities
 from activities.region.models import FlexibleDetails, FlexiblePlan
 from activities.region.promotion import PromotionActivities
+from activities.region.recovery_models import RegionRecoveryDetails, RegionRecoveryPlan
+from activities.region.recovery_steps import RecoveryLookActivities
+from activities.region.returning import ReturningActivities
+from activities.region.returning_models import RegionFenceDetails, RegionFencePlan
 from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from estate.flexible import FlexibleTarget
@@ -16,7 +22,10 @@ from estate.regions import RegionTarget
 from workflows.region.database import PostgresRegionFailover
 from workflows.region.failback import RegionFailback
 from workflows.region.failover import RegionFailover
+from workflows.region.fence import RegionFence
+from workflows.region.fence_models import RegionFenceRequest, RegionRecoveryRequest
 from workflows.region.models import RegionDatabaseRequest, RegionFailbackRequest, RegionFailoverRequest
+from workflows.region.recovery import RegionRecovery
 from workflows.run.phases import Part, ReportPhase, Shown
 from workflows.run.procedure import ProcedureSpec, Remedies
 
@@ -56,6 +65,24 @@ _STEPS = {
 }
 """Of a region's failover and its failback."""
 
+
+def _return_owners(clients: Clients) -> tuple[object, ...]:
+    return (ReturningActivities(clients.flexible, clients.regions), ServerActivities(*clients.flexible))
+
+
+def _recovery_owners(clients: Clients) -> tuple[object, ...]:
+    followers = FollowingActivities(*clients.flexible)
+    return (*_return_owners(clients), followers, RecoveryLookActivities(clients.inventory))
+
+
+_RETURN_STEPS = {
+    "estate.resolve_region": Shown(ReportPhase.DECIDE, resolves=True),
+    "region.look_at_lost": Shown(ReportPhase.DECIDE, "returned"),
+    "region.await_return": Shown(ReportPhase.MEND, "returned"),
+    "region.fence_returned": Shown(ReportPhase.FENCE, "fenced"),
+    "region.change_server": Shown(),
+    "region.await_server": Shown(),
+}
 SPECS = (
     ProcedureSpec(
         runs=RegionFailover,
@@ -94,6 +121,43 @@ SPECS = (
             again="Start it again with the same options: it goes on where it stands.",
         ),
         recovery="from its start to the application answering from the first region",
+    ),
+    ProcedureSpec(
+        runs=RegionFence,
+        request=RegionFenceRequest,
+        target=RegionTarget,
+        plan=RegionFencePlan,
+        details=RegionFenceDetails,
+        serves=_return_owners,
+        example="eastus",
+        steps=_RETURN_STEPS,
+        rows=(ReportPhase.DECIDE, ReportPhase.MEND, ReportPhase.FENCE),
+        remedies=Remedies(
+            cut_off="It was ended from outside ({close}): {target} is not fenced when it returns.",
+            look="failover plan region-fence {target}",
+            again="Start it again: what is fenced stays as it is.",
+        ),
+    ),
+    ProcedureSpec(
+        runs=RegionRecovery,
+        request=RegionRecoveryRequest,
+        target=RegionTarget,
+        plan=RegionRecoveryPlan,
+        details=RegionRecoveryDetails,
+        serves=_recovery_owners,
+        example="eastus",
+        steps={
+            **_RETURN_STEPS,
+            "region.find_failover": Shown(ReportPhase.DECIDE, "repaired"),
+            "region.await_follower": Shown(ReportPhase.REDUNDANCY),
+        },
+        rows=(ReportPhase.DECIDE, ReportPhase.MEND, ReportPhase.REDUNDANCY),
+        remedies=Remedies(
+            stranded="What is listed as left to do is not done; what is done stays.",
+            cut_off="It was ended from outside ({close}): what Azure has begun goes on.",
+            look="failover plan region-recovery {target} --repairs RUN",
+            again="Start it again with the same options: it goes on where it stands.",
+        ),
     ),
     ProcedureSpec(
         runs=PostgresRegionFailover,

@@ -2,8 +2,9 @@
 
 Nobody can claim them: they stand in the memo that the parent has given its child, Temporal says who the parent is, and that
 parent must be a run of a type that asks for such approvals, under its own lock, in our namespace, on our task queue, and
-running. Where the parent knew the child's plan, the votes are for that plan: the child surveys anew, and another plan voids
-them. The requester's own vote does not count here either, and each role that the child's policy asks for must be filled.
+running, unless this run is one that outlives its parent. Where the parent knew the child's plan, the votes are for that
+plan: the child surveys anew, and another plan voids them. The requester's own vote does not count here either, and each role
+that the child's policy asks for must be filled.
 """
 
 from __future__ import annotations
@@ -32,16 +33,15 @@ class Granted(Wire):
     """Digest of the plan that they have seen; empty: they have agreed to what the request says."""
 
 
-async def granted_by_parent() -> Granted | None:
+async def granted_by_parent(*, outlives: bool = False) -> Granted | None:
     """Return the approvals that this run's parent hands on; ``None``: it has no such parent, and asks people itself."""
     parent = workflow.info().parent
     kinds = GRANTORS.get(parent.workflow_id.partition("/")[0]) if parent else None
     if parent is None or kinds is None or (given := _given()) is None:
         return None
     own = RunId(workflow_id=parent.workflow_id, run_id=parent.run_id)
-    seen = await step(
-        ParentActivities.look_at_grantor, ParentRequest(parent=own, namespace=parent.namespace, workflows=kinds)
-    )
+    request = ParentRequest(parent=own, namespace=parent.namespace, workflows=kinds, may_have_ended=outlives or None)
+    seen = await step(ParentActivities.look_at_grantor, request)
     if not seen.is_watch:
         workflow.logger.warning("Approvals that are not the parent's: %s", seen.message)
         return None

@@ -67,6 +67,8 @@ class Phase(StrEnum):
     MOVING_TRAFFIC = "moving the traffic", _OPEN | Trait.LONG
     SPREADING = "waiting for the edge and DNS", _OPEN | Trait.LONG
     CHANGING = "changing the gateway", _OPEN
+    RETURNING = "waiting for the lost region", _OPEN | Trait.LONG
+    RESTORING = "restoring the pair", _OPEN | Trait.LONG
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"

@@ -91,6 +91,8 @@ class Procedure(Decidable, Generic[R, T, P, D]):
     asks: ClassVar[type[Request]]
     details: ClassVar[type[Details]]
     drills: ClassVar[bool] = False
+    outlives: ClassVar[bool] = False
+    """A run of it goes on when the one that has begun it has ended."""
 
     request: R
     target: T
@@ -119,7 +121,7 @@ class Procedure(Decidable, Generic[R, T, P, D]):
             self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
         self.state.by_watch = await begun_by_watch(target)
-        self.state.granted = await granted_by_parent()
+        self.state.granted = await granted_by_parent(outlives=self.outlives)
         if await self.recover():
             return
         plan = await self.agreed()

@@ -1,13 +1,14 @@
-"""Asks Azure Resource Manager about PostgreSQL Flexible Servers, and asks it to promote one.
+"""Asks Azure Resource Manager about PostgreSQL Flexible Servers, and asks it to promote, stop or start one.
 
-A promotion is one PATCH of the replica. Azure has no key that would make a repeated one harmless, so it is sent once and
-never by the SDK itself; who asks looks first (``activities.region.promotion``). The body names the server's source, which
-newer versions of the interface demand.
+A promotion is one PATCH of the replica. Azure has no key that would make a repeated change harmless, so each is sent once
+and never by the SDK itself; who asks looks first (``activities.region``). The body of a promotion names the server's source,
+which newer versions of the interface demand.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,6 @@ class AzureFlexible:
 
     async def promote(self, target: FlexibleTarget, server: str, source: str, mode: Mode) -> str:
         """Ask once for the switchover to ``server``, which follows ``source``; return the operation's address."""
-        client, heard = await self._client(target), dict[str, str]()
         models = await asyncio.to_thread(import_module, f"{_SDK}.models")
         replica = models.Replica(
             role="Primary", promote_mode="Switchover", promote_option=_PLANNED if mode is Mode.PLANNED else "Forced"
@@ -79,12 +79,26 @@ class AzureFlexible:
         body = models.ServerForPatch(
             properties=models.ServerPropertiesForPatch(source_server_resource_id=_id(target, source), replica=replica)
         )
-        with translated(f"Azure, asked to promote {server}", f"{_SERVERS}/write"):
-            await client.servers.begin_update(
-                _group(target, server), server, body, polling=False,
-                raw_response_hook=lambda answer: heard.update(answer.http_response.headers),
-            )  # fmt: skip
-        return hostless({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
+        client, what = await self._client(target), f"Azure, asked to promote {server}"
+        return await _begun(client.servers.begin_update, what, "write", _group(target, server), server, body)
+
+    async def stop(self, target: FlexibleTarget, server: str) -> str:
+        """Ask once that ``server`` be stopped; return the operation's address."""
+        client, what = await self._client(target), f"Azure, asked to stop {server}"
+        return await _begun(client.servers.begin_stop, what, "stop/action", _group(target, server), server)
+
+    async def start(self, target: FlexibleTarget, server: str) -> str:
+        """Ask once that ``server`` be started; return the operation's address."""
+        client, what = await self._client(target), f"Azure, asked to start {server}"
+        return await _begun(client.servers.begin_start, what, "start/action", _group(target, server), server)
+
+    async def stand_by(self, target: FlexibleTarget, server: str, mode: str) -> str:
+        """Ask once for high availability of ``server``, ``mode`` as Azure words it; return the operation's address."""
+        client, what = await self._client(target), f"Azure, asked for high availability of {server}"
+        models = await asyncio.to_thread(import_module, f"{_SDK}.models")
+        available = models.HighAvailabilityForPatch(mode=mode)
+        body = models.ServerForPatch(properties=models.ServerPropertiesForPatch(high_availability=available))
+        return await _begun(client.servers.begin_update, what, "write", _group(target, server), server, body)
 
     async def operation(self, target: FlexibleTarget, operation: str) -> OperationFact:
         """Return how an operation stands. MissingError: Azure has forgotten it, or it is none of the target's."""
@@ -92,13 +106,21 @@ class AzureFlexible:
         return await asked(
             client,
             self._access.endpoint + path,
-            "Azure, asked how the promotion goes",
+            "Azure, asked how its operation goes",
             f"{_PROVIDER}/locations/azureAsyncOperation/read",
         )
 
     async def _client(self, target: FlexibleTarget) -> PostgreSQLManagementClient:
         client: PostgreSQLManagementClient = await self._clients.of(target.database.subscription)
         return client
+
+
+async def _begun(begin: Callable[..., Awaitable[Any]], what: str, right: str, *told: Any) -> str:  # noqa: ANN401
+    """Send one change and do not wait for its end; return the operation's address."""
+    heard: dict[str, str] = {}
+    with translated(what, f"{_SERVERS}/{right}"):
+        await begin(*told, polling=False, raw_response_hook=lambda answer: heard.update(answer.http_response.headers))
+    return hostless({name.casefold(): value for name, value in heard.items()}.get("azure-asyncoperation", ""))
 
 
 def _group(target: FlexibleTarget, server: str) -> str:
@@ -122,6 +144,7 @@ def _fact(name: str, server: Any) -> AzureFact:  # noqa: ANN401 - a model of the
         state=_word(server.state),
         source=source.rpartition("/")[2],
         high_availability=f"{mode} {_word(available.state)}" if available and mode not in {"", "Disabled"} else "",
+        replication=_word(server.replica.replication_state if server.replica else None),
         sku=server.sku.name if server.sku else "",
         storage_gb=server.storage.storage_size_gb if server.storage else None,
     )

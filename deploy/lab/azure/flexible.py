@@ -13,12 +13,15 @@ not document is decided here for the emulator alone; nothing that uses it may re
   it is back), unless a test sets ``Server.state``;
 * how a busy server is told at once (409?): here only inside the operation, as users report it;
 * the role after standalone: the enumeration says None, azure-rest-api-specs #22499 saw Primary; here None;
-* how long restarts, endpoints and standalone promotions take, and what the operations of the last, of restarts and of
-  backups on demand are called; how long a status URL lives; the actions that maintenance events need;
+* how long stops, starts, restarts, endpoints and standalone promotions take, and what these operations and backups on demand
+  are called; how long a status URL lives; the actions that maintenance events need;
 * how soon a busy server is told (5 s here), the code of work that fails (``InternalServerError``), whether a promotion needs
   a right at the source, too, and whether a standby of zone redundancy shows in ``pg_stat_replication`` (not here).
 
-Servers are not created, started, stopped or deleted here: their number is given by ``add``.
+* the code of a start of what is not stopped, and what a stop does to a server in a dead region: here the operation fails;
+* what a replica that is stopped does when its pair is switched over, and whether one that is started follows at once.
+
+Servers are not created or deleted here: their number is given by ``add``.
 """
 
 from __future__ import annotations
@@ -31,13 +34,13 @@ from deploy.lab.azure.flexible_endpoints import VirtualEndpoints
 from deploy.lab.azure.flexible_history import History
 from deploy.lab.azure.flexible_models import Restart, ServerPatch
 from deploy.lab.azure.flexible_promote import promote
-from deploy.lab.azure.flexible_state import KIND, NAMESPACE, Endpoint, Server, State, refused
+from deploy.lab.azure.flexible_state import KIND, NAMESPACE, START, STOP, Endpoint, Server, State, refused
 from deploy.lab.azure.links import FLEXIBLE, Style
 from deploy.lab.azure.operations import OperationFailedError, Operations
 from deploy.lab.azure.routing import Answer, Call, Route
 
 VERSIONS = ("2023-12-01-preview", "2025-08-01", "2026-01-01-preview", "2026-04-01-preview", "2026-10-01")
-_UPDATE_SECONDS, _RESTART_SECONDS = 60, 90
+_UPDATE_SECONDS, _RESTART_SECONDS, _STOP_SECONDS, _START_SECONDS = 60, 90, 60, 90
 
 
 class FlexibleServers:
@@ -83,6 +86,8 @@ class FlexibleServers:
             ("GET", one, "read", self._get),
             ("PATCH", one, "write", self._patch),
             ("POST", f"{one}/restart", "restart/action", self._restart),
+            ("POST", f"{one}/stop", "stop/action", self._stop),
+            ("POST", f"{one}/start", "start/action", self._start),
             ("GET", f"{one}/replicas", "replicas/read", self._replicas),
             ("GET", endpoint, "virtualendpoints/read", endpoints.get_all),
             ("GET", f"{endpoint}/{{endpoint}}", "virtualendpoints/read", endpoints.get),
@@ -123,13 +128,42 @@ class FlexibleServers:
             raise refused("HighAvailabilityNotEnabled", f"Server '{server.name}' has no standby to fail over to.")
 
         async def work() -> None:
-            if server.state != "Ready":
-                text = "Restart or Stop Server can only be performed on Started servers. Current Server State = "
-                raise OperationFailedError("ServerIsNotReady", text + server.state)
+            _must_be_started(server)
             server.failing_over = asked.restart_with_failover
             await self.state.databases.restart(server.name)
 
         return self.state.change(call, "RestartServerManagementOperation", _RESTART_SECONDS, [server], work)
+
+    async def _stop(self, call: Call) -> Answer:
+        await self.state.settle()
+        server, databases = self.state.server(call), self.state.databases
+
+        async def work() -> None:
+            _must_be_started(server)
+            if not await databases.is_up(server.name):
+                raise OperationFailedError("ServerIsNotReady", f"Server '{server.name}' is not available.")
+            await databases.stop(server.name)
+            server.state = "Stopped"
+
+        return self.state.change(call, STOP, _STOP_SECONDS, [server], work)
+
+    async def _start(self, call: Call) -> Answer:
+        server = self.state.server(call)
+
+        async def work() -> None:
+            if server.state != "Stopped":
+                text = "Start Server can only be performed on Stopped servers. Current Server State = "
+                raise OperationFailedError("ServerIsNotStopped", text + server.state)
+            await self.state.databases.start(server.name)
+            server.state = "Ready"
+
+        return self.state.change(call, START, _START_SECONDS, [server], work)
+
+
+def _must_be_started(server: Server) -> None:
+    if server.state != "Ready":
+        text = "Restart or Stop Server can only be performed on Started servers. Current Server State = "
+        raise OperationFailedError("ServerIsNotReady", text + server.state)
 
 
 def _update(server: Server, asked: ServerPatch) -> None:

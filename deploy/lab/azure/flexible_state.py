@@ -17,6 +17,9 @@ NAMESPACE = "Microsoft.DBforPostgreSQL"
 KIND = f"{NAMESPACE}/flexibleServers"
 DOMAIN = "postgres.database.azure.com"
 _REFUSED_AFTER_SECONDS = 5
+STOP, START = "StopServerManagementOperation", "StartServerManagementOperation"
+_DOING = {STOP: "Stopping", START: "Starting"}
+"""Kind of operation → state of a server meanwhile."""
 REPLICA_ROLES = ("AsyncReplica", "GeoAsyncReplica")
 
 
@@ -76,6 +79,8 @@ class Server:
     backups: list[BackupSet] = field(default_factory=list)
     maintenance: list[Maintenance] = field(default_factory=list)
     busy: bool = False
+    doing: str = "Updating"
+    """The state that it shows while it is busy."""
     failing_over: bool = False
     """To its own standby; until the operation ends."""
     returns_to: str = ""
@@ -151,12 +156,12 @@ class State:
     def change(
         self, call: Call, kind: str, seconds: float, servers: Sequence[Server], work: Callable[[], Awaitable[Any]]
     ) -> Answer:
-        """Begin a change of ``servers``, which are Updating until it ends; one that is busy makes it fail, after the 202."""
+        """Begin a change of ``servers``, which are busy until it ends; one that is busy makes it fail, after the 202."""
         busy = next((one for one in servers if one.busy), None)
         if busy:
             return call.begin(Plan(kind, servers[0].location, _REFUSED_AFTER_SECONDS, lambda: _refuse_busy(busy)))
         for one in servers:
-            one.busy = True
+            one.busy, one.doing = True, _DOING.get(kind, "Updating")
 
         def done() -> None:
             for one in servers:
@@ -193,7 +198,7 @@ class State:
             "version": server.version,
             "minorVersion": server.minor_version,
             "administratorLogin": server.login,
-            "state": "Updating" if server.busy else server.state,
+            "state": server.doing if server.busy else server.state,
             "availabilityZone": server.zone,
             **({"sourceServerResourceId": self.id_of(source)} if source else {}),
             "backup": {"backupRetentionDays": server.retention_days, "geoRedundantBackup": "Disabled", **since},
