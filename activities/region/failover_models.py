@@ -187,6 +187,8 @@ class ReadyOrder(Wire):
 
     target: Named[RegionTarget]
     until: datetime
+    enough: int = 0
+    """So many Ready ones are enough, as a person has said; 0: all must be."""
 
 
 class ReadySeen(Wire):

@@ -27,7 +27,7 @@ from activities.region.models import FlexibleLook
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
-from activities.run.models.todo import Todo, todo
+from activities.run.models.todo import Todo, kinds_of, todo
 from activities.run.postures import COMPENSATE, lasting
 from estate.base import ApprovalPolicy
 from estate.flexible import FlexibleTarget
@@ -46,6 +46,7 @@ from workflows.region.moving import Moving
 from workflows.region.planning import make_flexible_plan, must_be_given_up
 from workflows.region.serving import Serving
 from workflows.run import outcome
+from workflows.run.control import Leeway
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
 from workflows.run.recovering import count_recovery
@@ -62,6 +63,12 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
     """One failover of one region; its workflow ID is the region's lock."""
 
     asks, details = RegionFailoverRequest, RegionDetails
+    leeways = (
+        Leeway("ready", skip="nobody waits for the pods: traffic may be led to pods that do not serve",
+               force="goes on once one pod is Ready"),
+        Leeway("traffic", skip="this entry is not led there, or not waited for", of_each="NAME"),
+        Leeway("check", skip="nobody asks whether the application answers"),
+    )  # fmt: skip
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
@@ -124,6 +131,7 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
         state, target = self.state, self.target
         order = RegionOrder(target=target, run=me())
         clock = Clock(state, self.request.down_since or state.started_at, target.objective.rto)
+        self._offer(plan)
         state.enter(Phase.CLAIMING, clock.told(f"a Lease in {target.settings.to}"))
         await self._claimed(order)
         moving = Moving(state, self.request, plan, order, clock)
@@ -138,13 +146,25 @@ class RegionFailover(Procedure[RegionFailoverRequest, RegionTarget, RegionPlan, 
         await uncancellable(self._lease_back(order))
         return self._ended(clock)
 
+    def _offer(self, plan: RegionPlan) -> None:
+        """Let people skip what they may, from now on."""
+        control = self.state.control
+        control.offer("ready")
+        control.offer("traffic", plan.traffic)
+        if self.target.settings.checks:
+            control.offer("check")
+
     def _ended(self, clock: Clock) -> str:
         """Return what is known to be so: that clients are served only where somebody has asked, or has led them."""
         target, details = self.target, self.state.details
         fenced = details.fenced.applications if details.fenced else ()
         not_fenced = "".join(f"; NOT FENCED: {one.name} in {target.name} ({one.error})" for one in fenced if one.error)
+        left, there = kinds_of(self.state.left_to_do), target.to.location
         if details.checked is None and not details.traffic:
-            return f"pods are Ready in {target.to.location}; nobody asked the application, no traffic was led{not_fenced}"
+            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
+            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led{not_fenced}"
+        if Todo.TRAFFIC in left:
+            return f"{there} can serve, and not all traffic is known to lead there{not_fenced}"
         count_recovery(self.state, clock.since, workflow.now())
         return f"{target.to.location} serves instead of {target.region.location}{not_fenced}"
 

@@ -25,6 +25,7 @@ from workflows.region.children import database_child, run_child
 from workflows.region.keeping import Clock
 from workflows.region.models import RegionFailoverRequest, flexible_lock_id
 from workflows.run import outcome
+from workflows.run.controlling import held_back
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -88,6 +89,7 @@ class Moving:
         if self.has_begun:
             self._forward()
         await self._fenced(saga)
+        self._state.control.costs = f"clients are not served before the traffic leads to {self._target.settings.to}"
         for one in self._plan.databases:
             if one.already:
                 self._note(DatabaseMoved(name=one.name, words=f"{one.server} led already"))
@@ -102,6 +104,7 @@ class Moving:
         if not names:
             return
         left = todo(Todo.SCALE, f"scale {names} in {target.name} back: kubectl scale deployment", target.name)
+        await held_back(state)
         saga.on_failure(self._unfenced, f"scale {names} in {target.name} back", left)
         state.enter(Phase.FENCING, self._clock.told(f"{names} in {target.name}"))
         state.details.fenced = await step(RegionActivities.fence, self._order, posture=_patiently(self._order, state))
@@ -148,6 +151,7 @@ class Moving:
 
         """
         state = self._state
+        await held_back(state)
         await hold(self._order, state)
         state.enter(Phase.PROMOTING, self._clock.told(f"{move.server} (failover status {move.name})"))
         try:

@@ -66,6 +66,7 @@ class Phase(StrEnum):
     MOVING_TRAFFIC = "moving the traffic", _OPEN | Trait.LONG
     SPREADING = "waiting for the edge and DNS", _OPEN | Trait.LONG
     CHANGING = "changing the gateway", _OPEN
+    HELD = "held", _OPEN | _ASKING
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -98,6 +99,7 @@ class ReportPhase(StrEnum):
 
     DECIDE = "decide"
     APPROVE = "approve"
+    HOLD = "held"
     CLAIM = "claim"
     FENCE = "fence"
     PROMOTE = "promote"
