@@ -49,7 +49,8 @@ class TypedOrder:
             fault = error.errors()[0]
             option = str(fault["loc"][0])
             if fault["type"] == "string_too_short":
-                raise CommandError(Exit.USAGE, f"{option}: missing; add --{option} WHY") from error
+                remedy = "add --reason WHY" if option == "reason" else "failover status shows which can be named"
+                raise CommandError(Exit.USAGE, f"{option}: missing; {remedy}") from error
             raise CommandError(Exit.USAGE, f"{option}: {fault['msg']}, got {fault['input']!r:.80}; shorten it") from error
 
 

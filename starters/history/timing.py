@@ -93,7 +93,7 @@ def _spans_in(wanted: Phase, chronicle: Chronicle, end: datetime) -> list[Span]:
     return [(at, max(following[0], at)) for (at, phase), following in pairwise(entered) if phase == wanted]
 
 
-_PEOPLE = {ReportPhase.APPROVE: Phase.AWAITING_APPROVAL, ReportPhase.HOLD: Phase.HELD}
+PEOPLE = {ReportPhase.APPROVE: Phase.AWAITING_APPROVAL, ReportPhase.HOLD: Phase.HELD}
 """Rows in which no step goes on, but people are waited for."""
 
 
@@ -122,7 +122,7 @@ def _phases(chronicle: Chronicle, end: datetime) -> tuple[PhaseTime, ...]:
     rows = []
     for phase in ReportPhase:
         steps = [step for step in chronicle.steps.values() if step.phase is phase]
-        waits = _PEOPLE.get(phase)
+        waits = PEOPLE.get(phase)
         people = _spans_in(waits, chronicle, end) if waits else []
         spans = union([*people, *(span for step in steps if (span := busy(step, end)))])
         if spans:
