@@ -16,6 +16,7 @@ from activities.run.declare import steps_of
 from activities.run.inventory import Inventory
 from activities.run.models.report import RunReport
 from activities.run.models.wire import read
+from deploy.lab.patience import stretched
 from starters.history.reports import read_report
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle, end_all
@@ -72,7 +73,7 @@ class Served:
         return read(Status, await handle.query("status"))
 
     async def until_phase(self, handle: Handle, phase: str) -> Status:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(stretched(20)):
             while (status := await self.status(handle)).phase != phase:
                 await asyncio.sleep(0.02)
             return status
