@@ -118,6 +118,8 @@ async def control(typed: TypedOrder) -> Answer:
     run = place.of(chronicle.run_id)
     status = await send(client, run, typed.what.value, order, model=Status, what=f"the order to {typed.what.value}")
     text = f"{_told(typed, status, place)}; {again(place)}"
+    if typed.what is Control.HOLD:
+        text += f"\n  failover release {place.name} --by NAME"
     return Answer(Exit.DONE, {"control": typed.what.value, **shape_of(chronicle, status)}, Text(text))
 
 
@@ -125,7 +127,7 @@ def _told(typed: TypedOrder, status: Status, place: Place) -> str:
     """Return what has been ordered, and when it takes effect."""
     if typed.what is Control.HOLD:
         now = "" if status.phase is Phase.HELD else f" (it is {status.phase.value})"
-        return f"{place.name} is {status.held}{now}; let it go on: failover release {place.name} --by NAME"
+        return f"{place.name} is {status.held}{now}"
     if typed.what is Control.RELEASE:
         return f"{place.name} goes on, released by {typed.by}"
     return f"{typed.step} of {place.name} is {typed.what.done}, by {typed.by}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
@@ -13,7 +16,14 @@ from tests.run.controlled import ControlBench, controlled
 from tests.starters.command import Command
 from tests.starters.conftest import Stage, command_for
 
+_LONG = timedelta(minutes=10)
+"""A run of these tests may last for as long as many commands take on a busy machine."""
 _WHY = ("--by", "mona", "--reason", "look [at] it first")
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.postgres.bench._LONGEST", _LONG)
 
 
 async def test_a_run_is_held_shown_and_released(stage: Stage) -> None:
@@ -23,11 +33,13 @@ async def test_a_run_is_held_shown_and_released(stage: Stage) -> None:
     held = await stage.failover("hold", stage.cluster, *_WHY)
     hanging.released.set()
     await stage.bench.until_phase(handle, "held")
-    status = await stage.failover("status", stage.cluster)
-    listed = await stage.failover("status", "-o", "json")
-    twice = await stage.failover("hold", stage.cluster, *_WHY)
-    nobody = await stage.failover("release", stage.cluster, "--by", "stranger")
-    skipped = await stage.failover("skip", stage.cluster, "fence", *_WHY)
+    status, listed, twice, nobody, skipped = await asyncio.gather(
+        stage.failover("status", stage.cluster),
+        stage.failover("status", "-o", "json"),
+        stage.failover("hold", stage.cluster, *_WHY),
+        stage.failover("release", stage.cluster, "--by", "stranger"),
+        stage.failover("skip", stage.cluster, "fence", *_WHY),
+    )
     released = await stage.failover("release", stage.cluster, "--by", "dana", "-o", "json")
     await stage.bench.finished(handle)
     report = await stage.failover("report", stage.cluster)
@@ -61,11 +73,13 @@ async def test_status_shows_what_can_be_skipped_and_forced(small: tuple[ControlB
     handle = await bench.begin()
     await hanging.reached.wait()
     status = await failover("status", bench.cluster)
-    forced = await failover("force", bench.cluster, "wait", *_WHY)
-    hold = await failover("hold", bench.cluster, *_WHY)
+    forced, hold = await asyncio.gather(
+        failover("force", bench.cluster, "wait", *_WHY), failover("hold", bench.cluster, *_WHY)
+    )
     after = await failover("status", bench.cluster, "-o", "json")
-    skipped = await failover("skip", bench.cluster, "wait", *_WHY)
-    await failover("release", bench.cluster, "--by", "mona")
+    skipped, _ = await asyncio.gather(
+        failover("skip", bench.cluster, "wait", *_WHY), failover("release", bench.cluster, "--by", "mona")
+    )
     hanging.released.set()
     assert (await bench.finished(handle)).outcome == "completed"
 
