@@ -21,6 +21,7 @@ from starters.commands import detection, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
+from starters.commands.control import force_command, hold_command, release_command, skip_command
 from starters.commands.decide import approve_command, reject_command
 from starters.commands.doctor import doctor_command
 from starters.commands.follow import follow_command
@@ -45,6 +46,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "attest": attest_command,
     "override-budget": override_budget_command,
     "cancel": cancel_command,
+    "hold": hold_command,
+    "release": release_command,
+    "skip": skip_command,
+    "force": force_command,
     "adopt": adopt_command,
     "resume": resume_command,
     "pause": pause_command,

@@ -227,6 +227,8 @@ class ReadyOrder(Wire):
     until: datetime
     back: bool = False
     """Those of the region that is to serve again."""
+    enough: int = 0
+    """So many Ready ones are enough, as a person has said; 0: all must be."""
 
 
 class ReadySeen(Wire):

@@ -180,7 +180,7 @@ class RegionActivities:
 
     @step("region.await_ready", FORWARD, lambda request: f"wait for {request.target.settings.ready.selector}")
     async def await_ready(self, request: ReadyOrder) -> ReadySeen:
-        """Return once all pods are Ready, or when time is up, with what is missing then. Changes nothing."""
+        """Return once all pods are Ready, or enough, or when time is up, with what is missing then. Changes nothing."""
         target = request.target
         region = target.region if request.back else target.to
         while True:
@@ -188,7 +188,7 @@ class RegionActivities:
                 seen = await self._clusters.ready_pods(region, target.settings.ready.selector)
             except NO_ANSWER as error:
                 seen = ReadySeen(at=datetime.now(UTC), words=str(error))
-            if not seen.words or datetime.now(UTC) >= request.until:
+            if not seen.words or 0 < request.enough <= seen.ready or datetime.now(UTC) >= request.until:
                 return seen
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -233,6 +233,10 @@ Role = Annotated[
     str,
     typer.Option("--role", metavar="ROLE", help="Your role, if you hold more than one that is needed.", show_default=False),
 ]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Hold it even where that keeps clients from being served.")]
+Step = Annotated[
+    str, typer.Argument(metavar="STEP", help="A step that failover status shows, for example ready or traffic/NAME.")
+]
 Note = Annotated[
     str, typer.Option("--note", metavar="TEXT", help="How you know, or why; stands in the report.", show_default=False)
 ]

@@ -119,7 +119,7 @@ def _of_recovery(chronicle: Chronicle, rto: float | None, counts: str) -> Verdic
     if told and not whole:
         told = f"recovery: not in {seconds:.3f} s"
     if told and isinstance(details, RecoveryDetails) and details.people_seconds:
-        told += f", without the {details.people_seconds:.0f} s in which people were asked"
+        told += f", without the {details.people_seconds:.0f} s in which it waited for people"
     limit = f"; objective {rto:g} s: {'met' if in_time else 'missed'}" if rto is not None else "; the objective is unknown"
     return Verdict(
         met=in_time if told else None,

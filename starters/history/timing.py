@@ -39,7 +39,7 @@ class Timing(Wire):
     steps: float
     """Inside steps: the union of their times."""
     people: float
-    """Waiting for approval."""
+    """Waiting for approval, or held."""
     pauses: float
     """Pauses that the procedure makes on purpose (a baseline for the measurement)."""
     own: float
@@ -51,7 +51,7 @@ def timing_of(chronicle: Chronicle, now: datetime) -> Timing:
     """Return the timing; a run that is still open is timed until ``now``."""
     began = chronicle.started_at or now
     end = max(_end(chronicle, now), began)
-    people = union(approval_spans(chronicle, end))
+    people = union([*approval_spans(chronicle, end), *held_spans(chronicle, end)])
     steps = union(span for step in chronicle.steps.values() if (span := busy(step, end)) and span[0] < end)
     pauses = union((at, min(until or end, end)) for at, until in chronicle.timers.values())
     covered = seconds(union([*people, *steps, *pauses]))
@@ -79,9 +79,22 @@ def busy(step: Step, end: datetime) -> Span | None:
 
 
 def approval_spans(chronicle: Chronicle, end: datetime) -> list[Span]:
-    """Return when the run waited for people."""
+    """Return when the run waited for approval."""
+    return _spans_in(Phase.AWAITING_APPROVAL, chronicle, end)
+
+
+def held_spans(chronicle: Chronicle, end: datetime) -> list[Span]:
+    """Return when people held the run."""
+    return _spans_in(Phase.HELD, chronicle, end)
+
+
+def _spans_in(wanted: Phase, chronicle: Chronicle, end: datetime) -> list[Span]:
     entered = [*chronicle.phases, (end, "")]
-    return [(at, max(following[0], at)) for (at, phase), following in pairwise(entered) if phase == Phase.AWAITING_APPROVAL]
+    return [(at, max(following[0], at)) for (at, phase), following in pairwise(entered) if phase == wanted]
+
+
+PEOPLE = {ReportPhase.APPROVE: Phase.AWAITING_APPROVAL, ReportPhase.HOLD: Phase.HELD}
+"""Rows in which no step goes on, but people are waited for."""
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
@@ -109,7 +122,8 @@ def _phases(chronicle: Chronicle, end: datetime) -> tuple[PhaseTime, ...]:
     rows = []
     for phase in ReportPhase:
         steps = [step for step in chronicle.steps.values() if step.phase is phase]
-        people = approval_spans(chronicle, end) if phase is ReportPhase.APPROVE else []
+        waits = PEOPLE.get(phase)
+        people = _spans_in(waits, chronicle, end) if waits else []
         spans = union([*people, *(span for step in steps if (span := busy(step, end)))])
         if spans:
             rows.append(
@@ -118,8 +132,7 @@ def _phases(chronicle: Chronicle, end: datetime) -> tuple[PhaseTime, ...]:
                     spans=tuple(spans),
                     seconds=seconds(spans),
                     attempts=max((step.attempts for step in steps), default=0),
-                    running=any(step.ended is None for step in steps)
-                    or (phase is ReportPhase.APPROVE and chronicle.phase == Phase.AWAITING_APPROVAL),
+                    running=any(step.ended is None for step in steps) or (waits is not None and chronicle.phase == waits),
                     failed=any(step.end in {"failed", "timed_out"} for step in steps),
                 )
             )

@@ -12,9 +12,8 @@ from html import escape
 
 from starters.history.model import Facts
 from starters.history.objective import Figure
-from starters.history.timing import PhaseTime, Span
+from starters.history.timing import PEOPLE, PhaseTime, Span
 from starters.render.words import duration
-from workflows.run.phases import ReportPhase
 
 _LEFT, _WIDTH, _RIGHT, _LANE, _TOP = 150, 760, 90, 26, 34
 _BREAK_SHARE = 0.08
@@ -44,13 +43,7 @@ def timeline_svg(facts: Facts) -> str:
 def _scale(facts: Facts) -> Callable[[datetime], float]:
     """Return the function from a time to a horizontal position."""
     begin, total = facts.started_at, max(facts.timing.total, 0.001)
-    waits = [
-        span
-        for row in facts.timing.phases
-        if row.phase is ReportPhase.APPROVE
-        for span in row.spans
-        if _is_long(span, total)
-    ]
+    waits = [span for row in facts.timing.phases if row.phase in PEOPLE for span in row.spans if _is_long(span, total)]
     real = max(total - sum(_length(span) for span in waits), 0.001)
     room = _WIDTH * (1 - _BREAK_SHARE * len(waits))
 
@@ -89,13 +82,13 @@ def _band(facts: Facts, place: Callable[[datetime], float], height: int) -> list
 
 
 def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float], total: float) -> list[str]:
-    colour = "#c33" if row.failed else "#888" if row.phase is ReportPhase.APPROVE else "#27c"
+    colour = "#c33" if row.failed else "#888" if row.phase in PEOPLE else "#27c"
     bars = [
         f'<rect x="{place(begin):.1f}" y="{top}" width="{max(place(end) - place(begin), 1.5):.1f}" height="16" rx="2"'
         f' fill="{colour}"/>'
         for begin, end in row.spans
     ]
-    is_cut = row.phase is ReportPhase.APPROVE and any(_is_long(span, total) for span in row.spans)
+    is_cut = row.phase in PEOPLE and any(_is_long(span, total) for span in row.spans)
     took = duration(row.seconds) + (", not to scale" if is_cut else "")
     after = place(row.spans[-1][1]) + 6
     return [
@@ -108,7 +101,7 @@ def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float], total: f
 def _axis(facts: Facts, place: Callable[[datetime], float], height: int) -> list[str]:
     """Return ticks at even steps of real time; over a break they would lie, so then only begin and end are named."""
     base, end = height - 18, place(facts.started_at)
-    has_break = any(row.phase is ReportPhase.APPROVE for row in facts.timing.phases)
+    has_break = any(row.phase in PEOPLE for row in facts.timing.phases)
     ends = f'x1="{_LEFT}" y1="{base}" x2="{_LEFT + _WIDTH}" y2="{base}"'
     lines = [f'<line {ends} stroke="currentColor" stroke-opacity="0.4"/>']
     steps = (0, _TICKS) if has_break else range(_TICKS + 1)

@@ -97,6 +97,7 @@ def people_lines(facts: Facts) -> list[str]:
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
     if facts.known.attested_by:
         lines.append(f"attested by {facts.known.attested_by}: the old leader is stopped, or its loss is accepted")
+    lines += [one.told(words.moment(one.at)) for one in facts.known.control]
     if facts.cancel_asked_at:
         why = f": {facts.cancel_reason}" if facts.cancel_reason else ""
         lines.append(f"cancelled by {facts.cancel_asked_by or 'somebody'}, {words.moment(facts.cancel_asked_at)}{why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.run.models.control import Control
 from starters.client.following import Watched
 from starters.history.model import facts_of
 from starters.history.parse import Chronicle
@@ -15,6 +16,8 @@ def notices(watched: Watched) -> list[str]:
     lines = [watched.note] if watched.note else []
     lines += [f"tried again: {trouble}" for trouble in watched.troubles]
     lines += waiting_lines(watched)
+    # A status that was asked for in an earlier phase does not say what can be ordered now.
+    lines += control_lines(watched.status if watched.status and watched.status.phase == watched.chronicle.phase else None)
     for child in watched.children:
         lines += child_lines(child)
     return lines + _one_word_for_all(watched)
@@ -41,7 +44,12 @@ def child_lines(child: Watched) -> list[str]:
 
 def waiting_lines(watched: Watched) -> list[str]:
     """Return what a run waits for by its own word, of whom, and the command."""
-    told = {Phase.PROVING: proof_lines, Phase.BLOCKED: blocked_lines, Phase.AWAITING_APPROVAL: approval_lines}
+    told = {
+        Phase.PROVING: proof_lines,
+        Phase.BLOCKED: blocked_lines,
+        Phase.AWAITING_APPROVAL: approval_lines,
+        Phase.HELD: held_lines,
+    }
     own = next((lines for phase, lines in told.items() if phase == watched.chronicle.phase), None)
     return own(watched.status, watched.chronicle) if own and watched.status else []
 
@@ -65,6 +73,22 @@ def blocked_lines(status: Status, _: Chronicle) -> list[str]:
         f"  failover override-budget {status.cluster} --by NAME",
         f"  failover cancel {status.cluster}",
     ]
+
+
+def held_lines(status: Status, _: Chronicle) -> list[str]:
+    """Return by whom a run is held, and the command that lets it go on."""
+    return [status.explanation, f"  failover release {status.cluster} --by NAME", f"  failover cancel {status.cluster}"]
+
+
+def control_lines(status: Status | None) -> list[str]:
+    """Return what people may order of a run now, and a hold that has not stopped it yet."""
+    if status is None:
+        return []
+    lines = [status.held] if status.held and status.phase is not Phase.HELD else []
+    for what, offers in ((Control.SKIP, status.can_skip), (Control.FORCE, status.can_force)):
+        lines += [f"can be {what.done}: {one.step} ({one.means})" for one in offers]
+        lines += [f"  failover {what.value} {status.cluster} STEP --by NAME --reason WHY"] if offers else []
+    return lines
 
 
 def approval_lines(status: Status, chronicle: Chronicle) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from activities.run.errors import Refusal
+from activities.run.models.control import Control
 from activities.run.models.report import Outcome
 from starters.client.answers import Exit
 from starters.history.model import Facts
@@ -43,6 +44,7 @@ _ENDS_OF["gateway-failover"] = {
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
     Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",
+    Phase.HELD: "Held by a person; goes on only when released",
     Phase.BLOCKED: "Blocked by a disruption budget; waits until it allows, or for an override",
 }
 _GIVEN_UP_ADOPTION = "Abandoned: nobody leads yet; the directories are as they were, but for the product's own roles"
@@ -52,6 +54,8 @@ def headline(facts: Facts) -> str:
     """Return how the run stands, in one line."""
     if facts.outcome in {Outcome.REFUSED, Outcome.CANCELLED} and any(step.name == "postgres.adopt" for step in facts.steps):
         return _GIVEN_UP_ADOPTION
+    if facts.outcome is Outcome.COMPLETED and skipped(facts):
+        return "Done, but for what was skipped"
     if facts.outcome is not None:
         return _ENDS_OF.get(facts.workflow, {}).get(facts.outcome, _ENDS[facts.outcome])
     if facts.open:
@@ -71,9 +75,14 @@ def exit_of(facts: Facts) -> Exit:
         return Exit.REFUSED
     if facts.outcome in {Outcome.DRY_RUN, Outcome.RECOVERED}:
         return Exit.DONE
-    if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False:
+    if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False and not skipped(facts):
         return Exit.DONE
     return Exit.FAILED
+
+
+def skipped(facts: Facts) -> bool:
+    """Whether people have left a step out."""
+    return any(one.what is Control.SKIP and not one.too_late for one in facts.known.control)
 
 
 def verdict_line(facts: Facts) -> str:

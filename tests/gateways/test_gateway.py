@@ -8,6 +8,7 @@ import pytest
 
 from activities.run.models.report import Outcome
 from activities.traffic.gateway_models import GatewayPlan
+from tests.fakes.faults import Fault
 from tests.gateways.bench import GatewayBench
 from tests.gateways.world import ADDRESSES, DECLARED, A, B, C
 
@@ -109,3 +110,20 @@ async def test_only_the_backend_that_is_named(bench: GatewayBench) -> None:
 async def test_nothing_is_to_be_done(bench: GatewayBench) -> None:
     end, told = await bench.run()
     assert (end, bench.world.puts()) == ("completed", []), told
+
+
+async def test_a_proof_that_is_skipped_leaves_the_change_and_is_listed(bench: GatewayBench) -> None:
+    world = bench.world
+    world.hosts.status[B] = 503
+    await world.until_told(B, "Down")
+    hanging = bench.faults.order("gateway.await_health", Fault.HANGS)
+    handle = await bench.start()
+    await hanging.reached.wait()
+    await handle.execute_update("skip", {"by": "dana", "reason": "no time", "step": "proof"})
+    end, told = await bench.ending(handle)
+    assert (end, world.pool()) == ("completed", [A, C]), told
+    assert told.endswith("; proof skipped by dana: no time")
+    assert [str(one) for one in bench.report().left_to_do] == [
+        f"see that {bench.report().cluster} calls {A}, {C} Up (skipped by dana: no time)"
+    ]
+    assert not bench.details().healthy

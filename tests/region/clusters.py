@@ -137,6 +137,10 @@ class Clusters:
             with suppress(asyncio.CancelledError):
                 await playing
 
+    def make_one_ready(self, region: str, name: str, labels: dict[str, str]) -> None:
+        """Play the kubelet for one pod."""
+        _make_ready(self.core(region), self.space, name, labels)
+
     async def _play(self, region: str) -> None:
         while True:
             if self.plays:

@@ -39,7 +39,7 @@ from tests.azure.pair import PRIMARY, REPLICA, AzurePair
 from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
-from tests.region.traffic_stand_in import BROKEN, UNKNOWN, TrafficStandIn
+from tests.region.traffic_stand_in import BROKEN, SLOW, UNKNOWN, TrafficStandIn
 from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import plan_id
@@ -114,7 +114,7 @@ class RegionFailoverBench(RegionBench):
             "edge": {"url": self.application.url}, "regions": {one: {"health": self.application.url} for one in CONTEXTS},
         }  # fmt: skip
         content["traffic"] = {
-            name: {**led, "traffic_manager": {**profile, "profile": name}} for name in ("api", BROKEN, UNKNOWN)
+            name: {**led, "traffic_manager": {**profile, "profile": name}} for name in ("api", BROKEN, UNKNOWN, SLOW)
         }
         asked = {"roles": ["Manager", "DBA", "CTO"], "window": "PT1M"}
         content["region_failovers"] = {

@@ -14,13 +14,20 @@ with workflow.unsafe.imports_passed_through():
     from workflows.run.outcome import Summary
     from workflows.traffic.models import DnsFailoverRequest
 
-BROKEN, UNKNOWN = "broken", "unknown"
-"""Names of traffic entries whose move, or whose plan, fails."""
+BROKEN, UNKNOWN, SLOW = "broken", "unknown", "slow"
+"""Names of traffic entries whose move, or whose plan, fails, or whose move waits for the signal ``go_on``."""
 
 
 @workflow.defn(name="dns-failover")
 class TrafficStandIn:
     """Leads nothing anywhere."""
+
+    def __init__(self) -> None:
+        self._goes_on = False
+
+    @workflow.signal
+    def go_on(self) -> None:
+        self._goes_on = True
 
     @workflow.run
     async def run(self, request: dict[str, Any]) -> Summary:
@@ -33,6 +40,8 @@ class TrafficStandIn:
             return Summary(outcome=Outcome.DRY_RUN, explanation=f"{request['traffic']} would lead to {request['to']}")
         if request["traffic"] == BROKEN:
             raise refuse(Refusal.BUSY, "Azure is busy")
+        if request["traffic"] == SLOW:
+            await workflow.wait_condition(lambda: self._goes_on)
         granted = workflow.memo_value(GRANTED, None, type_hint=Granted)
         votes = ", ".join(f"{one.by} ({one.role})" for one in granted.votes) if granted else "nobody"
         return Summary(outcome=Outcome.COMPLETED, explanation=f"leads to {request['to']}, approved by {votes}")

@@ -276,8 +276,19 @@ POD_RUNS: dict[str, Callable[[PodBench], Awaitable[Handle]]] = {
 }
 WORKLOADS: dict[str, dict[str, Any]] = {**policies("pods", "failover"), "pods-cancelled": {"patience": "PT30S"}}
 """Run → what else the workload's entry says."""
+
+
+async def _not_waited_for(bench: NodeBench) -> Handle:
+    hanging = bench.faults.order("node.await_replacements", Fault.HANGS)
+    handle = await bench.start()
+    await hanging.reached.wait()
+    await handle.execute_update("skip", {"by": "dana", "reason": "a test", "step": "ready"})
+    return handle
+
+
 NODE_RUNS: dict[str, Callable[[NodeBench], Awaitable[Handle]]] = {
     "node-emptied": _emptied,
+    "node-ready-skipped": _not_waited_for,
     "node-insisted": _insisted,
     "node-rolled-back": _let_on_again,
     "node-leader-not-moved": _not_moved,

@@ -93,6 +93,15 @@ async def _changed_by_others(bench: GatewayBench) -> Handle:
     return handle
 
 
+async def _unproven(bench: GatewayBench) -> Handle:
+    await _ill(bench)
+    hanging = bench.faults.order("gateway.await_health", Fault.HANGS)
+    handle = await bench.start()
+    await hanging.reached.wait()
+    await handle.execute_update("skip", {"by": "dana", "reason": "a test", "step": "proof"})
+    return handle
+
+
 GATEWAY_RUNS: dict[str, Callable[[GatewayBench], Awaitable[Handle]]] = {
     "gateway-taken-out": _out,
     "gateway-plan": _plan,
@@ -107,6 +116,7 @@ GATEWAY_RUNS: dict[str, Callable[[GatewayBench], Awaitable[Handle]]] = {
     "gateway-undo-while-busy": _with(
         Azure(**_PUT, ends="Failed", code="InternalServerError"), Azure(**_PUT, nth=2, status=429, code="RetryableError")
     ),
+    "gateway-proof-skipped": _unproven,
     "gateway-cancelled": _cancelled_in("gateway.survey", Fault.HANGS),
     "gateway-cancelled-and-put-back": _cancelled_in("gateway.await_health", Fault.OUTLIVES),
     "gateway-undo-incomplete": _changed_by_others,

@@ -10,7 +10,7 @@ from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE
 from tests.region.failover_bench import RegionFailoverBench
-from tests.region.traffic_stand_in import BROKEN
+from tests.region.traffic_stand_in import BROKEN, SLOW
 from workflows.region.models import flexible_lock_id
 
 Run = Callable[[RegionFailoverBench], Awaitable[Handle]]
@@ -87,11 +87,33 @@ async def _database_of_it(bench: RegionFailoverBench) -> Handle:
     return found
 
 
+async def _controlled(bench: RegionFailoverBench) -> Handle:
+    """Held before the promotion, the pods not waited for, one traffic entry left to its own run, the check skipped."""
+    why = {"by": "dana", "reason": "a test"}
+    fencing, checking = (bench.faults.order(f"region.{one}", Fault.HANGS) for one in ("fence", "check_application"))
+    bench.clusters.plays = False
+    handle = await bench.approved()
+    await fencing.reached.wait()
+    await handle.execute_update("hold", {**why, "anyway": True})
+    fencing.released.set()
+    await bench.until_phase(handle, "held")
+    await handle.execute_update("release", why)
+    await bench.until_phase(handle, "waiting for replacements")
+    await handle.execute_update("force", {**why, "step": "ready"})
+    await handle.execute_update("skip", {**why, "step": "ready"})
+    await bench.until_phase(handle, "routing")
+    await handle.execute_update("skip", {**why, "step": f"traffic/{SLOW}"})
+    await checking.reached.wait()
+    await handle.execute_update("skip", {**why, "step": "check"})
+    return handle
+
+
 REGION_FAILOVER_RUNS: dict[str, Run] = {
     "leave-planned-completed": _planned,
     "leave-plan": _plan,
     "region-approved-with-the-region": _database_of_it,
     "leave-forced-completed": _forced,
+    "leave-controlled": _controlled,
     "leave-rejected": _rejected,
     "leave-child-refused": _refused_child,
     "leave-cancelled-at-the-fence": _cancelled,
@@ -108,4 +130,5 @@ REGIONS: dict[str, dict[str, Any]] = {
     "leave-forced-pods-not-ready": {"ready": {"within": "PT3S"}},
     "leave-traffic-stranded": {"traffic": [BROKEN]},
     **{name: {"away": True} for name in ("back-completed", "back-child-refused", "back-stranded")},
+    "leave-controlled": {"traffic": [SLOW], "ready": {"within": "PT2M"}},
 }

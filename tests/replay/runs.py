@@ -39,6 +39,17 @@ async def _planned(bench: Bench) -> Handle:
     return await bench.switch()
 
 
+async def _held(bench: Bench) -> Handle:
+    hanging = bench.world.faults.order("postgres.survey", Fault.HANGS)
+    handle = await bench.switch()
+    await hanging.reached.wait()
+    await handle.execute_update("hold", {"by": "dana", "reason": "a test"})
+    hanging.released.set()
+    await bench.until_phase(handle, "held")
+    await handle.execute_update("release", {"by": "dana"})
+    return handle
+
+
 async def _plan(bench: Bench) -> Handle:
     return await bench.switch(run="plan")
 
@@ -190,6 +201,7 @@ async def _adopted(bench: Bench) -> Handle:
 RUNS = {
     "planned-completed": Golden(_planned),
     "planned-completed-after-quiet": Golden(_planned, {"thresholds": {"quiet": "PT0.2S"}}),
+    "planned-held": Golden(_held),
     "planned-approved": Golden(_approved, _VOTES),
     "planned-rejected": Golden(_rejected, _VOTES),
     "planned-expired": Golden(_planned, _EXPIRES),

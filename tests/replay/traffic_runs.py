@@ -61,6 +61,14 @@ async def _undo_incomplete(bench: TrafficBench) -> Handle:
     return await _cancelled(bench)
 
 
+async def _unproven_by_order(bench: TrafficBench) -> Handle:
+    hanging = bench.faults.order("traffic.await_served", Fault.HANGS)
+    handle = await bench.start()
+    await hanging.reached.wait()
+    await handle.execute_update("skip", {"by": "dana", "reason": "a test", "step": "proof"})
+    return handle
+
+
 TRAFFIC_RUNS: dict[str, Callable[[TrafficBench], Awaitable[Handle]]] = {
     "traffic-completed": _planned,
     "traffic-plan": _plan,
@@ -70,6 +78,7 @@ TRAFFIC_RUNS: dict[str, Callable[[TrafficBench], Awaitable[Handle]]] = {
     "traffic-refused-by-azure": _with(Azure(**_ROUTE, status=403, code="AuthorizationFailed")),
     "traffic-answer-lost": _lost("traffic.change", Fault.UNREPORTED),
     "traffic-unproven": _lost("traffic.await_served", Fault.REFUSED),
+    "traffic-proof-skipped": _unproven_by_order,
     "traffic-stranded": _stranded,
     "traffic-cancelled": _cancelled,
     "traffic-rollback-incomplete": _undo_incomplete,

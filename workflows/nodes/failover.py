@@ -34,6 +34,7 @@ from activities.nodes.run_models import NodeDetails, NodePlan
 from activities.nodes.steps import NodeActivities
 from activities.nodes.survey import NodeLookActivities
 from activities.run.errors import Refusal, refuse
+from activities.run.models.control import Control
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
@@ -47,6 +48,8 @@ from workflows.nodes.planning import make_forced_node_plan, make_node_plan, not_
 from workflows.nodes.return_to_service import begin_return
 from workflows.run import outcome
 from workflows.run.cancelling import ended
+from workflows.run.control import Leeway
+from workflows.run.controlling import held_back, leave_out, optional_step
 from workflows.run.inputs import said
 from workflows.run.models import Status
 from workflows.run.phases import Phase
@@ -62,6 +65,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
     """Empties one node; its workflow ID is the node's lock."""
 
     asks, details = NodeFailoverRequest, NodeDetails
+    leeways = (Leeway("ready", skip="nobody waits until what has left the node is ready elsewhere"),)
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
@@ -185,11 +189,14 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         for carried in survey.carries:  # moved back meanwhile
             state.enter(Phase.MOVING, f"{carried.workflow} {carried.target} (failover status {carried.target})")
             note_moved(state, await move(carried, self.request, target))
+        await held_back(state)
+        state.control.offer("ready")
         details.drained = await self._drain()
+        await held_back(state)
         state.enter(Phase.SETTLING)
         await self._settle(tuple(pod for pod in survey.to_evict if not pod.homeless), cordoned)
         if not self.request.uncordon:
-            state.left_to_do = waiting_for_a_node(survey)
+            state.left_to_do += waiting_for_a_node(survey)
             return
         self._takes_pods = not (await uncancellable(self._uncordon())).before
         if survey.homeless:
@@ -202,7 +209,12 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         """Wait until the controllers of ``pods`` have what they want; STRANDED where they do not in time."""
         state, target = self.state, self.target
         until = workflow.now() + target.settings.settled_within
-        settled = await step(NodeActivities.await_replacements, SettledRequest(target=target, pods=pods, until=until))
+        request = SettledRequest(target=target, pods=pods, until=until)
+        settled = await optional_step(state, "ready", NodeActivities.await_replacements, request)
+        if settled is None:
+            left = todo(Todo.REPAIR, f"what has left {target.name} is ready elsewhere", target.name)
+            leave_out(state, Control.SKIP, "ready", left)
+            return
         state.details.settled = settled
         count_recovery(state, cordoned.at, settled.at)
         if not settled.whole:

@@ -47,6 +47,7 @@ from estate.flexible import FlexibleTarget
 from gate.record import Mode
 from workflows.region.models import RegionDatabaseRequest
 from workflows.region.planning import make_flexible_plan, must_be_given_up
+from workflows.run.controlling import held_back
 from workflows.run.measuring import Measuring
 from workflows.run.models import Run
 from workflows.run.outcome import Summary, is_answer
@@ -135,6 +136,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
             self._back()
             begun = self.state.details.begun
             await workflow.sleep((begun.after if begun else None) or _BUSY, summary="Azure was busy with something else")
+            await held_back(self.state)
             await self._must_be_as_planned(plan, until)
             order = order.model_copy(update={"again": True})
 
@@ -219,6 +221,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
     async def _followed(self, order: PromoteOrder) -> None:
         """See what has become of the old primary; one in a lost region is not waited for."""
         state, planned = self.state, order.mode is Mode.PLANNED
+        await held_back(state)
         state.left_to_do = (todo(Todo.REDUNDANCY, f"{order.old} is to follow {order.server}", order.old),) if planned else ()
         state.enter(Phase.REJOINING, "service is restored")
         within = self.target.database.thresholds.replica_within if planned else _ONE_LOOK

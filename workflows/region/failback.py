@@ -17,6 +17,7 @@ from typing import Any
 from temporalio import workflow
 
 from activities.region.failover_models import RegionOrder, RegionPlan
+from activities.run.models.todo import Todo, kinds_of
 from workflows.region.failback_planning import make_failback_plan, preconditions_back
 from workflows.region.keeping import Clock
 from workflows.region.models import RegionFailbackRequest
@@ -73,7 +74,11 @@ class RegionFailback(RegionProcedure[RegionFailbackRequest]):
     def ended(self, clock: Clock) -> str:
         """Return what is known to be so."""
         target = self.target
+        left, there = kinds_of(self.state.left_to_do), target.region.location
         if nobody_was_asked(self.state):
-            return f"pods are Ready in {target.region.location}; nobody asked the application, no traffic was led"
+            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
+            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led"
+        if Todo.TRAFFIC in left:
+            return f"{there} can serve, and not all traffic is known to lead there"
         count_recovery(self.state, clock.since, workflow.now())
         return f"{target.region.location} serves again instead of {target.to.location}"

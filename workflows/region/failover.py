@@ -19,6 +19,7 @@ from typing import Any
 from temporalio import workflow
 
 from activities.region.failover_models import RegionOrder, RegionPlan
+from activities.run.models.todo import Todo, kinds_of
 from estate.regions import RegionTarget
 from gate.record import Mode
 from workflows.region.failover_planning import make_region_plan, must_go_there, preconditions_of
@@ -91,7 +92,11 @@ class RegionFailover(RegionProcedure[RegionFailoverRequest]):
         target, details = self.target, self.state.details
         fenced = details.fenced.applications if details.fenced else ()
         not_fenced = "".join(f"; NOT FENCED: {one.name} in {target.name} ({one.error})" for one in fenced if one.error)
+        left, there = kinds_of(self.state.left_to_do), target.to.location
         if nobody_was_asked(self.state):
-            return f"pods are Ready in {target.to.location}; nobody asked the application, no traffic was led{not_fenced}"
+            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
+            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led{not_fenced}"
+        if Todo.TRAFFIC in left:
+            return f"{there} can serve, and not all traffic is known to lead there{not_fenced}"
         count_recovery(self.state, clock.since, workflow.now())
         return f"{target.to.location} serves instead of {target.region.location}{not_fenced}"

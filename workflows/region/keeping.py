@@ -33,7 +33,7 @@ _WARNED_AT = 0.75
 
 
 class Clock:
-    """How much of the objective is left. The time in which people were asked does not count."""
+    """How much of the objective is left. The time in which people were asked, or held the run, does not count."""
 
     def __init__(self, state: RunState[RegionDetails], since: datetime, rto: timedelta) -> None:
         """Count from ``since``."""
@@ -43,7 +43,9 @@ class Clock:
     def left(self) -> timedelta:
         """What is left; negative once it is missed."""
         now = workflow.now()
-        people = seconds_within(self._state.waited_for_people, self.since, now)
+        held_since = self._state.control.held_since
+        spans = (*self._state.waited_for_people, *(((held_since, now),) if held_since else ()))
+        people = seconds_within(spans, self.since, now)
         return self._rto - (now - self.since) + timedelta(seconds=people)
 
     def told(self, words: str) -> str:

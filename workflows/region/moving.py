@@ -19,14 +19,15 @@ from activities.region.failover_models import (
 )
 from activities.region.failover_steps import RegionActivities
 from activities.run.errors import Refusal, refuse
-from activities.run.models.todo import LeftToDo, Todo, todo
+from activities.run.models.control import Control
+from activities.run.models.todo import LeftToDo, Todo, kinds_of, todo
 from workflows.region.children import database_child, run_child, traffic_child
 from workflows.region.models import RegionMove, flexible_lock_id
 from workflows.region.way import MARGIN, Way, hold, within
 from workflows.run import outcome
+from workflows.run.controlling import held_back, leave_out, optional_run, optional_step
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
-from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
 
 _GRAVE = {Refusal.STRANDED.value, Refusal.ROLLBACK_INCOMPLETE.value}
@@ -52,6 +53,8 @@ class Moving:
         if self.has_begun:
             self._forward()
         await (self._start(saga) if self._starts_first else self._stop(saga))
+        if not self._starts_first:
+            self._state.control.costs = f"clients are not served before the traffic leads to {self._way.new}"
         for one in self._plan.databases:
             if one.already:
                 self._note(DatabaseMoved(name=one.name, words=f"{one.server} led already"))
@@ -61,12 +64,15 @@ class Moving:
                 await self._promoted(one)
 
     async def serve(self, saga: Saga) -> None:
-        """Do all that is left, in order. ApplicationError or ActivityError: what could not be done."""
+        """Do all that is left, in order. ApplicationError or ActivityError: what could not be done.
+
+        Where people have skipped a traffic entry, the old region's application is not stopped: clients may need it.
+        """
         if not self._started:
             await self._start(saga)
         await self._led()
         await self._checked()
-        if not self._stopped:
+        if not self._stopped and Todo.TRAFFIC not in kinds_of(self._state.left_to_do):
             await self._stop(saga)
 
     async def _start(self, saga: Saga) -> None:
@@ -85,6 +91,7 @@ class Moving:
 
         """
         state = self._state
+        await held_back(state)
         await hold(self._order, state)
         state.enter(Phase.PROMOTING, self._way.clock.told(f"{move.server} (failover status {move.name})"))
         try:
@@ -112,6 +119,7 @@ class Moving:
         state = self._state
         if not state.forward_only:
             state.forward_only, state.left_to_do = True, self._left()
+            self._way.passed()
 
     def _left(self) -> tuple[LeftToDo, ...]:
         """Return all that is to be done from the first promotion on."""
@@ -132,27 +140,54 @@ class Moving:
         """Lead every traffic entry there; one that fails does not keep the others back."""
         state, failed = self._state, list[str]()
         for name in self._plan.traffic:
-            await hold(self._order, state)
-            state.enter(Phase.ROUTING, self._way.clock.told(f"traffic {name}"))
-            try:
-                ended = await run_child(traffic_child(self._asked, self._way.new, name), state.votes)
-            except FailureError as error:
-                failed.append(f"traffic {name}: {outcome.cause_of(error)[1]}")
-                continue
-            told = ended.explanation if ended else "it led there already"
-            state.details.traffic = (*state.details.traffic, f"{name}: {told}")
-            state.done(Todo.TRAFFIC, name)
+            await held_back(state)
+            if not self._is_skipped(name):
+                await hold(self._order, state)
+                state.enter(Phase.ROUTING, self._way.clock.told(f"traffic {name}"))
+                try:
+                    await self._led_one(name)
+                except FailureError as error:
+                    failed.append(f"traffic {name}: {outcome.cause_of(error)[1]}")
+        state.control.costs = ""
         if failed:
             raise refuse(Refusal.STRANDED, "; ".join(failed))
+
+    async def _led_one(self, name: str) -> None:
+        """Have the entry's own run lead it there; one that people skip goes on alone."""
+        state, child = self._state, run_child(traffic_child(self._asked, self._way.new, name), self._state.votes)
+        if workflow.patched("traffic-may-be-skipped"):
+            ended = await optional_run(state, f"traffic/{name}", child)
+            if self._is_skipped(name, f"; its own run goes on: failover status {name}"):
+                return
+        else:
+            ended = await child
+        told = ended.explanation if ended else "it led there already"
+        state.details.traffic = (*state.details.traffic, f"{name}: {told}")
+        state.done(Todo.TRAFFIC, name)
+
+    def _is_skipped(self, name: str, more: str = "") -> bool:
+        """Whether people skip a traffic entry; it is then listed as left to do."""
+        state, step_ = self._state, f"traffic/{name}"
+        skipped = state.control.ordered(Control.SKIP, step_) is not None
+        if skipped:
+            state.control.over(step_, Control.SKIP)
+            left = todo(Todo.TRAFFIC, f"traffic {name} leads to {self._way.new}{more}", name)
+            leave_out(state, Control.SKIP, step_, left)
+        return skipped
 
     async def _checked(self) -> None:
         state, settings = self._state, self._target.settings
         if settings.checks is None:
             return
+        await held_back(state)
         state.enter(Phase.VERIFYING, self._way.clock.told(settings.checks.url))
         order = CheckOrder(target=self._target, run=self._order.run, until=workflow.now() + settings.patience)
-        checked = await step(RegionActivities.check_application, order, posture=within(settings.patience + MARGIN))
+        posture = within(settings.patience + MARGIN)
+        checked = await optional_step(state, "check", RegionActivities.check_application, order, posture=posture)
         state.details.checked = checked
+        if checked is None:
+            leave_out(state, Control.SKIP, "check", todo(Todo.CHECK, f"{settings.checks.url} answers", self._target.name))
+            return
         if not checked.fine:
             bad = "; ".join(f"{one.what}: {one.words}" for one in checked.answers if not one.fine)
             raise refuse(Refusal.STRANDED, f"{settings.checks.url} does not answer as it should: {bad}")

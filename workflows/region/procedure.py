@@ -37,6 +37,7 @@ from workflows.region.plan_lines import DatabaseSeen
 from workflows.region.planning import make_flexible_plan, must_be_given_up
 from workflows.region.way import Way
 from workflows.run import outcome
+from workflows.run.control import Leeway
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
 from workflows.run.saga import Saga
@@ -56,6 +57,12 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
     """One move of one region; its workflow ID is the region's lock, whichever way it goes."""
 
     details = RegionDetails
+    leeways = (
+        Leeway("ready", skip="nobody waits for the pods: traffic may be led to pods that do not serve",
+               force="goes on once one pod is Ready"),
+        Leeway("traffic", skip="this entry is not led there, or not waited for", of_each="NAME"),
+        Leeway("check", skip="nobody asks whether the application answers"),
+    )  # fmt: skip
 
     @abstractmethod
     def new_region(self) -> str:
@@ -132,6 +139,7 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
         state, target = self.state, self.target
         order = RegionOrder(target=target, run=me())
         clock = Clock(state, self.since(), target.objective.rto)
+        self._offer(plan)
         state.enter(Phase.CLAIMING, clock.told(f"a Lease in {target.settings.to}"))
         await self._claimed(order)
         moving = Moving(self.request, self.way(plan, order, clock), starts_first=self.starts_first())
@@ -143,6 +151,14 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
             await self.part(uncancellable(moving.serve(saga)), last=True)
         await uncancellable(self._lease_back(order))
         return self.ended(clock)
+
+    def _offer(self, plan: RegionPlan) -> None:
+        """Let people skip what they may, from now on."""
+        control = self.state.control
+        control.offer("ready")
+        control.offer("traffic", plan.traffic)
+        if self.target.settings.checks:
+            control.offer("check")
 
     async def _claimed(self, order: RegionOrder) -> None:
         try:

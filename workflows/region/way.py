@@ -21,10 +21,12 @@ from activities.region.failover_models import ReadyOrder, RegionDetails, RegionO
 from activities.region.failover_steps import RegionActivities
 from activities.region.lease import LeaseActivities
 from activities.run.errors import Refusal, refuse
+from activities.run.models.control import Control
 from activities.run.models.todo import LeftToDo, Todo, todo
 from activities.run.postures import COMPENSATE, FORWARD, Posture, lasting
 from workflows.region.keeping import Clock
 from workflows.run import outcome
+from workflows.run.controlling import held_back, leave_out, optional_step
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -71,6 +73,7 @@ class Way(ABC):
     def __init__(self, state: RunState[RegionDetails], plan: RegionPlan, order: RegionOrder, clock: Clock) -> None:
         """Write to ``state`` what is done."""
         self.state, self.plan, self.order, self.clock, self.target = state, plan, order, clock, order.target
+        self._later: tuple[Control, LeftToDo] | None = None
 
     @abstractmethod
     async def start(self, saga: Saga) -> None:
@@ -116,15 +119,35 @@ class Way(ABC):
     async def ready(self, *, back: bool) -> None:
         """Wait for the pods of the region that is to serve."""
         state, wanted = self.state, self.target.settings.ready
+        await held_back(state)
         state.enter(Phase.SETTLING, self.clock.told(f"pods {wanted.selector} in {self.new}"))
         order = ReadyOrder(target=self.target, until=workflow.now() + wanted.within, back=back)
-        seen = await step(RegionActivities.await_ready, order, posture=within(wanted.within + MARGIN))
+        some, posture = order.model_copy(update={"enough": 1}), within(wanted.within + MARGIN)
+        seen = await optional_step(state, "ready", RegionActivities.await_ready, order, ungraceful=some, posture=posture)
         state.details.ready = seen
-        if seen.words:
+        left = self.left_to_be_ready()
+        if seen is None:
+            self._leave_out(Control.SKIP, left)
+        elif not seen.words:
+            state.done(Todo.READY)
+        elif seen.ready and state.control.ordered(Control.FORCE, "ready"):
+            self._leave_out(Control.FORCE, left.model_copy(update={"message": f"{left.message}: {seen.words}"}))
+        else:
             span = f"{wanted.within.total_seconds():.0f} s"
             kind = Refusal.STRANDED if state.forward_only else Refusal.NOT_WHOLE
             raise refuse(kind, f"the pods in {self.new} are not Ready within {span}: {seen.words}")
-        state.done(Todo.READY)
+
+    def _leave_out(self, what: Control, left: LeftToDo) -> None:
+        """List the pods as left to do; where the way back is open, only once it is not."""
+        if self.state.forward_only:
+            leave_out(self.state, what, "ready", left)
+        else:
+            self._later = (what, left)
+
+    def passed(self) -> None:
+        """Take note that the way back is closed."""
+        if self._later is not None:
+            leave_out(self.state, self._later[0], "ready", self._later[1])
 
     def left_to_be_ready(self) -> LeftToDo:
         """Return the wait for the pods."""

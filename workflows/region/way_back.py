@@ -7,6 +7,7 @@ from activities.region.failover_steps import RegionActivities
 from activities.run.models.todo import LeftToDo, Todo, todo
 from workflows.region.keeping import Clock
 from workflows.region.way import Way, hold, patiently, undoing, within
+from workflows.run.controlling import held_back
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -24,6 +25,7 @@ class Back(Way):
     async def start(self, saga: Saga) -> None:
         """Give the applications their pods again, and wait for these."""
         state, asleep = self.state, self.plan.asleep
+        await held_back(state)
         await hold(self.order, state)
         if asleep:
             names = ", ".join(asleep)
@@ -48,6 +50,7 @@ class Back(Way):
             words = f"{self.old} keeps what {settings.overlay} has applied: no pilot_light is named"
             state.details.notes = (*state.details.notes, words)
             return
+        await held_back(state)
         await hold(self.order, state)
         state.enter(Phase.APPLYING, self.clock.told(settings.pilot_light))
         order = ApplyOrder(target=self.target, digest=self.plan.pilot_light, pilot_light=True)

@@ -10,6 +10,7 @@ from activities.region.failover_steps import RegionActivities
 from activities.run.models.todo import LeftToDo, Todo, todo
 from workflows.region.keeping import Clock
 from workflows.region.way import Way, hold, patiently, undoing, within
+from workflows.run.controlling import held_back
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.state import RunState
@@ -27,6 +28,7 @@ class Out(Way):
     async def start(self, saga: Saga) -> None:
         """Apply the overlay and wait for the pods."""
         state, settings = self.state, self.target.settings
+        await held_back(state)
         await hold(self.order, state)
         left = todo(Todo.OVERLAY, f"apply {settings.pilot_light or 'the pilot light'} in {self.new}", self.target.name)
         self.undo_with(saga, self._darkened, f"apply the pilot light in {self.new}", left)
@@ -58,6 +60,7 @@ class Out(Way):
         names = ", ".join(target.settings.applications)
         if not names:
             return
+        await held_back(state)
         left = todo(Todo.SCALE, f"scale {names} in {target.name} back: kubectl scale deployment", target.name)
         self.undo_with(saga, self._unfenced, f"scale {names} in {target.name} back", left)
         state.enter(Phase.FENCING, self.clock.told(f"{names} in {target.name}"))

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_core import PydanticCustomError
 
+from activities.run.models.control import ControlEntry, Offer
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome, Vote
 from activities.run.models.todo import LeftToDo
@@ -208,6 +209,13 @@ class Status(Wire):
     attested_by: str = ""
     insisted_by: str = ""
     """Nodes: who said that what disruption budgets protect is to be deleted all the same."""
+    held: str = ""
+    """By whom the run is held, since when and why; empty: by nobody."""
+    can_skip: tuple[Offer, ...] = ()
+    can_force: tuple[Offer, ...] = ()
+    """Steps of which people may use the ungraceful form now."""
+    control: tuple[ControlEntry, ...] = ()
+    """What people have ordered: holds, releases, skipped and forced steps."""
 
 
 def named(role: str, people: tuple[str, ...]) -> str:

@@ -38,7 +38,7 @@ class Summary(Wire):
     lost: int | None = None
     records: tuple[str, ...] = ()
     waited_for_people: tuple[Span, ...] = ()
-    """From when to when people were asked to approve."""
+    """From when to when people were asked to approve, or held the run."""
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:
@@ -112,7 +112,7 @@ async def _close_badly(state: RunState[Any], error: BaseException) -> None:
         Outcome.CANCELLED: f"{message}; {state.leaves or 'nothing was changed'}",
         Outcome.ROLLED_BACK: f"{message}; undone: {', '.join(state.undone)}",
     }
-    state.close(outcome, words.get(outcome, message))
+    state.close(outcome, state.control.after(words.get(outcome, message)))
     await _keep(state, refusal="" if kind == "Cancelled" else kind)
 
 

@@ -69,6 +69,7 @@ class Phase(StrEnum):
     CHANGING = "changing the gateway", _OPEN
     RETURNING = "waiting for the lost region", _OPEN | Trait.LONG
     RESTORING = "restoring the pair", _OPEN | Trait.LONG
+    HELD = "held", _OPEN | _ASKING
     UNDOING = "undoing"
     COMPLETED = "completed"
     REFUSED = "refused"
@@ -101,6 +102,7 @@ class ReportPhase(StrEnum):
 
     DECIDE = "decide"
     APPROVE = "approve"
+    HOLD = "held"
     CLAIM = "claim"
     FENCE = "fence"
     PROMOTE = "promote"

@@ -22,13 +22,16 @@ from activities.run.watches import WATCH_TYPES
 from estate.base import ApprovalPolicy, Target
 from workflows.run import outcome
 from workflows.run.automatic import begun_by_watch, by_itself
+from workflows.run.control import Leeway, RunControl
+from workflows.run.controllable import Controllable
+from workflows.run.controlling import held_back
 from workflows.run.granted import granted_by_parent
 from workflows.run.inputs import parse
 from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
 from workflows.run.preconditions import admitted
 from workflows.run.state import RunState
-from workflows.run.voting import Decidable, approved
+from workflows.run.voting import approved, decided_again
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T", bound=Target)
@@ -79,13 +82,19 @@ class ProcedureSpec:
         return str(definition.name)
 
     @property
+    def leeways(self) -> tuple[Leeway, ...]:
+        """Return which of its steps people may skip or force."""
+        leeways: tuple[Leeway, ...] = self.runs.leeways
+        return leeways
+
+    @property
     def policy(self) -> Callable[[Any, str, str], ApprovalPolicy]:
         """From target, mode and run to who must approve."""
         policy: Callable[[Any, str, str], ApprovalPolicy] = self.runs.policy
         return policy
 
 
-class Procedure(Decidable, Generic[R, T, P, D]):
+class Procedure(Controllable, Generic[R, T, P, D]):
     """One run of a procedure."""
 
     asks: ClassVar[type[Request]]
@@ -93,6 +102,8 @@ class Procedure(Decidable, Generic[R, T, P, D]):
     drills: ClassVar[bool] = False
     outlives: ClassVar[bool] = False
     """A run of it goes on when the one that has begun it has ended."""
+    leeways: ClassVar[tuple[Leeway, ...]] = ()
+    """Steps that people may skip or force; offered to them by ``state.control.offer``."""
 
     request: R
     target: T
@@ -102,7 +113,7 @@ class Procedure(Decidable, Generic[R, T, P, D]):
         """Set every attribute: a handler may run before ``run`` does."""
         read, self._fault = parse(self.asks, args)
         self._read: Any = read
-        self.state = RunState(read, self.details())  # type: ignore[arg-type]  # the class says which details are its own
+        self.state = RunState(read, self.details(), control=RunControl(self.leeways))  # type: ignore[arg-type]  # its own
 
     async def conclude(self) -> outcome.Summary:
         """Do all of it, and return or raise what the workflow ends with."""
@@ -125,7 +136,9 @@ class Procedure(Decidable, Generic[R, T, P, D]):
         if await self.recover():
             return
         plan = await self.agreed()
-        self.state.close(Outcome.COMPLETED, await self.execute(plan))
+        while await held_back(self.state):
+            plan = await decided_again(self.state, plan, self.make_plan)
+        self.state.close(Outcome.COMPLETED, self.state.control.after(await self.execute(plan)))
 
     @property
     def asker(self) -> str | None:
@@ -161,6 +174,11 @@ class Procedure(Decidable, Generic[R, T, P, D]):
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left; return whether that was all there is to do."""
         return False
+
+    def decides(self, target: Target) -> ApprovalPolicy:
+        """Return who must approve this run: they control it too."""
+        request = self.state.request
+        return self.policy(target, self.state.mode, request.run.value if request else "")
 
     async def agreed(self) -> P:
         """Return the plan that people have agreed to."""

@@ -1,4 +1,4 @@
-"""How long a procedure took until all was healthy again, without the time in which people were asked."""
+"""How long a procedure took until all was healthy again, without the time in which people were asked or held the run."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from activities.run.errors import Refusal, refuse
+from activities.run.models.control import Control
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome, RunReport, Vote
 from activities.run.models.todo import LeftToDo, Todo
 from estate.base import Target
 from workflows.run.approval import ApprovalGate
+from workflows.run.control import RunControl
 from workflows.run.granted import Granted
 from workflows.run.models import Request, Status
 from workflows.run.phases import Phase, Trait
@@ -66,7 +68,7 @@ class RunState(Generic[D]):
     leaves: str = ""
     """What is left behind by a run that ends before its point of no return."""
     waited_for_people: tuple[Span, ...] = ()
-    """From when to when people were asked to approve."""
+    """From when to when people were asked to approve, or held the run."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
     by_watch: bool = False
@@ -81,6 +83,8 @@ class RunState(Generic[D]):
     measurement: Measurement | None = None
     undone: tuple[str, ...] = ()
     preview: str = ""
+    control: RunControl = field(default_factory=RunControl)
+    """What people have ordered while it went on."""
     hints: Callable[[], tuple[str, ...]] = _nothing
     """What else the UI shows: how people let a run go on that is held up."""
 
@@ -154,6 +158,7 @@ class RunState(Generic[D]):
             lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
         if self.attested_by:
             lines.append(f"{self.attested_by} says that {self.plan.attested if self.plan else 'it is stopped'}")
+        lines += self.control.lines(self.request.target if self.request else "")
         lines += self.hints()
         if member := self.waits_for_attestation:
             lines.append(
@@ -206,6 +211,10 @@ class RunState(Generic[D]):
             waits_for_attestation=self.waits_for_attestation,
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,
+            held=self.control.told,
+            can_skip=self.control.can(Control.SKIP),
+            can_force=self.control.can(Control.FORCE),
+            control=self.control.entries,
         )
 
     @property
@@ -269,6 +278,7 @@ class RunState(Generic[D]):
             votes=self.votes,
             attested_by=self.attested_by,
             insisted_by=self.insisted_by,
+            control=self.control.entries,
             measurement=self.measurement,
             undone=self.undone,
             preview=self.preview,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
@@ -169,12 +170,24 @@ async def approved(
     await _people_agree(state, policy, target, plan)
     again = _of_this_run(state, await make())
     if again.digest != plan.digest:
-        raise refuse(
-            Refusal.PLAN_CHANGED,
-            f"plan {plan.digest} ({plan.headline}) was approved, but the target has changed since:"
-            f" now it would be {again.digest or 'no plan'} ({again.headline or again.heading()}); nothing was changed",
-        )
+        raise _changed(plan, again, "was approved")
     return again
+
+
+async def decided_again(state: RunState[Any], plan: P, make: Callable[[], Awaitable[P]]) -> P:
+    """Return ``plan``, made again: hours may have passed since. ApplicationError: ``PlanChanged``; nothing was changed."""
+    again = _of_this_run(state, await make())
+    if again.decisions() != plan.decisions():
+        raise _changed(plan, again, "was to be carried out")
+    return again
+
+
+def _changed(plan: Plan, again: Plan, was: str) -> ApplicationError:
+    return refuse(
+        Refusal.PLAN_CHANGED,
+        f"plan {plan.digest} ({plan.headline}) {was}, but the target has changed since:"
+        f" now it would be {again.digest or 'no plan'} ({again.headline or again.heading()}); nothing was changed",
+    )
 
 
 def _asks(state: RunState[Any], policy: ApprovalPolicy, target: Target) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny
 
+from activities.run.models.control import ControlEntry
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
 from activities.run.models.todo import LeftToDo
@@ -82,6 +83,8 @@ class Known(Wire):
     attested_by: str = ""
     insisted_by: str = ""
     """Who has overridden what held the run up."""
+    control: tuple[ControlEntry, ...] = ()
+    """What people have ordered while it went on: holds, releases, skipped and forced steps."""
     measurement: Measurement | None = None
     """What a client saw."""
     undone: tuple[str, ...] = ()

@@ -1,0 +1,150 @@
+"""The handlers through which people control a run: hold it, let it go on, skip a step, or force one.
+
+An order changes nothing by itself: it is kept in the run's state, and the run looks at it where that is safe
+(``workflows.run.controlling``). One that does not count is answered with a sentence, or dropped where it came as a signal.
+Votes and orders alike carry no proof of who sent them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from temporalio import workflow
+
+from activities.run.models.control import Control, ControlEntry
+from estate.base import ApprovalPolicy, Target, fold, holders
+from workflows.run.control import HoldOrder, ReleaseOrder, StepOrder
+from workflows.run.inputs import said
+from workflows.run.models import Run, Status, named
+from workflows.run.phases import Phase
+from workflows.run.voting import Decidable
+
+Order = HoldOrder | ReleaseOrder | StepOrder
+
+_ASKS: dict[Control, type[Order]] = {
+    Control.HOLD: HoldOrder,
+    Control.RELEASE: ReleaseOrder,
+    Control.SKIP: StepOrder,
+    Control.FORCE: StepOrder,
+}
+_STEP = '{"by": "dana", "step": "ready", "reason": "WHY"}'
+
+
+class Controllable(Decidable):
+    """Base of workflows that people may hold, and whose steps they may skip or force."""
+
+    @abstractmethod
+    def decides(self, target: Target) -> ApprovalPolicy:
+        """Return who must approve this run: they control it too."""
+
+    @workflow.update(description='Stop before the next phase: {"by": "dana", "reason": "WHY"}')
+    def hold(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Record a hold (``HoldOrder``) and return the status after it."""
+        return self._order(Control.HOLD, args)
+
+    @hold.validator
+    def _may_hold(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_order(Control.HOLD, args)
+
+    @workflow.update(description='Let a held run go on: {"by": "dana"}')
+    def release(self, *args: Any) -> Status:  # noqa: ANN401
+        """End the hold (``ReleaseOrder``) and return the status after it."""
+        return self._order(Control.RELEASE, args)
+
+    @release.validator
+    def _may_release(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_order(Control.RELEASE, args)
+
+    @workflow.update(description=f"Leave a step out: {_STEP}")
+    def skip(self, *args: Any) -> Status:  # noqa: ANN401
+        """Record the order (``StepOrder``) and return the status after it."""
+        return self._order(Control.SKIP, args)
+
+    @skip.validator
+    def _may_skip(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_order(Control.SKIP, args)
+
+    @workflow.update(description=f"Use the ungraceful form of a step: {_STEP}")
+    def force(self, *args: Any) -> Status:  # noqa: ANN401
+        """Record the order (``StepOrder``) and return the status after it."""
+        return self._order(Control.FORCE, args)
+
+    @force.validator
+    def _may_force(self, *args: Any) -> None:  # noqa: ANN401
+        self._check_order(Control.FORCE, args)
+
+    @workflow.signal(description="Like hold, without an answer; one that does not count is dropped.")
+    def held(self, *args: Any) -> None:  # noqa: ANN401
+        """Record a hold if it counts. Never raises."""
+        self._order_by_signal(Control.HOLD, args)
+
+    @workflow.signal(description="Like release, without an answer; one that does not count is dropped.")
+    def released(self, *args: Any) -> None:  # noqa: ANN401
+        """End the hold if that counts. Never raises."""
+        self._order_by_signal(Control.RELEASE, args)
+
+    @workflow.signal(description="Like skip, without an answer; one that does not count is dropped.")
+    def skipped(self, *args: Any) -> None:  # noqa: ANN401
+        """Record the order if it counts. Never raises."""
+        self._order_by_signal(Control.SKIP, args)
+
+    @workflow.signal(description="Like force, without an answer; one that does not count is dropped.")
+    def forced(self, *args: Any) -> None:  # noqa: ANN401
+        """Record the order if it counts. Never raises."""
+        self._order_by_signal(Control.FORCE, args)
+
+    def _order_by_signal(self, what: Control, args: tuple[Any, ...]) -> None:
+        """Follow an order if it counts. An error in a signal would wedge the run."""
+        try:
+            self._order(what, args)
+        except ValueError as complaint:
+            workflow.logger.warning("Ignored order to %s: %s", what.value, complaint)
+
+    def _order(self, what: Control, args: tuple[Any, ...]) -> Status:
+        order = self._check_order(what, args)
+        entry = ControlEntry(what=what, at=workflow.now(), **order.model_dump())
+        self.state.control.keep_order(entry)
+        self.state.show()
+        return self.state.status
+
+    def _check_order(self, what: Control, args: tuple[Any, ...]) -> Order:
+        """Return what is ordered. ValueError: it does not count; the message says why and what would."""
+        order, state = said(_ASKS[what], args), self.state
+        self._must_be_open()
+        self._must_be_allowed(order.by)
+        if isinstance(order, StepOrder):
+            state.control.must_be_offered(what, order.step)
+        elif isinstance(order, HoldOrder):
+            state.control.must_be_new(order)
+        elif state.control.hold is None:
+            message = "nobody holds this run; there is nothing to release"
+            raise ValueError(message)
+        return order
+
+    def _must_be_open(self) -> None:
+        state = self.state
+        if state.request is None or state.request.run is Run.PLAN:
+            message = "this run is a plan and changes nothing: it can only be cancelled"
+            raise ValueError(message)
+        if state.phase is Phase.UNDOING:
+            message = "the run is undoing what it has changed: nothing of that is held, skipped or forced"
+            raise ValueError(message)
+        if state.outcome is not None:
+            message = f"the run has ended ({state.outcome.value})"
+            raise ValueError(message)
+
+    def _must_be_allowed(self, by: str) -> None:
+        """Return if ``by`` has a role of the policy, or is known to the estate where the policy asks for none."""
+        target = self.state.target
+        if target is None:
+            message = "the run has not looked its target up yet; try again in a few seconds"
+            raise ValueError(message)
+        roles = self.decides(target).roles
+        if any(fold(by) == fold(name) for role in roles for name in holders(target.people, role)):
+            return
+        if not roles and (not target.people or target.knows(by)):
+            return
+        told = "; ".join(named(role, holders(target.people, role)) for role in roles) or ", ".join(sorted(target.people))
+        message = f"by: {by} cannot control this run; who can: {told}"
+        raise ValueError(message)
