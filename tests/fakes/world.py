@@ -213,6 +213,11 @@ class World:
         leader = self.members.get(standby.following)
         return leader is not None and standby in self.standbys_of(leader)
 
+    def last_word(self, standby: Member) -> dict[str, Any]:
+        """Return what ``standby`` can say of its leader's end of WAL, and of when it had that: nothing here."""
+        del standby
+        return {}
+
     def insert(self, row: tuple[str, int]) -> bool:
         """Write through the Service; return whether it was acknowledged."""
         leader = self.behind_service()

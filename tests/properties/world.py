@@ -11,10 +11,12 @@ import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gate.lease.vouching import Outside
 from gate.loop.situation import Action, Decision
+from gate.postgres.lsn import format_lsn
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member, is_ahead
 from tests.fakes.world import World
@@ -66,6 +68,10 @@ class HarshWorld(World):
         self._clock_stopped_at: dict[str, float] = {}
         self._woken_until: dict[str, float] = {}
         """Member whose machine was suspended → until when it may take writes, and must confirm none beside another one."""
+        self._heard: dict[str, tuple[float, int]] = {}
+        """Standby → when its leader spoke last, and which end of WAL it said; its gate forgets that when it ends."""
+        self._written_at: dict[tuple[str, int], float] = {}
+        """Row → when it was committed."""
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
@@ -130,6 +136,7 @@ class HarshWorld(World):
         following = [one for one in self.standbys_of(leader) if not (one.asynchronous or is_ahead(one, leader))]
         if leader.sync and not {one.name for one in following} & leader.sync:
             return False
+        self._written_at[row] = self._clock()
         for one in [leader, *following]:
             one.rows.add(row)
             one.position += RECORD_BYTES
@@ -180,9 +187,22 @@ class HarshWorld(World):
         self._keep_snapshots()
         for one in self.members.values():
             leader = self.members.get(one.following)
+            if not one.alive:
+                self._heard.pop(one.name, None)
             if leader is not None and self._receives(one, leader):
                 self._copy(leader, one)
+                self._heard[one.name] = self._clock(), leader.position
         super().tick()
+
+    def last_word(self, standby: Member) -> dict[str, Any]:
+        """Return what its leader said last, and the time of its last transaction."""
+        if not standby.stands_by:
+            return {}
+        times = [self._written_at[row] for row in standby.rows if row in self._written_at]
+        words: dict[str, Any] = {"last_replay_at": _as_time(max(times))} if times else {}
+        if (heard := self._heard.get(standby.name)) is not None:
+            words |= {"upstream_at": _as_time(heard[0]), "upstream_lsn": format_lsn(heard[1])}
+        return words
 
     def _receives(self, one: Member, leader: Member) -> bool:
         lives = leader.writes and leader.reachable and one.stands_by and one.reachable and self._same_side(one, leader)
@@ -218,6 +238,10 @@ class HarshWorld(World):
             row += 1
             self.insert(("client", row))
             await asyncio.sleep(_WRITE_EVERY_SECONDS)
+
+
+def _as_time(seconds: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
 def _contents(service: dict[str, Any]) -> tuple[Any, Any]:
