@@ -70,8 +70,8 @@ class HarshWorld(World):
         """Member whose machine was suspended → until when it may take writes, and must confirm none beside another one."""
         self._heard: dict[str, tuple[float, int]] = {}
         """Standby → when its leader spoke last, and which end of WAL it said; its gate forgets that when it ends."""
-        self._written_at: dict[tuple[str, int], float] = {}
-        """Row → when it was committed."""
+        self._replayed_at: dict[str, float] = {}
+        """Member → when its last row was committed."""
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
@@ -136,8 +136,8 @@ class HarshWorld(World):
         following = [one for one in self.standbys_of(leader) if not (one.asynchronous or is_ahead(one, leader))]
         if leader.sync and not {one.name for one in following} & leader.sync:
             return False
-        self._written_at[row] = self._clock()
         for one in [leader, *following]:
+            self._replayed_at[one.name] = self._clock()
             one.rows.add(row)
             one.position += RECORD_BYTES
         self.acknowledged.add(row)
@@ -158,12 +158,12 @@ class HarshWorld(World):
         Not the last one that has every promised row: nobody could bring those back.
         """
         snapshot = self._snapshots.get(member.name, (0.0, member.timeline, member.rows, member.position))
-        _, timeline, rows, position = snapshot
+        taken_at, timeline, rows, position = snapshot
         is_last = not any(self.promised <= one.rows for one in self.members.values() if one is not member)
         if member.alive or timeline != member.timeline or position >= member.position or is_last:
             return False
         self._cut_off[member.name] = member.rows - rows
-        member.rows, member.position = set(rows), position
+        member.rows, member.position, self._replayed_at[member.name] = set(rows), position, taken_at
         if member.name != self.record.leader:  # one copy less: nobody can know that, once the leader is gone
             self.promised &= set[tuple[str, int]]().union(
                 *(one.rows for one in self.members.values() if one.name != self.record.leader)
@@ -194,12 +194,17 @@ class HarshWorld(World):
                 self._heard[one.name] = self._clock(), leader.position
         super().tick()
 
+    def _copy(self, leader: Member, member: Member) -> None:
+        if not is_ahead(member, leader) and leader.name in self._replayed_at:
+            self._replayed_at[member.name] = self._replayed_at[leader.name]
+        super()._copy(leader, member)
+
     def last_word(self, standby: Member) -> dict[str, Any]:
         """Return what its leader said last, and the time of its last transaction."""
         if not standby.stands_by:
             return {}
-        times = [self._written_at[row] for row in standby.rows if row in self._written_at]
-        words: dict[str, Any] = {"last_replay_at": _as_time(max(times))} if times else {}
+        replayed = self._replayed_at.get(standby.name)
+        words: dict[str, Any] = {} if replayed is None else {"last_replay_at": _as_time(replayed)}
         if (heard := self._heard.get(standby.name)) is not None:
             words |= {"upstream_at": _as_time(heard[0]), "upstream_lsn": format_lsn(heard[1])}
         return words
