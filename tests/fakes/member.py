@@ -203,6 +203,7 @@ class Member:
             current_lsn=format_lsn(self.position) if self.writes else None,
             replay_lsn=format_lsn(self.position) if standby else None,
             lag_seconds=0.0 if standby and self.lag_bytes == 0 else None,
+            **world.last_word(self),
             upstream=self.following if standby and world.streams_to(self) and not self.unaware else None,
             lag_bytes=self.lag_bytes if standby else None,
             followers=self.followers(world) if self.writes else (),

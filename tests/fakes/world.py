@@ -213,6 +213,11 @@ class World:
         leader = self.members.get(standby.following)
         return leader is not None and standby in self.standbys_of(leader)
 
+    def last_word(self, standby: Member) -> dict[str, Any]:
+        """Return what ``standby`` can say of its leader's end of WAL, and of when it had that: nothing here."""
+        del standby
+        return {}
+
     def insert(self, row: tuple[str, int]) -> bool:
         """Write through the Service; return whether it was acknowledged."""
         leader = self.behind_service()
@@ -367,8 +372,9 @@ class World:
             leader.sync = set(names)
             self.write(sync=",".join(names))
         ahead = {one.name for one in self.standbys_of(leader) if is_ahead(one, leader)}
-        if ahead & set(record.sync_members) and (rest := [name for name in record.sync_members if name not in ahead]):
-            self.write(sync=",".join(rest))  # what it confirms is worth nothing
+        rest = [name for name in record.sync_members if name not in ahead]
+        if ahead & set(record.sync_members) and rest and set(rest) <= set(names):  # a shorter list: all of it has everything
+            self.write(sync=",".join(rest))  # what the other confirms is worth nothing
             record = self.record
         if record.sync != NO_SYNC and set(names) & set(record.sync_members):
             leader.sync, self._alone_since = set(record.sync_members), None

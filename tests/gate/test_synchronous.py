@@ -137,6 +137,19 @@ async def test_a_standby_with_more_than_the_leader_is_none(tmp_path: Path) -> No
     assert await strict.synchronous.tend(record(sync=NO_SYNC), ahead) == Change(names=(C,))
 
 
+async def test_the_list_is_not_left_to_a_standby_that_is_away_when_the_other_is_ahead(tmp_path: Path) -> None:
+    """The one that is away has not confirmed what the other has: alone in the record, it would be promoted as lossless."""
+    one = Leader(tmp_path, standby_timeout=0.05)
+    one.synchronous.begin((B, C))
+    ahead = (Follower(member=B, state="streaming", sync_state="async", ahead=True),)
+    assert await one.synchronous.tend(record(sync=f"{B},{C}"), ahead) == Change(names=(C,))
+    one.synchronous.carried_out(Change(names=(C,)))
+    assert await one.synchronous.tend(record(sync=f"{B},{C}"), ahead) is None
+    while (change := await one.synchronous.tend(record(sync=f"{B},{C}"), ahead)) is None:
+        await asyncio.sleep(0.01)
+    assert (_record(change).sync, _record(change).epoch) == (NO_SYNC, 6)
+
+
 async def test_a_strict_pair_waits_for_nobody_rather_than_for_one_that_is_ahead(tmp_path: Path) -> None:
     strict = Leader(tmp_path, durability="strict", members=(A, B))
     ahead = (Follower(member=B, state="streaming", sync_state="quorum", ahead=True),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -175,3 +176,49 @@ def test_where_the_leaders_disk_was_set_back_another_standby_may_have_what_it_wr
     plan = make_forced_plan(request(mode="forced"), target(), seen)
     assert plan.lossless is lossless
     assert ("was set back" in plan.loss) is not lossless
+
+
+_BEFORE, _LATER = NOW - timedelta(minutes=9), NOW - timedelta(minutes=1)
+
+
+_TOLD = {"upstream_at": _LATER, "upstream_lsn": "0/3000000"}
+
+
+@pytest.mark.parametrize("heard", [{"upstream_at": _BEFORE}, {"last_replay_at": _BEFORE, "lag_seconds": None}])
+@pytest.mark.parametrize("sync", [f"{B},{C}", "none"])
+def test_a_person_decides_where_the_leader_had_less_later_on(heard: dict[str, Any], sync: str) -> None:
+    """Its disk was set back, and nobody hears from it any more. What it wrote since is on the standby that has less."""
+    standbys = _standby(B, AHEAD, heard), _standby(C, LEVEL, _TOLD)
+    words = f"{B} has received up to 0/3000100, and 480 s later the leader's WAL ended at 0/3000000, as {C} was told"
+    for to in (None, C):
+        with pytest.raises(ApplicationError, match=f"{words}; --to {B} keeps its rows .* those of {C}") as refused:
+            _plan(*standbys, sync=sync, to=to)
+        assert refused.value.type == "WrongTimeline"
+    plan = _plan(*standbys, sync=sync, to=B)
+    assert (plan.candidate, plan.lossless) == (B, False)
+    assert sync == "none" or f"{words}; what it wrote since may be on {C} only" in plan.loss
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"),
+    [
+        ({"upstream_at": _BEFORE}, {**_TOLD, "upstream_lsn": "0/3000100"}),
+        ({"upstream_at": _LATER}, {**_TOLD, "upstream_at": _BEFORE}),
+        ({"upstream_at": _LATER - timedelta(seconds=4)}, _TOLD),
+        ({"upstream_at": _BEFORE, "last_replay_at": _LATER}, _TOLD),
+        ({}, _TOLD),
+        ({"upstream_at": _BEFORE}, {}),
+    ],
+)
+def test_a_standby_that_was_away_has_less_and_nothing_is_wrong(heard: dict[str, Any], told: dict[str, Any]) -> None:
+    assert _plan(_standby(B, AHEAD, heard), _standby(C, LEVEL, told), sync=f"{B},{C}").lossless
+
+
+def test_one_standby_that_alone_confirmed_commits_has_them_all() -> None:
+    assert _plan(_standby(B, AHEAD, {"upstream_at": _BEFORE}), _standby(C, LEVEL, _TOLD), sync=B).lossless
+
+
+def test_positions_of_an_earlier_timeline_say_nothing_of_the_latest() -> None:
+    standbys = _standby(B, {"timeline": 4}), _standby(C, {"timeline": 3, "upstream_at": _BEFORE}, FAR_AHEAD)
+    seen = _standby("postgresql-standby-2", {"timeline": 3}, _TOLD)
+    assert _plan(*standbys, seen, sync=f"{B},postgresql-standby-9", to=B).candidate == B

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
@@ -53,6 +54,7 @@ class Campaign(RuleBasedStateMachine):
         self._clocks = pytest.MonkeyPatch()
         for module in ("activities.postgres.fencing", "activities.postgres.post_promotion"):
             self._clocks.setattr(f"{module}.time", SimpleNamespace(monotonic=self._loop.time))
+        self._clocks.setattr("workflows.postgres.planning.set_back.CLEARLY_LATER", timedelta(seconds=0.1))  # lives are short
         members = (A, B, C) if three else (A, B)
         self._listed = members if all_listed else (A, B)
         self._loop.run_until_complete(self._begin(estate, members, proof, relaxes=relaxes))

@@ -97,6 +97,38 @@ def test_a_life_in_which_a_leaders_disk_is_set_back(life: Campaign) -> None:
     assert (life.world.writers, life.world.losses) == (["postgresql-standby-0"], [])
 
 
+def test_a_life_in_which_a_standby_that_was_away_is_not_alone_in_the_record(life: Campaign) -> None:
+    """The leader's disk was set back, so the other standby leaves the record: the first one has to catch up before."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=True, all_listed=False)
+    life.a_member_breaks(which=1, how="is suspended", seconds=1.2)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.03)
+    life.a_member_breaks(which=2, how="dies", seconds=0.06)
+    life.a_member_comes_back(which=2, seconds=0.06)
+    assert life.world.members["postgresql-standby-1"].position > life.world.members["postgresql-primary-0"].position
+    life.a_member_breaks(which=0, how="freezes", seconds=0.06)
+    life.a_member_comes_back(which=1, seconds=0.03)
+    life.somebody_starts_a_run("forced", 3.0, attest=False)
+    life.promises_hold()
+    assert life.world.record.sync_members != ("postgresql-standby-0",)
+
+
+def test_a_life_in_which_two_standbys_have_different_wal_of_one_timeline(life: Campaign) -> None:
+    """The leader's disk was set back while the one that has most was away, and nobody hears from the leader now."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=False)
+    life.a_member_breaks(which=1, how="is suspended", seconds=1.2)
+    life.a_member_breaks(which=2, how="dies", seconds=0.03)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.1)
+    life.a_member_comes_back(which=1, seconds=0.06)
+    life.a_member_breaks(which=0, how="freezes", seconds=0.06)
+    life.a_member_comes_back(which=2, seconds=0.1)
+    life.somebody_starts_a_run("forced", 3.0, attest=False)
+    run = life.orchestra.runs[-1]
+    assert run.instance is not None
+    assert (run.ending, life.world.record.epoch) == ("refused", 5)
+    assert "--to postgresql-standby-1 keeps its rows" in run.instance.state.explanation
+    life.promises_hold()
+
+
 @pytest.mark.parametrize("all_listed", [True, False])
 def test_a_life_in_which_the_third_member_vouches_for_a_primary(life: Campaign, *, all_listed: bool) -> None:
     """The network has fallen apart: it is not told of the claim, whether or not the estate lists it."""

@@ -11,10 +11,12 @@ import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gate.lease.vouching import Outside
 from gate.loop.situation import Action, Decision
+from gate.postgres.lsn import format_lsn
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member, is_ahead
 from tests.fakes.world import World
@@ -66,6 +68,10 @@ class HarshWorld(World):
         self._clock_stopped_at: dict[str, float] = {}
         self._woken_until: dict[str, float] = {}
         """Member whose machine was suspended → until when it may take writes, and must confirm none beside another one."""
+        self._heard: dict[str, tuple[float, int]] = {}
+        """Standby → when its leader spoke last, and which end of WAL it said; its gate forgets that when it ends."""
+        self._replayed_at: dict[str, float] = {}
+        """Member → when its last row was committed."""
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
@@ -131,6 +137,7 @@ class HarshWorld(World):
         if leader.sync and not {one.name for one in following} & leader.sync:
             return False
         for one in [leader, *following]:
+            self._replayed_at[one.name] = self._clock()
             one.rows.add(row)
             one.position += RECORD_BYTES
         self.acknowledged.add(row)
@@ -151,12 +158,12 @@ class HarshWorld(World):
         Not the last one that has every promised row: nobody could bring those back.
         """
         snapshot = self._snapshots.get(member.name, (0.0, member.timeline, member.rows, member.position))
-        _, timeline, rows, position = snapshot
+        taken_at, timeline, rows, position = snapshot
         is_last = not any(self.promised <= one.rows for one in self.members.values() if one is not member)
         if member.alive or timeline != member.timeline or position >= member.position or is_last:
             return False
         self._cut_off[member.name] = member.rows - rows
-        member.rows, member.position = set(rows), position
+        member.rows, member.position, self._replayed_at[member.name] = set(rows), position, taken_at
         if member.name != self.record.leader:  # one copy less: nobody can know that, once the leader is gone
             self.promised &= set[tuple[str, int]]().union(
                 *(one.rows for one in self.members.values() if one.name != self.record.leader)
@@ -180,9 +187,27 @@ class HarshWorld(World):
         self._keep_snapshots()
         for one in self.members.values():
             leader = self.members.get(one.following)
+            if not one.alive:
+                self._heard.pop(one.name, None)
             if leader is not None and self._receives(one, leader):
                 self._copy(leader, one)
+                self._heard[one.name] = self._clock(), leader.position
         super().tick()
+
+    def _copy(self, leader: Member, member: Member) -> None:
+        if not is_ahead(member, leader) and leader.name in self._replayed_at:
+            self._replayed_at[member.name] = self._replayed_at[leader.name]
+        super()._copy(leader, member)
+
+    def last_word(self, standby: Member) -> dict[str, Any]:
+        """Return what its leader said last, and the time of its last transaction."""
+        if not standby.stands_by:
+            return {}
+        replayed = self._replayed_at.get(standby.name)
+        words: dict[str, Any] = {} if replayed is None else {"last_replay_at": _as_time(replayed)}
+        if (heard := self._heard.get(standby.name)) is not None:
+            words |= {"upstream_at": _as_time(heard[0]), "upstream_lsn": format_lsn(heard[1])}
+        return words
 
     def _receives(self, one: Member, leader: Member) -> bool:
         lives = leader.writes and leader.reachable and one.stands_by and one.reachable and self._same_side(one, leader)
@@ -218,6 +243,10 @@ class HarshWorld(World):
             row += 1
             self.insert(("client", row))
             await asyncio.sleep(_WRITE_EVERY_SECONDS)
+
+
+def _as_time(seconds: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
 def _contents(service: dict[str, Any]) -> tuple[Any, Any]:

@@ -33,6 +33,7 @@ from workflows.postgres.planning.planned import (
     no_standby,
     usable_record,
 )
+from workflows.postgres.planning.set_back import must_not_be_parted, of_a_disk_set_back, with_other_wal
 
 _NO_WORD = "mode planned moves it without loss; the estate accepts no attestation that it is to be stopped"
 
@@ -58,6 +59,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
     left = _left_behind(survey, record)
     _must_know_who_has_most(left, standbys, record, request.to)
+    must_not_be_parted(survey, record, request.to)
     compared = tuple(one for one in candidates if one.name not in left)
     chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
@@ -180,7 +182,7 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     if gate.receive_lsn is None or gate.replay_lsn is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: it does not say what it has")
     caught_up = parse_lsn(gate.receive_lsn) <= parse_lsn(gate.replay_lsn)
-    if caught_up and _doubt(gate, survey, record) is None:
+    if caught_up and (_doubt(gate, survey, record) is None or with_other_wal(survey, record)):
         return None
     if gate.lag_seconds is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last position")
@@ -215,19 +217,7 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
     left = _left_behind(survey, record)
     if unseen := [name for name in others if name in left or not _receives(survey, name)]:
         return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
-    return _of_a_disk_set_back(survey, record, others)
-
-
-def _of_a_disk_set_back(survey: Survey, record: Record, others: list[str]) -> str | None:
-    """Return why positions do not tell who has most: the leader's disk was set back, and it went on from there."""
-    fact = survey.member(record.leader)
-    if fact is None or fact.gate is None:
-        return None
-    if any(row.ahead for row in fact.gate.followers):
-        return f"the disk of {record.leader} was set back, and it runs: its standby has confirmed what it never received"
-    if others and fact.gate.lacks:
-        return f"the disk of {record.leader} was set back: what it wrote since may be on {' or '.join(others)} only"
-    return None
+    return of_a_disk_set_back(survey, record, others)
 
 
 def _receives(survey: Survey, name: str) -> bool:
