@@ -42,10 +42,8 @@ def advice_on(target: Target, verdict: Verdict, verdicts: tuple[Verdict, ...], t
         return f"somebody else has taken it out, and may have a reason; to put it in again: {command}"
     if not isinstance(target, WatchedRegion):
         return ""
-    if verdict.subject == target.name:
-        return _leave(target, _unserved_since(target, verdicts))
     if _lost(target, verdicts):
-        return f"{target.name} is lost, see there"
+        return _leave(target, _unserved_since(target, verdicts))
     return f"the region is not lost: failover doctor {target.name}; then its gateway, DNS and application"
 
 

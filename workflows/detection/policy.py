@@ -77,7 +77,7 @@ class Reactions:
     @property
     def advice(self) -> tuple[str, ...]:
         """What people are to do, as long as a majority finds a reason."""
-        return tuple(advice for one in self.votes.verdicts() if (advice := self._advice(one)))
+        return tuple(dict.fromkeys(advice for one in self.votes.verdicts() if (advice := self._advice(one))))
 
     @property
     def cooling(self) -> Cooling | None:
