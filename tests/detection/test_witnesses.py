@@ -165,7 +165,7 @@ def test_it_is_counted_from_when_it_was_well_and_not_from_when_it_failed() -> No
 
 async def test_a_witness_says_so_when_what_was_down_is_to_be_put_in() -> None:
     gone = await _look(await _look(None, Look()), _look_of(Condition.REFUSED))
-    back = await _look(gone, _look_of(Condition.RETURNED))
+    back = await _look(gone, _look_of(Condition.RETURNED), Look())
     assert (back.down, back.returned, gone.returned) == (("a",), ("a",), ())
 
 
