@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Objective, Subscription, Target
+from estate.watching import GatewayWatching, Policy, Watching
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*$", max_length=80)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9.:]*$", max_length=253)]
@@ -83,6 +84,8 @@ class Gateway(Entry):
     objective: Objective = Objective(rto=timedelta(seconds=30))
     thresholds: GatewayThresholds = GatewayThresholds()
     approvals: GatewayApprovals = GatewayApprovals()
+    watch: GatewayWatching | None = None
+    """How witnesses look at it; ``None``: nobody does, and only people start its failover."""
 
     @model_validator(mode="after")
     def _some_may_be_taken_out(self) -> Self:
@@ -111,6 +114,11 @@ class GatewayTarget(Target):
     def objective(self) -> Objective:
         """What a run is measured against."""
         return self.gateway.objective
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched; one that is watched no more lets a watch that still runs begin nothing."""
+        return self.gateway.watch or GatewayWatching(policy=Policy.NOTIFY)
 
     @property
     def takes_words(self) -> bool:

@@ -16,7 +16,7 @@ from estate.model import Estate
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
-from estate.regions import RegionTarget
+from estate.regions import RegionTarget, WatchedRegion
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
@@ -132,6 +132,24 @@ def resolve_region(estate: Estate, region: str) -> RegionTarget:
     )
 
 
+def resolve_watched_region(estate: Estate, region: str) -> WatchedRegion:
+    """Return ``region`` as its witnesses look at it.
+
+    Raises:
+        EstateError: the estate does not list it, or has nobody look at it; names those that it lists.
+
+    """
+    watched = {name: one for name, one in estate.region_failovers.items() if one.watch is not None}
+    found = _listed("region", region, watched)
+    return WatchedRegion(
+        watch=found.watch,
+        to=found.to,
+        survivor=estate.regions[found.to],
+        names=tuple(resolve_traffic(estate, one) for one in found.traffic),
+        **_shared(estate, region, region),
+    )
+
+
 def resolve_redis(estate: Estate, master: str) -> RedisTarget:
     """Return the Redis deployment with the master name ``master``.
 
@@ -204,6 +222,7 @@ _BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
     RegionTarget.KIND: resolve_region,
     RedisTarget.KIND: resolve_redis,
     TrafficTarget.KIND: resolve_traffic,
+    WatchedRegion.KIND: resolve_watched_region,
     WorkloadTarget.KIND: resolve_workload,
     NodePoolTarget.KIND: resolve_pool,
 }

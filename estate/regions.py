@@ -14,6 +14,8 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from estate.base import ApprovalPolicy, Entry, Name, Objective, Region, SecretReference, SwitchApprovals, Target
 from estate.flexible import FlexibleTarget
+from estate.traffic import TrafficTarget
+from estate.watching import RegionWatching, Watching
 
 _Short = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
 _ALL = ApprovalPolicy(roles=("Manager", "DBA", "CTO"))
@@ -73,6 +75,15 @@ class RegionFailover(Entry):
     patience: _Short = timedelta(minutes=10)
     """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
     approvals: RegionApprovals = RegionApprovals(planned=_ALL, forced=_ALL)
+    watch: RegionWatching | None = None
+    """How witnesses look whether the region is lost; ``None``: nobody does."""
+
+    @model_validator(mode="after")
+    def _customers_can_be_asked_for(self) -> Self:
+        if self.watch is not None and not self.traffic:
+            message = "watch needs traffic: name the entry of traffic by which customers reach the region"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _overlays_are_absolute(self) -> Self:
@@ -110,3 +121,31 @@ class RegionTarget(Target):
     def server_in(region: str, database: FlexibleTarget) -> str:
         """Return the server of ``database`` in ``region``."""
         return next(name for name, one in database.database.servers.items() if one.region == region)
+
+
+class WatchedRegion(Target):
+    """One region as its witnesses look at it: by the public names of its customers, and by its API server."""
+
+    KIND: ClassVar[str] = "watched-region"
+
+    watch: RegionWatching
+    to: Name
+    """The region that would survive it."""
+    survivor: Region
+    """Its cluster is asked too: a witness that reaches neither may be cut off itself."""
+    names: tuple[TrafficTarget, ...]
+
+    @staticmethod
+    def edge_of(name: str) -> str:
+        """Return what is called degraded when customers of the public name ``name`` are not served."""
+        return f"edge of {name}"
+
+    @property
+    def detection(self) -> tuple[str, str]:
+        """Kind and name of what is watched."""
+        return "region", self.name
+
+    @property
+    def watching(self) -> Watching:
+        """How it is watched."""
+        return self.watch

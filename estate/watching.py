@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from estate.base import Entry
 
 _Interval = Annotated[timedelta, Field(ge=timedelta(milliseconds=50), le=timedelta(minutes=1))]
 _Patience = Annotated[timedelta, Field(ge=timedelta(0))]
+_WithinALook = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(minutes=30))]
+"""A witness counts it within one step, which lasts an hour at most."""
 
 
 class Policy(StrEnum):
@@ -50,6 +52,16 @@ class Watching(Entry):
     def relieves(self) -> bool:
         """Whether a leader that is asked to end is relieved without asking anybody."""
         return False
+
+    @property
+    def returned_after(self) -> timedelta:
+        """For how long what was taken out of service must be well until it is put in again."""
+        return timedelta(0)
+
+    @property
+    def seen_after(self) -> timedelta:
+        """How long its witnesses may go on to see a target as it was before a run has changed it."""
+        return timedelta(0)
 
 
 class PostgresWatching(Watching):
@@ -100,3 +112,48 @@ class PodWatching(Watching):
     refused_after: _Patience = timedelta(seconds=6)
     silent_after: _Patience = timedelta(seconds=6)
     cooldown: _Patience = timedelta(minutes=5)
+
+
+class GatewayWatching(Watching):
+    """Counted from when the gateway itself calls a backend Down, which takes its own probe 90 s as declared."""
+
+    interval: _Interval = timedelta(seconds=5)
+    stopped_after: _Patience = timedelta(seconds=10)
+    """It answers with another status than the probe takes, or nobody listens there."""
+    refused_after: _Patience = timedelta(seconds=10)
+    silent_after: _Patience = timedelta(seconds=30)
+    healthy_after: _WithinALook = timedelta(minutes=5)
+    """A backend that was taken out must answer well for so long, without a break, before it is put in again."""
+    asks_azure_every: _Interval = timedelta(seconds=15)
+    """Between two questions of one witness to Azure; an answer takes about 5 s."""
+    cooldown: _Patience = timedelta(minutes=2)
+
+    @property
+    def returned_after(self) -> timedelta:
+        """For how long a backend must be well until it is put in again."""
+        return self.healthy_after
+
+    @property
+    def seen_after(self) -> timedelta:
+        """How long its witnesses may work with an older answer of Azure."""
+        return 3 * self.asks_azure_every
+
+
+class RegionWatching(Watching):
+    """A region is left by people only: whatever is found, they are told."""
+
+    policy: Policy = Policy.NOTIFY
+    interval: _Interval = timedelta(seconds=5)
+    stopped_after: _Patience = timedelta(minutes=1)
+    """DEGRADED: the public name answers that it does not serve, or it serves and the API server is silent."""
+    refused_after: _Patience = timedelta(minutes=1)
+    silent_after: _Patience = timedelta(minutes=1)
+    """LOST: customers are not served, and nothing of the region answers."""
+    cooldown: _Patience = timedelta(0)
+
+    @model_validator(mode="after")
+    def _is_for_people(self) -> Self:
+        if self.policy is not Policy.NOTIFY:
+            message = f"policy is {self.policy.value}, and only people leave a region: write notify, or leave policy out"
+            raise ValueError(message)
+        return self

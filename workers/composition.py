@@ -30,6 +30,7 @@ from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.kubernetes.nodes import NodesClient
 from activities.clients.kubernetes.permissions import PermissionsClient
+from activities.clients.kubernetes.reach import ApiServersClient
 from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.kustomize import Kustomize
@@ -40,10 +41,12 @@ from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
 from activities.clients.traffic_ports import TrafficClients
 from activities.detection.models import WatchedTarget, witness_queue
+from activities.detection.probes.gateways import AzureWords, GatewayEye
 from activities.detection.probes.nodes import NodeEye
 from activities.detection.probes.pods import PodEye
 from activities.detection.probes.postgres import PostgresEye
 from activities.detection.probes.redis import RedisEye
+from activities.detection.probes.regions import RegionEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
@@ -60,9 +63,11 @@ from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
 from activities.traffic.doctor import TrafficDoctor
 from activities.traffic.gateway_doctor import GatewayDoctor
+from estate.gateways import GatewayTarget
 from estate.nodes import MachineKind, NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.regions import WatchedRegion
 from estate.workloads import WorkloadTarget
 from workers.settings import WorkerSettings
 from workflows.catalog import PROCEDURES, RUNNER, workflows
@@ -135,7 +140,10 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
 
     Its steps last for minutes, and who waits for them must know within seconds that it has died: it beats less often.
     """
-    clients = _clients(KubernetesClient(), Inventory(settings.estate, any_version=True), settings)
+    kubernetes = KubernetesClient()
+    clients = _clients(kubernetes, Inventory(settings.estate, any_version=True), settings)
+    (gateways, backends), servers = clients.gateways, ApiServersClient(kubernetes)
+    azure = AzureWords(gateways)
 
     def eye_of(target: WatchedTarget) -> Eye:
         match target:
@@ -147,6 +155,10 @@ def make_witness(client: Client, settings: WorkerSettings) -> Worker:
                 return PodEye(clients.workloads, target)
             case NodePoolTarget():
                 return NodeEye(clients.nodes, target)
+            case GatewayTarget():
+                return GatewayEye(azure, backends, target)
+            case WatchedRegion():
+                return RegionEye(clients.traffic.edge, servers, target)
 
     return Worker(
         client,

@@ -10,10 +10,12 @@ from __future__ import annotations
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.run.declare import RENAMED
+from workflows.detection.gateways import GatewayWatch
 from workflows.detection.nodes import NodeWatch
 from workflows.detection.pods import PodWatch
 from workflows.detection.postgres import PostgresWatch
 from workflows.detection.redis import RedisWatch
+from workflows.detection.regions import RegionWatch
 from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
 from workflows.nodes.return_to_service import NodeReturn
@@ -33,8 +35,8 @@ from workflows.traffic.specs import SPECS as TRAFFIC
 PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *TRAFFIC, *GATEWAY]
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
-    PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, WatchersStart,
-    Doctor,
+    PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
+    RegionWatch, WatchersStart, Doctor,
 )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class HttpEdge:
             status, _, __ = await _get(url, read=False)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return HealthFact(region=region, message=f"{url}: {_words(error)}")
-        return HealthFact(region=region, healthy=status == _OK, message=f"{url} answers {status}")
+        return HealthFact(region=region, healthy=status == _OK, status=status, message=f"{url} answers {status}")
 
 
 async def _get(url: str, *, read: bool) -> tuple[int, Mapping[str, str], str]:

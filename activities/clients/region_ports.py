@@ -61,3 +61,10 @@ class Application(Protocol):
 
     async def ask(self, checks: ApplicationChecks, run: str) -> tuple[Answer, ...]:
         """Return an answer per question; one that does not come is no fine one."""
+
+
+class ApiServers(Protocol):
+    """Whether a region's API server answers."""
+
+    async def version(self, region: Region) -> str:
+        """Return its version. UnreachableError: it is silent. ForbiddenError, MissingError: it answers, and not that."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.client import Client
 
@@ -10,14 +12,33 @@ from activities.detection.standing import standing_on
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding
 from activities.run.pollers import polls
-from activities.run.watches import WATCHES
+from activities.run.watches import WATCHES, watch_of
+from estate.gateways import Gateway
+from estate.model import Estate
+from estate.regions import RegionFailover
 
 
-async def of_detection(client: Client, queue: str, witnesses: tuple[str, ...]) -> list[Finding]:
-    """Return what doctor says of the witnesses, and of what each of them cannot see."""
+async def of_detection(client: Client, queue: str, estate: Estate) -> list[Finding]:
+    """Return what doctor says of the witnesses, of what each of them cannot see, and of what nobody watches."""
+    witnesses, wanted = estate.witnesses, _asked_for(estate)
     there = await of_witnesses(client, queue, witnesses)
-    watches = (await standing_on(client, queue)) if witnesses else {}
-    return there + [finding for watch, said in watches.items() for finding in _sight(watch, said)]
+    watches = (await standing_on(client, queue)) if witnesses or wanted else {}
+    found = [finding for watch, said in watches.items() for finding in _sight(watch, said)]
+    return there + found + [_unwatched(one, witnesses) for one in wanted if one not in watches]
+
+
+def _asked_for(estate: Estate) -> list[str]:
+    """Return the watches for which the estate has a key: a gateway's, and a region's."""
+    gateways: Mapping[str, Gateway | RegionFailover] = estate.gateways
+    sections = {"gateway": gateways, "region": estate.region_failovers}
+    return [watch_of(kind, name) for kind, ones in sections.items() for name in sorted(ones) if ones[name].watch]
+
+
+def _unwatched(watch: str, witnesses: tuple[str, ...]) -> Finding:
+    name = watch.removeprefix(WATCHES)
+    if not witnesses:
+        return fault(f"detection of {name}", "the estate has watch, and witnesses names nobody", "name witnesses")
+    return warning(f"detection of {name}", "the estate has watch, and it does not run", f"failover detection start {name}")
 
 
 def _sight(watch: str, said: Standing) -> list[Finding]:

@@ -8,13 +8,15 @@ from enum import StrEnum
 from activities.run.models.lease import Unrenewed
 from activities.run.models.wire import Wire
 from estate.base import Name
+from estate.gateways import GatewayTarget
 from estate.nodes import NodePoolTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
 from estate.reference import Named
+from estate.regions import WatchedRegion
 from estate.workloads import WorkloadTarget
 
-WatchedTarget = PostgresTarget | RedisTarget | WorkloadTarget | NodePoolTarget
+WatchedTarget = PostgresTarget | RedisTarget | WorkloadTarget | NodePoolTarget | GatewayTarget | WatchedRegion
 
 
 class Kind(StrEnum):
@@ -24,6 +26,8 @@ class Kind(StrEnum):
     REDIS = "redis"
     PODS = "pods"
     NODES = "nodes"
+    GATEWAY = "gateway"
+    REGION = "region"
 
 
 class Condition(StrEnum):
@@ -35,6 +39,8 @@ class Condition(StrEnum):
     """Its machine answers, and nobody listens there."""
     SILENT = "silent"
     """Nobody answers."""
+    RETURNED = "returned"
+    """It was taken out of service, and is well: it can be put in again."""
 
 
 class Finding(Wire):
@@ -46,6 +52,8 @@ class Finding(Wire):
     words: str
     unrenewed: Unrenewed | None = None
     """PostgreSQL: for how long the leader has certainly not renewed the record's Lease."""
+    advice: str = ""
+    """What a person is to do about it: no failover helps, and none is begun; empty: one may."""
     since: datetime | None = None
     """When this witness began to see it so, by its own clock."""
 
@@ -90,6 +98,11 @@ class Sighting(Wire):
     def down(self) -> tuple[str, ...]:
         """What is gone, sorted."""
         return tuple(sorted(finding.subject for finding in self.findings))
+
+    @property
+    def returned(self) -> tuple[str, ...]:
+        """What can be put in again, sorted."""
+        return tuple(sorted(one.subject for one in self.findings if one.condition is Condition.RETURNED))
 
     @property
     def not_well(self) -> tuple[str, ...]:

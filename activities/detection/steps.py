@@ -27,7 +27,15 @@ from activities.run.errors import Refusal, refuse
 from activities.run.inventory import Inventory, listed
 from activities.run.postures import READ
 from activities.run.watches import watch_of
-from estate.loader import resolve_pool, resolve_redis, resolve_target, resolve_workload
+from estate.gateways import GatewayTarget
+from estate.loader import (
+    resolve_gateway,
+    resolve_pool,
+    resolve_redis,
+    resolve_target,
+    resolve_watched_region,
+    resolve_workload,
+)
 from estate.model import Estate
 from gate.record import Mode
 
@@ -37,6 +45,8 @@ _RESOLVERS: dict[Kind, Callable[[Estate, str], WatchedTarget]] = {
     Kind.REDIS: resolve_redis,
     Kind.PODS: resolve_workload,
     Kind.NODES: resolve_pool,
+    Kind.GATEWAY: resolve_gateway,
+    Kind.REGION: resolve_watched_region,
 }
 
 
@@ -58,6 +68,9 @@ class WatchActivities:
         """
         estate = self._estate()
         target = self._inventory.told(listed(estate, _RESOLVERS[request.kind], request.name))
+        if isinstance(target, GatewayTarget) and target.gateway.watch is None:
+            words = f"gateways.{target.name}.watch: missing; give it to have the gateway watched, empty ({{}}) for defaults"
+            raise refuse(Refusal.BAD_ESTATE, f"estate: {words}")
         return Watched(target=target, witnesses=estate.witnesses)
 
     @step("watch.list", READ, lambda _: "what the estate lists")
@@ -74,6 +87,8 @@ class WatchActivities:
             Kind.REDIS: estate.redis,
             Kind.PODS: estate.workloads,
             Kind.NODES: estate.node_pools,
+            Kind.GATEWAY: [name for name, one in estate.gateways.items() if one.watch is not None],
+            Kind.REGION: [name for name, one in estate.region_failovers.items() if one.watch is not None],
         }
         known = [Listed(kind=kind, name=name) for kind, names in sections.items() for name in sorted(names)]
         wanted = [one for one in known if request.target in {"", one.name, f"{one.kind.value}/{one.name}"}]

@@ -3,6 +3,8 @@
 A subject is down once its trouble has lasted for the patience of its condition. It is well again once it has been up for
 long enough: one answer ends a silence, a server that was down must be up for 2 s, and one that has failed repeatedly for
 ``watch.steady_after``. Between the two it is *recovering*: it is neither down nor well, and it is down again at once.
+
+That what was taken out of service can be put in again is counted the same way, and one bad look begins the count anew.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class Streaks:
             Condition.STOPPED: limits.stopped_after.total_seconds(),
             Condition.REFUSED: limits.refused_after.total_seconds(),
             Condition.SILENT: limits.silent_after.total_seconds(),
+            Condition.RETURNED: limits.returned_after.total_seconds(),
         }
         self._steady = limits.steady_after.total_seconds()
         self._failures = {one.subject: one.at for one in told.failures} if told else {}
@@ -71,7 +74,8 @@ class Streaks:
     def _remember(self, said: Finding, *, up: bool) -> None:
         now = time.monotonic()
         began, at = now - self._patience[said.condition], said.since or datetime.now(UTC)
-        self._streaks[said.subject] = _Streak(said, began, at, now, said=True, up=up, counted=True)
+        counted = said.condition is not Condition.RETURNED
+        self._streaks[said.subject] = _Streak(said, began, at, now, said=True, up=up, counted=counted)
 
     @property
     def going_on(self) -> tuple[str, ...]:
@@ -109,20 +113,24 @@ class Streaks:
 
     def _up_for(self, streak: _Streak) -> float:
         """Return how long a subject must be up before its trouble is over; negative: one look is enough."""
+        if streak.finding.condition is Condition.RETURNED:
+            return -1.0
         if streak.said and len(self._failures.get(streak.finding.subject, ())) >= _REPEATED:
             return self._steady
         return -1.0 if streak.finding.condition is Condition.SILENT else min(_RECOVERED_SECONDS, self._steady)
 
     def _found(self, finding: Finding, before: _Streak | None, asked: float, at: datetime) -> _Streak:
         """Return the streak of what this look has found in trouble."""
-        if before is None or (not before.said and before.finding.condition is not finding.condition):
-            streak = _Streak(finding, asked, at, asked, counted=before is not None and before.counted)
+        if before is None or _is_another(before, finding):
+            known = before is not None and before.counted and finding.condition is not Condition.RETURNED
+            streak = _Streak(finding, asked, at, asked, counted=known)
         else:
             fails_again = before.up and finding.condition is not Condition.SILENT
             streak = replace(before, finding=finding, seen=asked, up=False, counted=before.counted and not fails_again)
         lasted = time.monotonic() - streak.began >= self._patience[finding.condition]
         streak = replace(streak, said=streak.said or lasted)
-        if not streak.counted and (streak.said or finding.condition is not Condition.SILENT):
+        fails = finding.condition is not Condition.RETURNED and (streak.said or finding.condition is not Condition.SILENT)
+        if fails and not streak.counted:
             self._failures[finding.subject] = (*self._failures.get(finding.subject, ()), at)[-_REMEMBERED:]
             streak = replace(streak, counted=True)
         return streak
@@ -130,3 +138,9 @@ class Streaks:
     def _forget_old_failures(self, now: datetime) -> None:
         recent = {name: tuple(one for one in at if now - one <= _REPEATED_WITHIN) for name, at in self._failures.items()}
         self._failures = {name: at for name, at in recent.items() if at}
+
+
+def _is_another(before: _Streak, finding: Finding) -> bool:
+    """Whether what is found now began by itself; what was said to be down stays down in whatever way."""
+    now, then = finding.condition, before.finding.condition
+    return now is not then and (not before.said or Condition.RETURNED in {now, then})

@@ -95,4 +95,8 @@ def _is_news(said: Sighting, request: WatchRequest) -> bool:
     before = request.told
     if before is None or not request.heard or bool(said.blind) != bool(before.blind):
         return True
-    return (said.down, said.not_well, said.leaving) != (before.down, before.not_well, before.leaving)
+    return _told(said) != _told(before)
+
+
+def _told(said: Sighting) -> tuple[tuple[str, ...], ...]:
+    return said.down, said.not_well, said.leaving, said.returned

@@ -91,7 +91,7 @@ class SubjectLook:
         for workload in _called(name, estate, estate.workloads, resolve_workload):
             findings += await self._workload(workload)
         if name is None:
-            findings += await of_detection(activity.client(), activity.info().task_queue, estate.witnesses)
+            findings += await of_detection(activity.client(), activity.info().task_queue, estate)
             for place in sorted({pool.region for pool in estate.node_pools.values()}):
                 findings += await self._pools_of(estate.regions[place])
             for key, pool in sorted(estate.node_pools.items()):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 WATCHES = "watch/"
 """What the workflow ID of every watch begins with; the kind and the name of its target follow."""
-WATCH_TYPES = {"postgres": "postgres-watch", "redis": "redis-watch", "pods": "pod-watch", "nodes": "node-watch"}
+WATCH_TYPES = {
+    "postgres": "postgres-watch", "redis": "redis-watch", "pods": "pod-watch", "nodes": "node-watch",
+    "gateway": "gateway-watch", "region": "region-watch",
+}  # fmt: skip
 """Kind of target → the workflow that watches it; the name that its failovers are asked for by."""
 WATCH_MEMO = "watch"
 """Name of the memo that says how a watch stands."""

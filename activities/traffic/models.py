@@ -133,6 +133,8 @@ class HealthFact(Wire):
 
     region: str
     healthy: bool = False
+    status: int = 0
+    """HTTP status; 0: nobody answered."""
     message: str = ""
 
 

@@ -166,6 +166,7 @@ def watches_view(watches: dict[str, WatchStatus]) -> RenderableType:
         table.add_row(name, one.policy, Text(one.headline, style=style))
         if one.last_words:
             notes.append(Text(f"{name}, {one.last_words}", style="dim"))
+        notes += [Text(f"{name}: {line}", style="bold") for line in one.advice if line not in one.last_words]
         notes += [Text(f"{name}: {line}", style="yellow") for line in one.silent]
         if one.cooling and one.cooling.until > datetime.now(UTC):
             notes.append(Text(f"re-arm automatic failover: failover detection re-arm {name} --by NAME"))

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.detection.models import Condition, Finding, Look, Sighting, WatchRequest
 from activities.detection.streaks import Streaks
 from activities.detection.witness import WitnessActivities
-from estate.watching import PostgresWatching
+from estate.watching import GatewayWatching, PostgresWatching
 from tests.postgres.samples import target
 from workflows.detection.quorum import Votes
 
@@ -107,7 +107,7 @@ def test_after_one_failure_a_server_is_well_once_it_has_been_up_for_two_seconds(
     assert _recovering(streaks, 17.9) == []
 
 
-@pytest.mark.parametrize("condition", list(Condition))
+@pytest.mark.parametrize("condition", [one for one in Condition if one is not Condition.RETURNED])
 def test_after_repeated_failures_it_must_have_been_up_for_long_enough(condition: Condition) -> None:
     streaks = Streaks(_LIMITS.model_copy(update={"silent_after": timedelta(seconds=3)}))
     for began in (100, 60):
@@ -139,6 +139,34 @@ def test_what_it_knows_of_repeated_failures_goes_on_from_look_to_look() -> None:
     assert _recovering(again, 0) == ["a"]
     again = Streaks(_LIMITS, told)
     assert _judged(again, _look_of(Condition.REFUSED), 0) == ["a"], "it is down again without new patience"
+
+
+_RETURNS = GatewayWatching(healthy_after=timedelta(minutes=5))
+
+
+def test_what_is_out_is_put_in_after_a_time_without_any_bad_look() -> None:
+    streaks, back = Streaks(_RETURNS), _look_of(Condition.RETURNED)
+    assert _judged(streaks, back, 290) == []
+    assert _judged(streaks, Look(), 280) == []
+    assert streaks.going_on == (), "one bad look ends it"
+    assert _judged(streaks, back, 270) == []
+    assert _judged(Streaks(_RETURNS), back, 310) == ["a"]
+    assert streaks.failures == (), "to be put in is no failure"
+
+
+def test_it_is_counted_from_when_it_was_well_and_not_from_when_it_failed() -> None:
+    streaks, back = Streaks(_RETURNS), _look_of(Condition.RETURNED)
+    assert _judged(streaks, _look_of(Condition.STOPPED), 500) == ["a"]
+    assert _judged(streaks, back, 290) == []
+    assert _judged(streaks, back, 0) == []
+    assert _judged(streaks, _look_of(Condition.STOPPED), 20) == ["a"]
+    assert [len(one.at) for one in streaks.failures] == [2]
+
+
+async def test_a_witness_says_so_when_what_was_down_is_to_be_put_in() -> None:
+    gone = await _look(await _look(None, Look()), _look_of(Condition.REFUSED))
+    back = await _look(gone, _look_of(Condition.RETURNED), Look())
+    assert (back.down, back.returned, gone.returned) == (("a",), ("a",), ())
 
 
 class _Eye:

@@ -13,7 +13,9 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.detection.models import Condition, Finding, Kind, Look
 from activities.run.models.wire import read
 from activities.run.watches import WATCH_TYPES
+from tests.azure.pair import SUBSCRIPTION
 from tests.detection.bench import GONE, QUICK, WELL, WatchBench
+from tests.detection.region_samples import list_region, lost
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.postgres.bench import Handle
@@ -25,6 +27,10 @@ _ENTRIES: dict[Kind, tuple[str, dict[str, Any]]] = {
     Kind.REDIS: ("redis", {"servers": ["redis-0", "redis-1"], "sentinels": ["sentinel-0", "sentinel-1", "sentinel-2"]}),
     Kind.NODES: ("node_pools", {"selector": {"agentpool": "workers"}}),
     Kind.PODS: ("workloads", {"deployment": "api-deployment"}),
+    Kind.GATEWAY: (
+        "gateways",
+        {"subscription": SUBSCRIPTION, "resource_group": "rg", "pool": "api-pool", "backends": ["10.0.1.10", "10.0.1.11"]},
+    ),
 }
 """Kind → (section of the estate, what an entry of it says)."""
 
@@ -91,27 +97,71 @@ async def _told(bench: WatchBench) -> Handle:
     return bench.bench.client.get_workflow_handle(bench.watch_id, run_id=first)
 
 
+def _listed(bench: WatchBench, kind: Kind) -> str:
+    """List something of ``kind`` beside the cluster; return its name."""
+    name = f"{kind.value}-{uuid4().hex[:8]}"
+    section, entry = _ENTRIES[kind]
+    content = yaml.safe_load(bench.bench.estate.read_text(encoding="utf-8"))
+    watch = _AUTOMATIC | ({"healthy_after": "PT0S"} if kind is Kind.GATEWAY else {})
+    content[section] = {name: {"region": "eastus", "watch": watch, **entry}}
+    bench.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return name
+
+
+async def _withdrawn_by(bench: WatchBench, watch: Handle) -> None:
+    """Wait until a watch has begun a run, let all be well, and wait until the run was told so."""
+    await bench.bench.until(lambda: _has_begun_one(watch))
+    (lock,) = (await _status(watch)).open
+    begun = bench.bench.client.get_workflow_handle(lock)
+    bench.bench.started.append(begun)
+    bench.let(WELL)
+    await bench.bench.until(lambda: _was_told(begun))
+
+
 def _of_another(kind: Kind) -> Callable[[WatchBench], Awaitable[Handle]]:
     """Return a watch that begins a failover of what is no PostgreSQL cluster, and withdraws it."""
 
     async def run(bench: WatchBench) -> Handle:
-        name = f"{kind.value}-{uuid4().hex[:8]}"
-        section, entry = _ENTRIES[kind]
-        content = yaml.safe_load(bench.bench.estate.read_text(encoding="utf-8"))
-        content[section] = {name: {"region": "eastus", "watch": _AUTOMATIC, **entry}}
-        bench.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+        name = _listed(bench, kind)
         watch = await bench.bench.start({"target": name}, workflow=WATCH_TYPES[kind.value], id=watch_id(kind, name))
         bench.let(Look(findings=(Finding(subject=name, condition=Condition.STOPPED, words="it is down"),)))
-        await bench.bench.until(lambda: _has_begun_one(watch))
-        (lock,) = (await _status(watch)).open
-        begun = bench.bench.client.get_workflow_handle(lock)
-        bench.bench.started.append(begun)
-        bench.let(WELL)
-        await bench.bench.until(lambda: _was_told(begun))
+        await _withdrawn_by(bench, watch)
         await watch.cancel()
         return watch
 
     return run
+
+
+async def _region(bench: WatchBench) -> Handle:
+    """Say that a region is lost, with the command that leaves it, until it answers again."""
+    name = list_region(bench.bench.estate)
+    watch = await bench.bench.start({"target": name}, workflow="region-watch", id=watch_id(Kind.REGION, name))
+    bench.let(lost(name))
+    await bench.bench.until(lambda: _has_said(watch, "failover start region-failover"))
+    bench.let(WELL)
+    await bench.bench.until(lambda: _is_well(watch))
+    await watch.cancel()
+    return watch
+
+
+async def _gateway(bench: WatchBench) -> Handle:
+    """Leave alone what somebody else has taken out, then withdraw the run that takes another one out."""
+    name = _listed(bench, Kind.GATEWAY)
+    watch = await bench.bench.start({"target": name}, workflow="gateway-watch", id=watch_id(Kind.GATEWAY, name))
+    bench.let(Look(findings=(Finding(subject="10.0.1.11", condition=Condition.RETURNED, words="200"),)))
+    await bench.bench.until(lambda: _has_said(watch, "somebody else has taken it out"))
+    bench.let(Look(findings=(Finding(subject="10.0.1.10", condition=Condition.STOPPED, words="503"),)))
+    await _withdrawn_by(bench, watch)
+    await watch.cancel()
+    return watch
+
+
+async def _has_said(watch: Handle, words: str) -> bool:
+    return words in (await _status(watch)).last_words
+
+
+async def _is_well(watch: Handle) -> bool:
+    return not (await _status(watch)).gone
 
 
 async def _status(watch: Handle) -> WatchStatus:
@@ -181,6 +231,8 @@ WATCH_RUNS: dict[str, tuple[str, Callable[[WatchBench], Awaitable[Handle]]]] = {
     "watch-redis": ("notify", _of_another(Kind.REDIS)),
     "watch-nodes": ("notify", _of_another(Kind.NODES)),
     "watch-pods": ("notify", _of_another(Kind.PODS)),
+    "watch-gateway": ("notify", _gateway),
+    "watch-region": ("notify", _region),
     "forced-withdrawn": ("ask", _withdrawn),
     "watchers-started": ("notify", _started),
     "watchers-start-refused": ("notify", _starts_nothing),

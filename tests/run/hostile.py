@@ -15,7 +15,7 @@ from estate.gateways import GatewayTarget
 from estate.nodes import NodePoolTarget, NodeTarget
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
-from estate.regions import RegionTarget
+from estate.regions import RegionTarget, WatchedRegion
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 
@@ -73,6 +73,13 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
             "settings": {"to": "there", "databases": [name], "overlay": "/evil", "checks": {"url": f"http://{host}:{port}"}},
             "to": {"location": "there", "namespace": "evil", "context": "evil"},
             "databases": [{**shared, "database": database}],
+        },
+        WatchedRegion: {
+            **shared,
+            "watch": {},
+            "to": "there",
+            "survivor": {"location": "there", "namespace": "evil", "context": "evil"},
+            "names": [{**shared, "entry": public}],
         },
         NodeTarget: {**shared, "settings": pool, "pool": "workers"},
     }

@@ -28,7 +28,8 @@ _FIRST_KEY = {
     "region-fence": "region",
     "region-recovery": "region",
 }
-_FIRST_KEY |= dict.fromkeys(("postgres-watch", "redis-watch", "node-watch", "pod-watch", "watchers-start"), "target")
+_FIRST_KEY |= {f"{kind}-watch": "target" for kind in ("postgres", "redis", "node", "pod", "gateway", "region")}
+_FIRST_KEY["watchers-start"] = "target"
 
 
 def _raw(encoding: str, data: bytes) -> RawValue:

@@ -13,15 +13,23 @@ from temporalio.client import Client
 
 from activities.detection.doctor import of_detection, of_witnesses
 from activities.detection.models import Look
+from estate.model import Estate
 from starters.history.model import facts_of
 from starters.history.parse import chronicle_of
 from starters.render.words import exit_of
 from tests.detection.bench import GONE, WELL, WITNESSES, WatchBench, watching
+from tests.gateways.samples import ENTRY as GATEWAY
 from tests.postgres.gone import Gone, take_away
 from tests.starters.command import Command
 from tests.starters.conftest import command_for
 from tests.starters.recorded import events
 from workflows.detection.models import WatchStatus
+
+_CONTENT = {
+    "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
+    "witnesses": WITNESSES,
+}
+_ESTATE = Estate.model_validate(_CONTENT)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -202,8 +210,20 @@ async def test_doctor_counts_the_witnesses(temporal: Client, watched: tuple[Watc
     assert cast("list[object]", await of_witnesses(temporal, queue, ())) == []
 
 
+async def test_doctor_names_what_the_estate_wants_watched_and_nobody_watches(
+    temporal: Client, watched: tuple[WatchBench, Command]
+) -> None:
+    queue, gateways = watched[0].bench.queue, {"unwatched": GATEWAY, "alone": {**GATEWAY, "watch": {}}}
+    estate = Estate.model_validate({**_CONTENT, "gateways": gateways})
+    found = [one for one in await of_detection(temporal, queue, estate) if "gateway/" in one.subject]
+    assert [(one.severity, one.subject) for one in found] == [("warning", "detection of gateway/alone")]
+    assert found[0].remedy == "failover detection start gateway/alone"
+    nobody = await of_detection(temporal, queue, estate.model_copy(update={"witnesses": ()}))
+    assert [(one.severity, one.remedy) for one in nobody] == [("fault", "name witnesses")]
+
+
 async def _is_said_by_doctor(client: Client, queue: str, severity: str, words: str) -> bool:
-    found = await of_detection(client, queue, WITNESSES)
+    found = await of_detection(client, queue, _ESTATE)
     return any(one.severity == severity and words in one.message for one in found)
 
 

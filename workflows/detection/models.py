@@ -39,6 +39,8 @@ class WatchState(Wire):
     """What each witness said last: it goes on from there."""
     silent_since: dict[str, datetime] = Field(default_factory=dict)
     """Witness → since when it is silent."""
+    taken_out: tuple[str, ...] = ()
+    """Backends that runs of this watch have taken out of service, and that none has put in again."""
     last_words: str = ""
     """What it did last."""
 
@@ -56,6 +58,8 @@ class WatchStatus(Wire):
     """Of these the ones that do not speak, or cannot see."""
     gone: tuple[str, ...] = ()
     """What a majority finds gone, in words."""
+    advice: tuple[str, ...] = ()
+    """What people are to do about it, where nothing is begun for it."""
     open: tuple[str, ...] = ()
     """Failovers that it has begun and that go on."""
     cooling: Cooling | None = None
@@ -103,10 +107,10 @@ class _Typed(BaseModel):
 
 
 class WatchInput(_Typed):
-    """Input of ``postgres-watch``, ``redis-watch``, ``node-watch`` and ``pod-watch``."""
+    """Input of ``postgres-watch``, ``redis-watch``, ``node-watch``, ``pod-watch``, ``gateway-watch``, ``region-watch``."""
 
     target: ShortName
-    """Cluster, master, node pool or workload, as the estate lists it."""
+    """Cluster, master, node pool, workload, gateway or region, as the estate lists it."""
     state: WatchState | None = None
     """Only from one of its own histories to the next."""
 

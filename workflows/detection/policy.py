@@ -7,23 +7,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ActivityError
 
-from activities.detection.models import CauseRequest, Kind
+from activities.detection.models import CauseRequest, Condition, Kind
 from activities.detection.steps import WatchActivities
 from activities.run.errors import Refusal
 from estate.base import Target
 from estate.watching import Policy
+from workflows.detection.advice import advice_on
 from workflows.detection.models import Cooling, Rest, WatchState
 from workflows.detection.quorum import Verdict, Votes
-from workflows.detection.requests import Begun, failover_for, hand_over_for
+from workflows.detection.requests import failover_for, hand_over_for
+from workflows.detection.running import carried_out
 from workflows.run import outcome
-from workflows.run.automatic import FOUND, Found
-from workflows.run.models import TASK_TIMEOUT
+from workflows.run.automatic import Found
 from workflows.run.steps import step
 
 _RESTS, _RESTS_LONGEST = timedelta(seconds=10), timedelta(minutes=5)
@@ -76,6 +75,11 @@ class Reactions:
         return self.state.model_copy(update=carried)
 
     @property
+    def advice(self) -> tuple[str, ...]:
+        """What people are to do, as long as a majority finds a reason."""
+        return tuple(dict.fromkeys(advice for one in self.votes.verdicts() if (advice := self._advice(one))))
+
+    @property
     def cooling(self) -> Cooling | None:
         """The cool-down that holds now."""
         cooling = self.state.cooling
@@ -126,9 +130,8 @@ class Reactions:
         subject, policy = verdict.subject, self.target.watching.policy
         while (now := self.votes.verdict_on(subject)) is not None:
             verdict, left = now, self._rests_until - workflow.now()
-            if policy is Policy.NOTIFY:
-                self.say(f"{verdict.words}; the policy is to notify")
-                await workflow.wait_condition(lambda: self.votes.verdict_on(subject) is None)
+            if policy is Policy.NOTIFY or self._advice(verdict):
+                await self._tell(verdict)
             elif left > timedelta(0):
                 if self.by_majority:
                     self.show()
@@ -146,6 +149,17 @@ class Reactions:
                 if self.cause:
                     await self._while_gone(subject, _CAUSE_AGAIN, "the cause is elsewhere")
         self.cause = ""
+
+    async def _tell(self, verdict: Verdict) -> None:
+        """Say what people are to do, until that is another thing or nothing."""
+        advice = self._advice(verdict)
+        self.say(f"{verdict.words}; {advice or 'the policy is to notify'}")
+        await workflow.wait_condition(
+            lambda: (now := self.votes.verdict_on(verdict.subject)) is None or self._advice(now) != advice
+        )
+
+    def _advice(self, verdict: Verdict) -> str:
+        return advice_on(self.target, verdict, self.votes.verdicts(), self.state.taken_out)
 
     async def _has_another_cause(self) -> bool:
         """Whether a workload is broken because its database is: another pod would be broken, too."""
@@ -179,7 +193,7 @@ class Reactions:
         subject = verdict.subject
         request = failover_for(self.kind, self.target.name, verdict)
         found = Found(member=subject, since=verdict.since, unrenewed=verdict.unrenewed)
-        ended = await self._carry_out(request, found, verdict.words)
+        ended = await carried_out(self, request, found, verdict)
         if ended is None:
             if subject in self._relieved:  # by our own planned run, which ends soon
                 await self._while_gone(subject, _RESTS, "the hand-over ends", lambda: subject not in self._relieved)
@@ -191,8 +205,20 @@ class Reactions:
         if kind and kind not in _MAY_HAVE_CHANGED:
             if not (self.by_majority and kind in _NO_REFUSAL):
                 self._rest()
-        elif self.target.watching.policy is Policy.AUTOMATIC:
+            return
+        if not kind:
+            self._note_service(verdict)
+        if self.target.watching.policy is Policy.AUTOMATIC:
             self.cool(subject, workflow.now() + self.target.watching.cooldown)
+        if self.target.watching.seen_after:
+            await self._while_gone(subject, self.target.watching.seen_after, "what the witnesses see may be from before")
+
+    def _note_service(self, verdict: Verdict) -> None:
+        """Remember what is out of service by a run of this watch."""
+        before = [one for one in self.state.taken_out if one != verdict.subject]
+        if self.kind is Kind.GATEWAY:
+            now = before if verdict.condition is Condition.RETURNED else [*before, verdict.subject]
+            self.state = self.state.model_copy(update={"taken_out": tuple(now)})
 
     async def _relieve(self, member: str) -> None:
         """Have ``member`` relieved for as long as it waits for that; another run may hold the lock, or find no standby."""
@@ -200,7 +226,7 @@ class Reactions:
             request = hand_over_for(self.kind, self.target.name, member)
             self._relieved.add(member)
             try:
-                ended = await self._carry_out(request, Found(member=member), str(request.input["reason"]), withdraws=False)
+                ended = await carried_out(self, request, Found(member=member), None)
             finally:
                 self._relieved.discard(member)
             again: timedelta | None = _RELIEVES_AGAIN
@@ -212,48 +238,7 @@ class Reactions:
                     lambda: member not in self.votes.leaving(), timeout=again, timeout_summary="hand over again"
                 )
 
-    async def _carry_out(
-        self, request: Begun, found: Found, words: str, *, withdraws: bool = True
-    ) -> tuple[str, str] | None:
-        """Start a failover and return how it ended, as ``_how_it_ended``; ``None``: another run holds the lock."""
-        subject = found.member
-        try:
-            run = await workflow.start_child_workflow(
-                request.workflow,
-                request.input,
-                id=request.lock,
-                task_timeout=TASK_TIMEOUT,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                memo={FOUND: found},
-                static_summary=f"real: {words}"[:200],
-            )
-        except WorkflowAlreadyStartedError:
-            self.say(f"{words}; {request.lock} is held by another run, which is left alone")
-            return None
-        self.open[subject] = request.lock
-        self.say(f"{words}; has begun {request.workflow} {request.lock}")
-        try:
-            return await self._how_it_ended(run, lambda: withdraws and self._is_over(subject), subject)
-        finally:
-            self.open.pop(subject, None)
-
-    async def _how_it_ended(
-        self, run: workflow.ChildWorkflowHandle[Any, Any], is_over: Callable[[], bool], subject: str
-    ) -> tuple[str, str]:
-        """Return (why it did not complete, else nothing; words); withdraw it when its reason is gone."""
-        await workflow.wait_condition(lambda: run.done() or is_over())
-        try:
-            if not run.done():
-                await run.signal("withdraw", f"{subject} is healthy again")
-        except FailureError:
-            workflow.logger.info("It had ended before it could be withdrawn")
-        try:
-            await asyncio.shield(run)
-        except FailureError as error:
-            return outcome.cause_of(error)
-        return "", "completed"
-
-    def _is_over(self, subject: str) -> bool:
+    def is_over(self, subject: str) -> bool:
         """Whether what was found is over: blind is not well."""
         return self.votes.is_well(subject) if self.by_majority else self.votes.verdict_on(subject) is None
 

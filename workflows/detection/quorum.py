@@ -22,6 +22,10 @@ class Verdict:
     since: datetime | None
     """When the first of them began to see it."""
     words: str
+    condition: Condition = Condition.SILENT
+    """As the first of them sees it."""
+    advice: str = ""
+    """What a person is to do about it: no failover helps."""
     unrenewed: Unrenewed | None = None
     """The longest that one of them has seen the Lease unchanged."""
 
@@ -97,6 +101,8 @@ class Votes:
                 subject=subject,
                 since=min((one.since for one in found if one.since), default=None),
                 words=f"{subject} {_conditions(found)}, say {len(found)} of {len(self._words)} witnesses: {found[0].words}",
+                condition=found[0].condition,
+                advice=found[0].advice,
                 unrenewed=max((one.unrenewed for one in found if one.unrenewed), key=lambda one: one.seconds, default=None),
             )
             for subject, found in sorted(heard.items())
@@ -121,6 +127,7 @@ _CONDITIONS = {
     Condition.STOPPED: "is down",
     Condition.REFUSED: "refuses connections",
     Condition.SILENT: "does not answer",
+    Condition.RETURNED: "is out of service and healthy",
 }
 
 

@@ -25,6 +25,7 @@ _FAILOVERS = {
     Kind.REDIS: ("redis-failover", "redis", "master"),
     Kind.PODS: ("pod-failover", "pods", "workload"),
     Kind.NODES: ("node-failover", "node", "node"),
+    Kind.GATEWAY: ("gateway-failover", "gateway", "gateway"),
 }
 """Procedure, what its target is, and the field that names it: a watch knows procedures by their registered names only."""
 
@@ -35,7 +36,9 @@ def failover_for(kind: Kind, target: str, verdict: Verdict) -> Begun:
     name = verdict.subject if kind is Kind.NODES else target
     by, reason = WATCH_TYPES[kind.value], verdict.words[:1000]
     asked: dict[str, object] = {names: name, "run": Run.REAL.value, "by": by, "reason": reason}
-    if kind is not Kind.PODS:
+    if kind is Kind.GATEWAY:
+        asked["backend"] = verdict.subject
+    elif kind is not Kind.PODS:
         asked["mode"] = Mode.FORCED.value
     return Begun(workflow, asked, lock_of(subject, name))
 
@@ -49,5 +52,5 @@ def hand_over_for(kind: Kind, target: str, member: str) -> Begun:
 
 
 def failover_lock(kind: Kind, target: str) -> str:
-    """Return the ID under which the failover of ``target`` runs; empty for a pool, whose nodes have one each."""
-    return "" if kind is Kind.NODES else lock_of(_FAILOVERS[kind][1], target)
+    """Return the ID under which the failover of ``target`` runs; empty: its nodes have one each, or only people begin it."""
+    return "" if kind in {Kind.NODES, Kind.REGION} else lock_of(_FAILOVERS[kind][1], target)

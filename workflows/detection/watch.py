@@ -27,6 +27,7 @@ from activities.detection.steps import WatchActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.watches import WATCH_MEMO
 from workflows.detection import steps
+from workflows.detection.advice import told_of
 from workflows.detection.models import Acknowledgement, WatchInput, WatchState, WatchStatus, watch_id
 from workflows.detection.policy import Reactions
 from workflows.detection.quorum import Votes
@@ -63,7 +64,8 @@ class Watch:
             policy=reactions.target.watching.policy.value if reactions else "",
             witnesses=tuple(self._votes.lines()),
             silent=tuple(self._votes.silent_lines()),
-            gone=tuple(verdict.words for verdict in self._votes.verdicts()),
+            gone=told_of(reactions.target, self._votes.verdicts()) if reactions else (),
+            advice=reactions.advice if reactions else (),
             open=tuple(reactions.open.values()) if reactions else (),
             cooling=reactions.cooling if reactions else None,
             tries_again_at=reactions.tries_again_at if reactions else None,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from azure.mgmt.network.aio import NetworkManagementClient
 
 _KIND = "Microsoft.Network/applicationGateways"
+_HEALTH = f"{_KIND}/backendhealth/action and Microsoft.Network/locations/operationResults/read"
 _SDK = "azure.mgmt.network.aio"
 
 
@@ -58,7 +59,7 @@ class AzureGateways:
     async def health(self, target: GatewayTarget) -> tuple[BackendFact, ...]:
         """Return what the gateway says of the backends behind the declared pool and settings."""
         client, every = await self._client(target), self.poll.total_seconds()
-        with translated(f"Azure, asked for the backend health of {target.name}", f"{_KIND}/backendhealth/action"):
+        with translated(f"Azure, asked for the backend health of {target.name}", _HEALTH):
             asked = await client.application_gateways.begin_backend_health(
                 target.gateway.resource_group, target.name, polling_interval=every
             )
