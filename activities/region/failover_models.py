@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from activities.run.models.plan import Plan
 from activities.run.models.report import RecoveryDetails
@@ -154,6 +154,11 @@ class RegionPlan(Plan):
         "cluster", "mode", "primary", "candidate", "databases", "applications", "overlay", "pilot_light", "asleep",
         "traffic", "without_replica",
     )  # fmt: skip
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what an approver agrees to; what older plans did not know is in it only where there is something."""
+        found = super().decisions()
+        return {key: value for key, value in found.items() if value or key not in {"pilot_light", "asleep"}}
 
     @property
     def missing_seconds(self) -> float:
