@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from activities.run.models.report import Outcome
 from deploy.lab.azure.pair import PRIMARY, REPLICA
 from deploy.lab.cluster import down
 from deploy.lab.names import Lab
-from deploy.lab.regions.demo import come_back, leave
+from deploy.lab.regions.demo import come_back, leave, returned
 from deploy.lab.regions.stage import EAST, WEST, Stage, two_regions
 from tests.leftovers.marks import MARK, OWNER_FILE
 
@@ -45,6 +46,8 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
 
     stage.clusters[EAST].heal()
     await stage.azure.servers.heal(PRIMARY)
+    await returned(stage)
+    await asyncio.to_thread(stage.clusters[EAST].await_application, 0)  # what has returned is fenced
     began = time.monotonic()
     back = await come_back(stage, "a test")
     assert back.outcome is Outcome.COMPLETED, back.reason
@@ -54,7 +57,7 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
     assert _accepted(stage) == 2
     gap = stage.customer.longest_gap(since=began)
     print(f"on the way back no workflow was taken for {gap:.1f} s")
-    assert stage.clusters[WEST].ready_pods() == 0, "the other region is a pilot light again"
+    await asyncio.to_thread(stage.clusters[WEST].await_application, 0)  # it is a pilot light again
 
 
 def _accepted(stage: Stage) -> int:

@@ -21,10 +21,10 @@ from workflows.region.children import traffic_lock_id
 _WHY = {"by": "dana", "reason": "no time"}
 
 
-async def _at(bench: RegionFailoverBench, step: str, *, mode: str = "planned") -> Handle:
-    """Begin a failover that everybody has approved, and wait until ``step`` hangs."""
-    hanging = bench.faults.order(f"region.{step}", Fault.HANGS)
-    handle = await bench.approved(mode)
+async def _at_the_fence(bench: RegionFailoverBench) -> Handle:
+    """Begin a forced failover that everybody has approved, and wait until its fence hangs."""
+    hanging = bench.faults.order("region.fence", Fault.HANGS)
+    handle = await bench.approved("forced")
     async with asyncio.timeout(stretched(40)):
         await hanging.reached.wait()
     return handle
@@ -33,7 +33,8 @@ async def _at(bench: RegionFailoverBench, step: str, *, mode: str = "planned") -
 async def test_a_hold_after_the_fence_keeps_nobody_out_and_one_before_it_is_undone_by_a_cancel(
     leave: RegionFailoverBench,
 ) -> None:
-    handle = await _at(leave, "fence")
+    await leave.lose_database()
+    handle = await _at_the_fence(leave)
     answer = await handle.execute_update("hold", {**_WHY, "anyway": True})
     assert [one["step"] for one in answer["can_skip"]] == ["ready", "traffic/api", "check"]
     leave.faults.release()
@@ -44,7 +45,7 @@ async def test_a_hold_after_the_fence_keeps_nobody_out_and_one_before_it_is_undo
     assert (await leave.ending(handle))[0] == "cancelled"
     assert await leave.is_as_before()
 
-    handle = await _at(leave, "fence")
+    handle = await _at_the_fence(leave)
     await handle.execute_update("hold", _WHY)
     leave.faults.release()
     status = await leave.until_phase(handle, "held")
@@ -74,9 +75,11 @@ async def test_ready_and_a_traffic_entry_that_goes_on_are_skipped_and_stay_liste
     assert (end, told.endswith(f" can serve, and not all traffic is known to lead there{skipped}")) == ("completed", True)
     report = leave.report()
     assert [one.message for one in report.left_to_do] == [
-        f"pods app=api in {leave.surviving} are Ready (skipped by dana: no time)",
         f"traffic {SLOW} leads to {leave.surviving}; its own run goes on: failover status {SLOW} (skipped by dana: no time)",
+        f"scale {', '.join(PODS)} in {leave.lost} to zero",
+        f"pods app=api in {leave.surviving} are Ready (skipped by dana: no time)",
     ]
+    assert await leave.scales() == PODS, "who is not led elsewhere is served still"
     details = report.of(RegionDetails)
     assert ([one.partition(":")[0] for one in details.traffic], details.recovery_seconds) == (["api"], None)
     assert (await child.describe()).status is WorkflowExecutionStatus.RUNNING

@@ -92,7 +92,7 @@ async def _controlled(bench: RegionFailoverBench) -> Handle:
     why = {"by": "dana", "reason": "a test"}
     fencing, checking = (bench.faults.order(f"region.{one}", Fault.HANGS) for one in ("fence", "check_application"))
     bench.clusters.plays = False
-    handle = await bench.approved()
+    handle = await bench.lost_and_approved()
     await fencing.reached.wait()
     await handle.execute_update("hold", {**why, "anyway": True})
     fencing.released.set()

@@ -18,6 +18,7 @@ from deploy.lab.azure.pair import PRIMARY
 from deploy.lab.cluster import down
 from deploy.lab.names import Lab
 from deploy.lab.packages import ensure_packages
+from deploy.lab.patience import stretched
 from deploy.lab.regions.stage import EAST, WEST, Stage, two_regions
 from deploy.lab.switching import Handle, ending, plan_of
 from starters.client.answers import Output
@@ -26,6 +27,7 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render.live import display_for
 from starters.render.terminal import full
+from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, Decision
 
@@ -78,6 +80,8 @@ async def _back(stage: Stage, console: Console) -> bool:
     _say(f"East US returns: its cluster, and {PRIMARY} as a replica. Everything moves back as a planned move")
     await asyncio.to_thread(stage.clusters[EAST].heal)
     await stage.azure.servers.heal(PRIMARY)
+    await returned(stage)
+    print(f"\n{fence_lock_id(EAST)} has ended: what ran in East US is scaled to zero, and {PRIMARY} follows", flush=True)
     before, _ = await stage.missing()
     await asyncio.sleep(2)
     began = time.monotonic()
@@ -90,6 +94,12 @@ async def _back(stage: Stage, console: Console) -> bool:
         f"\nOn the way back {after - before} acknowledged workflows were lost; none was taken for {gap:.1f} s.", flush=True
     )
     return facts.outcome is Outcome.COMPLETED and after == before
+
+
+async def returned(stage: Stage) -> None:
+    """Wait until the run that fences the lost region has done so, and has ended."""
+    async with asyncio.timeout(stretched(120)):
+        await stage.client.get_workflow_handle(fence_lock_id(EAST)).result()
 
 
 async def leave(stage: Stage, **request: str) -> Facts:
