@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -40,8 +41,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (kept := config.stash.get(_KEEPER, None)) is None:
         return
     mark = mark_of(os.getpid())
-    for pid in ended_last():
-        os.kill(pid, signal.SIGKILL)
+    while shared := ended_last():
+        for pid in shared:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
     for one in sweep(lambda other: other == mark):
         if not one.endswith(f"{PREFIX}{mark}"):
             print(f"tests: left behind, now gone: {one}")

@@ -150,7 +150,7 @@ async def _cordoned(bench: RegionFailoverBench) -> None:
 
 async def _no_right(bench: RegionFailoverBench) -> None:
     kubectl = bench.clusters.servers[bench.lost].kubectl
-    for role in ("failover-region", "failover-region-lost"):
+    for role in ("failover-region", "failover-region-fence"):
         await asyncio.to_thread(kubectl, "delete", "rolebinding", role, "-n", bench.clusters.space)
 
 
