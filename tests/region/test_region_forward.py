@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio import workflow
 from temporalio.client import Client
 
 from activities.region.failover_models import RegionDetails
+from activities.run.errors import Refusal, refuse
+from activities.run.models.report import Vote
 from activities.run.models.todo import Todo, kinds_of
 from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, Clusters
 from tests.region.failover_bench import RegionFailoverBench, leaving
 from tests.region.traffic_stand_in import BROKEN
-from workflows.region.children import traffic_lock_id
+from workflows.region.children import TRAFFIC, Child, run_child, traffic_lock_id
 from workflows.run.models import plan_id
+from workflows.run.outcome import Summary
 
 
 @pytest.mark.parametrize("step", ["region.apply_overlay", "region.await_ready"])
@@ -84,6 +89,24 @@ async def test_traffic_that_cannot_be_led_does_not_keep_the_rest_back(leave: Reg
     assert (end, [one.subject for one in report.left_to_do if one.kind is Todo.TRAFFIC]) == ("Stranded", [BROKEN]), told
     assert await leave.scales() == PODS, "customers may still reach the region that is left"
     assert len(report.of(RegionDetails).traffic) == 1
+
+
+@pytest.mark.parametrize("seconds", [1, 30])
+async def test_traffic_waits_for_pods_that_are_ready_and_not_reached_yet(
+    leave: RegionFailoverBench, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    asked: list[datetime] = []
+
+    async def late(child: Child, votes: tuple[Vote, ...]) -> Summary | None:
+        if child.workflow == TRAFFIC:
+            asked.append(workflow.now())
+            if workflow.now() - asked[0] < timedelta(seconds=seconds):
+                raise refuse(Refusal.NOT_WHOLE, "nobody answers there yet")
+        return await run_child(child, votes)
+
+    monkeypatch.setattr("workflows.region.moving.run_child", late)
+    end, told = await leave.ending(await leave.approved())
+    assert (end, len(asked) > 1) == ("completed" if seconds == 1 else "Stranded", True), told
 
 
 async def test_an_application_that_does_not_answer_is_said(leave: RegionFailoverBench) -> None:

@@ -9,6 +9,8 @@ to the new primary. Of a lost region nobody knows what still runs there: it is f
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
@@ -30,6 +32,7 @@ from workflows.run.phases import Phase
 from workflows.run.saga import Saga
 from workflows.run.uncancellable import uncancellable
 
+_ASKED_AGAIN = timedelta(seconds=2)
 _GRAVE = {Refusal.STRANDED.value, Refusal.ROLLBACK_INCOMPLETE.value}
 _KNOWN = {one.value for one in Refusal} - _GRAVE
 
@@ -154,7 +157,7 @@ class Moving:
 
     async def _led_one(self, name: str) -> None:
         """Have the entry's own run lead it there; one that people skip goes on alone."""
-        state, child = self._state, run_child(traffic_child(self._asked, self._way.new, name), self._state.votes)
+        state, child = self._state, self._led_once_healthy(name)
         if workflow.patched("traffic-may-be-skipped"):
             ended = await optional_run(state, f"traffic/{name}", child)
             if self._is_skipped(name, f"; its own run goes on: failover status {name}"):
@@ -164,6 +167,20 @@ class Moving:
         told = ended.explanation if ended else "it led there already"
         state.details.traffic = (*state.details.traffic, f"{name}: {told}")
         state.done(Todo.TRAFFIC, name)
+
+    async def _led_once_healthy(self, name: str) -> outcome.Summary | None:
+        """Have the entry led there. Pods that are Ready may take seconds to be reached: such a refusal is asked again."""
+        until = workflow.now() + self._target.settings.patience
+        while True:
+            try:
+                return await run_child(traffic_child(self._asked, self._way.new, name), self._state.votes)
+            except FailureError as error:
+                kind, words = outcome.cause_of(error)
+                if kind != Refusal.NOT_WHOLE or workflow.now() >= until:
+                    raise
+                self._state.remark = words
+                self._state.show()
+                await workflow.sleep(_ASKED_AGAIN, summary=words[:200])
 
     def _is_skipped(self, name: str, more: str = "") -> bool:
         """Whether people skip a traffic entry; it is then listed as left to do."""
