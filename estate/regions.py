@@ -48,8 +48,10 @@ class ApplicationChecks(Entry):
 
 
 class RegionApprovals(SwitchApprovals):
-    """Who must agree: to a failover by its mode, and to the recovery after it."""
+    """Who must agree: to a failover by its mode, and to the recovery after it. What is left out asks all, not nobody."""
 
+    planned: ApprovalPolicy = _ALL
+    forced: ApprovalPolicy = _ALL
     recovery: ApprovalPolicy = ApprovalPolicy(roles=("DBA",))
 
 
@@ -74,7 +76,7 @@ class RegionFailover(Entry):
     objective: Objective = Objective(rto=timedelta(hours=4), rpo=timedelta(minutes=15))
     patience: _Short = timedelta(minutes=10)
     """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
-    approvals: RegionApprovals = RegionApprovals(planned=_ALL, forced=_ALL)
+    approvals: RegionApprovals = RegionApprovals()
     watch: RegionWatching | None = None
     """How witnesses look whether the region is lost; ``None``: nobody does."""
 

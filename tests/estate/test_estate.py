@@ -292,6 +292,13 @@ def test_a_region_that_cannot_fail_over_is_refused(tmp_path: Path, change: tuple
     assert words in _fault(tmp_path, text.replace(*change, 1))
 
 
+@pytest.mark.parametrize(("given", "left_out"), [("planned", "forced"), ("forced", "planned"), ("recovery", "forced")])
+def test_a_policy_of_a_region_that_is_left_out_asks_all_and_not_nobody(given: str, left_out: str) -> None:
+    text = _TWO_REGIONS.replace("    overlay", f"    approvals: {{{given}: {{roles: [DBA]}}}}\n    overlay")
+    target = resolve_region(Estate.model_validate(yaml.safe_load(text)), "eastus")
+    assert target.settings.approvals.of(left_out).roles == ("Manager", "DBA", "CTO")
+
+
 _LED = """traffic:
   api:
     region: eastus
