@@ -28,6 +28,7 @@ from gate.api import (
     Fenced,
     GateStatus,
     Problem,
+    ProblemKind,
     PromoteCommand,
     Promoted,
     RevertCommand,
@@ -227,8 +228,16 @@ class Cluster:
     async def promote(
         self, member: str, epoch: int, lsn: str | None = None, *, wanted: str | None = None, **more: Any
     ) -> Promoted:
+        """Promote as a worker does: a server that is starting is asked again."""
         command = self.promotion(epoch, lsn, wanted_lsn=wanted, **more)
-        return Promoted.model_validate_json(await self.call(member, "promote", command))
+        async with asyncio.timeout(stretched(30)):
+            while True:
+                try:
+                    return Promoted.model_validate_json(await self.call(member, "promote", command))
+                except RefusedError as refused:
+                    if refused.problem.kind is not ProblemKind.NOT_STANDBY or "is starting" not in str(refused):
+                        raise
+                await asyncio.sleep(0.1)
 
     async def prepare(self, member: str, epoch: int, lsn: str, **more: Any) -> GateStatus:
         command = self.promotion(epoch, lsn, replayed=True, **more)
