@@ -141,6 +141,6 @@ class Streaks:
 
 
 def _is_another(before: _Streak, finding: Finding) -> bool:
-    """Whether what is found now began by itself; what was said to be down stays down in whatever way."""
+    """Whether what is found now is another fault; what was said to be down stays down in whatever way."""
     now, then = finding.condition, before.finding.condition
     return now is not then and (not before.said or Condition.RETURNED in {now, then})

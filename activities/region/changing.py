@@ -17,17 +17,16 @@ from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.region.models import READY, AzureFact, Ended, FlexibleSurvey, Role
+from activities.region.operation_watch import IDLE, OperationWatch
 from activities.region.returning_models import Asked, AwaitServer, Goal, Old, Reached, ServerOrder
 from activities.region.standing import STOPPED, leads, standing_of, why_unknown
-from activities.region.survey import NO_ANSWER, FlexibleLookActivities
+from activities.region.survey import FlexibleLookActivities
 from activities.run.declare import step
 from activities.run.errors import retry_in
 from activities.run.postures import FORWARD, lasting
 
 _HEARD_WITHIN = timedelta(seconds=5)
 _LOOKS_FOR_IT = 5
-_MISSES, _IDLE = 5, 15
-"""As of a promotion: looks at which Azure does not know the operation, and looks at a server on which nothing goes on."""
 _SOON = lasting(FORWARD, attempt=timedelta(minutes=2), within=timedelta(minutes=15))
 _LONG = lasting(FORWARD, attempt=timedelta(hours=4), within=timedelta(hours=12))
 _NEEDED = {Goal.STOPPED: READY, Goal.STARTED: STOPPED, Goal.HIGHLY_AVAILABLE: READY}
@@ -89,56 +88,27 @@ class ServerActivities:
         return ended
 
 
-class _Watch:
+class _Watch(OperationWatch[Reached]):
     """One wait for one change."""
 
     def __init__(self, servers: FlexibleServers, wait: AwaitServer) -> None:
-        self._servers, self._order, self._operation = servers, wait.order, wait.operation
-        self._fact, self._said, self._misses, self._idle = AzureFact(name=wait.order.server), "", 0, 0
-        self.pause = servers.poll
+        self._order = wait.order
+        super().__init__(servers, wait.order.target, wait.order.server, wait.operation)
 
-    async def look(self) -> Reached | None:
-        """Return how it ended; ``None``: it goes on, or nobody can tell."""
-        self.pause = self._servers.poll
-        try:
-            operation = await self._of_operation()
-            if operation is not None and operation.state is OperationState.RUNNING:
-                self.pause = operation.after or self.pause
-                return None
-            self._fact = await self._servers.server(self._order.target, self._order.server)
-        except NO_ANSWER as error:
-            self.pause = (error.after if isinstance(error, BusyError) else None) or self.pause
-            self._said = str(error)
-            return None
-        return self._judged(operation)
-
-    async def _of_operation(self) -> OperationFact | None:
-        if not self._operation:
-            return None
-        try:
-            fact = await self._servers.operation(self._order.target, self._operation)
-        except (MissingError, ForbiddenError, RequestRefusedError) as error:
-            self._misses += 1
-            self._operation = "" if self._misses >= _MISSES else self._operation
-            raise UnreachableError(str(error)) from error
-        self._misses = 0
-        return fact
-
-    def _judged(self, operation: OperationFact | None) -> Reached | None:
-        if is_reached(self._order, self._fact):
+    async def judged(self, operation: OperationFact | None) -> Reached | None:
+        """Return how it ended, once the server is what it is to be, or Azure has said no."""
+        if is_reached(self._order, self.fact):
             return self.told(Ended.SUCCEEDED)
         if operation is not None and operation.state in {OperationState.FAILED, OperationState.BUSY}:
-            self._said = f"{operation.code}: {operation.message}"
+            self.said = f"{operation.code}: {operation.message}"
             return self.told(Ended.BUSY if operation.state is OperationState.BUSY else Ended.FAILED)
-        if operation is None and self._fact.state == _NEEDED[self._order.goal]:
-            self._idle += 1
-        return self.told(Ended.UNSEEN) if self._idle >= _IDLE else None
+        if operation is None and self.fact.state == _NEEDED[self._order.goal]:
+            self.idle += 1
+        return self.told(Ended.UNSEEN) if self.idle >= IDLE else None
 
     def told(self, ended: Ended) -> Reached:
         """Return what was seen last."""
-        return Reached(
-            ended=ended, at=_now(), state=self._fact.state, message="" if ended is Ended.SUCCEEDED else self._said
-        )
+        return Reached(ended=ended, at=_now(), state=self.fact.state, message="" if ended is Ended.SUCCEEDED else self.said)
 
 
 def is_reached(order: ServerOrder, fact: AzureFact) -> bool:

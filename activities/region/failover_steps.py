@@ -7,12 +7,14 @@ version read: what was never sent is known to be untouched, and an undo does not
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from temporalio import activity
 
-from activities.clients.ports import ConflictError, RequestRefusedError
+from activities.clients.ports import RequestRefusedError
 from activities.clients.region_ports import Application, Overlays, RegionClusters
 from activities.region.failover_models import (
     Applied,
@@ -30,10 +32,13 @@ from activities.region.failover_models import (
 )
 from activities.region.failover_survey import NO_ANSWER, digest_of_overlay
 from activities.region.lease import is_closed
+from activities.region.overtaking import unless_overtaken
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
-from estate.base import Region
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 _TRIES, _PAUSE_SECONDS, _POLL_SECONDS = 3, 0.3, 1.0
 _FENCE_SECONDS = 30.0
@@ -41,6 +46,15 @@ _FENCE_SECONDS = 30.0
 
 def _which(request: ApplyOrder) -> str:
     return "pilot light" if request.pilot_light else "overlay"
+
+
+async def _each(change: Callable[[R, str], Awaitable[T]], request: R, names: Iterable[str]) -> tuple[T, ...]:
+    """Return what the change of each Deployment has come to, side by side."""
+    return tuple(
+        await asyncio.gather(
+            *(unless_overtaken(f"Deployment {name}", _TRIES, partial(change, request, name)) for name in names)
+        )
+    )
 
 
 class RegionActivities:
@@ -93,23 +107,18 @@ class RegionActivities:
         """
         fenced = {one.name: one for one in request.fenced.applications} if request.fenced else {}
         names = [name for name in request.target.settings.applications if not (name in fenced and fenced[name].untouched)]
-        back = await asyncio.gather(*map(partial(self._scaled_back, request), names))
+        back = await _each(self._scaled_back, request, names)
         return tuple(line for line in back if line)
 
     async def _scaled_back(self, request: UnfenceOrder, name: str) -> str:
         region = request.target.region
-        for _ in range(_TRIES):
-            seen = await self._clusters.scale(region, name)
-            if seen.kept is None:
-                return ""
-            if seen.kept_for != str(request.run) and not await is_closed(seen.kept_for):
-                return f"Deployment {name} stays at {seen.wanted} pods: the run {seen.kept_for or '(unknown)'} has scaled it"
-            try:
-                now = await self._clusters.scale_back(region, seen)
-            except ConflictError:
-                continue
-            return f"Deployment {name} asks for {now.wanted} pods again"
-        raise ConflictError(f"Deployment {name} changes again and again")
+        seen = await self._clusters.scale(region, name)
+        if seen.kept is None:
+            return ""
+        if seen.kept_for != str(request.run) and not await is_closed(seen.kept_for):
+            return f"Deployment {name} stays at {seen.wanted} pods: the run {seen.kept_for or '(unknown)'} has scaled it"
+        now = await self._clusters.scale_back(region, seen)
+        return f"Deployment {name} asks for {now.wanted} pods again"
 
     @step("region.start_applications", CHANGE, lambda request: f"start the applications of region {request.target.name}")
     async def start_applications(self, request: RegionOrder) -> Started:
@@ -119,42 +128,31 @@ class RegionActivities:
             ApplicationError: ``NotWhole``, one asks for no pods, and no note says how many it had. It is not changed.
 
         """
-        started = await asyncio.gather(
-            *map(partial(self._started, request.target.region), request.target.settings.applications)
-        )
-        return Started(at=datetime.now(UTC), applications=tuple(started))
+        started = await _each(self._started, request, request.target.settings.applications)
+        return Started(at=datetime.now(UTC), applications=started)
 
-    async def _started(self, region: Region, name: str) -> Scale:
-        for _ in range(_TRIES):
-            seen = await self._clusters.scale(region, name)
-            if seen.wanted != 0:
-                return seen
-            if not seen.kept:
-                words = f"Deployment {name} asks for no pods, and nothing says how many it had: scale it, then start again"
-                raise refuse(Refusal.NOT_WHOLE, words)
-            try:
-                return await self._clusters.scale_back(region, seen)
-            except ConflictError:
-                continue
-        raise ConflictError(f"Deployment {name} changes again and again")
+    async def _started(self, request: RegionOrder, name: str) -> Scale:
+        region = request.target.region
+        seen = await self._clusters.scale(region, name)
+        if seen.wanted != 0:
+            return seen
+        if not seen.kept:
+            words = f"Deployment {name} asks for no pods, and nothing says how many it had: scale it, then start again"
+            raise refuse(Refusal.NOT_WHOLE, words)
+        return await self._clusters.scale_back(region, seen)
 
     @step("region.stop_applications", COMPENSATE, lambda request: f"stop the applications of region {request.target.name}")
     async def stop_applications(self, request: StopOrder) -> tuple[str, ...]:
         """Scale to zero again what was; return a line per application. Safe to repeat."""
         names = [name for name in request.target.settings.applications if name in request.names]
-        return tuple(await asyncio.gather(*map(partial(self._stopped, request), names)))
+        return await _each(self._stopped, request, names)
 
     async def _stopped(self, request: StopOrder, name: str) -> str:
         region = request.target.region
-        for _ in range(_TRIES):
-            seen = await self._clusters.scale(region, name)
-            try:
-                if seen.wanted != 0:
-                    await self._clusters.scale_down(region, seen, str(request.run))
-            except ConflictError:
-                continue
-            return f"Deployment {name} asks for no pods again"
-        raise ConflictError(f"Deployment {name} changes again and again")
+        seen = await self._clusters.scale(region, name)
+        if seen.wanted != 0:
+            await self._clusters.scale_down(region, seen, str(request.run))
+        return f"Deployment {name} asks for no pods again"
 
     @step("region.apply_overlay", FORWARD, lambda request: f"apply the {_which(request)} of region {request.target.name}")
     async def apply_overlay(self, request: ApplyOrder) -> Applied:

@@ -41,21 +41,24 @@ class RegionLookActivities:
     async def survey(self, request: RegionLook) -> RegionSurvey:
         """Return both clusters as they are now. Who does not answer is in it with that."""
         target = request.target
-        applications, surviving, overlay = await asyncio.gather(
+        overlay = None if request.back else target.settings.overlay
+        applications, surviving, home, overlay_seen, light_seen, fencing = await asyncio.gather(
             asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
             self._surviving(target),
-            self._overlay(target, target.settings.overlay) if not request.back else _nothing(),
+            self._home(request),
+            self._overlay(target, overlay),
+            self._overlay(target, target.settings.pilot_light),
+            open_run(request.fence),
         )
-        light, home = target.settings.pilot_light, await self._home(target) if request.back else {}
         silent = [one.error for one in applications if one.error and not one.refused]
         return surviving.model_copy(
             update={
                 "applications": tuple(applications),
                 "lost_error": silent[0] if silent and len(silent) == len(applications) else "",
-                "overlay": overlay,
+                "overlay": overlay_seen or Overlay(),
                 **home,
-                "fencing": await open_run(request.fence),
-                "pilot_light": await self._overlay(target, light) if light else None,
+                "fencing": fencing,
+                "pilot_light": light_seen,
             }
         )
 
@@ -82,8 +85,11 @@ class RegionLookActivities:
             return RegionSurvey(at=now, surviving_error=str(error))
         return RegionSurvey(at=now, rights_missing=missing, nodes_ready=ready, nodes=nodes, lease=lease)
 
-    async def _home(self, target: RegionTarget) -> dict[str, object]:
-        """Return rights and nodes of the region that is to serve again, as fields of the survey."""
+    async def _home(self, request: RegionLook) -> dict[str, object]:
+        """Return rights and nodes of the region that is to serve again, as fields of the survey; none of a failover."""
+        target = request.target
+        if not request.back:
+            return {}
         try:
             missing = await self._clusters.missing_rights(target.region, "")
             ready, nodes = (0, 0) if "list nodes" in missing else await self._clusters.nodes(target.region)
@@ -91,7 +97,10 @@ class RegionLookActivities:
             return {"home_error": str(error), "nodes_ready": 0, "nodes": 0}
         return {"home_rights_missing": missing, "nodes_ready": ready, "nodes": nodes}
 
-    async def _overlay(self, target: RegionTarget, path: str) -> Overlay:
+    async def _overlay(self, target: RegionTarget, path: str | None) -> Overlay | None:
+        """Return what would be applied, by a dry run; ``None``: there is no such overlay."""
+        if path is None:
+            return None
         digest, count = "", 0
         try:
             objects = await self._overlays.render(path)
@@ -100,7 +109,3 @@ class RegionLookActivities:
         except (RequestRefusedError, *NO_ANSWER) as error:
             return Overlay(digest=digest, objects=count, error=str(error))
         return Overlay(digest=digest, objects=count, changes=changes)
-
-
-async def _nothing() -> Overlay:
-    return Overlay()

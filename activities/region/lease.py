@@ -8,20 +8,26 @@ for ``LEASE_LASTS`` and the difference of two clocks. Each write names the versi
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.clients.ports import ConflictError, ForbiddenError
+from activities.clients.ports import ForbiddenError
 from activities.clients.region_ports import RegionClusters
 from activities.region.failover_models import HeldLease, RegionOrder
 from activities.region.failover_survey import lease_of
+from activities.region.overtaking import unless_overtaken
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import workflow_of
 from activities.run.postures import CHANGE, COMPENSATE
+
+T = TypeVar("T")
 
 _ATTEMPTS = 5
 
@@ -41,7 +47,7 @@ class LeaseActivities:
             ApplicationError: ``ClaimedElsewhere``, another run holds it; ``NotAvailable``, we may not. Nothing was changed.
 
         """
-        return await self._held(request, take=True)
+        return await self._written(request, partial(self._held, request, take=True))
 
     @step("region.hold", CHANGE, lambda request: f"renew the Lease of region {request.target.name}")
     async def hold(self, request: RegionOrder) -> HeldLease:
@@ -53,38 +59,36 @@ class LeaseActivities:
             ApplicationError: ``Superseded``, another run has taken it, or nobody holds it any more.
 
         """
-        return await self._held(request, take=False)
+        return await self._written(request, partial(self._held, request, take=False))
 
     @step("region.give_back", COMPENSATE, lambda request: f"give back the Lease of region {request.target.name}")
     async def give_back(self, request: RegionOrder) -> bool:
         """Let another run take the Lease at once; return whether this run held it. Safe to repeat."""
-        target, me = request.target, str(request.run)
-        for _ in range(_ATTEMPTS):
-            found = await self._clusters.lease(target.to, lease_of(target))
-            if found.holder != me:
-                return False
-            try:
-                await self._clusters.write_lease(target.to, lease_of(target), found.model_copy(update={"holder": ""}))
-            except ConflictError:
-                continue
-            return True
-        raise ConflictError(f"Lease {lease_of(target)} changes again and again")
+        return await self._written(request, partial(self._given_back, request))
+
+    @staticmethod
+    async def _written(request: RegionOrder, change: Callable[[], Awaitable[T]]) -> T:
+        return await unless_overtaken(f"Lease {lease_of(request.target)}", _ATTEMPTS, change)
+
+    async def _given_back(self, request: RegionOrder) -> bool:
+        target = request.target
+        found = await self._clusters.lease(target.to, lease_of(target))
+        if found.holder != str(request.run):
+            return False
+        await self._clusters.write_lease(target.to, lease_of(target), found.model_copy(update={"holder": ""}))
+        return True
 
     async def _held(self, request: RegionOrder, *, take: bool) -> HeldLease:
         target, me = request.target, str(request.run)
-        for _ in range(_ATTEMPTS):
-            found = await self._clusters.lease(target.to, lease_of(target))
-            if found.holder != me and not (take and not found.holder):
-                await self._must_be_free(request, found, take=take)
-            held = found.model_copy(update={"holder": me, "renewed_at": datetime.now(UTC)})
-            try:
-                await self._clusters.write_lease(target.to, lease_of(target), held)
-            except ConflictError:
-                continue
-            except ForbiddenError as error:
-                raise refuse(Refusal.NOT_AVAILABLE, f"{error}: see the worker's Role in the surviving region") from error
-            return held
-        raise ConflictError(f"Lease {lease_of(target)} changes again and again")
+        found = await self._clusters.lease(target.to, lease_of(target))
+        if found.holder != me and not (take and not found.holder):
+            await self._must_be_free(request, found, take=take)
+        held = found.model_copy(update={"holder": me, "renewed_at": datetime.now(UTC)})
+        try:
+            await self._clusters.write_lease(target.to, lease_of(target), held)
+        except ForbiddenError as error:
+            raise refuse(Refusal.NOT_AVAILABLE, f"{error}: see the worker's Role in the surviving region") from error
+        return held
 
     async def _must_be_free(self, request: RegionOrder, found: HeldLease, *, take: bool) -> None:
         name = lease_of(request.target)

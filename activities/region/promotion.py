@@ -21,6 +21,7 @@ from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
+from activities.region.operation_watch import IDLE, OperationWatch
 from activities.region.survey import NO_ANSWER
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
@@ -31,10 +32,6 @@ _HEARD_WITHIN = timedelta(seconds=5)
 """How long Azure may take to show that it has accepted a promotion. Not documented; it answers the request itself only after
 it has begun the operation."""
 _LOOKS_FOR_IT = 5
-_MISSES = 5
-"""Looks in a row at which Azure does not know the operation until it is given up: it may not be visible everywhere yet."""
-_IDLE = 15
-"""Looks at a server that is Ready and a replica, with no operation known, until the promotion counts as not begun."""
 _UNHEARD = (UnreachableError, BusyError)
 _SOON = lasting(FORWARD, attempt=timedelta(minutes=2), within=timedelta(minutes=15))
 """Nobody can cancel meanwhile. A person may start again: that asks for nothing twice."""
@@ -111,66 +108,38 @@ class PromotionActivities:
             return Followed(name=order.old, follows=False, words=str(error) or "Azure has not answered in time")
 
 
-class _Watch:
+class _Watch(OperationWatch[Promotion]):
     """One wait for one promotion."""
 
     def __init__(self, servers: FlexibleServers, wait: Await) -> None:
-        self._servers, self._order, self._operation = servers, wait.order, wait.operation
-        self._fact, self._old = AzureFact(name=wait.order.server), AzureFact(name=wait.order.old)
-        self._looks, self._misses, self._idle, self._said, self._was_busy = 0, 0, 0, "", False
-        self.pause = servers.poll
+        order = self._order = wait.order
+        super().__init__(servers, order.target, order.server, wait.operation)
+        self._old, self._was_busy = AzureFact(name=order.old), False
 
-    async def look(self) -> Promotion | None:
-        """Return how it ended; ``None``: it goes on, or nobody can tell. What is silent or forbidden may change."""
-        self._looks, self.pause = self._looks + 1, self._servers.poll
-        try:
-            operation = await self._of_operation()
-            if operation is not None and operation.state is OperationState.RUNNING:
-                self.pause = operation.after or self.pause
-                return None
-            self._fact = await self._servers.server(self._order.target, self._order.server)
-        except NO_ANSWER as error:
-            self.pause = (error.after if isinstance(error, BusyError) else None) or self.pause
-            self._said = str(error)
-            return None
-        return await self._judged(operation)
-
-    async def _of_operation(self) -> OperationFact | None:
-        """Return how the operation stands; ``None``: the server itself must tell. A moment of not knowing is none."""
-        if not self._operation:
-            return None
-        try:
-            fact = await self._servers.operation(self._order.target, self._operation)
-        except (MissingError, ForbiddenError, RequestRefusedError) as error:
-            self._misses += 1
-            self._operation = "" if self._misses >= _MISSES else self._operation
-            raise UnreachableError(str(error)) from error
-        self._misses = 0
-        return fact
-
-    async def _judged(self, operation: OperationFact | None) -> Promotion | None:
-        if self._fact.role is Role.PRIMARY and self._fact.state == READY:
+    async def judged(self, operation: OperationFact | None) -> Promotion | None:
+        """Return how it ended; in a lost region nobody may answer for the old primary."""
+        if self.fact.role is Role.PRIMARY and self.fact.state == READY:
             return self.told(Ended.SUCCEEDED)
-        self._said = f"{operation.code}: {operation.message}" if operation is not None and operation.code else self._said
-        if self._fact.state != READY:
+        self.said = f"{operation.code}: {operation.message}" if operation is not None and operation.code else self.said
+        if self.fact.state != READY:
             self._was_busy = True
             return None
-        with contextlib.suppress(*NO_ANSWER):  # in a lost region nobody may answer for it
-            self._old = await self._servers.server(self._order.target, self._order.old)
+        with contextlib.suppress(*NO_ANSWER):
+            self._old = await self.servers.server(self._order.target, self._order.old)
         if operation is not None:
             ends = {OperationState.FAILED: Ended.FAILED, OperationState.BUSY: Ended.BUSY}
             return self.told(ends[operation.state]) if operation.state in ends else None
-        self._idle += 1
-        if self._was_busy or self._idle >= _IDLE:
+        self.idle += 1
+        if self._was_busy or self.idle >= IDLE:
             return self.told(Ended.UNSEEN, "no operation is known, and it is a replica still")
         return None
 
     def told(self, ended: Ended, message: str = "") -> Promotion:
         """Return what was seen last."""
-        fact, old = self._fact, self._old
-        words = "; ".join(said for said in (message, self._said) if said)
+        fact, old = self.fact, self._old
+        words = "; ".join(said for said in (message, self.said) if said)
         return Promotion(
-            ended=ended, at=_now(), role=fact.role, state=fact.state, old_role=old.role, message=words, looks=self._looks
+            ended=ended, at=_now(), role=fact.role, state=fact.state, old_role=old.role, message=words, looks=self.looks
         )
 
 

@@ -17,14 +17,12 @@ from typing import Any
 from temporalio import workflow
 
 from activities.region.failover_models import RegionOrder, RegionPlan
-from activities.run.models.todo import Todo, kinds_of
 from workflows.region.failback_planning import make_failback_plan, preconditions_back
 from workflows.region.keeping import Clock
 from workflows.region.models import RegionFailbackRequest
-from workflows.region.procedure import RegionProcedure, Seen, nobody_was_asked
+from workflows.region.procedure import RegionProcedure, Seen
 from workflows.region.way_back import Back
 from workflows.run import outcome
-from workflows.run.recovering import count_recovery
 
 
 @workflow.defn(name="region-failback")
@@ -32,6 +30,7 @@ class RegionFailback(RegionProcedure[RegionFailbackRequest]):
     """One failback of one region; its workflow ID is the region's lock."""
 
     asks = RegionFailbackRequest
+    serves = "serves again"
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
@@ -70,15 +69,3 @@ class RegionFailback(RegionProcedure[RegionFailbackRequest]):
     def since(self) -> datetime:
         """Return when it has begun: nothing is broken."""
         return self.state.started_at
-
-    def ended(self, clock: Clock) -> str:
-        """Return what is known to be so."""
-        target = self.target
-        left, there = kinds_of(self.state.left_to_do), target.region.location
-        if nobody_was_asked(self.state):
-            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
-            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led"
-        if Todo.TRAFFIC in left:
-            return f"{there} can serve, and not all traffic is known to lead there"
-        count_recovery(self.state, clock.since, workflow.now())
-        return f"{target.region.location} serves again instead of {target.to.location}"

@@ -30,12 +30,11 @@ def preconditions_back(
     target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...], traffic: tuple[TrafficSeen, ...]
 ) -> tuple[Precondition, ...]:
     """Return everything that must hold, with what shows that it does or does not."""
-    nodes = nodes_hold(target.settings.to, survey).name  # not of the region that is to serve again
     return (
         *map(database_holds, databases),
         *_first(target, survey),
         *_fencing(target, survey),
-        *(one for one in surviving_holds(target, survey) if one.name != nodes),
+        *surviving_holds(target, survey),
         *pilot_light_holds(target, survey),
         *map(traffic_holds, traffic),
     )

@@ -19,17 +19,15 @@ from typing import Any
 from temporalio import workflow
 
 from activities.region.failover_models import RegionOrder, RegionPlan
-from activities.run.models.todo import Todo, kinds_of
 from estate.regions import RegionTarget
 from gate.record import Mode
 from workflows.region.failover_planning import make_region_plan, must_go_there, preconditions_of
 from workflows.region.keeping import Clock
 from workflows.region.models import RegionFailoverRequest
-from workflows.region.procedure import RegionProcedure, Seen, nobody_was_asked
+from workflows.region.procedure import RegionProcedure, Seen
 from workflows.region.returning import fenced_on_return
 from workflows.region.way_out import Out
 from workflows.run import outcome
-from workflows.run.recovering import count_recovery
 
 
 @workflow.defn(name="region-failover")
@@ -87,16 +85,11 @@ class RegionFailover(RegionProcedure[RegionFailoverRequest]):
         """Return since when the region has not worked."""
         return self.request.down_since or self.state.started_at
 
-    def ended(self, clock: Clock) -> str:
-        """Return what is known to be so: that clients are served only where somebody has asked, or has led them."""
-        target, details = self.target, self.state.details
-        fenced = details.fenced.applications if details.fenced else ()
-        not_fenced = "".join(f"; NOT FENCED: {one.name} in {target.name} ({one.error})" for one in fenced if one.error)
-        left, there = kinds_of(self.state.left_to_do), target.to.location
-        if nobody_was_asked(self.state):
-            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
-            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led{not_fenced}"
-        if Todo.TRAFFIC in left:
-            return f"{there} can serve, and not all traffic is known to lead there{not_fenced}"
-        count_recovery(self.state, clock.since, workflow.now())
-        return f"{target.to.location} serves instead of {target.region.location}{not_fenced}"
+    def not_fenced(self) -> str:
+        """Return which applications may go on in the region that is left."""
+        fenced = self.state.details.fenced
+        return "".join(
+            f"; NOT FENCED: {one.name} in {self.target.name} ({one.error})"
+            for one in (fenced.applications if fenced else ())
+            if one.error
+        )

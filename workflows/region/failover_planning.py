@@ -47,7 +47,7 @@ def preconditions_of(
     return (
         *map(database_holds, databases),
         *_lost(target, survey),
-        *surviving_holds(target, survey),
+        *surviving_holds(target, survey, nodes_hold(target.settings.to, survey)),
         overlay_holds(f"overlay {target.settings.overlay}", survey.overlay),
         *pilot_light_holds(target, survey),
         *map(traffic_holds, traffic),
@@ -80,8 +80,8 @@ def _lost(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...
     )
 
 
-def surviving_holds(target: RegionTarget, survey: RegionSurvey) -> tuple[Precondition, ...]:
-    """Return whether the surviving region answers, grants what is needed, and has nodes; and who holds the Lease."""
+def surviving_holds(target: RegionTarget, survey: RegionSurvey, *besides: Precondition) -> tuple[Precondition, ...]:
+    """Return whether the surviving region answers and grants what is needed; ``besides``; and who holds the Lease."""
     where = f"API server of {target.settings.to}"
     if survey.surviving_error:
         refusal = Refusal.UNREACHABLE.value
@@ -94,7 +94,7 @@ def surviving_holds(target: RegionTarget, survey: RegionSurvey) -> tuple[Precond
             evidence=f"we may not {rights}: see region-access.yaml" if rights else "it answers, and grants what is needed",
             refusal=Refusal.NOT_AVAILABLE.value,
         ),
-        nodes_hold(target.settings.to, survey),
+        *besides,
         Precondition(name=f"Lease in {target.settings.to}", holds=True, evidence=_held(survey)),
     )
 

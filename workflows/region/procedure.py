@@ -11,8 +11,9 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.region.failover_models import RegionDetails, RegionLook, RegionOrder, RegionPlan, RegionSurvey
@@ -22,7 +23,7 @@ from activities.region.models import FlexibleLook
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
-from activities.run.models.todo import Todo, todo
+from activities.run.models.todo import Todo, kinds_of, todo
 from activities.run.postures import COMPENSATE, lasting
 from estate.base import ApprovalPolicy
 from estate.flexible import FlexibleTarget
@@ -40,8 +41,8 @@ from workflows.run import outcome
 from workflows.run.control import Leeway
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
+from workflows.run.recovering import count_recovery
 from workflows.run.saga import Saga
-from workflows.run.state import RunState
 from workflows.run.steps import me, step
 from workflows.run.uncancellable import uncancellable
 
@@ -57,6 +58,8 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
     """One move of one region; its workflow ID is the region's lock, whichever way it goes."""
 
     details = RegionDetails
+    serves: ClassVar[str] = "serves"
+    """What the new region does in the end."""
     leeways = (
         Leeway("ready", skip="nobody waits for the pods: traffic may be led to pods that do not serve",
                force="goes on once one pod is Ready"),
@@ -84,9 +87,9 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
     def since(self) -> datetime:
         """Return from when on the objective counts."""
 
-    @abstractmethod
-    def ended(self, clock: Clock) -> str:
-        """Return what is known to be so at the end."""
+    def not_fenced(self) -> str:
+        """Return what goes on in the region that is left, to be read behind how the run has ended; empty: nothing."""
+        return ""
 
     async def part(self, part: Coroutine[Any, Any, None], *, last: bool) -> None:  # noqa: ARG002 - for those that add to one
         """Carry a part of the move out: up to the last promotion, or what comes after it."""
@@ -150,7 +153,7 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
             await self.part(uncancellable(moved) if moving.has_begun else moved, last=False)
             await self.part(uncancellable(moving.serve(saga)), last=True)
         await uncancellable(self._lease_back(order))
-        return self.ended(clock)
+        return self._ended(plan, clock)
 
     def _offer(self, plan: RegionPlan) -> None:
         """Let people skip what they may, from now on."""
@@ -159,6 +162,20 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
         control.offer("traffic", plan.traffic)
         if self.target.settings.checks:
             control.offer("check")
+
+    def _ended(self, plan: RegionPlan, clock: Clock) -> str:
+        """Return what is known to be so: that clients are served only where somebody has asked, or has led them."""
+        state, target, not_fenced = self.state, self.target, self.not_fenced()
+        left = kinds_of(state.left_to_do)
+        ways = {target.name: target.region.location, target.settings.to: target.to.location}
+        there, old = ways[plan.candidate], ways[plan.primary]
+        if state.details.checked is None and not state.details.traffic:
+            pods = "nobody has seen all pods" if Todo.READY in left else "pods are"
+            return f"{pods} Ready in {there}; nobody asked the application, no traffic was led{not_fenced}"
+        if Todo.TRAFFIC in left:
+            return f"{there} can serve, and not all traffic is known to lead there{not_fenced}"
+        count_recovery(state, clock.since, workflow.now())
+        return f"{there} {self.serves} instead of {old}{not_fenced}"
 
     async def _claimed(self, order: RegionOrder) -> None:
         try:
@@ -180,8 +197,3 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
         except FailureError as error:
             return True, f"the Lease was not given back and expires within 6 min ({outcome.cause_of(error)[1]})"
         return held, "the Lease is given back" if held else "the Lease was not held"
-
-
-def nobody_was_asked(state: RunState[RegionDetails]) -> bool:
-    """Whether neither the application was asked nor any traffic was led: then nothing is known to serve."""
-    return state.details.checked is None and not state.details.traffic

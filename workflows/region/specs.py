@@ -83,6 +83,8 @@ _RETURN_STEPS = {
     "region.change_server": Shown(),
     "region.await_server": Shown(),
 }
+"""Of what follows a failover: the fence and the recovery."""
+
 SPECS = (
     ProcedureSpec(
         runs=RegionFailover,

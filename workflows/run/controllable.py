@@ -1,6 +1,6 @@
 """The handlers through which people control a run: hold it, let it go on, skip a step, or force one.
 
-An order changes nothing by itself: it is kept in the run's state, and the run looks at it where that is safe
+An order alone changes nothing: it is kept in the run's state, and the run looks at it where that is safe
 (``workflows.run.controlling``). One that does not count is answered with a sentence, or dropped where it came as a signal.
 Votes and orders alike carry no proof of who sent them.
 """

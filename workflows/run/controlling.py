@@ -4,7 +4,7 @@
     skip STEP -> a step that goes on is ended, one that is ahead is not begun -> listed as left to do
     force STEP -> a step that goes on is ended and begun again in its ungraceful form
 
-An order changes nothing by itself: it is kept in the run's state, and the run looks at it where that is safe. Nothing is
+An order alone changes nothing: it is kept in the run's state, and the run looks at it where that is safe. Nothing is
 held or skipped in an undo. A run that is held is cancelled as it would have been, goes on where it was after a restart of
 its worker, and never goes on unasked: after ``_WARNED_EVERY`` it says so.
 
