@@ -145,7 +145,7 @@ def test_one_that_commits_waited_for_alone_needs_no_lag() -> None:
 def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leading(received: dict[str, Any]) -> None:
     """It was away when the leader was promoted, and is back too late; its LSN is of another history."""
     plan = _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}, received), sync=B)
-    assert (plan.candidate, plan.lossless, plan.timeline) == (B, True, 4)
+    assert (plan.candidate, plan.lossless, plan.timeline, plan.other_wal) == (B, True, 4, (C,))
     (left,) = (one for one in plan.candidates if one.name == C)
     assert (left.eligible, left.reason) == (False, f"{C} is on timeline 3, {B} on 4")
     with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4") as refused:
@@ -186,16 +186,19 @@ _TOLD = {"upstream_at": _LATER, "upstream_lsn": "0/3000000"}
 
 @pytest.mark.parametrize("heard", [{"upstream_at": _BEFORE}, {"last_replay_at": _BEFORE, "lag_seconds": None}])
 @pytest.mark.parametrize("sync", [f"{B},{C}", "none"])
-def test_a_person_decides_where_the_leader_had_less_later_on(heard: dict[str, Any], sync: str) -> None:
-    """Its disk was set back, and nobody hears from it any more. What it wrote since is on the standby that has less."""
-    standbys = _standby(B, AHEAD, heard), _standby(C, LEVEL, _TOLD)
+@pytest.mark.parametrize("since", [LEVEL, FAR_AHEAD])
+def test_a_person_decides_where_the_leader_had_less_later_on(
+    heard: dict[str, Any], sync: str, since: dict[str, Any]
+) -> None:
+    """Its disk was set back, and nobody hears from it any more. What it wrote since is on the other standby."""
+    standbys = _standby(B, AHEAD, heard), _standby(C, since, _TOLD)
     words = f"{B} has received up to 0/3000100, and 480 s later the leader's WAL ended at 0/3000000, as {C} was told"
     for to in (None, C):
         with pytest.raises(ApplicationError, match=f"{words}; --to {B} keeps its rows .* those of {C}") as refused:
             _plan(*standbys, sync=sync, to=to)
         assert refused.value.type == "WrongTimeline"
     plan = _plan(*standbys, sync=sync, to=B)
-    assert (plan.candidate, plan.lossless) == (B, False)
+    assert (plan.candidate, plan.lossless, plan.other_wal) == (B, False, (C,))
     assert sync == "none" or f"{words}; what it wrote since may be on {C} only" in plan.loss
 
 

@@ -129,6 +129,21 @@ def test_a_life_in_which_two_standbys_have_different_wal_of_one_timeline(life: C
     life.promises_hold()
 
 
+def test_a_life_in_which_the_one_that_a_person_names_has_received_less(life: Campaign) -> None:
+    """A person does as the refusal says, and names the standby that has the older rows: the other one has more WAL."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=False, all_listed=False)
+    life.the_primary_is_lost_and_somebody_fails_over("lags", 3.0, attest=True)
+    life.a_member_breaks(which=1, how="is cut off", seconds=0.015)
+    life.somebody_puts_an_older_record_back(0.276, 0.015)
+    life.the_primary_is_lost_and_somebody_fails_over("dies", 0.3, attest=True)
+    life.somebody_repairs_the_record(1.2)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.6)
+    life.a_member_breaks(which=2, how="is cut off", seconds=0.06)
+    life.a_member_comes_back(which=2, seconds=1.2)
+    life.the_primary_is_lost_and_somebody_fails_over("is cut off", 0.3, attest=True)
+    life.somebody_puts_an_older_record_back(0.86, 3.0)
+
+
 @pytest.mark.parametrize("all_listed", [True, False])
 def test_a_life_in_which_the_third_member_vouches_for_a_primary(life: Campaign, *, all_listed: bool) -> None:
     """The network has fallen apart: it is not told of the claim, whether or not the estate lists it."""

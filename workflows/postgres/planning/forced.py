@@ -59,8 +59,8 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
     left = _left_behind(survey, record)
     _must_know_who_has_most(left, standbys, record, request.to)
-    must_not_be_parted(survey, record, request.to)
-    compared = tuple(one for one in candidates if one.name not in left)
+    apart = (*left, *must_not_be_parted(survey, record, request.to))
+    compared = tuple(one for one in candidates if one.name not in apart)
     chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status)
@@ -84,6 +84,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         attestation=_attestation(
             diagnosis, target, survey.node_of(record.leader), isolates=_isolates(survey, record, target)
         ),
+        other_wal=apart,
         left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
 
