@@ -153,6 +153,32 @@ def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leadin
     assert refused.value.type == "WrongTimeline"
 
 
+@pytest.mark.parametrize("server", [ServerState.STOPPED, ServerState.RUNNING])
+def test_a_standby_that_has_never_followed_this_leader_would_begin_its_timeline_again(server: ServerState) -> None:
+    """Only gates tell by then: the leader's, whose server is stopped, or that of a standby whose server is frozen."""
+    knows = A if server is ServerState.STOPPED else B
+    told = member(knows, gate=status(knows, server=server, role=None, timeline=4), sql=None)
+    rest = () if knows == A else (member(A, **SILENT),)
+    seen = Survey(at=NOW, record=record(sync=B), members=(told, *rest, _standby(C, {"timeline": 3})))
+    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {knows} on 4"):
+        make_forced_plan(request(mode="forced"), target(), seen)
+
+
+@pytest.mark.parametrize(("epoch", "promoted", "fit"), [(5, None, True), (4, None, False), (4, 4, True), (4, 5, False)])
+def test_the_lag_of_one_that_has_not_heard_of_the_leader_is_of_the_leader_before(
+    epoch: int, promoted: int | None, *, fit: bool
+) -> None:
+    """Where the leader's gate is silent, the record's epoch counts."""
+    gate = status(A, server=ServerState.STOPPED, role=None, promoted_at_epoch=promoted)
+    leader = member(A, **SILENT) if promoted is None else member(A, gate=gate, sql=None)
+    seen = Survey(at=NOW, record=record(sync="none"), members=(leader, _standby(B, {"epoch": epoch})))
+    if fit:
+        assert make_forced_plan(request(mode="forced"), target(), seen).candidate == B
+        return
+    with pytest.raises(ApplicationError, match=f"{B} knows of epoch 4, {A} leads since epoch 5: its lag is of the leader"):
+        make_forced_plan(request(mode="forced"), target(), seen)
+
+
 @pytest.mark.parametrize("sync", [f"{B},{C}", C, "none"])
 def test_where_timelines_disagree_with_who_is_synchronous_a_person_names_the_one_that_leads(sync: str) -> None:
     """A disk was set back; or one that is not synchronous is on a timeline that was given up."""

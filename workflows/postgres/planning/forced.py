@@ -109,21 +109,21 @@ def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
 
 
 def _left_behind(survey: Survey, record: Record) -> dict[str, str]:
-    """Return the standbys on an earlier timeline than another one, with why they may not lead.
+    """Return the standbys on an earlier timeline than another member, with why they may not lead.
 
-    Such a one was away when the leader before was promoted. What it has received cannot be compared with what the others
-    have, and it follows whoever leads next.
+    Such a one was away when the leader was promoted. What it has received cannot be compared with what the others have, and
+    it follows whoever leads next. Promoted, it would begin the leader's timeline a second time. A member that is stopped or
+    frozen counts, the leader, too: its gate knows the timeline.
     """
+    gates = {fact.name: fact.gate for fact in survey.members if fact.gate is not None}
     timelines = {
-        fact.name: fact.gate.timeline or 0
-        for fact in survey.members
-        if fact.gate and fact.gate.role is Role.STANDBY and fact.name != record.leader
+        name: gate.timeline or 0 for name, gate in gates.items() if gate.system_identifier == record.system_identifier
     }
     newest = max(timelines, key=lambda name: timelines[name], default="")
     return {
         name: f"{name} is on timeline {timeline}, {newest} on {timelines[newest]}"
         for name, timeline in timelines.items()
-        if timeline < timelines[newest]
+        if timeline < timelines[newest] and gates[name].role is Role.STANDBY and name != record.leader
     }
 
 
@@ -185,6 +185,11 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     caught_up = parse_lsn(gate.receive_lsn) <= parse_lsn(gate.replay_lsn)
     if caught_up and (_doubt(gate, survey, record) is None or with_other_wal(survey, record)):
         return None
+    if (told := _must_have_heard_of(survey, record)) > gate.epoch:
+        words = (
+            f"{name} knows of epoch {gate.epoch}, {record.leader} leads since epoch {told}: its lag is of the leader before"
+        )
+        return Limitation(Refusal.LAG_UNKNOWN, words)
     if gate.lag_seconds is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last position")
     if gate.lag_seconds > limit:
@@ -194,6 +199,15 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
             " (thresholds.forced_lag)",
         )
     return None
+
+
+def _must_have_heard_of(survey: Survey, record: Record) -> int:
+    """Return the epoch at which the leader was promoted; that of the record, where its gate does not say.
+
+    A standby that has not heard of it has not followed this leader.
+    """
+    fact = survey.member(record.leader)
+    return record.epoch if fact is None or fact.gate is None else fact.gate.promoted_at_epoch or 0
 
 
 def _loss(record: Record, survey: Survey, status: GateStatus) -> _Loss:
