@@ -130,9 +130,9 @@ class ClaimActivities:
         """Return the next epoch that no gate refuses; one that is silent, or is taken for dead, has no say."""
         target, plan = request.target, request.plan
         names = [name for name in target.cluster.members if plan.mode is not Mode.FORCED or name != plan.primary]
-        lease, *answers = await asyncio.gather(
+        lease, answers = await asyncio.gather(
             self._systems.leader_records.lease_epoch(target.region, target.cluster.write_service),
-            *(self._status_of(target, name) for name in names),
+            asyncio.gather(*(self._status_of(target, name) for name in names)),
         )
         gates = [one for one in answers if one is not None]
         _nobody_has_led_since(plan, gates, lease)

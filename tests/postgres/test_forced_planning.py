@@ -175,7 +175,7 @@ def test_the_lag_of_one_that_has_not_heard_of_the_leader_is_of_the_leader_before
     if fit:
         assert make_forced_plan(request(mode="forced"), target(), seen).candidate == B
         return
-    with pytest.raises(ApplicationError, match=f"{B} knows of epoch 4, {A} leads since epoch 5: its lag is of the leader"):
+    with pytest.raises(ApplicationError, match=f"{B} is unknown: it knows of epoch 4, and {A} leads since epoch 5"):
         make_forced_plan(request(mode="forced"), target(), seen)
 
 
