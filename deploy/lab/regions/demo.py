@@ -23,8 +23,10 @@ from deploy.lab.regions.stage import EAST, WEST, Stage, two_regions
 from deploy.lab.switching import Handle, ending, plan_of
 from starters.client.answers import Output
 from starters.client.following import follow
+from starters.client.inside import read_children
+from starters.client.server import read_run
 from starters.client.targets import Place
-from starters.history.model import Facts
+from starters.history.model import Facts, facts_of
 from starters.render.live import display_for
 from starters.render.terminal import full
 from workflows.region.fence_models import fence_lock_id
@@ -125,10 +127,12 @@ async def _run(stage: Stage, procedure: str, request: dict[str, str]) -> Facts:
         await asyncio.sleep(1)
         await handle.execute_update("decide", Decision(by=person, plan=plan.digest, approve=True))
         print(f"          {person} approves", flush=True)
-    facts = await ending(handle)
+    await ending(handle)
     with suppress(asyncio.CancelledError):
         await watching
-    return facts
+    chronicle = await read_run(stage.client, place)
+    await read_children(stage.client, chronicle)
+    return facts_of(chronicle)
 
 
 def _say(text: str) -> None:
