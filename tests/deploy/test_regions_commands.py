@@ -97,7 +97,7 @@ def test_a_keeper_that_was_killed_is_named_with_what_starts_and_what_removes() -
     result = _run("status")
     assert result.exit_code == 1
     assert "was killed" in result.stderr
-    assert "failover lab up regions --name mine starts them anew, failover lab down --name mine" in result.stderr
+    assert "failover lab up regions --name mine starts new ones, failover lab down --name mine" in result.stderr
 
 
 def _let_start(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> list[str]:

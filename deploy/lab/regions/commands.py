@@ -43,7 +43,7 @@ def _start_keeper(regions: Regions, say: Say) -> None:
         if runs(regions):
             return
         if has_remains(regions):
-            say("  what is left of two regions whose keeper was killed is removed; their databases begin anew")
+            say("  what is left of two regions whose keeper was killed is removed; their databases start empty")
             end(regions)
         regions.keeper.home.mkdir(parents=True, exist_ok=True)
         spawn(regions.keeper, KEEPER, [sys.executable, "-m", "deploy.lab.regions.keeper", regions.name])
@@ -78,7 +78,7 @@ def running(name: str) -> Regions:
         option = regions.option
         raise LabError(
             f"the keeper of the two regions {name} was killed, and their databases with it;"
-            f" failover lab up regions{option} starts them anew, failover lab down{option} removes what is left"
+            f" failover lab up regions{option} starts new ones, failover lab down{option} removes what is left"
         )
     if not runs(regions):
         raise LabUsageError(

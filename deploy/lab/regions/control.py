@@ -74,7 +74,7 @@ def _answer(lines: Iterator[str], say: Say) -> dict[str, Any]:
             raise (LabUsageError if part["usage"] else LabError)(part["error"])
         else:
             return dict(part["done"])
-    raise LabError("the keeper of the two regions has ended; failover lab down removes what is left, and up starts anew")
+    raise LabError("the keeper of the two regions has ended; failover lab down removes what is left, and up starts new ones")
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Keeper:
         return {"done": done}
 
     async def _started(self, say: Say) -> Facts:
-        told = 0
+        told = len(self._said) if self._kept else 0  # how it started long ago is no news
         while True:
             for line in self._said[told:]:
                 say(line)
