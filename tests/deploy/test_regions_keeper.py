@@ -56,6 +56,9 @@ async def test_whoever_starts_it_follows_the_start_and_hears_that_it_is_ready(ke
     assert await waiting == {"parts": {"edge": True}}
     assert said == ["  one", "  two"]
     assert await _ask(home, do="status") == {"parts": {"edge": True}}
+    later = list[str]()
+    await _ask(home, later, do="await")
+    assert later == []
 
 
 async def test_whoever_waits_hears_why_it_does_not_start(keeper: Keeper, home: Path) -> None:
