@@ -104,7 +104,8 @@ def _let_start(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> list[str]:
     """Let a keeper be a process that sleeps, and its answers be these facts; return the keepers that were started."""
     started: list[str] = []
 
-    def spawn(one: Lab, name: str, command: list[str]) -> int:
+    def spawn(one: Lab, name: str, command: list[str], environment: dict[str, str]) -> int:
+        assert Path(environment["TMPDIR"]).is_relative_to(one.home)
         started.append(command[-1])
         (one.home / "control").touch()
         return processes.spawn(one, name, ["sleep", "600"])
@@ -164,7 +165,7 @@ def test_up_after_a_kill_sweeps_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_keeper_that_ends_at_once_is_said_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "spawn", lambda one, name, _: processes.spawn(one, name, ["false"]))
+    monkeypatch.setattr(commands, "spawn", lambda one, name, *_: processes.spawn(one, name, ["false"]))
     with pytest.raises(LabError, match=r"has ended at once; see .*/minekeep/logs/keeper.log"):
         commands.up(_MINE, print)
     commands.down(_MINE, print)

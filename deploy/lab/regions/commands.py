@@ -45,9 +45,10 @@ def _start_keeper(regions: Regions, say: Say) -> None:
         if has_remains(regions):
             say("  what is left of two regions whose keeper was killed is removed; their databases start empty")
             end(regions)
-        regions.keeper.home.mkdir(parents=True, exist_ok=True)
-        spawn(regions.keeper, KEEPER, [sys.executable, "-m", "deploy.lab.regions.keeper", regions.name])
         home = regions.keeper.home
+        (home / "tmp").mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "deploy.lab.regions.keeper", regions.name]
+        spawn(regions.keeper, KEEPER, command, {"TMPDIR": str(home / "tmp")})  # temporary folders go with the lab
         wait_until("the keeper's start", lambda: control.is_there(home) or not runs(regions), _LISTENS_WITHIN_SECONDS)
         if not runs(regions):
             raise LabError(f"the keeper of the two regions has ended at once; see {home}/logs/{KEEPER}.log")
