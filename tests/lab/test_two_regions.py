@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -63,11 +63,13 @@ async def _served() -> dict[str, Any]:
     return dict((await _lab("status"))["regions"]["customers"])
 
 
-async def _until_served_from(region: str) -> None:
-    def served() -> bool:
-        return bool(commands.status(_REGIONS)["customers"]["served_from"] == region)
+async def _until(what: str, holds: Callable[[dict[str, Any]], bool]) -> None:
+    """Wait until that holds of how customers are served."""
+    await asyncio.to_thread(wait_until, what, lambda: holds(commands.status(_REGIONS)["customers"]), _SERVED_WITHIN_SECONDS)
 
-    await asyncio.to_thread(wait_until, f"customers served from {region}", served, _SERVED_WITHIN_SECONDS)
+
+async def _until_served_from(region: str) -> None:
+    await _until(f"customers served from {region}", lambda customers: bool(customers["served_from"] == region))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -136,3 +138,9 @@ async def _without_the_other_api_server_nothing_moves(two: _Two) -> None:
     assert [part for part, runs in status["parts"].items() if not runs] == [f"{one} API server" for one in (EAST, WEST)]
     assert (status["leader"], status["promotions"], status["customers"]["served_from"]) == (PRIMARY, 0, EAST)
     assert (await _lab("heal", "api-server", WEST))["done"] == "westus2 is back as before"
+
+    before = status["customers"]["refused"]
+    assert (await _lab("break", "edge"))["done"] == "ended the public edge"
+    await _until("customers refused", lambda customers: customers["refused"] > before)
+    assert (await _lab("heal", "edge"))["done"] == "the public edge is back"
+    await _until_served_from(EAST)  # at the address that the estate names
