@@ -139,7 +139,7 @@ class Campaign(RuleBasedStateMachine):
         self._soon(self.orchestra.cancel if how == "cancelled" else self.orchestra.terminate, self._open)
         self._pass(seconds)
 
-    @precondition(lambda self: self._broken == 0)
+    @precondition(lambda self: self._broken == 0 and self._may_be_gone(self.world.members[self.world.record.leader]))
     @rule(seconds=_SECONDS)
     def the_network_falls_apart(self, seconds: float) -> None:
         """Leave the primary on one side, with the third member if there is one."""
