@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from activities.clients.granting import granted
 from activities.clients.ports import ConflictError, GateRefusedError, MissingError, UnreachableError
 from activities.clients.systems import Systems
+from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.post_promotion import FinishRequest
 from activities.postgres.models.transfer import ClaimRequest, Routed, RouteRequest, Switch
 from activities.run.declare import step
@@ -20,6 +21,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import workflow_of
 from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget
+from gate.api import GateStatus
 from gate.record import HIGHEST_EPOCH, NO_SYNC, Intent, MalformedRecordError, Mode, Record
 
 _BREATH_SECONDS = 0.02
@@ -108,7 +110,8 @@ class ClaimActivities:
 
         Raises:
             ApplicationError: ``RecordChanged`` when leader, epoch, intent or selector are not as planned,
-                ``RecordDisagrees`` when no higher epoch is left, ``Unreachable`` when we may not write it.
+                ``RecordDisagrees`` when somebody has led since it was written (it is an old copy that was put back after the
+                plan was made) or when no higher epoch is left, ``Unreachable`` when we may not write it.
 
         """
         plan, run = request.plan, request.run
@@ -127,7 +130,13 @@ class ClaimActivities:
         """Return the next epoch that no gate refuses; one that is silent, or is taken for dead, has no say."""
         target, plan = request.target, request.plan
         names = [name for name in target.cluster.members if plan.mode is not Mode.FORCED or name != plan.primary]
-        epoch = max([plan.epoch, *await asyncio.gather(*(self._epoch_of(target, name) for name in names))]) + 1
+        lease, answers = await asyncio.gather(
+            self._systems.leader_records.lease_epoch(target.region, target.cluster.write_service),
+            asyncio.gather(*(self._status_of(target, name) for name in names)),
+        )
+        gates = [one for one in answers if one is not None]
+        _nobody_has_led_since(plan, gates, lease)
+        epoch = max([plan.epoch, *(one.epoch for one in gates)]) + 1
         if epoch > HIGHEST_EPOCH:
             raise refuse(
                 Refusal.RECORD_DISAGREES,
@@ -135,13 +144,13 @@ class ClaimActivities:
             )
         return epoch
 
-    async def _epoch_of(self, target: PostgresTarget, name: str) -> int:
-        """Return the highest epoch that a member's gate has seen; 0 when it does not say so at once."""
+    async def _status_of(self, target: PostgresTarget, name: str) -> GateStatus | None:
+        """Return what a member's gate says; ``None`` when it does not do so at once."""
         try:
             async with asyncio.timeout(_SAYS_EPOCH_WITHIN.total_seconds()):
-                return (await self._systems.gates.status(target, name, timeout=_SAYS_EPOCH_WITHIN)).epoch
+                return await self._systems.gates.status(target, name, timeout=_SAYS_EPOCH_WITHIN)
         except (UnreachableError, GateRefusedError, TimeoutError):
-            return 0
+            return None
 
     @step("postgres.route", FORWARD, lambda request: f"route writes to {request.switch.plan.candidate}")
     async def route(self, request: RouteRequest) -> Routed:
@@ -179,6 +188,22 @@ class ClaimActivities:
             if record.unfinished != str(run) and not inherited:
                 return
             await try_write(self._systems, switch.target, record.model_copy(update={"unfinished": "", "run": str(run)}))
+
+
+def _nobody_has_led_since(plan: PostgresPlan, gates: list[GateStatus], lease: int) -> None:
+    """Refuse where the record that the plan was made from stands there again, and others were promoted meanwhile.
+
+    A worker that slept through its run finds everything as planned then. Its claim would be undone in favour of a leader
+    that has missed what was written since.
+    """
+    led = {f"{one.member} was promoted": one.promoted_at_epoch or 0 for one in gates} | {"the Lease was renewed": lease}
+    for words, epoch in led.items():
+        if epoch > plan.epoch:
+            raise refuse(
+                Refusal.RECORD_DISAGREES,
+                f"the record is an old copy, at epoch {plan.epoch}: {words} at epoch {epoch}; nothing was changed;"
+                f" a person must decide who leads: failover repair {plan.cluster}",
+            )
 
 
 def _must_be_as_planned(record: Record, request: ClaimRequest) -> None:

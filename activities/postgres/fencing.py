@@ -169,7 +169,7 @@ class _Search:
         return None
 
     async def _most_received(self, *, all_told: bool) -> str | None:
-        """Return how far the other standbys have received WAL by now; ``None`` when there is none that says so.
+        """Return how far the other standbys of its history have received WAL by now; ``None``: none says so.
 
         The candidate gets from them what it lacks (``gate.postgres.catchup``). ``all_told``: none may receive any more.
 
@@ -179,7 +179,7 @@ class _Search:
 
         """
         plan = self._switch.plan
-        names = [name for name in self._others if name != plan.candidate]
+        names = [name for name in self._others if name not in {plan.candidate, *plan.other_wal}]
         received = [
             one for one in await asyncio.gather(*(self._received(name, told=all_told) for name in names)) if one is not None
         ]

@@ -14,6 +14,7 @@ from deploy.lab.names import NODES, Lab, LabError, LabUsageError
 from deploy.lab.network import lose_packets, set_link
 from deploy.lab.node import in_node, power_off
 from deploy.lab.processes import wait_until
+from deploy.lab.regions.faults import FAULTS as OF_REGIONS
 from deploy.lab.sentinels import redis_master
 from deploy.lab.workload import NAMESPACE, annotation, kubectl
 
@@ -40,7 +41,7 @@ def break_it(lab: Lab, binaries: Path, what: str, name: str) -> str:
         LabError: there is nothing to break.
     """
     if what not in FAULTS:
-        raise LabUsageError(f"what: {what!r} is not known; known are {', '.join(FAULTS)}")
+        raise LabUsageError(f"what: {what!r} is not known; known are {', '.join((*FAULTS, *OF_REGIONS))}")
     if what == "primary":
         return _kill_server(lab, binaries, annotation(lab, binaries, "leader"))
     if what == "redis-master":

@@ -18,7 +18,12 @@ from deploy.lab.demo import demo as run_demo
 from deploy.lab.measuring import load as running_load
 from deploy.lab.names import Lab, LabError, LabUsageError
 from deploy.lab.packages import ensure_packages, must_be_root
+from deploy.lab.regions import commands as two
 from deploy.lab.regions.demo import region_demo
+from deploy.lab.regions.faults import FAULTS as OF_REGIONS
+from deploy.lab.regions.names import Regions
+from deploy.lab.regions.signposts import signposts as regions_signposts
+from deploy.lab.regions.signposts import view as regions_view
 from deploy.lab.sentinels import redis_master
 from deploy.lab.signposts import environment, signposts
 from deploy.lab.workload import annotation
@@ -26,6 +31,7 @@ from starters.client.answers import Exit, Output
 from starters.commands.arguments import OutputOption
 
 _REGION = "region"
+_PLATFORM, _REGIONS = "platform", "regions"
 _DEMOS = " | ".join((*DEMOS, _REGION))
 lab = typer.Typer(help="A whole platform on this machine, to try, to break and to measure.", no_args_is_help=True)
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; several can run side by side.")]
@@ -70,7 +76,8 @@ def _running(name: str) -> Lab:
 
 
 @lab.command()
-def up(
+def up(  # noqa: PLR0913 - what a person may type
+    what: Annotated[str, typer.Argument(help="platform: one cluster; regions: two, and an emulated Azure.")] = _PLATFORM,
     *,
     name: Name = "lab",
     context: Annotated[str | None, typer.Option(help="Use this existing cluster (kubeconfig context) instead.")] = None,
@@ -86,6 +93,12 @@ def up(
             _end(output, Exit.DONE, {"context": context})
         if image is not None or temporal is not None:
             raise LabUsageError("context: missing; --image and --temporal are for an existing cluster only")
+        if what not in {_PLATFORM, _REGIONS}:
+            raise LabUsageError(f"what: {what!r} is neither {_PLATFORM} nor {_REGIONS}")
+        if what == _REGIONS:
+            regions = Regions(name)
+            facts = two.up(regions, say)
+            _end(output, Exit.DONE, {"lab": name, "regions": facts}, regions_signposts(regions, facts))
         one = Lab(name)
         cluster.up(one, say)
         data = {"lab": name, "environment": environment(one), "ui": f"http://127.0.0.1:{one.ports['ui']}"}
@@ -94,19 +107,26 @@ def up(
 
 @lab.command()
 def status(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
-    """Say which parts run, and who leads PostgreSQL and Redis. Exit code 1 when a part is missing."""
+    """Say which parts run, who leads the databases, who serves customers. Exit code 1 when a part is missing."""
     with _one_sentence(output):
-        one = Lab(name)
+        one, regions = Lab(name), two.find(name)
         must_be_root()
         parts = cluster.status(one)
-        leader, sync, master = "", "", ""
+        data: dict[str, Any] = {"parts": parts, "leader": "", "sync": "", "redis_master": ""}
+        texts: list[str] = []
+        runs: list[bool] = []
         if any(parts.values()):
             binaries = built_binaries()
-            leader, sync = annotation(one, binaries, "leader"), annotation(one, binaries, "sync")
-            master = redis_master(one, binaries)
-        code = Exit.DONE if all(parts.values()) else Exit.FAILED
-        data = {"parts": parts, "leader": leader, "sync": sync, "redis_master": master}
-        _end(output, code, data, _status_view(one, parts, leader, sync, master))
+            data |= {key: annotation(one, binaries, key) for key in ("leader", "sync")}
+            data["redis_master"] = redis_master(one, binaries)
+        if regions is None or any(parts.values()):
+            texts.append(_status_view(one, parts, data["leader"], data["sync"], data["redis_master"]))
+            runs += parts.values()
+        if regions is not None:
+            data["regions"] = facts = two.status(two.running(name))
+            texts.append(regions_view(regions, facts))
+            runs += facts["parts"].values()
+        _end(output, Exit.DONE if all(runs) else Exit.FAILED, data, "\n".join(texts))
 
 
 def _status_view(one: Lab, parts: dict[str, bool], leader: str, sync: str, master: str) -> str:
@@ -119,25 +139,48 @@ def _status_view(one: Lab, parts: dict[str, bool], leader: str, sync: str, maste
     return "\n".join(lines)
 
 
+_FAULTS = {**breaking.FAULTS, **OF_REGIONS}
+Target = Annotated[str, typer.Argument(help="Which one, where there are several.")]
+
+
 @lab.command(name="break")
 def break_command(
-    what: Annotated[str, typer.Argument(help="; ".join(f"{key}: {text}" for key, text in breaking.FAULTS.items()))],
-    target: Annotated[str, typer.Argument(help="Which one, where there are several.")] = "",
+    what: Annotated[str, typer.Argument(help="; ".join(f"{key}: {text}" for key, text in _FAULTS.items()))],
+    target: Target = "",
     *,
     name: Name = "lab",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Break one thing."""
     with _one_sentence(output):
-        done = breaking.break_it(_running(name), built_binaries(), what, target)
+        if what in OF_REGIONS:
+            must_be_root()
+            done = two.break_it(two.running(name), what, target)
+        else:
+            done = breaking.break_it(_running(name), built_binaries(), what, target)
         _end(output, Exit.DONE, {"lab": name, "done": done}, done)
 
 
 @lab.command()
-def heal(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
-    """Undo every break."""
+def heal(
+    what: Annotated[str, typer.Argument(help=f"Of two regions: {' | '.join(OF_REGIONS)}. Without it: everything.")] = "",
+    target: Target = "",
+    *,
+    name: Name = "lab",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Undo every break, or one of two regions."""
     with _one_sentence(output):
-        breaking.heal(_running(name), _progress(output))
+        must_be_root()
+        if what:
+            two.must_be_a_fault(what)
+            done = two.heal(two.running(name), what, target, _progress(output))
+            _end(output, Exit.DONE, {"lab": name, "done": done}, done)
+        regions = two.find(name)
+        if regions is None or any(cluster.status(Lab(name)).values()):
+            breaking.heal(_running(name), _progress(output))
+        if regions is not None:
+            two.heal(two.running(name), "", "", _progress(output))
         _end(output, Exit.DONE, {"lab": name, "done": "healed"})
 
 
@@ -198,4 +241,6 @@ def down(*, name: Name = "lab", output: OutputOption = Output.TEXT) -> None:
         one = Lab(name)
         must_be_root()
         cluster.down(one, _progress(output))
+        if (regions := two.find(name)) is not None:
+            two.down(regions, _progress(output))
         _end(output, Exit.DONE, {"lab": name, "done": "down"})

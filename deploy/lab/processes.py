@@ -40,7 +40,8 @@ def pid_of(lab: Lab, name: str) -> int | None:
         note = json.loads(_note(lab, name).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return int(note["pid"]) if start_time(note["pid"]) == note["start"] else None
+    started = start_time(note["pid"])
+    return int(note["pid"]) if started is not None and started == note["start"] else None
 
 
 def remember(lab: Lab, name: str, pid: int) -> None:

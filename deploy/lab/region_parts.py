@@ -33,7 +33,7 @@ from workflows.run.state import SEARCH_ATTRIBUTES
 
 DATABASE = "aiagent-db"
 _HOST = "127.0.0.1"
-_WORKERS = 2
+WORKERS = 2
 _ANSWERS_WITHIN_SECONDS = 60
 
 
@@ -62,6 +62,11 @@ class Temporal:
         async with asyncio.timeout(_ANSWERS_WITHIN_SECONDS):
             while not await self._answers():  # noqa: ASYNC110 - a process of its own
                 await asyncio.sleep(0.1)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """End it as a lost machine ends it."""
@@ -101,14 +106,24 @@ class Workers:
         with (self._folder / "workers.log").open("ab") as log:
             self._processes.append(started([sys.executable, "-m", "workers"], self._environment, log))
 
+    @property
+    def alive(self) -> int:
+        """How many run."""
+        return sum(one.poll() is None for one in self._processes)
+
+    def restore(self) -> None:
+        """Start as many as there should be, in the place of those that have ended."""
+        self._processes = [one for one in self._processes if one.poll() is None]
+        while len(self._processes) < WORKERS:
+            self.start_one()
+
     def kill_one(self) -> None:
         """End the one that was started first as a lost machine ends it."""
         end(self._processes.pop(0))
 
     async def __aenter__(self) -> Self:
         """Start them."""
-        for _ in range(_WORKERS):
-            self.start_one()
+        self.restore()
         return self
 
     async def __aexit__(self, *_: object) -> None:

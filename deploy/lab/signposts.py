@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from deploy.lab.names import Lab
 
 
@@ -12,8 +15,15 @@ def environment(lab: Lab) -> dict[str, str]:
 
 def write_environment(lab: Lab) -> None:
     """Write them to ``environment`` in the lab's home, for ``./run failover`` and for a shell's ``source``."""
-    lines = [f"export {key}={value}" for key, value in environment(lab).items()]
-    (lab.home / "environment").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_variables(lab.home / "environment", environment(lab))
+
+
+def write_variables(path: Path, variables: dict[str, str]) -> None:
+    """Write variables so that a shell can source them; nobody sees half of them."""
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in variables.items()]
+    beside = path.with_suffix(".new")
+    beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 def signposts(lab: Lab) -> str:

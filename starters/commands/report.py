@@ -13,6 +13,7 @@ from temporalio.client import WorkflowHistory
 
 from starters.client.answers import Answer, CommandError, Exit, Format, Output, Verbatim, plain, respond_about_run
 from starters.client.following import Watched, seen
+from starters.client.inside import read_children
 from starters.client.results import machine_view
 from starters.client.runs import explaining
 from starters.client.targets import Place, find
@@ -72,7 +73,9 @@ async def _watched(wanted: Wanted) -> Watched:
         return Watched(Place(chronicle.workflow_id, chronicle.run_id), chronicle)
     client = await connect()
     async with explaining(client):
-        return await seen(client, await find(client, wanted.target or ""))
+        watched = await seen(client, await find(client, wanted.target or ""))
+    await read_children(client, watched.chronicle)
+    return watched
 
 
 def _from_file(path: Path) -> Chronicle:

@@ -68,6 +68,10 @@ class Step:
     attempts: int = 1
     failure: str = ""
     result: Payload | None = None
+    child: tuple[str, str] | None = None
+    """Workflow ID and run ID, where it is a child workflow that has begun."""
+    inside: Chronicle | None = None
+    """What the child's own history says, once somebody has read that."""
 
     @property
     def phase(self) -> ReportPhase | None:
@@ -188,7 +192,9 @@ class Chronicle:
             self.steps[event.event_id] = Step(f"{what} {name}", f"{name} under {details.workflow_id}", at, started=at)
             return
         step, end = self.steps.get(details.initiated_event_id), kind.rpartition("_")[2]
-        if step is not None and end != "started":
+        if step is not None and end == "started":
+            step.child = (details.workflow_execution.workflow_id, details.workflow_execution.run_id)
+        elif step is not None:
             step.ended, step.end = at, end if end in _ENDS else "failed"
             step.failure = innermost(details.failure) if kind == "child_workflow_execution_failed" else ""
 

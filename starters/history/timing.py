@@ -3,6 +3,9 @@
 A step counts from the start of its attempt; one that was tried again counts from its scheduling, back-off included. The
 measuring writer runs beside the others and counts only from the moment that the run waits for its answer. The run's work
 ends when its report is handed over to be kept.
+
+A child workflow is no step: where its history was read, its steps, waits and pauses count, and the rest of it is the
+orchestration's own, as the rest of the run that waits for it. Where it was not read, it counts as one step.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from workflows.catalog import shown
 from workflows.run.phases import Phase, ReportPhase
 
 Span = tuple[datetime, datetime]
+_SHOWN_FROM_SECONDS = 0.001
 
 
 class PhaseTime(Wire):
@@ -32,6 +36,14 @@ class PhaseTime(Wire):
     failed: bool = False
 
 
+class PhaseOwn(Wire):
+    """How much of a phase was the orchestration's own."""
+
+    phase: str
+    """As the run calls it; empty before the first one."""
+    seconds: float
+
+
 class Timing(Wire):
     """Where the time went, in seconds."""
 
@@ -44,6 +56,10 @@ class Timing(Wire):
     """Pauses that the procedure makes on purpose (a baseline for the measurement)."""
     own: float
     """The orchestration's own: all that is left."""
+    own_by_phase: tuple[PhaseOwn, ...] = ()
+    """Where it was a millisecond or more, in order."""
+    children: int = 0
+    """Child workflows whose own share is in all of these."""
     phases: tuple[PhaseTime, ...]
 
 
@@ -51,19 +67,48 @@ def timing_of(chronicle: Chronicle, now: datetime) -> Timing:
     """Return the timing; a run that is still open is timed until ``now``."""
     began = chronicle.started_at or now
     end = max(_end(chronicle, now), began)
-    people = union([*approval_spans(chronicle, end), *held_spans(chronicle, end)])
-    steps = union(span for step in chronicle.steps.values() if (span := busy(step, end)) and span[0] < end)
-    pauses = union((at, min(until or end, end)) for at, until in chronicle.timers.values())
-    covered = seconds(union([*people, *steps, *pauses]))
+    read = [one.inside for one in chronicle.steps.values() if one.inside is not None]
+    people, steps, pauses = (union(spans) for spans in _spent(chronicle, end))
+    covered = union([*people, *steps, *pauses])
     total = (end - began).total_seconds()
     return Timing(
         total=total,
         steps=seconds(steps),
         people=seconds(people),
-        pauses=seconds(union([*people, *steps, *pauses])) - seconds(union([*people, *steps])),
-        own=max(total - covered, 0.0),
+        pauses=seconds(covered) - seconds(union([*people, *steps])),
+        own=max(total - seconds(covered), 0.0),
+        own_by_phase=_own_by_phase(chronicle, (began, end), covered),
+        children=len(read),
         phases=_phases(chronicle, end),
     )
+
+
+def _spent(chronicle: Chronicle, end: datetime) -> tuple[list[Span], list[Span], list[Span]]:
+    """Return when people were waited for, when steps went on and when the run paused, until ``end``; in children, too."""
+    people = [*approval_spans(chronicle, end), *held_spans(chronicle, end)]
+    steps = list[Span]()
+    pauses = [(at, min(until or end, end)) for at, until in chronicle.timers.values()]
+    for step in chronicle.steps.values():
+        if (span := busy(step, end)) is None or span[0] >= end:
+            continue
+        if step.inside is None:
+            steps.append(span)
+            continue
+        for all_of_a_kind, its in zip((people, steps, pauses), _spent(step.inside, span[1]), strict=True):
+            all_of_a_kind.extend(its)
+    return people, steps, pauses
+
+
+def _own_by_phase(chronicle: Chronicle, whole: Span, covered: list[Span]) -> tuple[PhaseOwn, ...]:
+    """Return how much of each phase nothing covers."""
+    entered = [(whole[0], ""), *chronicle.phases, (whole[1], "")]
+    own = dict[str, float]()
+    for (at, phase), following in pairwise(entered):
+        span = (max(at, whole[0]), min(following[0], whole[1]))
+        if span[1] > span[0]:
+            taken = seconds((max(a, span[0]), min(b, span[1])) for a, b in covered if a < span[1] and b > span[0])
+            own[phase] = own.get(phase, 0.0) + (span[1] - span[0]).total_seconds() - taken
+    return tuple(PhaseOwn(phase=phase, seconds=share) for phase, share in own.items() if share >= _SHOWN_FROM_SECONDS)
 
 
 def busy(step: Step, end: datetime) -> Span | None:
@@ -136,4 +181,4 @@ def _phases(chronicle: Chronicle, end: datetime) -> tuple[PhaseTime, ...]:
                     failed=any(step.end in {"failed", "timed_out"} for step in steps),
                 )
             )
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: row.spans[0][0]))

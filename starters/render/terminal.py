@@ -146,7 +146,11 @@ def time_lines(facts: Facts) -> list[str]:
         "orchestration": timing.own,
     }
     shares = ", ".join(f"{name} {words.duration(share)}" for name, share in parts.items())
-    return [f"total {words.duration(timing.total)}: {shares}"]
+    lines = [f"total {words.duration(timing.total)}: {shares}"]
+    if timing.children:
+        own = ", ".join(f"{one.phase or 'begin'} {words.duration(one.seconds)}" for one in timing.own_by_phase)
+        lines.append(f"orchestration by phase, that of {timing.children} child workflows included: {own}")
+    return lines
 
 
 def measured_lines(facts: Facts) -> list[str]:

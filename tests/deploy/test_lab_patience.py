@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from deploy.lab import patience, processes
-from deploy.lab.names import LabError
+from deploy.lab.names import Lab, LabError
 
 
 @pytest.mark.parametrize(("load", "expected"), [(0.1, 10), (2.0, 10), (6.0, 30), (400.0, 50)])
@@ -24,3 +26,13 @@ def test_what_never_holds_ends_with_the_time_that_it_took(monkeypatch: pytest.Mo
     with pytest.raises(LabError, match="the moon did not happen within"):
         processes.wait_until("the moon", lambda: False, 0.1)
     assert processes.wait_until("now", lambda: True, 0) < 1
+
+
+def test_a_process_that_has_ended_before_it_is_remembered_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILOVER_LAB_HOME", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+        processes.remember(Lab("mine"), "brief", ended.pid)
+    assert processes.pid_of(Lab("mine"), "brief") is None

@@ -43,6 +43,23 @@ async def test_nobody_moves_by_a_record_that_is_older_than_its_lease(bench: Benc
     assert bench.world.record.epoch == 5
 
 
+@pytest.mark.parametrize("who", ["its Lease", "B"])
+async def test_nobody_claims_by_a_record_by_which_somebody_has_led_since(bench: Bench, who: str) -> None:
+    """It was put back after the plan was made, as it was then: a worker that slept through its run wakes up to it."""
+    hanging = bench.world.faults.order("postgres.checkpoint", Fault.HANGS)
+    handle = await bench.switch()
+    await hanging.reached.wait()
+    if who == "B":
+        bench.world.members[B].remember(epoch=9, promoted_at=9)
+    else:
+        bench.world.lease.write(B, 9)
+    hanging.released.set()
+    refusal = await bench.refused(handle)
+    words = "the Lease was renewed" if who == "its Lease" else f"{B} was promoted"
+    assert (refusal.type, f"{words} at epoch 9; nothing was changed" in refusal.message) == ("RecordDisagrees", True)
+    assert (bench.world.record.epoch, bench.world.record.intent) == (5, None)
+
+
 @pytest.mark.parametrize("ahead", [A, B])
 async def test_an_undo_gets_past_a_gate_that_is_ahead(bench: Bench, ahead: str) -> None:
     hanging = bench.world.faults.order("postgres.fence", Fault.HANGS)

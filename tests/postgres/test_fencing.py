@@ -48,12 +48,11 @@ class _Gates:
 
 
 async def _prove(
-    other: str | None, *, lossless: bool = True, keeps_what_waited: bool = False, fenced: Fenced | None = None,
-    deaf: bool = False,
+    other: str | None, *, fenced: Fenced | None = None, deaf: bool = False, lossless: bool = True, **promised: Any
 ) -> Proof:  # fmt: skip
     plan = PostgresPlan(
         cluster="orders", mode=Mode.FORCED, primary=A, candidate=B, epoch=5, timeline=3, system_identifier=SYSTEM,
-        sync=f"{B},{C}", steps=(), digest="d", lossless=lossless, keeps_what_waited=keeps_what_waited,
+        sync=f"{B},{C}", steps=(), digest="d", lossless=lossless, **promised,
     )  # fmt: skip
     switch = Switch(target=target(), plan=plan, epoch=6, run=RunId(workflow_id="postgres/orders", run_id="1"))
     systems = Systems(cast("Any", None), cast("Any", None), cast("Any", _Gates(other, fenced, deaf=deaf)), cast("Any", None))
@@ -63,6 +62,10 @@ async def _prove(
 
 async def test_the_candidate_must_have_what_the_other_standby_has_received() -> None:
     assert (await _prove("0/4000000")).at_least_lsn == "0/4000000"
+
+
+async def test_wal_of_another_history_is_not_asked_of_the_candidate() -> None:
+    assert (await _prove("0/4000000", lossless=False, other_wal=(C,))).at_least_lsn is None
 
 
 async def test_a_silent_standby_that_a_commit_may_have_waited_for_is_not_waited_for_for_ever(

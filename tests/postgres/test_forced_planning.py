@@ -145,12 +145,38 @@ def test_one_that_commits_waited_for_alone_needs_no_lag() -> None:
 def test_a_standby_that_was_left_on_an_earlier_timeline_keeps_nobody_from_leading(received: dict[str, Any]) -> None:
     """It was away when the leader was promoted, and is back too late; its LSN is of another history."""
     plan = _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}, received), sync=B)
-    assert (plan.candidate, plan.lossless, plan.timeline) == (B, True, 4)
+    assert (plan.candidate, plan.lossless, plan.timeline, plan.other_wal) == (B, True, 4, (C,))
     (left,) = (one for one in plan.candidates if one.name == C)
     assert (left.eligible, left.reason) == (False, f"{C} is on timeline 3, {B} on 4")
     with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {B} on 4") as refused:
         _plan(_standby(B, {"timeline": 4}), _standby(C, {"timeline": 3}), sync=B, to=C)
     assert refused.value.type == "WrongTimeline"
+
+
+@pytest.mark.parametrize("server", [ServerState.STOPPED, ServerState.RUNNING])
+def test_a_standby_that_has_never_followed_this_leader_would_begin_its_timeline_again(server: ServerState) -> None:
+    """Only gates tell by then: the leader's, whose server is stopped, or that of a standby whose server is frozen."""
+    knows = A if server is ServerState.STOPPED else B
+    told = member(knows, gate=status(knows, server=server, role=None, timeline=4), sql=None)
+    rest = () if knows == A else (member(A, **SILENT),)
+    seen = Survey(at=NOW, record=record(sync=B), members=(told, *rest, _standby(C, {"timeline": 3})))
+    with pytest.raises(ApplicationError, match=f"{C} is on timeline 3, {knows} on 4"):
+        make_forced_plan(request(mode="forced"), target(), seen)
+
+
+@pytest.mark.parametrize(("epoch", "promoted", "fit"), [(5, None, True), (4, None, False), (4, 4, True), (4, 5, False)])
+def test_the_lag_of_one_that_has_not_heard_of_the_leader_is_of_the_leader_before(
+    epoch: int, promoted: int | None, *, fit: bool
+) -> None:
+    """Where the leader's gate is silent, the record's epoch counts."""
+    gate = status(A, server=ServerState.STOPPED, role=None, promoted_at_epoch=promoted)
+    leader = member(A, **SILENT) if promoted is None else member(A, gate=gate, sql=None)
+    seen = Survey(at=NOW, record=record(sync="none"), members=(leader, _standby(B, {"epoch": epoch})))
+    if fit:
+        assert make_forced_plan(request(mode="forced"), target(), seen).candidate == B
+        return
+    with pytest.raises(ApplicationError, match=f"{B} is unknown: it knows of epoch 4, and {A} leads since epoch 5"):
+        make_forced_plan(request(mode="forced"), target(), seen)
 
 
 @pytest.mark.parametrize("sync", [f"{B},{C}", C, "none"])
@@ -186,16 +212,19 @@ _TOLD = {"upstream_at": _LATER, "upstream_lsn": "0/3000000"}
 
 @pytest.mark.parametrize("heard", [{"upstream_at": _BEFORE}, {"last_replay_at": _BEFORE, "lag_seconds": None}])
 @pytest.mark.parametrize("sync", [f"{B},{C}", "none"])
-def test_a_person_decides_where_the_leader_had_less_later_on(heard: dict[str, Any], sync: str) -> None:
-    """Its disk was set back, and nobody hears from it any more. What it wrote since is on the standby that has less."""
-    standbys = _standby(B, AHEAD, heard), _standby(C, LEVEL, _TOLD)
+@pytest.mark.parametrize("since", [LEVEL, FAR_AHEAD])
+def test_a_person_decides_where_the_leader_had_less_later_on(
+    heard: dict[str, Any], sync: str, since: dict[str, Any]
+) -> None:
+    """Its disk was set back, and nobody hears from it any more. What it wrote since is on the other standby."""
+    standbys = _standby(B, AHEAD, heard), _standby(C, since, _TOLD)
     words = f"{B} has received up to 0/3000100, and 480 s later the leader's WAL ended at 0/3000000, as {C} was told"
     for to in (None, C):
         with pytest.raises(ApplicationError, match=f"{words}; --to {B} keeps its rows .* those of {C}") as refused:
             _plan(*standbys, sync=sync, to=to)
         assert refused.value.type == "WrongTimeline"
     plan = _plan(*standbys, sync=sync, to=B)
-    assert (plan.candidate, plan.lossless) == (B, False)
+    assert (plan.candidate, plan.lossless, plan.other_wal) == (B, False, (C,))
     assert sync == "none" or f"{words}; what it wrote since may be on {C} only" in plan.loss
 
 

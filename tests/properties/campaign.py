@@ -309,22 +309,30 @@ class Campaign(RuleBasedStateMachine):
         if self._leader_lacks_wal:  # as doctor says
             self._give_up(self.world.members[self.world.record.leader])
         if self._leader_is_fenced:  # as a refused planned run says
-            self._done(self._start(PostgresFailover, mode="forced", to=self._has_most()))
+            self._done(self._start(PostgresFailover, mode="forced", to=self._by_most()[0]))
 
     def _give_up(self, leader: Member) -> None:
-        """Promote who has most. Where nobody's word counts, the leader is stopped for that, and its gate proves it."""
+        """Promote who has most, or else the next one, where a refusal says that no member has the rows of all."""
+        for standby in self._by_most():
+            run = self._promoted_instead_of(leader, standby)
+            if run.ending != "refused":
+                break
+        self._pass(2)
+
+    def _promoted_instead_of(self, leader: Member, standby: str) -> Run:
+        """Promote it. Where nobody's word counts, the leader is stopped for that, and its gate proves it."""
         running = leader.server is ServerState.RUNNING
         if running and "attested" not in self._proof:
             leader.die()
-        run = self._start(PostgresFailover, mode="forced", to=self._has_most(), attest=running and leader.alive)
+        run = self._start(PostgresFailover, mode="forced", to=standby, attest=running and leader.alive)
         self._pass(1)
         self._bring_back(leader)
         self._done(run)
-        self._pass(2)
+        return run
 
-    def _has_most(self) -> str:
+    def _by_most(self) -> list[str]:
         standbys = [one for one in self.world.members.values() if one.stands_by]
-        return max(standbys, key=lambda one: (one.timeline, one.position)).name
+        return [one.name for one in sorted(standbys, key=lambda one: (one.timeline, one.position), reverse=True)]
 
     def _done(self, run: Run) -> None:
         self._until(lambda: not run.is_open, 60)

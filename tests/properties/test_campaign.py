@@ -129,6 +129,47 @@ def test_a_life_in_which_two_standbys_have_different_wal_of_one_timeline(life: C
     life.promises_hold()
 
 
+def test_a_life_in_which_the_one_that_a_person_names_has_received_less(life: Campaign) -> None:
+    """A person does as the refusal says, and names the standby that has the older rows: the other one has more WAL."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=False, all_listed=False)
+    life.the_primary_is_lost_and_somebody_fails_over("lags", 3.0, attest=True)
+    life.a_member_breaks(which=1, how="is cut off", seconds=0.015)
+    life.somebody_puts_an_older_record_back(0.276, 0.015)
+    life.the_primary_is_lost_and_somebody_fails_over("dies", 0.3, attest=True)
+    life.somebody_repairs_the_record(1.2)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.6)
+    life.a_member_breaks(which=2, how="is cut off", seconds=0.06)
+    life.a_member_comes_back(which=2, seconds=1.2)
+    life.the_primary_is_lost_and_somebody_fails_over("is cut off", 0.3, attest=True)
+    life.somebody_puts_an_older_record_back(0.86, 3.0)
+
+
+def test_a_life_in_which_the_only_standby_that_answers_has_slept_through_a_promotion(life: Campaign) -> None:
+    """The lag that it tells is of the leader before. Promoted, it would begin the leader's timeline a second time."""
+    life.begin(three=True, proof=["gate", "isolation"], relaxes=True)
+    life.the_network_falls_apart(0.03)
+    life.somebody_starts_a_run("forced", 0.015, attest=False)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=3.0)
+    life.a_member_breaks(which=0, how="its server freezes", seconds=0.1)
+    life.the_api_server_comes_or_goes(gates=False, workers=True, seconds=0.1)
+    life.a_member_comes_back(which=2, seconds=0.015)
+    life.the_primary_is_lost_and_somebody_fails_over("freezes", 0.015, attest=False)
+    life.the_api_server_comes_or_goes(gates=False, workers=True, seconds=1.2)
+    life.a_member_comes_back(which=1, seconds=0.1)
+
+
+def test_a_life_in_which_a_worker_wakes_up_to_the_record_that_its_run_began_with(life: Campaign) -> None:
+    """Its claim would be undone by the next run, in favour of a primary that has missed a promotion."""
+    life.begin(three=False, proof=["gate", "isolation"], relaxes=False, all_listed=False)
+    life.the_primary_is_lost_and_somebody_fails_over("dies", 0.1, attest=False)
+    life.the_worker("freezes", 0.015)
+    life.somebody_puts_an_older_record_back(0.294, 3.0)
+    life.somebody_repairs_the_record(0.3)
+    life.a_member_breaks(which=2, how="dies", seconds=0.6)
+    life.somebody_puts_an_older_record_back(0.253, 1.2)
+    life.somebody_puts_an_older_record_back(0.573, 1.2)
+
+
 @pytest.mark.parametrize("all_listed", [True, False])
 def test_a_life_in_which_the_third_member_vouches_for_a_primary(life: Campaign, *, all_listed: bool) -> None:
     """The network has fallen apart: it is not told of the claim, whether or not the estate lists it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.api.common.v1 import Payload
@@ -10,7 +10,8 @@ from temporalio.api.common.v1 import Payload
 from starters.client.answers import Exit, plain
 from starters.history.model import facts_of
 from starters.history.objective import Figure
-from starters.history.parse import Chronicle, chronicle_of, decode_json
+from starters.history.parse import Chronicle, Step, chronicle_of, decode_json
+from starters.history.timing import timing_of
 from starters.render.documents import html, markdown
 from starters.render.terminal import full
 from starters.render.words import duration, exit_of
@@ -46,7 +47,7 @@ def test_time_is_told_apart() -> None:
 
     assert list(rows) == [
         ReportPhase.DECIDE, ReportPhase.APPROVE, ReportPhase.CLAIM, ReportPhase.FENCE, ReportPhase.PROMOTE,
-        ReportPhase.ROUTE, ReportPhase.VERIFY, ReportPhase.RECONNECT, ReportPhase.REDUNDANCY,
+        ReportPhase.ROUTE, ReportPhase.VERIFY, ReportPhase.REDUNDANCY, ReportPhase.RECONNECT,
     ]  # fmt: skip
     assert 2.0 < rows[ReportPhase.APPROVE].seconds < 2.5
     assert timing.people == rows[ReportPhase.APPROVE].seconds
@@ -55,6 +56,26 @@ def test_time_is_told_apart() -> None:
     assert rows[ReportPhase.VERIFY].seconds > 0.1
     assert timing.own == pytest.approx(timing.total - timing.steps - timing.people - timing.pauses, abs=0.001)
     assert 0 < timing.own < 0.5
+
+
+def _at(seconds: float) -> datetime:
+    return datetime(2026, 11, 1, 3, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def test_what_a_child_workflow_orchestrates_is_no_step() -> None:
+    """The run waits from the second 2 to 9 for a child, whose only step takes 3 s and whose pause takes 1 s."""
+    child = Chronicle(started_at=_at(2), phases=[(_at(2), "promoting")], timers={9: (_at(7), _at(8))})
+    child.steps[5] = Step("flexible.promote", "promote", _at(3), started=_at(3), ended=_at(6))
+    run = Chronicle(
+        started_at=_at(0), phases=[(_at(1), "promoting"), (_at(9.5), "verifying")], closed_at=_at(10), close="completed"
+    )
+    run.steps[5] = Step("child it", "it", _at(2), started=_at(2), ended=_at(9))
+    before = timing_of(run, _at(10))
+    assert (before.steps, before.own, before.children) == (7, 3, 0)
+    run.steps[5].inside = child
+    timing = timing_of(run, _at(10))
+    assert (timing.steps, timing.pauses, timing.own, timing.children) == (3, 1, 6, 1)
+    assert {one.phase: one.seconds for one in timing.own_by_phase} == {"": 1, "promoting": 4.5, "verifying": 0.5}
 
 
 def test_the_outage_lies_within_the_steps_that_make_it() -> None:

@@ -98,7 +98,7 @@ def has(phase: str, trait: Trait) -> bool:
 
 
 class ReportPhase(StrEnum):
-    """Rows of the report's timeline, in order."""
+    """Rows of the report's timeline, which shows them in the order of their beginnings."""
 
     DECIDE = "decide"
     APPROVE = "approve"

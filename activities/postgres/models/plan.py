@@ -62,6 +62,8 @@ class PostgresPlan(Plan):
     """Forced: whose commits are acknowledged without waiting for a standby, and may be lost."""
     keeps_what_waited: bool = False
     """Forced: every commit that waited for a standby is provably kept; with ``weak_commits`` that is not every commit."""
+    other_wal: tuple[str, ...] = ()
+    """Forced: standbys whose positions say nothing of what the candidate lacks: theirs is WAL of another history."""
     left_behind: tuple[str, ...] = ()
     """What the candidate will not have although every acknowledged write is kept, one sentence a kind."""
     give_up: GiveUp | None = None
@@ -85,6 +87,8 @@ class PostgresPlan(Plan):
             decisions["lossless"] = False
         if self.weak_commits:
             decisions["weak_commits"] = list(self.weak_commits)
+        if self.other_wal:
+            decisions["other_wal"] = list(self.other_wal)
         if self.give_up is not None:
             decisions["give_up"] = self.give_up.model_dump(mode="json", exclude={"so_far", "kept", "own"})
         return decisions

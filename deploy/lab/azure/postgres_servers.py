@@ -169,6 +169,10 @@ class PostgresServers:
         """Hold a server where it is: connections hang, nothing answers. ``kill`` ends it; following ends it, too."""
         self._servers[server].freeze()
 
+    def awaited_leader(self, server: str) -> str:
+        """Return whom a server follows as soon as it is healed; empty if it comes back as what it was."""
+        return self._leaders.get(server, "")
+
     async def heal(self, server: str) -> None:
         """Start a server again: as what it was, or as the replica of the one that it was told to follow meanwhile."""
         self._dead.discard(server)

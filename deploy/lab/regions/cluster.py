@@ -35,7 +35,9 @@ _NODE = "node-1"
 _MANIFESTS = Path(__file__).with_name("manifests")
 OVERLAY, PILOT_LIGHT = _MANIFESTS / "dr", _MANIFESTS / "pilot-light"
 _SERVICE = "10.96.0.80"
-_CONTROL_PLANE = ("hub-proxy", "scheduler", "controller-manager", "apiserver", "etcd")
+_API_SERVER = "apiserver"
+_CONTROL_PLANE = ("hub-proxy", "scheduler", "controller-manager", _API_SERVER, "etcd")
+_DOORS = ("portal", "database")
 _READY_SECONDS = 90
 
 
@@ -57,16 +59,13 @@ class RegionCluster:
     context: str
     lab: Lab
     binaries: Path
+    endpoint: Endpoint
 
-    def up(self, say: Say, endpoint: Endpoint, manifests: str) -> None:
+    def up(self, say: Say, manifests: str) -> None:
         """Start what does not run, and apply ``manifests``."""
         with timed(say, f"{self.context}: control plane and a node"):
             self._prepare()
-            start_control_plane(self.lab, self.binaries)
-            self._open_doors(endpoint)
-            start_node(self.lab, _NODE, self.binaries)
-            wait_until(f"{self.context}: its node Ready", self._is_ready, _READY_SECONDS)
-            start_hub_proxy(self.lab, self.binaries, _NODE)
+            self.heal()
         self._install(manifests)
 
     def down(self) -> None:
@@ -80,11 +79,30 @@ class RegionCluster:
             processes.end(self.lab, name, force=True)
 
     def heal(self) -> None:
-        """Start both again, as they were."""
+        """Start what does not run of it, as it was."""
         start_control_plane(self.lab, self.binaries)
+        self._open_doors()
         start_node(self.lab, _NODE, self.binaries)
         wait_until(f"{self.context}: its node Ready", self._is_ready, _READY_SECONDS)
         start_hub_proxy(self.lab, self.binaries, _NODE)
+
+    def end_api_server(self) -> None:
+        """Kill the API server alone: nobody can change the cluster, and its pods go on."""
+        processes.end(self.lab, _API_SERVER, force=True)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its node has no power."""
+        return processes.pid_of(self.lab, _NODE) is None
+
+    @property
+    def parts(self) -> dict[str, bool]:
+        """Which parts run."""
+        groups = {
+            "API server": (_API_SERVER,), "control plane": set(_CONTROL_PLANE) - {_API_SERVER}, "doors": _DOORS,
+            "node": (_NODE, *(f"{_NODE}-{part}" for part in ("containerd", "kubelet", "proxy"))),
+        }  # fmt: skip
+        return {group: all(processes.pid_of(self.lab, one) for one in names) for group, names in groups.items()}
 
     def await_application(self, replicas: int) -> None:
         """Wait until so many pods of the application are Ready."""
@@ -119,8 +137,8 @@ class RegionCluster:
             ports.write_text(json.dumps(chosen), encoding="utf-8")
         write_kubeconfig(lab.kubeconfig, lab.pki, "admin", f"https://127.0.0.1:{lab.ports['api']}")
 
-    def _open_doors(self, endpoint: Endpoint) -> None:
-        lab, ports = self.lab, self.lab.ports
+    def _open_doors(self) -> None:
+        lab, ports, endpoint = self.lab, self.lab.ports, self.endpoint
         doors = [f"{ports['api']}:{HUB_ADDRESS}:{API_PORT}", f"{ports['application']}:{_SERVICE}:80"]
         spawn(lab, "portal", [sys.executable, str(portal.__file__), lab.hub_path, *doors])
         inside = [lab.hub_path, f"{HUB_ADDRESS}:5432", endpoint.nameserver, endpoint.writer]

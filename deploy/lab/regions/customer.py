@@ -13,7 +13,6 @@ import aiohttp
 
 from deploy.lab.regions.cluster import API_TOKEN
 
-_EVERY_SECONDS = 0.05
 _WITHIN = aiohttp.ClientTimeout(total=5)
 _CREATED = 201
 
@@ -31,9 +30,9 @@ class Acknowledged(NamedTuple):
 class Customer:
     """``async with Customer(url) as customer``: a new connection for each workflow, as many as the edge would see."""
 
-    def __init__(self, url: str) -> None:
-        """Submit to ``url``, the public name."""
-        self._url = url
+    def __init__(self, url: str, every: float) -> None:
+        """Submit to ``url``, the public name, ``every`` seconds after the last answer."""
+        self._url, self._every = url, every
         self.acknowledged: list[Acknowledged] = []
         self.refused = 0
         self._task: asyncio.Task[None] | None = None
@@ -75,7 +74,7 @@ class Customer:
                     await self._one(http)
                 except (aiohttp.ClientError, TimeoutError):
                     self.refused += 1
-                await asyncio.sleep(_EVERY_SECONDS)
+                await asyncio.sleep(self._every)
 
     async def _one(self, http: aiohttp.ClientSession) -> None:
         name = f"workflow {len(self.acknowledged) + self.refused}"

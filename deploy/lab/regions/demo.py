@@ -12,19 +12,23 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from rich.console import Console
+from temporalio.client import Client
 
 from activities.run.models.report import Outcome
 from deploy.lab.azure.pair import PRIMARY
-from deploy.lab.cluster import down
-from deploy.lab.names import Lab
 from deploy.lab.packages import ensure_packages
 from deploy.lab.patience import stretched
-from deploy.lab.regions.stage import EAST, WEST, Stage, two_regions
+from deploy.lab.regions.ending import end
+from deploy.lab.regions.names import Regions
+from deploy.lab.regions.scene import EAST, WEST, Stage
+from deploy.lab.regions.stage import two_regions
 from deploy.lab.switching import Handle, ending, plan_of
 from starters.client.answers import Output
 from starters.client.following import follow
+from starters.client.inside import read_children
+from starters.client.server import read_run
 from starters.client.targets import Place
-from starters.history.model import Facts
+from starters.history.model import Facts, facts_of
 from starters.render.live import display_for
 from starters.render.terminal import full
 from workflows.region.fence_models import fence_lock_id
@@ -33,16 +37,18 @@ from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT, Decision
 
 _OPERATOR, _APPROVERS = "omar", ("mona", "dana", "carl")
 _WIDTH = 120
-_LABS = (Lab("east"), Lab("west"))
+_REGIONS = Regions("demo")
 
 
 def region_demo() -> int:
     """Run it; return 0 when customers were served again and no more was lost than the plan had said."""
     ensure_packages(print)
-    for lab in _LABS:
-        down(lab, lambda _: None)  # what a demonstration that was killed has left
+    end(_REGIONS)  # what a demonstration that was killed has left
     began = time.monotonic()
-    code = asyncio.run(_all())
+    try:
+        code = asyncio.run(_all())
+    finally:
+        end(_REGIONS)
     print(f"\nDone in {time.monotonic() - began:.0f} s; nothing is left running.", flush=True)
     return code
 
@@ -50,7 +56,7 @@ def region_demo() -> int:
 async def _all() -> int:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     print("Two clusters, two PostgreSQL servers, an emulated Azure, Temporal and two workers start", flush=True)
-    async with two_regions(print, _LABS) as stage:
+    async with two_regions(print, _REGIONS) as stage:
         there = await _there(stage, console)
         back = await _back(stage, console)
     return 0 if there and back else 1
@@ -61,8 +67,8 @@ async def _there(stage: Stage, console: Console) -> bool:
     await asyncio.sleep(2)
     _say(f"East US is lost: control plane, node, {PRIMARY}. {_OPERATOR} asks for West US 2; three people must approve")
     lost_at, since = time.monotonic(), datetime.now(UTC)
-    await asyncio.to_thread(stage.lose, EAST, PRIMARY)
-    facts = await leave(stage, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
+    await stage.lose(EAST)
+    facts = await leave(stage.client, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
     console.print(full(facts))
     await stage.customer.until_served(WEST)
     rows, seconds = await stage.missing()
@@ -78,14 +84,13 @@ async def _there(stage: Stage, console: Console) -> bool:
 async def _back(stage: Stage, console: Console) -> bool:
     """Let it return, and go back without loss."""
     _say(f"East US returns: its cluster, and {PRIMARY} as a replica. Everything moves back as a planned move")
-    await asyncio.to_thread(stage.clusters[EAST].heal)
-    await stage.azure.servers.heal(PRIMARY)
-    await returned(stage)
+    await stage.restore(EAST)
+    await returned(stage.client)
     print(f"\n{fence_lock_id(EAST)} has ended: what ran in East US is scaled to zero, and {PRIMARY} follows", flush=True)
     before, _ = await stage.missing()
     await asyncio.sleep(2)
     began = time.monotonic()
-    facts = await come_back(stage, "East US is back")
+    facts = await come_back(stage.client, "East US is back")
     console.print(full(facts))
     await stage.customer.until_served(EAST)
     after, _ = await stage.missing()
@@ -96,39 +101,46 @@ async def _back(stage: Stage, console: Console) -> bool:
     return facts.outcome is Outcome.COMPLETED and after == before
 
 
-async def returned(stage: Stage) -> None:
+async def returned(client: Client) -> None:
     """Wait until the run that fences the lost region has done so, and has ended."""
     async with asyncio.timeout(stretched(120)):
-        await stage.client.get_workflow_handle(fence_lock_id(EAST)).result()
+        await client.get_workflow_handle(fence_lock_id(EAST)).result()
 
 
-async def leave(stage: Stage, **request: str) -> Facts:
+async def leave(client: Client, **request: str) -> Facts:
     """Leave the first region by ``region-failover``, and return how it ended."""
-    return await _run(stage, "region-failover", {"confirm": CONFIRM, **request})
+    return await _run(client, "region-failover", {"confirm": CONFIRM, **request})
 
 
-async def come_back(stage: Stage, reason: str) -> Facts:
+async def come_back(client: Client, reason: str) -> Facts:
     """Return to the first region by ``region-failback``, and return how it ended."""
-    return await _run(stage, "region-failback", {"confirm": CONFIRM_BACK, "reason": reason})
+    return await _run(client, "region-failback", {"confirm": CONFIRM_BACK, "reason": reason})
 
 
-async def _run(stage: Stage, procedure: str, request: dict[str, str]) -> Facts:
-    """Start it, have three people approve it, show it, and return how it ended."""
+async def _run(client: Client, procedure: str, request: dict[str, str]) -> Facts:
+    """Start it, and return how it ended once three people had approved it."""
     asked = {"region": EAST, "run": "real", "by": _OPERATOR, **request}
-    handle: Handle = await stage.client.start_workflow(
+    handle: Handle = await client.start_workflow(
         procedure, asked, id=region_lock_id(EAST), task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
     )
+    return await approved(client, handle, pause=1)
+
+
+async def approved(client: Client, handle: Handle, pause: float = 0) -> Facts:
+    """Have three people approve a run, ``pause`` seconds apart, show it, and return how it ended."""
     place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    watching = asyncio.create_task(follow(stage.client, place, display_for(Output.TEXT)))
+    watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
     plan = await plan_of(handle)
     for person in _APPROVERS:
-        await asyncio.sleep(1)
+        await asyncio.sleep(pause)
         await handle.execute_update("decide", Decision(by=person, plan=plan.digest, approve=True))
         print(f"          {person} approves", flush=True)
-    facts = await ending(handle)
+    await ending(handle)
     with suppress(asyncio.CancelledError):
         await watching
-    return facts
+    chronicle = await read_run(stage.client, place)
+    await read_children(stage.client, chronicle)
+    return facts_of(chronicle)
 
 
 def _say(text: str) -> None:

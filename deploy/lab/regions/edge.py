@@ -7,6 +7,7 @@ minutes come from both regions. A request whose origin does not answer ends with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -30,7 +31,7 @@ class PublicEdge:
         self._http: aiohttp.ClientSession | None = None
 
     async def start(self, endpoint: str) -> None:
-        """Serve the requests to ``endpoint`` on a port of the loopback."""
+        """Serve the requests to ``endpoint`` on a port of the loopback; after ``stop`` on the same one."""
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
 
         async def lead(request: web.Request) -> web.Response:
@@ -40,7 +41,7 @@ class PublicEdge:
         app.router.add_route("*", "/{path:.*}", lead)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", urlsplit(self.url).port or 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import yaml
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.client import Client
 
 from activities.run.pollers import polls
-from deploy.lab.azure.pair import PRIMARY, PRIMARY_GROUP, REPLICA, ROLE_FILE, SUBSCRIPTION, WRITER, AzurePair, running_pair
+from deploy.lab.azure.pair import PRIMARY, PRIMARY_GROUP, ROLE_FILE, SUBSCRIPTION, WRITER, AzurePair, running_pair
 from deploy.lab.azure.roles import Role
 from deploy.lab.binaries import ensure_binaries
 from deploy.lab.cluster import Say
-from deploy.lab.names import Lab
 from deploy.lab.patience import stretched
 from deploy.lab.ports import free_port
 from deploy.lab.region_parts import DATABASE, Temporal, Workers, worker_environment, write_estate
 from deploy.lab.regions.cluster import API_TOKEN, OVERLAY, PILOT_LIGHT, Endpoint, RegionCluster, write_contexts
 from deploy.lab.regions.customer import Customer
 from deploy.lab.regions.edge import PublicEdge
+from deploy.lab.regions.names import Regions
+from deploy.lab.regions.scene import EAST, WEST, Stage
 from workflows.run.models import TASK_QUEUE
 
-EAST, WEST, TRAFFIC = "eastus", "westus2", "aiagent-web"
+TRAFFIC = "aiagent-web"
 _NETWORK = "127.0.18"
 _PROFILE, _ENDPOINT, _ROUTE = "aiagent-frontdoor", "aiagent-api", "default-route"
 _BOTH, _DR = "primary-region-backend-pool", "dr-region-backend-pool"
@@ -40,44 +39,17 @@ _REPLICAS = 2
 _TRAFFIC_ROLE = ROLE_FILE.with_name("traffic.json")
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What the demonstration plays with."""
-
-    azure: AzurePair
-    edge: PublicEdge
-    clusters: dict[str, RegionCluster]
-    client: Client
-    workers: Workers
-    customer: Customer
-    folder: Path
-
-    def lose(self, region: str, server: str) -> None:
-        """Lose a region: control plane, node, database."""
-        self.azure.servers.kill(server)
-        self.clusters[region].lose()
-
-    async def missing(self) -> tuple[int, float]:
-        """Return how many acknowledged workflows the database lacks, and within how many seconds they were acknowledged."""
-        async with await psycopg.AsyncConnection.connect(self.azure.conninfo(await self.leader())) as connection:
-            found = await (await connection.execute("select name from workflows")).fetchall()
-        lost = self.customer.missing(name for (name,) in found)
-        return len(lost), max(one.at for one in lost) - min(one.at for one in lost) if lost else 0.0
-
-    async def leader(self) -> str:
-        """Return the server that the virtual endpoint leads to."""
-        address = await self.azure.resolve(WRITER)
-        return next(name for name in (PRIMARY, REPLICA) if self.azure.servers.address(name).host == address)
-
-
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """Make a folder where the postgres user can look; it goes at the end."""
-    with tempfile.TemporaryDirectory(prefix="failover-regions-") as name:
-        folder = Path(name)
+def _made(regions: Regions) -> Iterator[Path]:
+    """Make the folder, where the postgres user can look; it goes at the end."""
+    regions.keeper.home.mkdir(parents=True, exist_ok=True)
+    (regions.folder / "azure").mkdir(parents=True)
+    for folder in (regions.keeper.home, regions.folder):
         folder.chmod(0o755)
-        (folder / "azure").mkdir()
-        yield folder
+    try:
+        yield regions.folder
+    finally:
+        shutil.rmtree(regions.folder, ignore_errors=True)
 
 
 def _lay_out(edge: PublicEdge) -> None:
@@ -120,19 +92,20 @@ def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], e
 
 
 @asynccontextmanager
-async def _two_clusters(say: Say, azure: AzurePair, labs: tuple[Lab, Lab]) -> AsyncIterator[dict[str, RegionCluster]]:
+async def _two_clusters(say: Say, azure: AzurePair, regions: Regions) -> AsyncIterator[dict[str, RegionCluster]]:
     """Start both at once; the first one serves, the second is the pilot light."""
     binaries = await asyncio.to_thread(ensure_binaries, say)
-    clusters = {
-        EAST: RegionCluster(EAST, "aiagent-aks", labs[0], binaries),
-        WEST: RegionCluster(WEST, "aiagent-aks-dr", labs[1], binaries),
-    }
     port = azure.servers.address(PRIMARY).port
     endpoint = Endpoint(f"{azure.name_host}:{azure.names.port}", f"{WRITER}:{port}")
+    east, west = regions.clusters
+    clusters = {
+        EAST: RegionCluster(EAST, "aiagent-aks", east, binaries, endpoint),
+        WEST: RegionCluster(WEST, "aiagent-aks-dr", west, binaries, endpoint),
+    }
     try:
         await asyncio.gather(
-            asyncio.to_thread(clusters[EAST].up, say, endpoint, "dr"),
-            asyncio.to_thread(clusters[WEST].up, say, endpoint, "pilot-light"),
+            asyncio.to_thread(clusters[EAST].up, say, "dr"),
+            asyncio.to_thread(clusters[WEST].up, say, "pilot-light"),
         )
         await asyncio.to_thread(clusters[EAST].await_application, _REPLICAS)
         yield clusters
@@ -149,18 +122,21 @@ async def _until_polled(client: Client) -> None:
 
 
 @asynccontextmanager
-async def two_regions(say: Say, labs: tuple[Lab, Lab]) -> AsyncIterator[Stage]:
-    """Run everything until the block ends; ``labs`` name the two clusters, and are gone afterwards."""
+async def two_regions(say: Say, regions: Regions, every: float = 0.05) -> AsyncIterator[Stage]:
+    """Run everything until the block ends; its clusters and its folder are gone afterwards.
+
+    ``every``: seconds after which a customer submits the next workflow.
+    """
     port = free_port(f"{_NETWORK}.21", f"{_NETWORK}.22")
     origins: dict[str, str] = {}
     edge = PublicEdge(SUBSCRIPTION, origins, _EDGE_SECONDS)
     _lay_out(edge)
     roles = [Role.load(ROLE_FILE), Role.load(_TRAFFIC_ROLE)]
-    with _folder() as folder:
+    with _made(regions) as folder:
         async with (
             running_pair(folder / "azure", _NETWORK, port, roles=roles, others=(edge.front,)) as azure,
             Temporal(folder) as temporal,
-            _two_clusters(say, azure, labs) as clusters,
+            _two_clusters(say, azure, regions) as clusters,
         ):
             await azure.provide_operator()
             origins |= {_HOSTS[name]: one.application for name, one in clusters.items()}
@@ -175,9 +151,9 @@ async def two_regions(say: Say, labs: tuple[Lab, Lab]) -> AsyncIterator[Stage]:
                     "FAILOVER_KUBECTL": str(clusters[EAST].binaries / "kubectl"),
                 }
                 say(f"Temporal's page: http://{temporal.page}")
-                async with Workers(folder, told) as workers, Customer(edge.url) as customer:
+                async with Workers(folder, told) as workers, Customer(edge.url, every) as customer:
                     await customer.until_served(EAST)
                     await _until_polled(temporal.client)
-                    yield Stage(azure, edge, clusters, temporal.client, workers, customer, folder)
+                    yield Stage(azure, edge, clusters, temporal, workers, customer, told, _ENDPOINT)
             finally:
                 await edge.stop()

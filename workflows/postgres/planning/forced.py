@@ -19,10 +19,11 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.diagnosis import LIVING, Diagnosis
 from activities.run.models.plan import Candidate
 from estate.postgres import PostgresTarget, ProofKind
-from gate.api import GateStatus, Role
+from gate.api import GateStatus
 from gate.postgres.lsn import parse_lsn
 from gate.record import Mode, Record
 from workflows.postgres.models import FailoverRequest
+from workflows.postgres.planning.followers import leads_since, must_know_who_has_most, on_an_earlier_timeline
 from workflows.postgres.planning.left_behind import left_behind
 from workflows.postgres.planning.planned import (
     Limitation,
@@ -57,10 +58,10 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
     _nobody_else_leads(record, standbys)
     limits = {fact.name: _limitation(fact, survey, record, target) for fact in standbys}
     candidates = tuple(as_candidate(fact, limits[fact.name], "stands by, and its lag is known") for fact in standbys)
-    left = _left_behind(survey, record)
-    _must_know_who_has_most(left, standbys, record, request.to)
-    must_not_be_parted(survey, record, request.to)
-    compared = tuple(one for one in candidates if one.name not in left)
+    left = on_an_earlier_timeline(survey, record)
+    must_know_who_has_most(left, standbys, record, request.to)
+    apart = (*left, *must_not_be_parted(survey, record, request.to))
+    compared = tuple(one for one in candidates if one.name not in apart)
     chosen = _most_advanced(fit(request.to, record, candidates, limits), compared, target)
     status = _status_of(survey, chosen.name)
     loss = _loss(record, survey, status)
@@ -84,6 +85,7 @@ def make_forced_plan(request: FailoverRequest, target: PostgresTarget, survey: S
         attestation=_attestation(
             diagnosis, target, survey.node_of(record.leader), isolates=_isolates(survey, record, target)
         ),
+        other_wal=apart,
         left_behind=left_behind(survey, record.leader, chosen.name),
     ).sealed()
 
@@ -105,37 +107,6 @@ def _nobody_else_leads(record: Record, standbys: list[MemberFact]) -> None:
     for fact in standbys:
         if claims_to_lead(fact):
             raise refuse(Refusal.TWO_PRIMARIES, f"{fact.name} is out of recovery beside the leader {record.leader}")
-
-
-def _left_behind(survey: Survey, record: Record) -> dict[str, str]:
-    """Return the standbys on an earlier timeline than another one, with why they may not lead.
-
-    Such a one was away when the leader before was promoted. What it has received cannot be compared with what the others
-    have, and it follows whoever leads next.
-    """
-    timelines = {
-        fact.name: fact.gate.timeline or 0
-        for fact in survey.members
-        if fact.gate and fact.gate.role is Role.STANDBY and fact.name != record.leader
-    }
-    newest = max(timelines, key=lambda name: timelines[name], default="")
-    return {
-        name: f"{name} is on timeline {timeline}, {newest} on {timelines[newest]}"
-        for name, timeline in timelines.items()
-        if timeline < timelines[newest]
-    }
-
-
-def _must_know_who_has_most(left: dict[str, str], standbys: list[MemberFact], record: Record, wanted: str | None) -> None:
-    """Refuse to choose where commits waited for nobody on the latest timeline, or for one that was left behind.
-
-    A synchronous member has streamed from this leader. If it says that it is on an earlier timeline, or another one on a
-    later, a disk was set back, or a timeline was given up: a person must say who leads.
-    """
-    latest = {fact.name for fact in standbys if fact.name not in left} & {*record.sync_members}
-    if left and not wanted and (not latest or left.keys() & {*record.sync_members}):
-        words = f"commits wait for {record.sync}: find out who has the rows, and name that one, --to MEMBER"
-        raise refuse(Refusal.WRONG_TIMELINE, f"{'; '.join(left.values())}; {words}")
 
 
 def _status_of(survey: Survey, name: str) -> GateStatus:
@@ -172,7 +143,7 @@ def _limitation(fact: MemberFact, survey: Survey, record: Record, target: Postgr
     unfit = no_standby(fact, record, target)
     if gate is None or unfit is not None:
         return unfit
-    if (behind := _left_behind(survey, record).get(fact.name)) is not None:
+    if (behind := on_an_earlier_timeline(survey, record).get(fact.name)) is not None:
         return Limitation(Refusal.WRONG_TIMELINE, behind)
     return _lag_of(gate, survey, record, target) or has_room(gate, target)
 
@@ -184,6 +155,9 @@ def _lag_of(gate: GateStatus, survey: Survey, record: Record, target: PostgresTa
     caught_up = parse_lsn(gate.receive_lsn) <= parse_lsn(gate.replay_lsn)
     if caught_up and (_doubt(gate, survey, record) is None or with_other_wal(survey, record)):
         return None
+    if (told := leads_since(survey, record)) > gate.epoch:
+        lag = f"the lag of {name} is unknown: it knows of epoch {gate.epoch}"
+        return Limitation(Refusal.LAG_UNKNOWN, f"{lag}, and {record.leader} leads since epoch {told}")
     if gate.lag_seconds is None:
         return Limitation(Refusal.LAG_UNKNOWN, f"the lag of {name} is unknown: nobody has kept the primary's last position")
     if gate.lag_seconds > limit:
@@ -214,7 +188,7 @@ def _doubt(status: GateStatus, survey: Survey, record: Record) -> str | None:
     if status.member not in record.sync_members:
         return f"commits did not wait for {status.member} (sync={record.sync})"
     others = [name for name in record.sync_members if name != status.member]
-    left = _left_behind(survey, record)
+    left = on_an_earlier_timeline(survey, record)
     if unseen := [name for name in others if name in left or not _receives(survey, name)]:
         return f"a commit may have waited for {', '.join(unseen)}, which cannot be seen"
     return of_a_disk_set_back(survey, record, others)

@@ -42,16 +42,18 @@ def of_a_disk_set_back(survey: Survey, record: Record, others: list[str]) -> str
     return None
 
 
-def must_not_be_parted(survey: Survey, record: Record, wanted: str | None) -> None:
-    """Return unless two standbys have different WAL, and nobody has said that the one that has more is to lead.
+def must_not_be_parted(survey: Survey, record: Record, wanted: str | None) -> tuple[str, ...]:
+    """Return who has other WAL than ``wanted``, which somebody has named for that; nobody, where no two standbys differ.
 
     Raises:
         ApplicationError: ``WrongTimeline``; nothing was changed.
 
     """
     parted = with_other_wal(survey, record)
-    if parted is None or wanted == parted.ahead:
-        return
+    if parted is None:
+        return ()
+    if wanted == parted.ahead:
+        return (parted.behind,)
     remedy = f"--to {parted.ahead} keeps its rows and loses what was written since; stop it to keep those of {parted.behind}"
     raise refuse(Refusal.WRONG_TIMELINE, f"the disk of {record.leader} was set back: {parted.words}; {remedy}")
 
