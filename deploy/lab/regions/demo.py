@@ -68,7 +68,7 @@ async def _there(stage: Stage, console: Console) -> bool:
     _say(f"East US is lost: control plane, node, {PRIMARY}. {_OPERATOR} asks for West US 2; three people must approve")
     lost_at, since = time.monotonic(), datetime.now(UTC)
     await stage.lose(EAST)
-    facts = await leave(stage.client, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
+    facts = await leave(client, mode="forced", down_since=since.isoformat(), reason="East US does not answer")
     console.print(full(facts))
     await stage.customer.until_served(WEST)
     rows, seconds = await stage.missing()
@@ -85,12 +85,12 @@ async def _back(stage: Stage, console: Console) -> bool:
     """Let it return, and go back without loss."""
     _say(f"East US returns: its cluster, and {PRIMARY} as a replica. Everything moves back as a planned move")
     await stage.restore(EAST)
-    await returned(stage.client)
+    await returned(client)
     print(f"\n{fence_lock_id(EAST)} has ended: what ran in East US is scaled to zero, and {PRIMARY} follows", flush=True)
     before, _ = await stage.missing()
     await asyncio.sleep(2)
     began = time.monotonic()
-    facts = await come_back(stage.client, "East US is back")
+    facts = await come_back(client, "East US is back")
     console.print(full(facts))
     await stage.customer.until_served(EAST)
     after, _ = await stage.missing()
@@ -138,8 +138,8 @@ async def approved(client: Client, handle: Handle, pause: float = 0) -> Facts:
     await ending(handle)
     with suppress(asyncio.CancelledError):
         await watching
-    chronicle = await read_run(stage.client, place)
-    await read_children(stage.client, chronicle)
+    chronicle = await read_run(client, place)
+    await read_children(client, chronicle)
     return facts_of(chronicle)
 
 
