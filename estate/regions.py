@@ -55,6 +55,20 @@ class RegionApprovals(SwitchApprovals):
     recovery: ApprovalPolicy = ApprovalPolicy(roles=("DBA",))
 
 
+class Preconditions(Entry):
+    """What is compared before anybody is asked. A rule that is given refuses a planned move; a forced one it only warns."""
+
+    backup_age: Annotated[timedelta, Field(ge=timedelta(hours=1), le=timedelta(days=35))] | None = None
+    """The newest completed backup of each database may be so old; ``None``: its age is shown and refuses nothing."""
+    quota_cores: int | None = Field(default=None, ge=1, le=10_000)
+    """Cores of each database's family of sizes that must be free in the region that is to serve; ``None``: those of a
+    standby for its server there, where the one that leads has a standby; that warns only."""
+    probe_path: Annotated[str, StringConstraints(pattern=r"^/[^\s]*$", max_length=260)] = "/health/ready"
+    """What the edge is to ask the hosts behind it for."""
+    probe_interval: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(minutes=5))] = timedelta(seconds=30)
+    """How long the edge may wait between two such questions."""
+
+
 class RegionFailover(Entry):
     """How one region fails over to another."""
 
@@ -77,6 +91,8 @@ class RegionFailover(Entry):
     patience: _Short = timedelta(minutes=10)
     """How long a step after the promotion, or an undo before it, is tried while somebody does not answer."""
     approvals: RegionApprovals = RegionApprovals()
+    preconditions: Preconditions = Preconditions()
+    """What backups, quotas and probes are compared with."""
     watch: RegionWatching | None = None
     """How witnesses look whether the region is lost; ``None``: nobody does."""
 

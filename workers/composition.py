@@ -18,6 +18,7 @@ from activities.clients.azure.application_gateway import AzureGateways
 from activities.clients.azure.flexible import AzureFlexible
 from activities.clients.azure.front_door import AzureFrontDoor
 from activities.clients.azure.machines import AzureMachines
+from activities.clients.azure.readings import AzureReadings
 from activities.clients.azure.traffic_manager import AzureTrafficManager
 from activities.clients.backend_http import BackendHttp
 from activities.clients.bundle import Clients
@@ -52,6 +53,7 @@ from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
+from activities.region.evidence import EvidenceReader
 from activities.region.failover_doctor import RegionDoctor
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
@@ -86,7 +88,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     machines = MachineLook(clients.nodes, clients.machines)
     doctors = Doctors(
         FlexibleDoctor(*clients.flexible), GatewayDoctor(*clients.gateways), TrafficDoctor(clients.traffic),
-        RegionDoctor(*clients.regions[:2]),
+        RegionDoctor(*clients.regions[:2], EvidenceReader(clients.flexible[0], clients.readings, inventory)),
     )  # fmt: skip
     look = SubjectLook(clients.systems, clients.redis, PermissionsClient(kubernetes), machines, doctors)
     owners = [
@@ -132,6 +134,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
         gateways=(AzureGateways(azure), BackendHttp()),
         regions=(RegionsClient(kubernetes), Kustomize(settings.kubectl), HttpApplication()),
+        readings=AzureReadings(azure),
     )
 
 

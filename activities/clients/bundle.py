@@ -8,7 +8,7 @@ from activities.clients.cluster_ports import Machines, Nodes, Workloads
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.gateway_ports import Backends, Gateways
 from activities.clients.ports import RedisServers
-from activities.clients.region_ports import Application, Overlays, RegionClusters
+from activities.clients.region_ports import Application, Overlays, Readings, RegionClusters
 from activities.clients.systems import Systems
 from activities.clients.traffic_ports import TrafficClients
 from activities.run.inventory import Inventory
@@ -33,3 +33,5 @@ class Clients:
     """Azure's word, and the backends' own."""
     regions: tuple[RegionClusters, Overlays, Application]
     """What a region's failover changes."""
+    readings: Readings
+    """What Azure says of backups, quotas and probes."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from activities.clients.reading_facts import BackupFact, ProbeFact, QuotaFact
 from activities.region.failover_models import Answer, HeldLease, ReadySeen, Scale
 from estate.base import Region
+from estate.flexible import FlexibleTarget
 from estate.regions import ApplicationChecks
+from estate.traffic import TrafficTarget
 
 Objects = tuple[dict[str, Any], ...]
 """Kubernetes objects as JSON."""
@@ -29,6 +32,9 @@ class RegionClusters(Protocol):
 
     async def nodes(self, region: Region) -> tuple[int, int]:
         """Return how many nodes are Ready and take pods, and how many there are."""
+
+    async def images(self, region: Region) -> tuple[frozenset[str], ...]:
+        """Return the images that each node names which is Ready and takes pods; a kubelet names 50 unless told otherwise."""
 
     async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
         """Return what serving from ``region`` needs and we may not, as ``verb resource``; with ``lease``, holding it too."""
@@ -54,6 +60,19 @@ class Overlays(Protocol):
 
     async def render(self, path: str) -> Objects:
         """Return the objects. RequestRefusedError: it cannot be rendered, in the program's own words."""
+
+
+class Readings(Protocol):
+    """What Azure says of backups, quotas and probes. Errors are those of ``ports``; nothing is changed."""
+
+    async def backup(self, target: FlexibleTarget, server: str) -> BackupFact:
+        """Return the newest completed backup of ``server``."""
+
+    async def quotas(self, target: FlexibleTarget, region: str, location: str) -> tuple[QuotaFact, ...]:
+        """Return used and allowed cores in ``location``, a fact for each family of sizes."""
+
+    async def probes(self, target: TrafficTarget) -> tuple[ProbeFact, ...]:
+        """Return the probe of everything that the entry names."""
 
 
 class Application(Protocol):

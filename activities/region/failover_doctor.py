@@ -6,7 +6,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.region_ports import Overlays, RegionClusters
 from activities.clients.secrets import read_secret
-from activities.region.failover_models import RegionLook, RegionSurvey, Scale
+from activities.region.evidence import EvidenceReader
+from activities.region.evidence_lines import evidence_holds
+from activities.region.failover_models import Precondition, RegionLook, RegionSurvey, Scale, Standing
 from activities.region.failover_survey import RegionLookActivities
 from activities.run.findings import fault, ok, warning
 from activities.run.models.doctor import Finding
@@ -18,9 +20,9 @@ _ACCESS = "apply deploy/kubernetes/region/surviving.yaml there, for the account 
 class RegionDoctor:
     """Looks at both clusters, and changes nothing: the overlay is tried by a dry run."""
 
-    def __init__(self, clusters: RegionClusters, overlays: Overlays) -> None:
-        """Ask clusters by ``clusters``, render by ``overlays``."""
-        self._look = RegionLookActivities(clusters, overlays)
+    def __init__(self, clusters: RegionClusters, overlays: Overlays, evidence: EvidenceReader | None = None) -> None:
+        """Ask clusters by ``clusters``, render by ``overlays``; without ``evidence`` nobody reads any."""
+        self._look = RegionLookActivities(clusters, overlays, evidence)
 
     async def at(self, target: RegionTarget) -> list[Finding]:
         """Return a finding per thing looked at. Never raises for what it finds."""
@@ -28,11 +30,12 @@ class RegionDoctor:
 
 
 def of_region(target: RegionTarget, survey: RegionSurvey) -> list[Finding]:
-    """Return what a survey shows: the surviving region, the overlay, the applications, then what has no replica."""
+    """Return what a survey shows: surviving region, overlay, applications, backups and the like, what has no replica."""
     return [
         *_surviving(target, survey),
         _overlay(target, survey),
         *(_application(target, one) for one in survey.applications),
+        *(_evidence(target, one) for one in evidence_holds(target, survey, strict=True)),
         *(
             warning(target.name, f"{one} has no replica in {target.settings.to}: lost or missing there", "plan for it")
             for one in target.without_replica
@@ -69,6 +72,16 @@ def _application(target: RegionTarget, one: Scale) -> Finding:
         remedy = f"once the region is to serve again: kubectl scale deployment/{one.name} --replicas={one.kept}"
         return warning(subject, f"a failover has scaled it to zero, before it asked for {one.kept} pods", remedy)
     return ok(subject, f"asks for {one.wanted} pods")
+
+
+def _evidence(target: RegionTarget, one: Precondition) -> Finding:
+    """Return what a planned failover would show; a fault is what it would be refused by."""
+    subject = f"{target.name}: {one.name}"
+    if one.standing is Standing.FINE:
+        return ok(subject, one.evidence)
+    if one.holds:
+        return warning(subject, one.evidence, "see docs/runbooks/region-failover.md, Evidence")
+    return fault(subject, one.evidence, f"see region_failovers.{target.name}.preconditions in the estate")
 
 
 def _token(target: RegionTarget) -> list[Finding]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, ClassVar
 
+from activities.region.evidence_models import Evidence
 from activities.run.models.plan import Plan
 from activities.run.models.report import RecoveryDetails
 from activities.run.models.wire import RunId, Wire
@@ -44,6 +46,8 @@ class Overlay(Wire):
 
     digest: str = ""
     objects: int = 0
+    images: tuple[str, ...] = ()
+    """What its containers run, as it names them."""
     changes: tuple[str, ...] = ()
     """What the API server says that it would change, a line a field, by a dry run."""
     error: str = ""
@@ -87,6 +91,8 @@ class RegionSurvey(Wire):
     pilot_light: Overlay | None = None
     """``None``: the estate names none."""
     lease: HeldLease = HeldLease()
+    evidence: Evidence | None = None
+    """Backups, quotas, probes and images; ``None``: nobody has asked."""
 
 
 class RegionLook(Wire):
@@ -99,6 +105,15 @@ class RegionLook(Wire):
     """For a failback: workflow ID of a run that may be fencing that region."""
 
 
+class Standing(StrEnum):
+    """How a precondition that refuses nothing stands."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    UNKNOWN = "not known"
+    """It could not be asked for; the evidence says why."""
+
+
 class Precondition(Wire):
     """Something that must hold before anything is changed, with what shows it."""
 
@@ -107,6 +122,10 @@ class Precondition(Wire):
     evidence: str
     refusal: str = ""
     """What a run is refused by where it does not hold."""
+    standing: Standing = Standing.FINE
+    source: str = ""
+    """Who has said it; empty: the name tells."""
+    read_at: datetime | None = None
 
 
 class DatabaseMove(Wire):

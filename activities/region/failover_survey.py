@@ -10,7 +10,10 @@ from functools import partial
 
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.clients.region_ports import Objects, Overlays, RegionClusters
+from activities.region.evidence import EvidenceReader, images_there
+from activities.region.evidence_models import Evidence
 from activities.region.failover_models import HeldLease, Overlay, RegionLook, RegionSurvey, Scale
+from activities.region.images import images_of
 from activities.run.declare import step
 from activities.run.open_runs import open_run
 from activities.run.postures import READ_LONG
@@ -33,20 +36,20 @@ def lease_of(target: RegionTarget) -> str:
 class RegionLookActivities:
     """The read-only half of ``region-failover``."""
 
-    def __init__(self, clusters: RegionClusters, overlays: Overlays) -> None:
-        """Ask clusters by ``clusters``, render by ``overlays``."""
-        self._clusters, self._overlays = clusters, overlays
+    def __init__(self, clusters: RegionClusters, overlays: Overlays, evidence: EvidenceReader | None = None) -> None:
+        """Ask clusters by ``clusters``, render by ``overlays``; without ``evidence`` nobody reads any."""
+        self._clusters, self._overlays, self._evidence = clusters, overlays, evidence
 
     @step("region.survey", READ_LONG, lambda request: f"survey region {request.target.name}")
     async def survey(self, request: RegionLook) -> RegionSurvey:
         """Return both clusters as they are now. Who does not answer is in it with that."""
         target = request.target
         overlay = None if request.back else target.settings.overlay
-        applications, surviving, home, overlay_seen, light_seen, fencing = await asyncio.gather(
+        applications, surviving, home, (overlay_seen, evidence), light_seen, fencing = await asyncio.gather(
             asyncio.gather(*map(partial(self._scale, target), target.settings.applications)),
             self._surviving(target),
             self._home(request),
-            self._overlay(target, overlay),
+            self._with_evidence(target, overlay, back=request.back),
             self._overlay(target, target.settings.pilot_light),
             open_run(request.fence),
         )
@@ -59,6 +62,7 @@ class RegionLookActivities:
                 **home,
                 "fencing": fencing,
                 "pilot_light": light_seen,
+                "evidence": evidence,
             }
         )
 
@@ -101,11 +105,21 @@ class RegionLookActivities:
         """Return what would be applied, by a dry run; ``None``: there is no such overlay."""
         if path is None:
             return None
-        digest, count = "", 0
+        seen = Overlay()
         try:
             objects = await self._overlays.render(path)
-            digest, count = digest_of_overlay(objects), len(objects)
+            seen = Overlay(digest=digest_of_overlay(objects), objects=len(objects), images=images_of(objects))
             changes = await self._clusters.try_objects(target.to, objects)
         except (RequestRefusedError, *NO_ANSWER) as error:
-            return Overlay(digest=digest, objects=count, error=str(error))
-        return Overlay(digest=digest, objects=count, changes=changes)
+            return seen.model_copy(update={"error": str(error)})
+        return seen.model_copy(update={"changes": changes})
+
+    async def _with_evidence(
+        self, target: RegionTarget, path: str | None, *, back: bool
+    ) -> tuple[Overlay | None, Evidence | None]:
+        """Return the overlay, and what people should know beside it."""
+        if self._evidence is None:
+            return await self._overlay(target, path), None
+        overlay, read = await asyncio.gather(self._overlay(target, path), self._evidence.read(target, back=back))
+        images = await images_there(self._clusters, target.to, overlay.images) if overlay and overlay.images else None
+        return overlay, read.model_copy(update={"images": images})

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.region.asking import NO_ANSWER
 from activities.region.models import AzureFact
-from activities.region.survey import NO_ANSWER
 from estate.flexible import FlexibleTarget
 
 T = TypeVar("T")

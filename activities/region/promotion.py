@@ -20,9 +20,9 @@ from temporalio import activity
 from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.region.asking import NO_ANSWER
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
 from activities.region.operation_watch import IDLE, OperationWatch
-from activities.region.survey import NO_ANSWER
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.polling import NotYetError, until

@@ -9,16 +9,14 @@ from functools import partial
 from typing import TypeVar
 
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
-from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.clients.ports import BusyError, UnreachableError
+from activities.region.asking import NO_ANSWER, patiently
 from activities.region.models import AzureFact, EndpointFact, FlexibleLook, FlexibleSqlFact, FlexibleSurvey, Role
 from activities.run.declare import step
 from activities.run.postures import READ_LONG
 from estate.flexible import FlexibleTarget
 
 T = TypeVar("T")
-_TRIES, _ANSWER_SECONDS = 4, 15.0
-NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestRefusedError)
-"""What a look may meet: it is part of what was seen."""
 
 
 class FlexibleLookActivities:
@@ -53,17 +51,7 @@ class FlexibleLookActivities:
         )
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return an answer of Azure, which may be silent or busy for a moment; where a region is lost, for long."""
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                for _ in range(_TRIES - 1):
-                    try:
-                        return await ask()
-                    except (UnreachableError, BusyError):
-                        await asyncio.sleep(self._servers.poll.total_seconds())
-                return await ask()
-        except TimeoutError as error:
-            raise UnreachableError(f"Azure does not answer within {_ANSWER_SECONDS:g} s") from error
+        return await patiently(ask, self._servers.poll)
 
     async def _azure(self, target: FlexibleTarget, name: str) -> AzureFact:
         try:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from rich.console import RenderableType
 
-from activities.region.failover_models import DatabaseMoved, RegionDetails, RegionPlan, Scale
+from activities.region.failover_models import (
+    DatabaseMoved,
+    Precondition,
+    RegionDetails,
+    RegionPlan,
+    Scale,
+    Standing,
+)
 from activities.run.models.report import Known
 from starters.render import words
 from starters.render.tables import Rows
@@ -17,7 +24,7 @@ def region_tables(known: Known) -> list[RenderableType]:
     if details.preconditions:
         preconditions = Rows("precondition", "holds", "evidence")
         for one in details.preconditions:
-            preconditions.add_row(one.name, "yes" if one.holds else "NO", one.evidence)
+            preconditions.add_row(one.name, _holds(one), f"{one.evidence}{_read(one)}")
         tables.append(preconditions)
     if details.survey is not None and details.survey.applications:
         applications = Rows("application of the region that may be lost", "pods asked for", "before it was scaled to zero")
@@ -26,6 +33,17 @@ def region_tables(known: Known) -> list[RenderableType]:
             applications.add_row(application.name, wanted, _number(application.kept))
         tables.append(applications)
     return tables
+
+
+def _holds(one: Precondition) -> str:
+    """Return the column that is read first: what is not as it should be is in capitals."""
+    if not one.holds:
+        return "NO"
+    return "yes" if one.standing is Standing.FINE else one.standing.value.upper()
+
+
+def _read(one: Precondition) -> str:
+    return f" [{one.source}, {words.moment(one.read_at)}]" if one.source and one.read_at else ""
 
 
 def region_lines(known: Known) -> list[str]:

@@ -52,6 +52,7 @@ __all__ = [
     "NAMES_HOST",
     "PRIMARY",
     "PRIMARY_GROUP",
+    "QUOTA_ROLE",
     "READER",
     "REPLICA",
     "REPLICA_GROUP",
@@ -65,6 +66,7 @@ __all__ = [
     "new_folder",
     "resolve",
 ]
+QUOTA_ROLE = ROLE_FILE.with_name("quota.json")
 NETWORK = "127.0.17"
 EMULATOR_HOST, NAMES_HOST = f"{NETWORK}.10", f"{NETWORK}.20"
 HOSTS = {PRIMARY: f"{NETWORK}.21", REPLICA: f"{NETWORK}.22"}

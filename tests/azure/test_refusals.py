@@ -121,6 +121,7 @@ async def _use_everything(imagined: Imagined) -> None:
         await azure.servers.get(PRIMARY_GROUP, PRIMARY)
         await azure.virtual_endpoints.get(PRIMARY_GROUP, PRIMARY, ENDPOINT)
         assert [one async for one in azure.maintenance_events.list(PRIMARY_GROUP, PRIMARY)] == []
+        assert [one async for one in azure.backups_automatic_and_on_demand.list_by_server(PRIMARY_GROUP, PRIMARY)]
         await (await azure.servers.begin_update(REPLICA_GROUP, REPLICA, promotion())).result()
         await azure.servers.begin_stop(PRIMARY_GROUP, PRIMARY, polling=False)
         await azure.servers.begin_start(PRIMARY_GROUP, PRIMARY, polling=False)

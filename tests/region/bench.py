@@ -1,6 +1,6 @@
 """A pair of Flexible Servers on real PostgreSQL behind the emulated Azure, a real Temporal server, and a worker.
 
-The worker has the rights of ``deploy/azure/roles/postgres.json`` and no more. Each test begins
+The worker has the rights of ``postgres.json`` and ``quota.json`` in ``deploy/azure/roles`` and no more. Each test begins
 with whoever leads then, and leaves a healthy pair.
 """
 
@@ -37,6 +37,7 @@ from tests.azure.pair import (
     NAMES_HOST,
     PRIMARY,
     PRIMARY_GROUP,
+    QUOTA_ROLE,
     REPLICA,
     REPLICA_GROUP,
     ROLE_FILE,
@@ -88,7 +89,7 @@ class RegionBench(Served):
             "records": str(folder / "records"),
         }
         self.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
-        access = AzureAccess(azure.emulator.url, f"file:{folder / 'bearer'}", timedelta(seconds=0.1))
+        access = self.access = AzureAccess(azure.emulator.url, f"file:{folder / 'bearer'}", timedelta(seconds=0.1))
         self.servers, self.sql = AzureFlexible(access), FlexibleSqlClient()
         azure.emulator.faults.clear()
 
@@ -156,7 +157,7 @@ class RegionBench(Served):
 async def running() -> AsyncIterator[AzurePair]:
     """Run the pair with the least rights."""
     with new_folder() as folder:
-        async with azure_pair(folder, roles=[Role.load(ROLE_FILE)]) as azure:
+        async with azure_pair(folder, roles=[Role.load(one) for one in (ROLE_FILE, QUOTA_ROLE)]) as azure:
             await azure.provide_operator()
             yield azure
 

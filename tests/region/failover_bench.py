@@ -18,10 +18,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.clients.application import HttpApplication
+from activities.clients.azure.readings import AzureReadings
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kustomize import Kustomize
 from activities.region.changing import ServerActivities
+from activities.region.evidence import EvidenceReader
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
 from activities.region.following import FollowingActivities
@@ -98,6 +100,8 @@ class RegionFailoverBench(RegionBench):
         self.write_overlay([deployment("api-deployment", 2, image="api:dr")])
         self.light = self.folder / "light.yaml"
         self.light.write_text(yaml.safe_dump(deployment("api-deployment", PODS["api-deployment"])), encoding="utf-8")
+        self.readings = AzureReadings(self.access)
+        self.evidence = EvidenceReader(self.servers, self.readings, self.inventory)
         (self.folder / "token").write_text(BEARER, encoding="utf-8")
         self._write(entry)
 
@@ -273,8 +277,9 @@ async def leaving(
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
-            FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize), LeaseActivities(regions),
-            RegionActivities(regions, kustomize, HttpApplication()), ServerActivities(bench.servers, bench.sql),
+            FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize, bench.evidence),
+            LeaseActivities(regions), RegionActivities(regions, kustomize, HttpApplication()),
+            ServerActivities(bench.servers, bench.sql),
             FollowingActivities(bench.servers, bench.sql, LOOKS_EVERY), RecoveryLookActivities(bench.inventory),
             ReturningActivities((bench.servers, bench.sql), (regions, kustomize, HttpApplication()), LOOKS_EVERY),
         ), others=(TrafficStandIn,))  # fmt: skip
@@ -286,3 +291,4 @@ async def leaving(
                 await relay.allow()
             await bench.close()
             await bench.servers.close()
+            await bench.readings.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.region.evidence_lines import evidence_holds, warnings_of
 from activities.region.failover_models import Precondition, RegionPlan, RegionSurvey, Scale
 from activities.run.errors import Refusal
 from estate.regions import RegionTarget
@@ -37,6 +38,7 @@ def preconditions_back(
         *surviving_holds(target, survey),
         *pilot_light_holds(target, survey),
         *map(traffic_holds, traffic),
+        *evidence_holds(target, survey, strict=True),
     )
 
 
@@ -98,7 +100,7 @@ def make_failback_plan(target: RegionTarget, survey: RegionSurvey, databases: tu
         pilot_light=light.digest if light else "",
         asleep=tuple(one.name for one in survey.applications if one.wanted == 0),
         traffic=settings.traffic,
-        warnings=_warnings(target, databases),
+        warnings=_warnings(target, survey, databases),
     ).sealed()
 
 
@@ -115,9 +117,9 @@ def _steps(target: RegionTarget, survey: RegionSurvey, databases: tuple[Database
     )
 
 
-def _warnings(target: RegionTarget, databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:
+def _warnings(target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:
     remarks = [words for one in databases if one.plan for words in one.plan.warnings]
     if target.settings.pilot_light is None:
         there = target.settings.to
         remarks.append(f"{there} keeps what {target.settings.overlay} has applied: no pilot_light is named in the estate")
-    return (*remarks, *serve_warnings(target))
+    return (*remarks, *serve_warnings(target), *warnings_of(evidence_holds(target, survey, strict=False)))

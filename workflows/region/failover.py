@@ -64,7 +64,7 @@ class RegionFailover(RegionProcedure[RegionFailoverRequest]):
     def plan_of(self, seen: Seen) -> RegionPlan:
         """Keep the preconditions and return the plan."""
         survey, databases, traffic = seen
-        self.state.details.preconditions = preconditions_of(self.target, survey, databases, traffic)
+        self.state.details.preconditions = preconditions_of(self.target, survey, databases, traffic, self.request.mode)
         self.must_hold()
         return make_region_plan(self.request, self.target, survey, databases)
 

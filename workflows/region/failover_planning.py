@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from activities.region.evidence_lines import evidence_holds, warnings_of
 from activities.region.failover_models import (
     Overlay,
     Precondition,
@@ -41,9 +42,13 @@ def must_go_there(request: RegionFailoverRequest, target: RegionTarget) -> None:
 
 
 def preconditions_of(
-    target: RegionTarget, survey: RegionSurvey, databases: tuple[DatabaseSeen, ...], traffic: tuple[TrafficSeen, ...]
+    target: RegionTarget,
+    survey: RegionSurvey,
+    databases: tuple[DatabaseSeen, ...],
+    traffic: tuple[TrafficSeen, ...],
+    mode: Mode,
 ) -> tuple[Precondition, ...]:
-    """Return everything that must hold, with what shows that it does or does not."""
+    """Return everything that must hold, with what shows that it does or does not; the estate's rules hold a planned one."""
     return (
         *map(database_holds, databases),
         *_lost(target, survey),
@@ -51,6 +56,7 @@ def preconditions_of(
         overlay_holds(f"overlay {target.settings.overlay}", survey.overlay),
         *pilot_light_holds(target, survey),
         *map(traffic_holds, traffic),
+        *evidence_holds(target, survey, strict=mode is Mode.PLANNED),
     )
 
 
@@ -198,4 +204,5 @@ def _warnings(target: RegionTarget, survey: RegionSurvey, databases: tuple[Datab
         for one in survey.applications
         if one.wanted == 0 and one.kept is not None
     ]
-    return (*remarks, *serve_warnings(target))
+    evidence = warnings_of(evidence_holds(target, survey, strict=False))
+    return (*remarks, *serve_warnings(target), *evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.clients.bundle import Clients
 from activities.region.changing import ServerActivities
+from activities.region.evidence import EvidenceReader
 from activities.region.failover_models import RegionDetails, RegionPlan
 from activities.region.failover_steps import RegionActivities
 from activities.region.failover_survey import RegionLookActivities
@@ -40,7 +41,7 @@ def _region_owners(clients: Clients) -> tuple[object, ...]:
     clusters, overlays, application = clients.regions
     return (
         FlexibleLookActivities(servers, sql),
-        RegionLookActivities(clusters, overlays),
+        RegionLookActivities(clusters, overlays, EvidenceReader(servers, clients.readings, clients.inventory)),
         LeaseActivities(clusters),
         RegionActivities(clusters, overlays, application),
     )

@@ -73,11 +73,23 @@ class RegionsClient:
 
     async def nodes(self, region: Region) -> tuple[int, int]:
         """Return how many nodes are Ready and take pods, and how many there are."""
+        found = await self._nodes(region)
+        return sum(node_fact(one).takes_pods for one in found), len(found)
+
+    async def images(self, region: Region) -> tuple[frozenset[str], ...]:
+        """Return the images that each node names which is Ready and takes pods."""
+        return tuple(
+            frozenset(name for image in one.get("status", {}).get("images") or [] for name in image.get("names") or [])
+            for one in await self._nodes(region)
+            if node_fact(one).takes_pods
+        )
+
+    async def _nodes(self, region: Region) -> list[dict[str, Any]]:
         found = await self._kubernetes.call(
             region, "list Nodes", lambda api: client.CoreV1Api(api).list_node(_request_timeout=TIMEOUT)
         )
-        nodes = [node_fact(one) for one in found.get("items", [])]
-        return sum(one.takes_pods for one in nodes), len(nodes)
+        nodes: list[dict[str, Any]] = found.get("items", [])
+        return nodes
 
     async def missing_rights(self, region: Region, lease: str) -> tuple[str, ...]:
         """Return what it needs to serve from ``region`` and we may not. What the overlay needs, its dry run shows."""

@@ -19,6 +19,8 @@ not document is decided here for the emulator alone; nothing that uses it may re
   a right at the source, too, and whether a standby of zone redundancy shows in ``pg_stat_replication`` (not here).
 
 * the code of a start of what is not stopped, and what a stop does to a server in a dead region: here the operation fails;
+* whether a quota counts the standby of high availability (it does here), and that of which families there are none left
+  out: here those of the servers and two others, at the limits of ``Quotas``;
 * what a replica that is stopped does when its pair is switched over, and whether one that is started follows at once.
 
 Servers are not created or deleted here: their number is given by ``add``.
@@ -34,6 +36,7 @@ from deploy.lab.azure.flexible_endpoints import VirtualEndpoints
 from deploy.lab.azure.flexible_history import History
 from deploy.lab.azure.flexible_models import Restart, ServerPatch
 from deploy.lab.azure.flexible_promote import promote
+from deploy.lab.azure.flexible_quotas import Quotas
 from deploy.lab.azure.flexible_state import KIND, NAMESPACE, START, STOP, Endpoint, Server, State, refused
 from deploy.lab.azure.links import FLEXIBLE, Style
 from deploy.lab.azure.operations import OperationFailedError, Operations
@@ -53,6 +56,7 @@ class FlexibleServers:
     def __init__(self, subscription: str, databases: Databases, names: Names) -> None:
         self.state = State(subscription, databases, names)
         self._endpoints, self._history = VirtualEndpoints(self.state), History(self.state)
+        self.quotas = Quotas(self.state)
         self.routes: Sequence[Route] = self._table()
 
     def add(self, *servers: Server) -> None:
@@ -101,7 +105,8 @@ class FlexibleServers:
             ("GET", f"{one}/maintenanceEvents", "maintenanceEvents/read", history.events),
             ("GET", f"{one}/maintenanceEvents/{{event}}", "maintenanceEvents/read", history.event),
         )
-        return tuple(Route(method, pattern, f"{KIND}/{action}", handler) for method, pattern, action, handler in rows)
+        below = (Route(method, pattern, f"{KIND}/{action}", handler) for method, pattern, action, handler in rows)
+        return (*below, self.quotas.route)
 
     async def _get(self, call: Call) -> Answer:
         await self.state.settle()

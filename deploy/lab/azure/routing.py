@@ -94,6 +94,8 @@ class Route:
     """The resource type's own, where a namespace has types with different ones."""
     linked: Callable[[Any], Sequence[str]] = lambda _: ()
     """The actions on other resources that a body needs, as it refers to them."""
+    in_group: bool = True
+    """Whether it is below a resource group; otherwise directly below the subscription."""
 
 
 def names_in(pattern: str, rest: Sequence[str]) -> dict[str, str] | None:
@@ -117,7 +119,7 @@ class Provider(Protocol):
 
     @property
     def routes(self) -> Sequence[Route]:
-        """Everything that it answers within a resource group."""
+        """Everything that it answers."""
 
     def has_group(self, group: str) -> bool:
         """Whether a resource group of that name exists for it."""
@@ -157,7 +159,11 @@ class Providers:
     def route(self, target: Target, method: str, version: str) -> tuple[Route, dict[str, str]]:
         """Return what answers. 404 for an unknown type, 400 for an unknown version of it, 405 for another method."""
         provider = self.of(target)
-        found = [(one, names) for one in provider.routes if (names := names_in(one.pattern, target.rest)) is not None]
+        found = [
+            (one, names)
+            for one in provider.routes
+            if one.in_group == bool(target.group) and (names := names_in(one.pattern, target.rest)) is not None
+        ]
         if not found:
             raise _no_type(target, version)
         must_be_listed(target, version, found[0][0].versions or provider.versions)

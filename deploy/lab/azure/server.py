@@ -125,7 +125,7 @@ class Emulator:
             return self._polled(request, target, version, *link)
         route, names = self._providers.route(target, request.method, version)
         must_be_allowed(self.roles, route.action, target.scope)
-        if not self._providers.has_group(target.group):
+        if route.in_group and not self._providers.has_group(target.group):
             text = f"Resource group '{target.group}' could not be found."
             raise ArmError(404, "ResourceGroupNotFound", text, by="group")
         body = _read(raw)

@@ -36,7 +36,7 @@ _HOSTS = {EAST: "east.aiagent.example", WEST: "west.aiagent.example"}
 _EDGE_SECONDS = 1200
 """How long a change takes to reach the edge at Azure; the emulator divides it by 100, as everything else."""
 _REPLICAS = 2
-_TRAFFIC_ROLE = ROLE_FILE.with_name("traffic.json")
+_TRAFFIC_ROLE, _QUOTA_ROLE = ROLE_FILE.with_name("traffic.json"), ROLE_FILE.with_name("quota.json")
 
 
 @contextmanager
@@ -131,7 +131,7 @@ async def two_regions(say: Say, regions: Regions, every: float = 0.05) -> AsyncI
     origins: dict[str, str] = {}
     edge = PublicEdge(SUBSCRIPTION, origins, _EDGE_SECONDS)
     _lay_out(edge)
-    roles = [Role.load(ROLE_FILE), Role.load(_TRAFFIC_ROLE)]
+    roles = [Role.load(one) for one in (ROLE_FILE, _TRAFFIC_ROLE, _QUOTA_ROLE)]
     with _made(regions) as folder:
         async with (
             running_pair(folder / "azure", _NETWORK, port, roles=roles, others=(edge.front,)) as azure,
