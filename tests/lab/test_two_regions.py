@@ -19,18 +19,23 @@ from typer.testing import CliRunner
 from activities.run.models.report import Outcome
 from deploy.lab.azure.pair import PRIMARY, REPLICA
 from deploy.lab.commands import lab
+from deploy.lab.patience import stretched
 from deploy.lab.processes import wait_until
 from deploy.lab.regions import commands
 from deploy.lab.regions.demo import approved, returned
 from deploy.lab.regions.names import Regions
 from deploy.lab.regions.scene import EAST, WEST
 from deploy.lab.switching import Handle
+from starters.history.model import Facts
+from starters.render.terminal import time_lines
 from tests.leftovers.marks import MARK, OWNER_FILE
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.payloads import DATA_CONVERTER
 
 _REGIONS = Regions("two")
 _MOST_BYTES, _SERVED_WITHIN_SECONDS = 6 * 1024**3, 30
+_CHILDREN, _OWN_SECONDS = 4, 2.0
+"""Traffic is planned twice and led once, the database is moved once."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
     handle = await two.start("region-failover", EAST, "--to", WEST, "--confirm", CONFIRM, *forced)
     facts = await approved(two.client, handle)
     assert facts.outcome is Outcome.COMPLETED, facts.reason
+    _took_little_of_its_own(facts)
     await _until_served_from(WEST)
     served = await _served()
     print(f"customers: {served}")
@@ -122,6 +128,13 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
     }
     assert (again["leader"], again["promotions"]) == (PRIMARY, 2) != (REPLICA, 2)
     assert all(again["parts"].values())
+
+
+def _took_little_of_its_own(facts: Facts) -> None:
+    """See that it mostly waited for Azure and Kubernetes, its child workflows included."""
+    print(*time_lines(facts), sep="\n")
+    assert facts.timing.children >= _CHILDREN
+    assert facts.timing.own < stretched(_OWN_SECONDS)
 
 
 async def _without_the_other_api_server_nothing_moves(two: _Two) -> None:
