@@ -5,7 +5,7 @@
     async with traffic(pace=0.001) as world:
         world.emulator.url, TOKEN, SUBSCRIPTION      # base_url, bearer and subscription for the SDKs
         world.hosts.status[EAST] = 503               # what a host answers every probe with; 200 unless told
-        world.front.edge.origin_for("web")           # where the edge of Front Door sends a request now
+        world.edge.origin_for("web")                 # where the edge of Front Door sends a request now
         await world.resolve(NAME)                    # what the name server answers: name → target, and for how long
         world.gateways.gateway(GATEWAY).shows        # words put into the mouth of the application gateway
 """
@@ -33,6 +33,7 @@ from deploy.lab.azure.roles import Role
 from deploy.lab.azure.server import Emulator
 from deploy.lab.azure.traffic_manager import TrafficManager
 from deploy.lab.azure.traffic_profile import Endpoint, Profile
+from tests.azure.imagined_edge import ImaginedEdge
 from tests.azure.pair import EMULATOR_HOST, NAMES_HOST, ROLE_FILE, SUBSCRIPTION, TOKEN
 from tests.azure.sdk import QUICKLY, AioCredential, Bearer
 
@@ -69,6 +70,7 @@ class Traffic:
     emulator: Emulator
     hosts: Hosts
     front: FrontDoor
+    edge: ImaginedEdge
     manager: TrafficManager
     gateways: ApplicationGateways
     names: NameServer
@@ -150,7 +152,8 @@ async def traffic(
     *, roles: Sequence[Role] | None = None, pace: float = 0.001, propagation: float = 1200, hosts: Hosts | None = None
 ) -> AsyncIterator[Traffic]:
     hosts, names = hosts or Hosts(), NameServer()
-    front = FrontDoor(SUBSCRIPTION, hosts.probe, propagation)
+    edge = ImaginedEdge(hosts.probe)
+    front = FrontDoor(SUBSCRIPTION, edge, propagation)
     manager, gateways = TrafficManager(SUBSCRIPTION, hosts.probe, names), ApplicationGateways(SUBSCRIPTION, hosts.probe)
     lay_out(front)
     manager.add(managed())
@@ -165,7 +168,7 @@ async def traffic(
     try:
         await names.start(NAMES_HOST)
         await emulator.start(EMULATOR_HOST)
-        yield Traffic(emulator, hosts, front, manager, gateways, names)
+        yield Traffic(emulator, hosts, front, edge, manager, gateways, names)
     finally:
         await emulator.stop()
         await names.stop()
