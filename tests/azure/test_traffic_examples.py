@@ -22,6 +22,7 @@ from deploy.lab.azure.traffic_manager import TrafficManager
 from deploy.lab.azure.traffic_profile import Endpoint, Profile
 from tests.azure.examples import FOLDER, needed, read, recorded, shape
 from tests.azure.imagined_edge import ImaginedEdge
+from tests.azure.imagined_gateways import ImaginedGateways
 from tests.azure.pair import EMULATOR_HOST, TOKEN
 from tests.azure.traffic import Hosts
 
@@ -96,7 +97,7 @@ def _manager(told: dict[str, Any], subscription: str, hosts: Hosts) -> TrafficMa
 
 
 def _gateways(example: Path, told: dict[str, Any], subscription: str, hosts: Hosts) -> ApplicationGateways:
-    gateways = ApplicationGateways(subscription, hosts.probe)
+    gateways = ApplicationGateways(subscription, ImaginedGateways(hosts.probe))
     name, group = told.get("applicationGatewayName", "one"), told["resourceGroupName"]
     properties = copy.deepcopy(
         read(example.with_name("ApplicationGatewayGet.json"))["responses"]["200"]["body"]["properties"]

@@ -106,9 +106,9 @@ class Customers:
     by: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def asking(self, url: str) -> AsyncIterator[Customers]:
+    async def asking(self, url: str, method: str = "POST") -> AsyncIterator[Customers]:
         """Ask without a pause: one on a connection that stays, one on a new one each time."""
-        tasks = [asyncio.create_task(self._ask(url, anew=anew)) for anew in (False, True)]
+        tasks = [asyncio.create_task(self._ask(url, method, anew=anew)) for anew in (False, True)]
         try:
             yield self
         finally:
@@ -116,11 +116,11 @@ class Customers:
                 one.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, url: str, *, anew: bool) -> None:
+    async def _ask(self, url: str, method: str, *, anew: bool) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=anew)) as http:
             while True:
                 try:
-                    async with http.post(url, data="x") as got:
+                    async with http.request(method, url) as got:
                         self.statuses.append(got.status)
                         self.by.append(got.headers.get("x-region", ""))
                 except aiohttp.ClientError:
