@@ -83,6 +83,7 @@ def _lines(layout: Layout, files: Files) -> Iterator[str]:
     yield f"  server-state-file {files.states}"
     yield "  hard-stop-after 5s"
     yield "  nbthread 1"
+    yield "  noreuseport"
     yield _DEFAULTS
     for name, entry in layout.entries.items():
         yield from _entry(name, entry, files)

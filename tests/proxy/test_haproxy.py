@@ -123,7 +123,7 @@ async def test_servers_come_and_go_while_requests_go_on(bench: Bench) -> None:
         await bench.want(bench.having(replace(bench.both, servers=even)))
         await bench.want(bench.having(replace(bench.both, servers={**even, "a": replace(even["a"], weight=200)})))
         asked = [(await answer(bench.url))[1] for _ in range(30)]
-        assert asked.count(A) > asked.count(B)
+        assert asked.count(A) > 24, "200 to 1"
     assert (set(customers.statuses), bench.proxy.pid) == ({200}, before)
 
 
