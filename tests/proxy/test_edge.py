@@ -107,6 +107,7 @@ async def test_the_route_moves_when_it_has_spread_and_no_request_fails(world: Wo
         began = time.monotonic()
         await world.served_by(OLD)
         assert time.monotonic() - began > propagation / 2, "configuration is at the edge only when it has spread"
+        await until(lambda: _ADDRESSES[OLD] in customers.by)
     assert (set(customers.statuses), world.pid) == ({200}, before), Counter(customers.statuses)
     assert set(customers.by) == {_ADDRESSES[EAST], _ADDRESSES[OLD]}
 
