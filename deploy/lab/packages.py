@@ -22,6 +22,7 @@ _PROGRAMS = {
     "setpriv": "util-linux",
     "redis-server": "redis-server",
     "redis-sentinel": "redis-sentinel",
+    "haproxy": "haproxy",
 }
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 _LOCK = Path("/run/lock/failover-packages")

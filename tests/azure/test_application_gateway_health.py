@@ -50,24 +50,24 @@ async def test_the_default_probe_takes_more_for_good_and_gives_more_time(world: 
     await until(lambda: world.hosts.count(_FIRST) > 0)
     assert await _health(world) == {_FIRST: "Up", _SECOND: "Up"}
     gateway = world.gateways.gateway(GATEWAY)
-    [check] = [one for one in world.gateways.prober._due if one.host == _FIRST]
+    [check] = [one for one in world.servers.prober._due if one.host == _FIRST]
     assert (check.path, check.seconds) == ("/", 30)
     world.hosts.silent.add(_FIRST)
-    seen = world.gateways.prober.seen(check)
+    seen = world.servers.prober.seen(check)
     await until(lambda: seen.failures({200, 302}) == 2)
-    assert (gateway.backends.told(gateway.running, GATEWAY_ID))["backendAddressPools"][0]["backendHttpSettingsCollection"][
-        0
-    ]["servers"][0]["health"] == "Up"
+    told = await gateway.backends.told(gateway.running, GATEWAY_ID)
+    assert told["backendAddressPools"][0]["backendHttpSettingsCollection"][0]["servers"][0]["health"] == "Up"
     await until(lambda: seen.failures({200, 302}) > 2)
     assert await _health(world) == {_FIRST: "Down", _SECOND: "Up"}
 
 
 async def test_says_unknown_before_it_knows_and_other_words_if_a_test_wants_them(world: Traffic) -> None:
     gateway = world.gateways.gateway(GATEWAY)
-    gateway.running = copy.deepcopy(gateway.running)
-    pool = gateway.running["backendAddressPools"][0]["properties"]
+    changed = copy.deepcopy(gateway.running)
+    pool = changed["backendAddressPools"][0]["properties"]
     world.hosts.silent.add("10.1.0.9")
     pool["backendAddresses"] = [{"fqdn": "10.1.0.9"}, {"ipAddress": _FIRST}, {"ipAddress": _SECOND}]
+    world.gateways.run(gateway, changed)
     gateway.backends.shows = {_FIRST: "Draining", _SECOND: "Partial"}
     assert await _health(world) == {"10.1.0.9": "Unknown", _FIRST: "Draining", _SECOND: "Partial"}
 

@@ -26,7 +26,7 @@ async def edge() -> AsyncIterator[Traffic]:
 
 
 def _goes_to(world: Traffic) -> str | None:
-    return world.front.edge.origin_for(ENDPOINT)
+    return world.edge.origin_for(ENDPOINT)
 
 
 async def _changed(world: Traffic, origin: str, **properties: Any) -> float:
@@ -39,8 +39,8 @@ async def _changed(world: Traffic, origin: str, **properties: Any) -> float:
 
 async def test_sends_to_the_first_by_priority_under_the_endpoints_name_and_its_host_name(edge: Traffic) -> None:
     assert _goes_to(edge) == EAST
-    assert edge.front.edge.origin_for("WEB-0123456789abcdef.z01.azurefd.net") == EAST
-    assert edge.front.edge.origin_for("other") is None
+    assert edge.edge.origin_for("WEB-0123456789abcdef.z01.azurefd.net") == EAST
+    assert edge.edge.origin_for("other") is None
 
 
 async def test_a_region_that_turns_bad_loses_its_traffic_long_before_a_route_could_have_moved_it(edge: Traffic) -> None:
@@ -60,13 +60,11 @@ async def test_only_200_is_healthy(edge: Traffic, status: int) -> None:
 
 
 async def test_a_single_bad_answer_is_not_enough_and_two_are(edge: Traffic) -> None:
-    origin = ("profiles", PROFILE, "origingroups", APP, "origins", "east")
-    check = edge.front.edge._check(origin)
-    assert check
+    check = edge.edge.check_of(EAST)
     edge.hosts.status[EAST] = 503
     enough = set()
     while _goes_to(edge) == EAST:
-        enough.add(edge.front.edge._prober.seen(check).failures({200}))
+        enough.add(edge.edge.prober.seen(check).failures({200}))
         await asyncio.sleep(0.001)
     assert (max(enough), check.seconds) == (1, 30)
 
@@ -94,7 +92,7 @@ async def test_a_disabled_origin_gets_requests_until_that_has_spread_and_is_not_
     await _changed(edge, "east", enabled_state="Disabled")
     assert _goes_to(edge) == EAST
     await until(lambda: _goes_to(edge) == WEST)
-    await until(lambda: {one.host for one in edge.front.edge._prober._due} == {WEST, OLD})
+    await until(lambda: {one.host for one in edge.edge.prober._due} == {WEST, OLD})
 
 
 async def test_a_route_leads_to_another_group_only_when_that_has_spread(edge: Traffic) -> None:
@@ -151,5 +149,5 @@ async def test_a_group_without_probes_is_always_healthy(edge: Traffic) -> None:
             one.properties["healthProbeSettings"] = None
     edge.front.edge.know_all()
     edge.hosts.status[EAST] = 500
-    await until(lambda: not edge.front.edge._prober._due)
+    await until(lambda: not edge.edge.prober._due)
     assert _goes_to(edge) == EAST

@@ -21,6 +21,8 @@ from deploy.lab.azure.server import Emulator
 from deploy.lab.azure.traffic_manager import TrafficManager
 from deploy.lab.azure.traffic_profile import Endpoint, Profile
 from tests.azure.examples import FOLDER, needed, read, recorded, shape
+from tests.azure.imagined_edge import ImaginedEdge
+from tests.azure.imagined_gateways import ImaginedGateways
 from tests.azure.pair import EMULATOR_HOST, TOKEN
 from tests.azure.traffic import Hosts
 
@@ -71,7 +73,7 @@ def _request(example: Path) -> tuple[str, str]:
 
 
 def _front(told: dict[str, Any], subscription: str, hosts: Hosts) -> FrontDoor:
-    front = FrontDoor(subscription, hosts.probe)
+    front = FrontDoor(subscription, ImaginedEdge(hosts.probe))
     profile = front.profile(told.get("profileName", "profile1"), told["resourceGroupName"])
     profile.group("origingroup1")
     profile.origin("origingroup1", "origin1", "host1.blob.core.windows.net", None, None)
@@ -95,7 +97,7 @@ def _manager(told: dict[str, Any], subscription: str, hosts: Hosts) -> TrafficMa
 
 
 def _gateways(example: Path, told: dict[str, Any], subscription: str, hosts: Hosts) -> ApplicationGateways:
-    gateways = ApplicationGateways(subscription, hosts.probe)
+    gateways = ApplicationGateways(subscription, ImaginedGateways(hosts.probe))
     name, group = told.get("applicationGatewayName", "one"), told["resourceGroupName"]
     properties = copy.deepcopy(
         read(example.with_name("ApplicationGatewayGet.json"))["responses"]["200"]["body"]["properties"]

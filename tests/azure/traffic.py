@@ -5,7 +5,7 @@
     async with traffic(pace=0.001) as world:
         world.emulator.url, TOKEN, SUBSCRIPTION      # base_url, bearer and subscription for the SDKs
         world.hosts.status[EAST] = 503               # what a host answers every probe with; 200 unless told
-        world.front.edge.origin_for("web")           # where the edge of Front Door sends a request now
+        world.edge.origin_for("web")                 # where the edge of Front Door sends a request now
         await world.resolve(NAME)                    # what the name server answers: name → target, and for how long
         world.gateways.gateway(GATEWAY).shows        # words put into the mouth of the application gateway
 """
@@ -26,6 +26,7 @@ from azure.mgmt.network.aio import NetworkManagementClient
 from azure.mgmt.trafficmanager.aio import TrafficManagerManagementClient
 
 from deploy.lab.azure.application_gateway import ApplicationGateways
+from deploy.lab.azure.application_gateway_health import Plane
 from deploy.lab.azure.front_door import FrontDoor
 from deploy.lab.azure.names import NameServer
 from deploy.lab.azure.network import Network
@@ -33,6 +34,8 @@ from deploy.lab.azure.roles import Role
 from deploy.lab.azure.server import Emulator
 from deploy.lab.azure.traffic_manager import TrafficManager
 from deploy.lab.azure.traffic_profile import Endpoint, Profile
+from tests.azure.imagined_edge import ImaginedEdge
+from tests.azure.imagined_gateways import ImaginedGateways
 from tests.azure.pair import EMULATOR_HOST, NAMES_HOST, ROLE_FILE, SUBSCRIPTION, TOKEN
 from tests.azure.sdk import QUICKLY, AioCredential, Bearer
 
@@ -69,8 +72,10 @@ class Traffic:
     emulator: Emulator
     hosts: Hosts
     front: FrontDoor
+    edge: ImaginedEdge
     manager: TrafficManager
     gateways: ApplicationGateways
+    servers: ImaginedGateways
     names: NameServer
 
     async def resolve(self, name: str, kind: str = "A") -> tuple[str, list[str]]:
@@ -147,11 +152,22 @@ def gateway_properties() -> dict[str, Any]:
 
 @asynccontextmanager
 async def traffic(
-    *, roles: Sequence[Role] | None = None, pace: float = 0.001, propagation: float = 1200, hosts: Hosts | None = None
+    *,
+    roles: Sequence[Role] | None = None,
+    pace: float = 0.001,
+    propagation: float = 1200,
+    hosts: Hosts | None = None,
+    behind: Plane | None = None,
 ) -> AsyncIterator[Traffic]:
+    """Run it; ``behind`` takes the place of ``servers``, the gateway's imagined ones."""
     hosts, names = hosts or Hosts(), NameServer()
-    front = FrontDoor(SUBSCRIPTION, hosts.probe, propagation)
-    manager, gateways = TrafficManager(SUBSCRIPTION, hosts.probe, names), ApplicationGateways(SUBSCRIPTION, hosts.probe)
+    edge = ImaginedEdge(hosts.probe)
+    front = FrontDoor(SUBSCRIPTION, edge, propagation)
+    servers = ImaginedGateways(hosts.probe)
+    manager, gateways = (
+        TrafficManager(SUBSCRIPTION, hosts.probe, names),
+        ApplicationGateways(SUBSCRIPTION, behind or servers),
+    )
     lay_out(front)
     manager.add(managed())
     identity = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.ManagedIdentity/x/gateway"
@@ -165,7 +181,7 @@ async def traffic(
     try:
         await names.start(NAMES_HOST)
         await emulator.start(EMULATOR_HOST)
-        yield Traffic(emulator, hosts, front, manager, gateways, names)
+        yield Traffic(emulator, hosts, front, edge, manager, gateways, servers, names)
     finally:
         await emulator.stop()
         await names.stop()

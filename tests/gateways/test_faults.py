@@ -277,7 +277,7 @@ async def test_people_are_asked_where_the_estate_says_so(temporal: Client, gatew
         assert plan is not None
         del gateway.hosts.status[B]
         async with asyncio.timeout(stretched(20)):
-            while gateway.health()[B] != "Up":
+            while (await gateway.health())[B] != "Up":
                 await asyncio.sleep(0.01)
         await handle.execute_update("decide", {"by": "dana", "plan": plan.digest, "approve": True})
         end, told = await bench.ending(handle)

@@ -63,7 +63,7 @@ async def test_a_probe_that_is_not_as_declared_is_mended(bench: GatewayBench, pr
     found = fact.basis.probe
     assert {**found, "match": {"statusCodes": found["match"]["statusCodes"]}} == {**(probe or {}), **DECLARED}  # type: ignore[index,call-overload]
     assert fact.basis.settings_probe.endswith("/probes/api-health-probe")
-    assert set(bench.world.health().values()) == {"Up"}
+    assert set((await bench.world.health()).values()) == {"Up"}
 
 
 async def test_the_last_healthy_backend_is_never_taken_out(bench: GatewayBench) -> None:
@@ -81,7 +81,7 @@ async def test_what_a_wrong_probe_says_takes_nobody_out(bench: GatewayBench) -> 
         await bench.world.until_told(one, "Down")
     end, told = await bench.run()
     assert (end, bench.world.pool(), bench.world.puts()) == ("completed", list(ADDRESSES), [200]), told
-    assert set(bench.world.health().values()) == {"Up"}
+    assert set((await bench.world.health()).values()) == {"Up"}
 
 
 async def test_a_plan_touches_nothing(bench: GatewayBench) -> None:

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from deploy.lab.azure.application_gateway import Gateway
 from deploy.lab.azure.application_gateway_health import addresses
+from deploy.lab.azure.application_gateway_proxy import GatewayProxies
 from deploy.lab.azure.roles import Role
 from deploy.lab.patience import stretched
 from tests.azure.pair import SUBSCRIPTION
@@ -123,8 +124,8 @@ class GatewayWorld:
         self.emulator.faults.clear()
         self.emulator.log.clear()
 
-    def health(self) -> dict[str, str]:
-        told = self.gateway.backends.told(self.gateway.running, ID)
+    async def health(self) -> dict[str, str]:
+        told = await self.gateway.backends.told(self.gateway.running, ID)
         pools = [one for one in told["backendAddressPools"] if one["backendAddressPool"]["id"].endswith(f"/{POOL}")]
         return {one["address"]: one["health"] for pool in pools for each in pool["backendHttpSettingsCollection"]
                 for one in each["servers"]}  # fmt: skip
@@ -132,7 +133,7 @@ class GatewayWorld:
     async def until_told(self, address: str, health: str) -> None:
         """Wait until the gateway says so of a backend."""
         async with asyncio.timeout(stretched(20)):
-            while self.health().get(address) != health:
+            while (await self.health()).get(address) != health:
                 await asyncio.sleep(0.005)
 
     async def until_up(self) -> None:
@@ -150,23 +151,25 @@ class GatewayWorld:
 
 
 @asynccontextmanager
-async def gateway_world(pace: float = 0.001) -> AsyncIterator[GatewayWorld]:
-    """Run it under the least rights."""
+async def gateway_world(pace: float = 0.001, behind: GatewayProxies | None = None) -> AsyncIterator[GatewayWorld]:
+    """Run it under the least rights; ``behind`` gives it a real HAProxy."""
     hosts = Answering()
-    async with traffic(roles=[Role.load(TRAFFIC_ROLE)], pace=pace, hosts=hosts) as running, AsyncExitStack() as servers:
+    async with AsyncExitStack() as servers:
         port = 0
         for address in ADDRESSES:
             port = await _serve(servers, hosts, address, port)
-        world = GatewayWorld(running, hosts, port)
-        world.lay_out()
-        yield world
+        roles = [Role.load(TRAFFIC_ROLE)]
+        async with traffic(roles=roles, pace=pace, hosts=hosts, behind=behind) as running:
+            world = GatewayWorld(running, hosts, port)
+            world.lay_out()
+            yield world
 
 
 async def _serve(servers: AsyncExitStack, hosts: Answering, address: str, port: int) -> int:
     async def handle(request: web.Request) -> web.Response:
         if address in hosts.silent and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=hosts.answer(address, request.path))
+        return web.Response(status=hosts.answer(address, request.path), headers={"x-region": address})
 
     app = web.Application()
     app.router.add_get("/{path:.*}", handle)

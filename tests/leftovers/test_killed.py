@@ -69,7 +69,16 @@ def test_a_run_that_is_killed_in_the_middle_leaves_nothing(tmp_path: Path) -> No
         mark, apart = mark_of(run.pid), _namespace(run.pid)
         mine = marked(lambda other: other == mark)
         words = "\n".join(mine.values())
-        for part in ("-m gate", "gate.lease.watchdog", "postgres: ", "redis-server", "[sentinel]", "temporal server"):
+        programs = (
+            "-m gate",
+            "gate.lease.watchdog",
+            "postgres: ",
+            "redis-server",
+            "[sentinel]",
+            "temporal server",
+            "haproxy",
+        )
+        for part in programs:
             assert part in words
         assert len(folders(lambda other: other == mark)) == 2
         assert _in_memory(list(mine)) == set()

@@ -90,7 +90,7 @@ class Site:
             await self._runner.cleanup()
 
     async def _edge(self, _: web.Request) -> web.Response:
-        return self._served(self._world.front.edge.origin_for(ENDPOINT))
+        return self._served(self._world.edge.origin_for(ENDPOINT))
 
     async def _managed(self, _: web.Request) -> web.Response:
         return self._served(self._world.manager.profile(MANAGER).chosen(self._world.manager.prober))
@@ -168,7 +168,7 @@ class TrafficBench(Served):
     def served_by(self) -> str:
         """Return the region that the edge sends requests to now."""
         if "front_door" in LAYOUTS[self.layout]:
-            host = self.world.front.edge.origin_for(ENDPOINT)
+            host = self.world.edge.origin_for(ENDPOINT)
         else:
             host = self.world.manager.profile(MANAGER).chosen(self.world.manager.prober)
         return HOSTS.get(host or "", "")

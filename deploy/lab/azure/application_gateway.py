@@ -21,25 +21,24 @@ not document is decided here for the emulator alone; nothing that uses it may re
 * which actions on other resources a PUT needs: joining subnets and public addresses and assigning identities, as the
   catalogue of roles says, are demanded here; other references are not.
 
-The probe is given the address and the path, not the host header that the settings choose.
+A server is asked for the path at its address, without the host header that the settings choose.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.lab.azure.application_gateway_form import KIND, Put, joined, kept, shown
-from deploy.lab.azure.application_gateway_health import Backends, checks
+from deploy.lab.azure.application_gateway_health import Backends, Plane
 from deploy.lab.azure.application_gateway_question import OnDemand, asked_now
 from deploy.lab.azure.bodies import read
 from deploy.lab.azure.errors import ArmError, no_resource
 from deploy.lab.azure.links import NETWORK_CHANGE, NETWORK_QUESTION
 from deploy.lab.azure.operations import Operation, OperationFailedError, Operations, Plan
-from deploy.lab.azure.probing import Check, Probe, Prober
 from deploy.lab.azure.routing import Answer, Call, Route
 
 VERSIONS = ("2024-01-01", "2025-01-01", "2025-07-01", "2026-03-01")
@@ -86,22 +85,28 @@ class Gateway:
 
 
 class ApplicationGateways:
-    """The resource type. ``add`` gateways, and serve it as a part of ``Network``."""
+    """The resource type. ``add`` gateways, and serve it as a part of ``Network``; ``plane`` takes their requests."""
 
     versions: Sequence[str] = VERSIONS
 
-    def __init__(self, subscription: str, probe: Probe) -> None:
-        self._subscription, self._probe = subscription, probe
+    def __init__(self, subscription: str, plane: Plane) -> None:
+        self._subscription, self._plane = subscription, plane
         self._gateways: dict[tuple[str, str], Gateway] = {}
-        self.prober = Prober(probe, self._checks)
         self.routes: Sequence[Route] = self._table()
 
     def add(self, name: str, group: str, location: str, properties: dict[str, Any], **top: Any) -> Gateway:  # noqa: ANN401
         """Let a gateway exist; ``properties`` as a PUT takes them, ``top`` is tags, zones and identity."""
         found = kept(properties, self._id_of(group, name))
-        gateway = Gateway(name, group, found, found, {"location": location, **top}, Backends(self.prober))
+        backends = Backends(name.lower(), self._plane)
+        gateway = Gateway(name, group, found, found, {"location": location, **top}, backends)
         self._gateways[group.lower(), name.lower()] = gateway
+        self.run(gateway, found)
         return gateway
+
+    def run(self, gateway: Gateway, properties: dict[str, Any]) -> None:
+        """Let a gateway work with these properties."""
+        gateway.running = properties
+        self._plane.work(gateway.name.lower(), properties)
 
     def gateway(self, name: str) -> Gateway:
         """Return a gateway, to look at it or to change what it shows."""
@@ -112,15 +117,12 @@ class ApplicationGateways:
         return any(one.group.lower() == group.lower() for one in self._gateways.values())
 
     async def start(self, operations: Operations) -> None:
-        """Probe."""
-        self.prober.start(operations)
+        """Let the gateways begin."""
+        await self._plane.begin(operations)
 
     async def stop(self) -> None:
-        """Probe no more."""
-        await self.prober.stop()
-
-    def _checks(self) -> Iterable[Check]:
-        return (check for one in self._gateways.values() for check in checks(one.running))
+        """Let them end."""
+        await self._plane.end()
 
     def _table(self) -> tuple[Route, ...]:
         health, now = "backendhealth", "getBackendHealthOnDemand"
@@ -141,7 +143,7 @@ class ApplicationGateways:
         gateway = self._gateways.get((group.lower(), name.lower()))
         if gateway is None:
             created = self.add(name, group, sent.location, properties)
-            created.running = kept({}, "")
+            self.run(created, kept({}, ""))
             return self._change(call, created, sent, properties, 201)
         if gateway.is_changing and not call.supersedes:
             raise self._busy(gateway)
@@ -162,7 +164,7 @@ class ApplicationGateways:
 
         def done() -> None:
             if gateway.changes == change:
-                gateway.running = properties if call.acts else gateway.running
+                self.run(gateway, properties if call.acts else gateway.running)
                 gateway.state = call.ending.status if call.ending else "Succeeded"
                 gateway.mark()
 
@@ -176,13 +178,13 @@ class ApplicationGateways:
         gateway = self._found(call)
 
         async def work() -> dict[str, Any]:
-            return gateway.backends.told(gateway.running, self._id(gateway))
+            return await gateway.backends.told(gateway.running, self._id(gateway))
 
         return self._question(call, gateway, work)
 
     async def _health_now(self, call: Call) -> Answer:
         gateway, asked = self._found(call), read(OnDemand, call.body)
-        work = asked_now(asked, gateway.running, self._id(gateway), self._probe, call.operations.pace)
+        work = asked_now(asked, gateway.running, self._id(gateway), self._plane.probe, call.operations.pace)
         return self._question(call, gateway, work)
 
     def _question(self, call: Call, gateway: Gateway, work: Any) -> Answer:  # noqa: ANN401 - a plan's work

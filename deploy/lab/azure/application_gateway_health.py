@@ -8,12 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from deploy.lab.azure.probing import Check, Prober
+from deploy.lab.azure.operations import Operations
+from deploy.lab.azure.probing import Check
 
 _DEFAULT_GOOD = ("200-399",)
 Properties = Mapping[str, Any]
+
+
+class Seen(NamedTuple):
+    """What a gateway has made of one server's answers."""
+
+    up: bool | None
+    """None: not known yet."""
+    status: int | None
+    """The last answer's; 0: there was none in time, None: not asked yet."""
+
+
+Member = tuple[str, str, str]
+"""Pool, settings and address of a server."""
+
+
+class Plane(Protocol):
+    """What takes the requests of gateways and probes their servers. Gateways have their names in lower case."""
+
+    async def begin(self, operations: Operations) -> None:
+        """Begin, at the pace of ``operations``."""
+
+    def work(self, gateway: str, properties: Properties) -> None:
+        """Let a gateway work with these properties from now on."""
+
+    async def seen(self, gateway: str) -> Mapping[Member, Seen]:
+        """Return what a gateway knows of its servers; one that is missing was never asked."""
+
+    async def probe(self, host: str, path: str, /) -> int:
+        """Ask a server once, for a question on demand; the status that it answers with, or an exception."""
+
+    async def end(self) -> None:
+        """End."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +77,19 @@ def matched(match: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 @dataclass
 class Backends:
-    """What one gateway knows of its servers. ``shows`` are words that a test puts in, by address."""
+    """What one gateway tells of its servers. ``shows`` are words that a test puts in, by address."""
 
-    prober: Prober
+    gateway: str
+    plane: Plane
     shows: dict[str, str] = field(default_factory=dict)
 
-    def told(self, properties: Properties, id_of: str) -> dict[str, Any]:
+    async def told(self, properties: Properties, id_of: str) -> dict[str, Any]:
         """Return the answer to the question for the health of all."""
         pools: dict[str, list[dict[str, Any]]] = {}
+        seen = await self.plane.seen(self.gateway)
         for pool, settings in pairs(properties):
             rule = rule_of(properties, settings)
-            servers = [self._server(one, rule) for one in addresses(properties, pool)]
+            servers = [self._server(one, seen.get((pool, settings, one)), rule) for one in addresses(properties, pool)]
             pools.setdefault(pool, []).append(
                 {"backendHttpSettings": _reference(id_of, _SETTINGS, settings), "servers": servers}
             )
@@ -65,11 +100,10 @@ class Backends:
             ]
         }
 
-    def _server(self, address: str, rule: Rule) -> dict[str, str]:
-        seen = self.prober.seen(rule.check(address))
-        up = seen.verdict(rule.threshold, rule.good)
+    def _server(self, address: str, seen: Seen | None, rule: Rule) -> dict[str, str]:
+        up, status = seen or Seen(None, None)
         health = self.shows.get(address) or ("Unknown" if up is None else "Up" if up else "Down")
-        return server(address, health, seen.statuses[-1] if seen.statuses else None, rule)
+        return server(address, health, status, rule)
 
 
 _POOLS, _SETTINGS, _PROBES = "backendAddressPools", "backendHttpSettingsCollection", "probes"
@@ -106,14 +140,15 @@ def pairs(properties: Properties) -> list[tuple[str, str]]:
 
 def _uses(properties: Properties) -> Iterator[tuple[str, str]]:
     for rule in properties["requestRoutingRules"]:
-        yield _named(rule, "backendAddressPool"), _named(rule, "backendHttpSettings")
+        yield named(rule, "backendAddressPool"), named(rule, "backendHttpSettings")
     for one in properties["urlPathMaps"]:
-        yield _named(one, "defaultBackendAddressPool"), _named(one, "defaultBackendHttpSettings")
+        yield named(one, "defaultBackendAddressPool"), named(one, "defaultBackendHttpSettings")
         for rule in one["properties"]["pathRules"]:
-            yield _named(rule, "backendAddressPool"), _named(rule, "backendHttpSettings")
+            yield named(rule, "backendAddressPool"), named(rule, "backendHttpSettings")
 
 
-def _named(part: Mapping[str, Any], name: str) -> str:
+def named(part: Mapping[str, Any], name: str) -> str:
+    """Return the name of the member that a part refers to; empty if it does not."""
     return str((part["properties"].get(name) or {}).get("id", "")).rpartition("/")[2]
 
 
@@ -139,8 +174,8 @@ def rule_of(properties: Properties, settings: str) -> Rule:
     return Rule(found.get("path") or "/", numbers[0], numbers[1], numbers[2], matched(found.get("match")))
 
 
-def checks(properties: Properties) -> Iterator[Check]:
-    """Return whom a gateway probes."""
+def members(properties: Properties) -> Iterator[tuple[Member, Rule]]:
+    """Return whom a gateway probes, and how."""
     for pool, settings in pairs(properties):
         rule = rule_of(properties, settings)
-        yield from (rule.check(one) for one in addresses(properties, pool))
+        yield from (((pool, settings, one), rule) for one in addresses(properties, pool))

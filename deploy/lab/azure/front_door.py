@@ -16,7 +16,7 @@ alone; nothing that uses it may rely on these:
 * the defaults of what a group leaves out (here 4 samples, 3 good ones, 240 s; an origin: priority 1, weight 1000);
 * how many changes on their way to the edge wait for each other (here one is on its way, and all others come together after
   it), and that the edge is many places, which learn at different times (here it is one);
-* how the edge divides requests among origins by latency, weight and session (here the order is fixed), and by which of
+* how the edge divides requests among origins by latency and session (here by priority, then weight), and by which of
   several routes (here the first that matches everything);
 * that places without visitors probe less often than configured (documented, without figures; not here);
 * how long a purge takes (here as long as the recorded change of a route), and whether it really is gone then.
@@ -30,13 +30,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deploy.lab.azure.bodies import read
-from deploy.lab.azure.front_door_edge import Edge
+from deploy.lab.azure.front_door_edge import Edge, Plane
 from deploy.lab.azure.front_door_layout import Profile
 from deploy.lab.azure.front_door_models import GroupPatch, OriginPatch, Purge, RoutePatch
 from deploy.lab.azure.front_door_state import NAMESPACE, Resource, State, refuse_origin, refuse_route
 from deploy.lab.azure.links import FRONT_DOOR, Style
 from deploy.lab.azure.operations import Operations, Plan
-from deploy.lab.azure.probing import Probe
 from deploy.lab.azure.routing import Answer, Call, Route
 
 VERSIONS = ("2023-05-01", "2024-02-01", "2026-10-01")
@@ -51,15 +50,15 @@ def _nothing(_: State, __: Resource, ___: Mapping[str, Any]) -> None:
 
 
 class FrontDoor:
-    """The provider. Lay out profiles, then ``Emulator.serve`` it. ``edge`` says where requests go."""
+    """The provider. Lay out profiles, then ``Emulator.serve`` it. ``plane`` takes the requests."""
 
     namespace = NAMESPACE
     versions: Sequence[str] = VERSIONS
     styles: Sequence[Style] = (FRONT_DOOR,)
 
-    def __init__(self, subscription: str, probe: Probe, propagation: float = PROPAGATION_SECONDS) -> None:
+    def __init__(self, subscription: str, plane: Plane, propagation: float = PROPAGATION_SECONDS) -> None:
         self.state = State(subscription)
-        self.edge = Edge(self.state, probe, propagation)
+        self.edge = Edge(self.state, plane, propagation)
         self.purged: list[tuple[str, tuple[str, ...]]] = []
         """Endpoints and paths, as purges ended."""
         self.routes: Sequence[Route] = self._table()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.lab.azure.front_door_edge import DEFAULT_GOOD, DEFAULT_SAMPLES
+from deploy.lab.azure.front_door_deployed import DEFAULT_GOOD, DEFAULT_SAMPLES
 from deploy.lab.azure.front_door_state import NAMESPACE, Resource, State
 
 
