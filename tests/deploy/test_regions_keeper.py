@@ -16,6 +16,7 @@ import pytest_asyncio
 from deploy.lab.names import LabError, LabUsageError
 from deploy.lab.regions import control
 from deploy.lab.regions.keeper import Keeper
+from tests.azure.traffic import until
 from tests.deploy.scene import FakeScene
 
 
@@ -49,6 +50,7 @@ async def test_whoever_starts_it_follows_the_start_and_hears_that_it_is_ready(ke
     scene, said = FakeScene(), list[str]()
     keeper.say("  one")
     waiting = asyncio.create_task(_ask(home, said, do="await"))
+    await until(lambda: bool(said))
     with pytest.raises(LabError, match="still starting"):
         await _ask(home, do="break", what="region")
     keeper.say("  two")
