@@ -284,7 +284,13 @@ class Cluster:
             await self.until(lambda: self.api.lease_version != version)  # noqa: B023 - awaited at once
 
     async def until_synchronous(self, member: str, seconds: float = 25) -> None:
+        """Return when commits wait for it and it receives WAL; the record alone may be of before a restart."""
         await self.until(lambda: self.api.record and member in self.api.record.sync_members, seconds)
+        await self.until_true(lambda: self._is_sent_wal(member), seconds)
+
+    async def _is_sent_wal(self, member: str) -> bool:
+        leader = await self.status(self.record.leader)
+        return leader is not None and any(row.member == member and row.state == "streaming" for row in leader.followers)
 
     async def until_role(self, member: str, role: Role | None, seconds: float = 30) -> GateStatus:
         async with asyncio.timeout(seconds):
