@@ -72,3 +72,8 @@ def _retry_after(error: HttpResponseError) -> timedelta | None:
     headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     told = headers.get("Retry-After", "")
     return min(timedelta(seconds=int(told)), LONGEST_PAUSE) if told.isdecimal() else None
+
+
+def word(value: object) -> str:
+    """Return the value of an SDK's enum, or a text that this version does not know as it is; empty for nothing."""
+    return str(getattr(value, "value", value) or "")

@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from activities.clients.azure.access import AzureAccess
-from activities.clients.azure.answers import translated
+from activities.clients.azure.answers import translated, word
 from activities.clients.azure.application_gateway_body import basis_of, differences, edited, fact_of, open_edits
 from activities.clients.azure.operations import Kind, asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
@@ -127,6 +127,6 @@ def _is(part: Any, name: str) -> bool:  # noqa: ANN401 - a model of the SDK
 
 
 def _backend(server: Any) -> BackendFact:  # noqa: ANN401 - a model of the SDK
-    word = str(getattr(server.health, "value", server.health) or "")
-    health = next((one for one in Health if one.value.casefold() == word.casefold()), Health.UNKNOWN)
+    told = word(server.health).casefold()
+    health = next((one for one in Health if one.value.casefold() == told), Health.UNKNOWN)
     return BackendFact(address=str(server.address), health=health, log=str(server.health_probe_log or "")[:300])

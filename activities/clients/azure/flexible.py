@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from activities.clients.azure.access import AzureAccess
-from activities.clients.azure.answers import translated
+from activities.clients.azure.answers import translated, word
 from activities.clients.azure.operations import asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
@@ -134,17 +134,17 @@ def _id(target: FlexibleTarget, server: str) -> str:
 
 def _fact(name: str, server: Any) -> AzureFact:  # noqa: ANN401 - a model of the SDK
     """Translate Azure's words. A role that is not told is a primary's: replicas always have one."""
-    told = _word(server.replication_role) or _word(server.replica.role if server.replica else None) or "none"
+    told = word(server.replication_role) or word(server.replica.role if server.replica else None) or "none"
     source = server.source_server_resource_id or ""
     available = server.high_availability
-    mode = _word(available.mode) if available else ""
+    mode = word(available.mode) if available else ""
     return AzureFact(
         name=name,
         role=_ROLES.get(told.casefold(), Role.UNKNOWN),
-        state=_word(server.state),
+        state=word(server.state),
         source=source.rpartition("/")[2],
-        high_availability=f"{mode} {_word(available.state)}" if available and mode not in {"", "Disabled"} else "",
-        replication=_word(server.replica.replication_state if server.replica else None),
+        high_availability=f"{mode} {word(available.state)}" if available and mode not in {"", "Disabled"} else "",
+        replication=word(server.replica.replication_state if server.replica else None),
         sku=server.sku.name if server.sku else "",
         storage_gb=server.storage.storage_size_gb if server.storage else None,
     )
@@ -152,11 +152,7 @@ def _fact(name: str, server: Any) -> AzureFact:  # noqa: ANN401 - a model of the
 
 def _announced(server: str, event: Any) -> str:  # noqa: ANN401 - a model of the SDK
     about = event.properties
-    status = _word(about.status) if about else ""
+    status = word(about.status) if about else ""
     if status not in {"Planned", "Rescheduled", "InProgress"}:
         return ""
     return f"{server}: maintenance {status}, begins {about.start_time:%Y-%m-%d %H:%M} UTC"
-
-
-def _word(value: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that this version does not know
-    return str(getattr(value, "value", value) or "")

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from activities.clients.azure.access import AzureAccess
-from activities.clients.azure.answers import translated
+from activities.clients.azure.answers import translated, word
 from activities.clients.azure.operations import Kind, asked, hostless, must_be_of
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
@@ -55,7 +55,7 @@ class AzureFrontDoor:
         with translated(f"Azure, asked for endpoint {door.endpoint}", f"{_PROFILES}/afdendpoints/read"):
             endpoint = await client.afd_endpoints.get(door.resource_group, door.profile, door.endpoint)
         route = await self._route(target)
-        off = [f"endpoint {door.endpoint}"] if _word(endpoint.properties.enabled_state) != _ENABLED else []
+        off = [f"endpoint {door.endpoint}"] if word(endpoint.properties.enabled_state) != _ENABLED else []
         off += [] if route.setting.enabled else [f"route {door.route}"]
         if door.origin_groups:
             found = await asyncio.gather(*(self._origins(target, group) for group in door.origin_groups.values()))
@@ -117,7 +117,7 @@ class AzureFrontDoor:
         group = (told.origin_group.id if told.origin_group else "").rpartition("/")[2]
         names = {name.casefold(): (region, name) for region, name in door.origin_groups.items()}
         region, spelt = names.get(group.casefold(), ("", group))
-        setting = Setting(group=spelt, enabled=_word(told.enabled_state) == _ENABLED)
+        setting = Setting(group=spelt, enabled=word(told.enabled_state) == _ENABLED)
         return LeverFact(
             lever=Lever.ROUTE, name=door.route, region=region, setting=setting, state=_state(told), rest=_rest(found)
         )
@@ -142,7 +142,7 @@ def _origin_fact(door: FrontDoorRoute, origin: Any) -> LeverFact:  # noqa: ANN40
     told = origin.properties
     regions = {name.casefold(): (region, name) for region, name in door.origins.items()}
     region, name = regions.get(origin.name.casefold(), ("", origin.name))
-    setting = Setting(priority=told.priority, enabled=_word(told.enabled_state) == _ENABLED)
+    setting = Setting(priority=told.priority, enabled=word(told.enabled_state) == _ENABLED)
     return LeverFact(
         lever=Lever.ORIGIN, name=name, region=region, setting=setting, state=_state(told), host=told.host_name or "",
         rest=_rest(origin),
@@ -156,14 +156,10 @@ def _rest(resource: Any) -> str:  # noqa: ANN401 - a model of the SDK
 
 
 def _state(properties: Any) -> str:  # noqa: ANN401 - a model of the SDK
-    return _word(properties.provisioning_state) or SUCCEEDED
+    return word(properties.provisioning_state) or SUCCEEDED
 
 
 def _group_id(target: TrafficTarget, group: str) -> str:
     door = _door(target)
     place = f"/subscriptions/{target.entry.subscription}/resourceGroups/{door.resource_group}/providers/{_CDN}"
     return f"{place}/profiles/{door.profile}/originGroups/{group}"
-
-
-def _word(value: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that this version does not know
-    return str(getattr(value, "value", value) or "")

@@ -7,10 +7,9 @@ a resource group (``deploy/azure/roles/quota.json``).
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from activities.clients.azure.access import AzureAccess
-from activities.clients.azure.answers import translated
+from activities.clients.azure.answers import translated, word
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.reading_facts import BackupFact, ProbeFact, QuotaFact
 from estate.flexible import FlexibleTarget
@@ -68,7 +67,7 @@ class AzureReadings:
         with translated(f"Azure, asked for {what}", f"{_GROUPS}/read"):
             told = (await client.afd_origin_groups.get(door.resource_group, door.profile, group)).properties
         probe, samples = told.health_probe_settings, told.load_balancing_settings
-        if probe is None or not probe.probe_interval_in_seconds or _word(probe.probe_request_type) == "NotSet":
+        if probe is None or not probe.probe_interval_in_seconds or word(probe.probe_request_type) == "NotSet":
             return ProbeFact(traffic=target.name, what=what, enabled=False)
         known = samples is not None and samples.sample_size is not None and samples.successful_samples_required is not None
         failed = samples.sample_size - samples.successful_samples_required + 1 if known else None
@@ -90,7 +89,3 @@ class AzureReadings:
         return ProbeFact(
             traffic=target.name, what=what, path=probe.path or "", interval_seconds=every, moves_after_seconds=moves
         )
-
-
-def _word(value: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that this version does not know
-    return str(getattr(value, "value", value) or "")

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from activities.clients.azure.access import AzureAccess
-from activities.clients.azure.answers import translated
+from activities.clients.azure.answers import translated, word
 from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.operation_facts import OperationFact
 from activities.clients.ports import MissingError
@@ -56,8 +56,8 @@ class AzureTrafficManager:
         return SideFact(
             side=Side.TRAFFIC_MANAGER,
             levers=levers,
-            routing=_word(told.traffic_routing_method),
-            disabled="" if _word(told.profile_status) == _ENABLED else f"profile {profile.profile}",
+            routing=word(told.traffic_routing_method),
+            disabled="" if word(told.profile_status) == _ENABLED else f"profile {profile.profile}",
             name=(dns.fqdn or "") if dns else "",
             ttl_seconds=dns.ttl if dns else None,
         )
@@ -110,11 +110,7 @@ def _fact(profile: ManagerProfile, endpoint: Any) -> LeverFact:  # noqa: ANN401 
         name=name,
         kind=(endpoint.type or "").rpartition("/")[2],
         region=region,
-        setting=Setting(priority=told.priority, enabled=_word(told.endpoint_status) == _ENABLED),
-        health=_word(told.endpoint_monitor_status),
+        setting=Setting(priority=told.priority, enabled=word(told.endpoint_status) == _ENABLED),
+        health=word(told.endpoint_monitor_status),
         host=(told.target or "").casefold(),
     )
-
-
-def _word(value: Any) -> str:  # noqa: ANN401 - an enum of the SDK, or a text that this version does not know
-    return str(getattr(value, "value", value) or "")
