@@ -6,12 +6,15 @@ same number is taken for ours, or killed. All are detached from the terminal tha
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.lab.names import Lab, LabError
@@ -19,6 +22,7 @@ from deploy.lab.patience import stretched
 
 _GRACE_SECONDS = 5.0
 _ENDS_WITHIN = 300.0
+_NEW_IPC_NAMESPACE = 0x08000000
 
 
 def start_time(pid: int) -> str | None:
@@ -135,3 +139,23 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Take turns with other processes, by a lock on ``folder`` that leaves no file."""
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
+
+
+def leave_the_machines_shared_memory() -> None:
+    """Take a namespace of one's own for System V shared memory: the kernel frees all of it with the last process.
+
+    A postmaster that is killed leaves a segment, and nothing says whose it was. Only root may; others run no servers.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).unshare(_NEW_IPC_NAMESPACE)

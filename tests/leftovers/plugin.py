@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,11 +11,11 @@ import time
 
 import pytest
 
+from deploy.lab.processes import leave_the_machines_shared_memory
 from tests.leftovers import keeper
 from tests.leftovers.marks import MARK, PREFIX, TEMPORARY, ended_last, is_over, mark_of
 from tests.leftovers.sweeping import sweep
 
-_NEW_IPC_NAMESPACE = 0x08000000
 _KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
@@ -33,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.mkdir()
     folder.chmod(0o755)  # the postgres user goes through it
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    _leave_the_machines_shared_memory()
+    leave_the_machines_shared_memory()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -52,12 +51,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     tempfile.tempdir = os.environ["TMPDIR"] = str(TEMPORARY)
     kept.kill()
     kept.wait()
-
-
-def _leave_the_machines_shared_memory() -> None:
-    """Take a namespace of the run's own for System V shared memory: the kernel frees all of it with the last process.
-
-    A postmaster that is killed leaves a segment, and nothing says whose it was. Only root may; others run no servers.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).unshare(_NEW_IPC_NAMESPACE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from deploy.lab import cluster
 from deploy.lab.names import Lab
+from deploy.lab.processes import alone_in
 from tests.leftovers.marks import MARK, MEMORY, OWNER_FILE, TEMPORARY, is_mark, mark_in
 
 Over = Callable[[str], bool]
@@ -24,7 +24,7 @@ _SEGMENT = re.compile(rf"\s({MEMORY}/PostgreSQL\.\d+)$", re.MULTILINE)
 
 def sweep(over: Over) -> list[str]:
     """End and remove what carries a mark that is ``over``; return what it was, in words. One sweep at a time."""
-    with _alone():
+    with alone_in(TEMPORARY):
         found = [*_end_processes(over)]
         for lab in labs(over):
             cluster.down(lab, lambda _: None)
@@ -34,17 +34,6 @@ def sweep(over: Over) -> list[str]:
             shutil.rmtree(folder, ignore_errors=True)
             found.append(str(folder))
     return found
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Take turns with the sweeps of other processes, by a lock that leaves no file."""
-    place = os.open(TEMPORARY, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
 
 
 def _end_processes(over: Over) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 from collections.abc import Iterator
@@ -19,15 +18,11 @@ _GONE_WITHIN_SECONDS = 20
 
 @contextmanager
 def one_at_a_time(regions: Regions) -> Iterator[None]:
-    """Take turns with other commands that start or end labs, by a lock that leaves no file."""
+    """Take turns with other commands that start or end labs, by the folder of all labs."""
     folder = regions.keeper.home.parent
     folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX)
+    with processes.alone_in(folder):
         yield
-    finally:
-        os.close(place)
 
 
 def has_remains(regions: Regions) -> bool:

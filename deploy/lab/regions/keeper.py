@@ -11,7 +11,6 @@ namespace of the keeper's own, which the kernel frees with its last process.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ import psycopg
 
 from deploy.lab.cluster import Say
 from deploy.lab.names import LabError, LabUsageError
+from deploy.lab.processes import leave_the_machines_shared_memory
 from deploy.lab.regions.control import listener
 from deploy.lab.regions.facts import environment_of, facts_of
 from deploy.lab.regions.faults import Scene, break_it, heal
@@ -30,7 +30,6 @@ from deploy.lab.regions.names import Regions
 from deploy.lab.regions.stage import two_regions
 from deploy.lab.signposts import write_variables
 
-_NEW_IPC_NAMESPACE = 0x08000000
 _CUSTOMER_SECONDS = 0.2
 _FAILURES = (OSError, TimeoutError, RuntimeError, psycopg.Error)
 Facts = dict[str, Any]
@@ -130,5 +129,5 @@ async def keep(regions: Regions) -> None:
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None, use_errno=True).unshare(_NEW_IPC_NAMESPACE)
+    leave_the_machines_shared_memory()
     asyncio.run(keep(Regions(sys.argv[1])))
