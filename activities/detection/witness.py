@@ -8,7 +8,6 @@ blind for that moment, and forgets what it had counted. ``activities.detection.s
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from temporalio import activity
 
 from activities.detection.models import Look, Sighting, WatchedTarget, WatchRequest
 from activities.detection.streaks import Judged, Streaks
+from activities.run.polling import sleep
 
 _SLEPT_SECONDS = 4.0
 """A look takes three seconds at most; a gap that is longer than that means that this process did not run."""
@@ -62,7 +62,7 @@ class WitnessActivities:
             )
             if _is_news(said, request) or (woke > ends and told and {*told.not_well}.issuperset(streaks.going_on)):
                 return said
-            await asyncio.sleep(max(0.0, pause - (time.monotonic() - asked)))
+            await sleep(max(0.0, pause - (time.monotonic() - asked)))
 
 
 def _is_of_old(request: WatchRequest) -> bool:

@@ -6,7 +6,6 @@ machines in the estate has no word.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from activities.nodes.machine_models import MachineState, scale_set_machine
 from activities.nodes.models import NodeFact, NodeWitness
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import Inventory
+from activities.run.polling import sleep
 from estate.base import Region
 from estate.nodes import MachineKind, NodeTarget
 
@@ -105,7 +105,7 @@ class NodeMachines:
                 if str(error) != said:
                     activity.logger.warning("No word about the machine of %s: %s", name, error)
                 said = str(error)
-            await asyncio.sleep(LOOK_SECONDS)
+            await sleep(LOOK_SECONDS)
 
     async def _find(self, region: Region, name: str) -> tuple[NodeTarget, str] | None:
         """Return the node as one of the first pool whose labels it has; ``None`` without a pool, or machines."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from activities.nodes.models import NodeWitness
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.polling import sleep
 from activities.run.postures import WAIT
 from estate.nodes import MachineKind
 
@@ -96,7 +96,7 @@ class MachineActivities:
                 silence = _Silence()
             except ForbiddenError as error:
                 raise refuse(Refusal.UNREACHABLE, str(error)) from error
-            await asyncio.sleep(LOOK_SECONDS)
+            await sleep(LOOK_SECONDS)
 
     async def _may_end(self, request: StoppedRequest, silence: _Silence) -> bool:
         """Whether the machine is to be ended now: its node is silent, and the estate lets a run do so."""

@@ -6,7 +6,6 @@ A run that ended in between leaves a node that is cordoned and half empty, which
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from activities.nodes.survey import granted, leads_unlisted
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.heartbeat import keep_details
-from activities.run.polling import until
+from activities.run.polling import sleep, until
 from activities.run.postures import CHANGE, COMPENSATE, ENDLESS, FORWARD
 from estate.nodes import NodeTarget
 
@@ -110,7 +109,7 @@ class NodeActivities:
             if time.monotonic() - since > patience:
                 gone = seen - {one.pod for one in blocked}
                 return Drained(gone=tuple(sorted(gone)), blocked=tuple(blocked), at=datetime.now(UTC))
-            await asyncio.sleep(_EVICT_AGAIN_SECONDS if waiting else _LOOK_SECONDS)
+            await sleep(_EVICT_AGAIN_SECONDS if waiting else _LOOK_SECONDS)
 
     async def _evict(self, request: DrainRequest, pod: NodePod) -> Blocked | None:
         """Evict one pod; return what its budget says, ``None`` when it goes."""
@@ -154,7 +153,7 @@ class NodeActivities:
             well_since = (well_since or time.monotonic()) if await self._is_well(target, node) else None
             if well_since is not None and time.monotonic() - well_since >= _WELL_SECONDS:
                 break
-            await asyncio.sleep(_EVICT_AGAIN_SECONDS)
+            await sleep(_EVICT_AGAIN_SECONDS)
         await granted(self._nodes.take_back(target.region, target.name))
         await self.uncordon(request)
         return Returned(at=datetime.now(UTC))

@@ -29,6 +29,7 @@ from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.measured import measured
 from activities.run.models.measure import Measurement
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, FORWARD, READ, WAIT
 from estate.workloads import WorkloadTarget
 
@@ -98,7 +99,7 @@ class PodActivities:
                 grace = "with its grace" if own.volumes else "without grace"
                 how = f"{how}; it lived on, and was deleted {grace}"
                 break
-            await asyncio.sleep(_LOOK_SECONDS)
+            await sleep(_LOOK_SECONDS)
         return Struck(pod=pod.name, at=began, how=how)
 
     async def _as_before(self, target: WorkloadTarget, pod: PodSeen) -> PodSeen | None:
@@ -129,7 +130,7 @@ class PodActivities:
             if survey is not None and datetime.now(UTC) >= request.until:
                 told = await self.survey(WorkloadLook(target=target))
                 return Mended(whole=False, at=told.at, ready_at=ready_at, survey=told)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await sleep(_LOOK_SECONDS)
 
     async def _quietly(self, target: WorkloadTarget) -> WorkloadSurvey | None:
         try:
@@ -142,7 +143,7 @@ class PodActivities:
         for _ in range(_ANSWERS_IN_A_ROW):
             if await self._answer(target):
                 return None
-            await asyncio.sleep(_ASK_SECONDS)
+            await sleep(_ASK_SECONDS)
         return datetime.now(UTC)
 
     @step("pods.replace", FORWARD, lambda request: f"replace {', '.join(pod.name for pod in request.pods)}")

@@ -19,6 +19,7 @@ from activities.postgres.models.transfer import ClaimRequest, Routed, RouteReque
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import workflow_of
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, FORWARD
 from estate.postgres import PostgresTarget
 from gate.api import GateStatus
@@ -57,7 +58,7 @@ async def try_write(systems: Systems, target: PostgresTarget, record: Record) ->
     try:
         await systems.leader_records.write(target.region, target.cluster.write_service, record)
     except ConflictError:
-        await asyncio.sleep(_BREATH_SECONDS)
+        await sleep(_BREATH_SECONDS)
 
 
 def is_ours(record: Record, switch: Switch) -> bool:

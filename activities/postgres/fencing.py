@@ -38,6 +38,7 @@ from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
 from activities.run.models.diagnosis import LIVING
+from activities.run.polling import sleep
 from activities.run.postures import WAIT
 from estate.postgres import ProofKind
 from gate.api import FenceCommand, Fenced, ProblemKind, SealCommand
@@ -108,7 +109,7 @@ class _Search:
                 if (proof := await self._proof(asking.result() if asking.done() else None)) is not None:
                     return proof
                 if asking.done():
-                    await asyncio.sleep(_AGAIN_SECONDS)
+                    await sleep(_AGAIN_SECONDS)
                     asking = asyncio.create_task(self._ask_its_gate())
                 keep_details(self._waited())
         finally:

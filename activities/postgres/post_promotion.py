@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +24,7 @@ from activities.postgres.models.transfer import Switch
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.models.diagnosis import Silence
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, FORWARD, INSIST, READ, READ_LONG
 from estate.postgres import Reconnect
 from gate.api import SYNCHRONOUS, Role, ServerState
@@ -148,7 +148,7 @@ class AftermathActivities:
                 words = f"has {rollout.ready} of {rollout.wanted} pods ready after {waited:.0f} s"
                 why = f"; it {rollout.hindrance}" if rollout.hindrance else ""
                 raise refuse(Refusal.NOT_VERIFIED, f"Deployment {application.deployment} {words}{why}")
-            await asyncio.sleep(_HINDERED_SECONDS if rollout.hindrance else _LOOK_EVERY_SECONDS)
+            await sleep(_HINDERED_SECONDS if rollout.hindrance else _LOOK_EVERY_SECONDS)
 
     async def _waits_for(self, request: ReconnectRequest, rollout: Rollout, seconds: float) -> str:
         """Return what the restart of an application that writes already waits for, and that no waiting of ours brings about.
@@ -193,7 +193,7 @@ class AftermathActivities:
             idle = request.deployment in switch.plan.idle and time.monotonic() - began >= _IDLE_SECONDS
             if idle and await self._is_back(switch, request.deployment):
                 break
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            await sleep(_LOOK_EVERY_SECONDS)
         return FirstWrite(deployment=request.deployment, seconds=None)
 
     async def _is_back(self, switch: Switch, deployment: str) -> bool:
@@ -247,7 +247,7 @@ class AftermathActivities:
                 return Redundancy(member=member, sync_state=states[member], seconds=seconds)
             if is_paused(record, datetime.now(UTC)) and not request.asked_for and member not in states:
                 return Redundancy(member=member, sync_state="absent", seconds=seconds, note=_held(request, record))
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            await sleep(_LOOK_EVERY_SECONDS)
 
 
 def _held(request: FollowRequest, record: Record) -> str:

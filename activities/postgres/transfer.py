@@ -15,7 +15,7 @@ from activities.postgres.gate_errors import obeyed, refused
 from activities.postgres.models.transfer import PromoteRequest, Quiet, Switch
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
-from activities.run.polling import AttemptClock, NotYetError, until
+from activities.run.polling import AttemptClock, NotYetError, sleep, until
 from activities.run.postures import CHANGE, CHANGE_SOON, CHANGE_UNHURRIED
 from gate.api import (
     FenceCommand,
@@ -69,7 +69,7 @@ class SwitchActivities:
         began = changed = clock()
         seen = await self._systems.kubernetes.endpoints_version(switch.target.region)
         while clock() - changed < wanted and clock() - began < wanted + _QUIET_AT_MOST_SECONDS:
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            await sleep(_LOOK_EVERY_SECONDS)
             now = await self._systems.kubernetes.endpoints_version(switch.target.region)
             if now is None or now != seen:
                 seen, changed = now, clock()

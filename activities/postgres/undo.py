@@ -33,7 +33,7 @@ from activities.postgres.models.transfer import (
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.models.wire import RunId
-from activities.run.polling import until
+from activities.run.polling import sleep, until
 from activities.run.postures import COMPENSATE, FORWARD
 from gate.api import GateStatus, ProblemKind, Role, SealCommand, Sealed
 from gate.record import HIGHEST_EPOCH, Mode, Record
@@ -99,7 +99,7 @@ class UndoActivities:
                 command = command.model_copy(update={"epoch": epoch})
             except UnreachableError:
                 if asyncio.get_running_loop().time() < deadline:
-                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+                    await sleep(_ASK_AGAIN_SECONDS)
                 elif request.never_sent:
                     activity.logger.warning("Going back without the candidate's promise: it is silent, unasked so far")
                     return None

@@ -16,6 +16,7 @@ from activities.redis.survey import survey_of
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.polling import sleep
 from activities.run.postures import READ_LONG
 
 _LOOK = timedelta(seconds=0.5)
@@ -80,7 +81,7 @@ class RedisElectActivities:
             undecided_since = None if survey.can_decide else undecided_since or clock()
             if request.by_word and undecided_since and clock() - undecided_since > _UNDECIDED_SECONDS:
                 return None
-            await asyncio.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)
         return None
 
     async def _insist(self, request: ElectRequest) -> tuple[str, ServerFact]:
@@ -97,7 +98,7 @@ class RedisElectActivities:
             _may_insist(survey, request)
             with contextlib.suppress(_Again):
                 return await self._ask(switch, survey, is_last=clock() > deadline)
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await sleep(_ASK_AGAIN_SECONDS)
 
     async def _ask(self, switch: RedisSwitch, survey: RedisSurvey, *, is_last: bool) -> tuple[str, ServerFact]:
         """Ask, and wait for what comes of it. _Again: nobody has begun, and somebody may be asked."""

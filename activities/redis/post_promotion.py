@@ -16,6 +16,7 @@ from activities.redis.models import Agreed, AgreeRequest, RedisLook, RedisSurvey
 from activities.redis.survey import survey_of
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, FORWARD, INSIST
 
 _LOOK = timedelta(seconds=0.5)
@@ -43,7 +44,7 @@ class RedisAftermathActivities:
         began = clock()
         survey = await survey_of(self._redis, request.target, request.patience)
         while survey.fails_over and survey.master is not None and clock() - began < _SETTLED_WITHIN_SECONDS:
-            await asyncio.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)
             survey = await survey_of(self._redis, request.target, request.patience)
         strays = await self._lasting_strays(request, survey)
         for name in strays:
@@ -88,7 +89,7 @@ class RedisAftermathActivities:
                         leader=found.name, address=found.address, replicas=replicas,
                         milliseconds=(time.monotonic() - began) * 1000, verified_at=datetime.now(UTC),
                     )  # fmt: skip
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            await sleep(_LOOK_AGAIN_SECONDS)
         raise retry_in(_SOON, why)
 
     async def _named(self, switch: RedisSwitch) -> tuple[ServerFact | None, bool, str]:
@@ -129,7 +130,7 @@ class RedisAftermathActivities:
                     sentinels_seconds=agreed,
                     followers_seconds=followed,
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)
 
     async def _address_of(self, switch: RedisSwitch) -> str:
         try:

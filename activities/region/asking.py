@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.run.polling import sleep
 
 T = TypeVar("T")
 _TRIES, _ANSWER_SECONDS = 4, 15.0
@@ -26,7 +27,7 @@ async def patiently(ask: Callable[[], Awaitable[T]], poll: timedelta, *, seconds
                 try:
                     return await ask()
                 except (UnreachableError, BusyError):
-                    await asyncio.sleep(poll.total_seconds())
+                    await sleep(poll.total_seconds())
             return await ask()
     except TimeoutError as error:
         raise UnreachableError(f"Azure does not answer within {seconds:g} s") from error

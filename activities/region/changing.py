@@ -7,7 +7,6 @@ one leads, only a replica is started, and only what leads gets a standby.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +22,7 @@ from activities.region.standing import STOPPED, leads, standing_of, why_unknown
 from activities.region.survey import FlexibleLookActivities
 from activities.run.declare import step
 from activities.run.errors import retry_in
+from activities.run.polling import sleep
 from activities.run.postures import FORWARD, lasting
 
 _HEARD_WITHIN = timedelta(seconds=5)
@@ -66,7 +66,7 @@ class ServerActivities:
             fact = await self._servers.server(order.target, order.server)
             if is_reached(order, fact) or fact.state != _NEEDED[order.goal]:
                 break
-            await asyncio.sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
+            await sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
         return found_of(order, await self._look.pair(order.target))
 
     def _sent(self, order: ServerOrder) -> Awaitable[str]:
@@ -84,7 +84,7 @@ class ServerActivities:
         while (ended := await watch.look()) is None:
             if _now() >= wait.until:
                 return watch.told(Ended.LATE)
-            await asyncio.sleep(watch.pause.total_seconds())
+            await sleep(watch.pause.total_seconds())
         return ended
 
 

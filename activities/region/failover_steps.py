@@ -35,6 +35,7 @@ from activities.region.lease import is_closed
 from activities.region.overtaking import unless_overtaken
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, COMPENSATE, FORWARD
 
 R = TypeVar("R")
@@ -94,7 +95,7 @@ class RegionActivities:
             except NO_ANSWER as error:
                 told = told.model_copy(update={"error": str(error)})
             if number < _TRIES - 1:
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await sleep(_PAUSE_SECONDS)
         return told
 
     @step("region.unfence", COMPENSATE, lambda request: f"give the applications of region {request.target.name} back")
@@ -188,7 +189,7 @@ class RegionActivities:
                 seen = ReadySeen(at=datetime.now(UTC), words=str(error))
             if not seen.words or 0 < request.enough <= seen.ready or datetime.now(UTC) >= request.until:
                 return seen
-            await asyncio.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)
 
     @step("region.check_application", FORWARD, lambda request: f"ask the application of region {request.target.name}")
     async def check_application(self, request: CheckOrder) -> Checked:
@@ -200,4 +201,4 @@ class RegionActivities:
             seen = Checked(at=datetime.now(UTC), answers=await self._application.ask(checks, str(request.run)))
             if seen.fine or datetime.now(UTC) >= request.until:
                 return seen
-            await asyncio.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)

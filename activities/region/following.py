@@ -7,7 +7,6 @@ the wait: a replica that is stopped, and a server that stands alone or whose rep
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
@@ -17,6 +16,7 @@ from activities.region.returning import SLOWEST
 from activities.region.standing import STOPPED, leads, why_unknown
 from activities.region.survey import FlexibleLookActivities
 from activities.run.declare import step
+from activities.run.polling import sleep
 from activities.run.postures import ENDLESS, lasting
 from estate.flexible import FlexibleTarget
 from gate.postgres.lsn import parse_lsn
@@ -44,7 +44,7 @@ class FollowingActivities:
             seen = follower_of(wait.target, await self._look.pair(wait.target), wait.server)
             if seen.caught_up or seen.stopped or seen.broken or seen.at >= wait.until:
                 return seen
-            await asyncio.sleep(pause.total_seconds())
+            await sleep(pause.total_seconds())
             pause = min(pause * _GROWTH, self._slowest)
 
 

@@ -11,7 +11,6 @@ itself tells: its role and its state.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +24,7 @@ from activities.region.models import READY, Await, AzureFact, Begun, Ended, Foll
 from activities.region.operation_watch import IDLE, OperationWatch
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
-from activities.run.polling import NotYetError, until
+from activities.run.polling import NotYetError, sleep, until
 from activities.run.postures import FORWARD, READ_LONG, lasting
 
 _HEARD_WITHIN = timedelta(seconds=5)
@@ -76,7 +75,7 @@ class PromotionActivities:
         for _ in range(looks):
             if fact.role is Role.PRIMARY or fact.state != READY:
                 return fact
-            await asyncio.sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
+            await sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
             fact = await self._servers.server(order.target, order.server)
         return fact
 
@@ -87,7 +86,7 @@ class PromotionActivities:
         while (ended := await watch.look()) is None:
             if _now() >= wait.until:
                 return watch.told(Ended.LATE, "it has not ended in time")
-            await asyncio.sleep(watch.pause.total_seconds())
+            await sleep(watch.pause.total_seconds())
         return ended
 
     @step("region.await_replica", lasting(READ_LONG, attempt=timedelta(hours=1), within=timedelta(hours=2)),

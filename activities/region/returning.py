@@ -22,6 +22,7 @@ from activities.region.standing import standing_of
 from activities.region.survey import FlexibleLookActivities
 from activities.run.declare import step
 from activities.run.open_runs import open_run
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, ENDLESS, READ_LONG, lasting
 from estate.flexible import FlexibleTarget
 from estate.regions import RegionTarget
@@ -62,7 +63,7 @@ class ReturningActivities:
             waits = seen.verdict is Verdict.WAIT or (seen.verdict is Verdict.ACT and seen.elsewhere)
             if is_late or not waits:
                 return seen
-            await asyncio.sleep(pause.total_seconds())
+            await sleep(pause.total_seconds())
             pause = min(pause * _GROWTH, self._slowest)
 
     @step("region.fence_returned", CHANGE, lambda order: f"fence the applications of region {order.target.name}")

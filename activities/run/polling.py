@@ -36,6 +36,17 @@ class NotYetError(TimeoutError):
     """There is no answer, in these words: a check raises it to be asked again, ``until`` when time is up."""
 
 
+async def sleep(seconds: float) -> None:
+    """Sleep between two looks; end the step, if it was cancelled meanwhile and has not heard of it.
+
+    A cancel is one CancelledError, and a library may swallow it: ``asyncio.wait_for`` of Python 3.11 does, when its answer
+    comes at the same moment. The step would go on for as long as it may, and its worker could not end before.
+    """
+    await asyncio.sleep(seconds)
+    if activity.in_activity() and activity.is_cancelled():
+        raise asyncio.CancelledError
+
+
 async def until(
     check: Callable[[], Awaitable[T | None]],
     *,
@@ -62,7 +73,7 @@ async def until(
                     why = None
                 except borne as error:
                     why = error
-                await asyncio.sleep(every)
+                await sleep(every)
     except TimeoutError:
         if limit.expired():
             raise NotYetError(str(why or "")) from why

@@ -12,7 +12,6 @@ that. The look after the end tells whether the lever has kept what this run has 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import activity
@@ -21,6 +20,7 @@ from activities.clients.ports import BusyError, UnreachableError
 from activities.clients.traffic_ports import Levers, TrafficClients
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, COMPENSATE, lasting
 from activities.traffic.models import (
     SUCCEEDED,
@@ -132,7 +132,7 @@ async def _put_back(levers: Levers, request: RestoreOrder, until: datetime) -> b
         moved = moved or fact.setting != back.change.after
         if fact.state in SETTLED:
             await _ask_back(levers, back, sent, until)
-        await asyncio.sleep(levers.poll.total_seconds())
+        await sleep(levers.poll.total_seconds())
         fact = await levers.lever(order.target, order.change)
     return moved or sent.maybe
 

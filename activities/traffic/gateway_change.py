@@ -11,7 +11,6 @@ gateway's own account of its backends, which follows what it works with.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -28,6 +27,7 @@ from activities.clients.ports import (
 )
 from activities.run.declare import step
 from activities.run.errors import retry_in
+from activities.run.polling import sleep
 from activities.run.postures import COMPENSATE, FORWARD, lasting
 from activities.traffic.gateway_models import (
     READY,
@@ -75,7 +75,7 @@ class GatewayChangeActivities:
         """Ask once. ApplicationError: nobody can tell whether it was heard; it is tried again."""
         unsure = activity.info().attempt > 1
         if unsure:
-            await asyncio.sleep(_HEARD_WITHIN.total_seconds())
+            await sleep(_HEARD_WITHIN.total_seconds())
         try:
             accepted = await self._gateways.change(order)
         except BusyError as error:
@@ -98,7 +98,7 @@ class GatewayChangeActivities:
         while (ended := await watch.look()) is None:
             if _now() >= wait.until:
                 return watch.told(Ended.LATE, "it has not ended in time")
-            await asyncio.sleep(watch.pause.total_seconds())
+            await sleep(watch.pause.total_seconds())
         return ended
 
     @step("gateway.await_health", _LONG, lambda wait: f"wait until {wait.target.name} is healthy")
@@ -117,7 +117,7 @@ class GatewayChangeActivities:
                 words = str(error) or words
             if _now() >= wait.until:
                 return Routed(at=_now(), healthy=False, up=up, words=words, looks=looks)
-            await asyncio.sleep(pause.total_seconds())
+            await sleep(pause.total_seconds())
 
 
 class _Watch:

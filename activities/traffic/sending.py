@@ -17,6 +17,7 @@ from activities.clients.ports import BusyError, ForbiddenError, MissingError, Re
 from activities.clients.traffic_ports import Levers
 from activities.run.errors import Refusal, refuse
 from activities.run.heartbeat import keep_details
+from activities.run.polling import sleep
 from activities.traffic.models import SUCCEEDED, Change, ChangeOrder, LeverFact
 
 SAYS_NO = (ForbiddenError, MissingError, RequestRefusedError)
@@ -73,7 +74,7 @@ class Sent:
         earlier = self._kept.get("sent")
         self.note("")
         try:
-            await asyncio.sleep(_TOLD_WITHIN.total_seconds())
+            await sleep(_TOLD_WITHIN.total_seconds())
             await _looked_at(levers, order)
         except BaseException:
             self.take_back(earlier)

@@ -17,6 +17,7 @@ from temporalio import activity
 from activities.clients.traffic_ports import TrafficClients
 from activities.run.declare import step
 from activities.run.heartbeat import keep_details
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, lasting
 from activities.traffic.models import Answer, AwaitServed, NameFact, Proof, Served
 
@@ -94,7 +95,7 @@ async def _proven(
             return proof
         if failed.is_set():
             return proof.model_copy(update={"stopped": True})
-        await asyncio.sleep(thresholds.ask_every.total_seconds())
+        await sleep(thresholds.ask_every.total_seconds())
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.clients.traffic_ports import Levers, TrafficClients
 from activities.run.declare import step
+from activities.run.polling import sleep
 from activities.run.postures import READ_LONG
 from activities.traffic.models import Answer, NameFact, Side, SideFact, TrafficLook, TrafficSurvey
 from estate.traffic import TrafficTarget
@@ -86,7 +87,7 @@ async def _asked(levers: Levers, ask: Callable[[], Awaitable[T]]) -> T:
                 try:
                     return await ask()
                 except (UnreachableError, BusyError):
-                    await asyncio.sleep(levers.poll.total_seconds())
+                    await sleep(levers.poll.total_seconds())
             return await ask()
     except TimeoutError as error:
         raise UnreachableError(f"Azure does not answer within {_ANSWER_SECONDS:g} s") from error

@@ -6,12 +6,12 @@ and no operation is known, the old setting proves nothing until the longest time
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from activities.clients.operation_facts import OperationState
 from activities.clients.ports import BusyError, UnreachableError
 from activities.clients.traffic_ports import Levers
+from activities.run.polling import sleep
 from activities.traffic.models import SUCCEEDED, Applied, AwaitChange, ChangeOrder, Ended, LeverFact, Side
 from activities.traffic.sending import SAYS_NO, SETTLED, now
 
@@ -31,7 +31,7 @@ async def as_it_is(levers: Levers, order: ChangeOrder, *, looks: int) -> LeverFa
     for _ in range(looks):
         if fact.setting != order.change.before or fact.state not in SETTLED:
             return fact
-        await asyncio.sleep(levers.poll.total_seconds())
+        await sleep(levers.poll.total_seconds())
         fact = await levers.lever(order.target, order.change)
     return fact
 
@@ -59,7 +59,7 @@ class Watch:
             with contextlib.suppress(UnreachableError, BusyError):
                 if (await self._of_operation())[0] is not OperationState.RUNNING:
                     return True
-            await asyncio.sleep(self._pause.total_seconds())
+            await sleep(self._pause.total_seconds())
         return False
 
     async def end(self) -> Applied:
@@ -74,7 +74,7 @@ class Watch:
                 self._pause = (error.after if isinstance(error, BusyError) else None) or self._pause
             if now() >= self._until:
                 return Applied(ended=Ended.LATE, at=now(), message=self._said or "Azure has not ended it in time")
-            await asyncio.sleep(self._pause.total_seconds())
+            await sleep(self._pause.total_seconds())
 
     async def _look(self) -> Applied | None:
         state, said = await self._of_operation()

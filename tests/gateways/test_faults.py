@@ -14,6 +14,7 @@ from deploy.lab.patience import stretched
 from tests.fakes.faults import Fault
 from tests.gateways.bench import LOCK, GatewayBench, serving
 from tests.gateways.world import DECLARED, POOL, A, B, C, GatewayWorld
+from tests.run.cancels import cancel
 
 _PUT: dict[str, Any] = {"method": "PUT", "path": "*/applicationGateways/*"}
 _READ: dict[str, Any] = {"method": "GET", "path": "*/applicationGateways/*"}
@@ -125,7 +126,7 @@ async def test_a_cancel_before_the_end_puts_everything_back(bench: GatewayBench,
     held = bench.faults.order(where, Fault.OUTLIVES)
     handle = await bench.start()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release()
     end, told = await bench.ending(handle)
     assert (end, bench.world.shown(), bench.world.puts()) == ("cancelled", before, [200, 200]), told
@@ -184,7 +185,7 @@ async def test_the_undo_leaves_what_another_has_done_since_and_names_it(bench: G
     handle = await bench.start()
     await held.reached.wait()
     bench.world.gateway.properties["probes"][0]["properties"]["path"] = "/theirs"
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release()
     end, told = await bench.ending(handle)
     assert end == "RollbackIncomplete", told

@@ -15,6 +15,7 @@ from tests.fakes.world import A, B
 from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import exists
 from tests.postgres.gone import POLICY, Gone, take_away
+from tests.run.cancels import cancel
 
 _STEPS = ("node.survey", "node.cordon", "node.replace", "node.give_up", "node.await_replacements")
 _TAINT = ("node.kubernetes.io/out-of-service:NoExecute",)
@@ -140,8 +141,7 @@ async def test_a_cancel_after_the_taint_does_not_stop_the_rest(bench: NodeBench)
     hanging = bench.faults.order("node.give_up", Fault.HANGS)
     handle = await bench.start(mode="forced", attest=True)
     await hanging.reached.wait()
-    await handle.cancel()
-    await asyncio.sleep(0.5)
+    await cancel(handle)
     hanging.released.set()
     assert (await bench.ending(handle))[0] in {"completed", "Stranded"}
     assert "redis-0" in bench.world.removed

@@ -13,6 +13,7 @@ from activities.run.models.report import Outcome
 from activities.run.models.todo import Todo
 from tests.fakes.faults import Fault
 from tests.nodes.bench import NodeBench, serving
+from tests.run.cancels import cancel
 
 _STEPS = ("node.resolve", "node.survey", "node.cordon", "node.drain", "node.await_replacements")
 _BUDGET = "The disruption budget api needs 1 healthy pods and has 1 currently"
@@ -222,9 +223,8 @@ async def test_a_cancel_at_each_step_is_undone(bench: NodeBench, step: str) -> N
     hanging = bench.faults.order(step, Fault.HANGS)
     handle = await bench.start()
     await hanging.reached.wait()
-    await handle.cancel()
-    await asyncio.sleep(1.5)  # until the step has heard of it by its beat
-    hanging.released.set()
+    await cancel(handle)
+    await hanging.over.wait()  # the step has heard of it by its beat
     assert await bench.ending(handle) == ("cancelled", "")
     assert not bench.is_cordoned
 

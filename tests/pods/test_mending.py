@@ -12,6 +12,7 @@ from activities.pods.models import PodDetails, Trouble
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.pods.bench import PodBench, serving
+from tests.run.cancels import cancel
 
 _STEPS = ("estate.resolve_workload", "pods.survey", "pods.await_healthy", "pods.replace")
 
@@ -162,7 +163,7 @@ async def test_a_cancel_after_the_replacement_does_not_stop_the_rest(bench: PodB
     hanging = bench.faults.order("pods.replace", Fault.HANGS)
     handle = await bench.start()
     await hanging.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     hanging.released.set()
     assert (await bench.ending(handle))[0] == "completed"
 

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
@@ -145,18 +144,6 @@ class Bench:
     def flaws(self) -> list[str]:
         """What is wrong with the cluster."""
         return flaws_of(self.world)
-
-    async def until_cancel_is_known(self, handle: Handle) -> None:
-        """Wait until the workflow itself has been told of the cancel."""
-        await self.until(lambda: self._knows_of_cancel(handle))
-
-    async def _knows_of_cancel(self, handle: Handle) -> bool:
-        asked = False
-        async for event in handle.fetch_history_events():
-            asked = asked or event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-            if asked and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-                return True
-        return False
 
 
 def flaws_of(world: World) -> list[str]:

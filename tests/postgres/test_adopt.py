@@ -13,6 +13,7 @@ from temporalio.client import Client
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B, World
 from tests.postgres.bench import Bench, Handle, serving
+from tests.run.cancels import cancel
 
 
 @pytest_asyncio.fixture
@@ -148,8 +149,7 @@ async def test_a_cancel_is_honoured_before_the_record_and_ends_the_last_wait(ben
     ordered = bench.world.faults.order(step, Fault.HANGS)
     handle = await _adopt(bench)
     await ordered.reached.wait()
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     if ending == "completed":
         ordered.released.set()
     assert await bench.ending(handle) == ending

@@ -10,6 +10,7 @@ from tests.postgres import test_interruptions
 from tests.postgres.bench import Bench
 from tests.postgres.gone import bring_back
 from tests.postgres.test_interruptions import BESIDE, FORWARD, goes_on
+from tests.run.cancels import cancel
 
 BEFORE = tuple(step for step in test_interruptions.BEFORE if step != "postgres.checkpoint")
 UNDOABLE = (*BEFORE, "postgres.prove")
@@ -51,8 +52,7 @@ async def test_a_cancel_while_a_step_runs(bereft: Bench, step: str) -> None:
     fault = bereft.world.faults.order(step, Fault.HANGS)
     handle = await bereft.force()
     await fault.reached.wait()
-    await handle.cancel()
-    await bereft.until_cancel_is_known(handle)
+    await cancel(handle)
     if step == "postgres.measure":
         fault.released.set()
     elif step not in {*UNDOABLE, "postgres.await_redundancy"}:  # that one is not waited for any longer
@@ -69,8 +69,7 @@ async def test_a_cancel_right_after_a_step(bereft: Bench, step: str) -> None:
     if step == "postgres.await_redundancy":
         bring_back(bereft.world)
     await fault.reached.wait()
-    await handle.cancel()
-    await bereft.until_cancel_is_known(handle)
+    await cancel(handle)
     fault.released.set()
     await _ends_as_cancelled_at(bereft, step, await bereft.ending(handle))
 

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.faults import Fault, Ordered
 from tests.fakes.world import A, B
 from tests.postgres.bench import Bench
+from tests.run.cancels import cancel
 
 BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.checkpoint", "postgres.claim")
 UNDOABLE = ("kubernetes.await_quiet", "postgres.fence")
@@ -62,8 +63,7 @@ async def test_a_cancel_while_a_step_runs(bench: Bench, step: str) -> None:
     fault = bench.world.faults.order(step, Fault.HANGS)
     handle = await bench.switch()
     await fault.reached.wait()
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     if step == "postgres.measure":
         fault.released.set()
     elif step not in _CANCELLED_BEFORE:
@@ -80,8 +80,7 @@ async def test_a_cancel_right_after_a_step(bench: Bench, step: str) -> None:
     if step == "postgres.measure":
         fault.released.set()
     await fault.reached.wait()
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     fault.released.set()
     await _ends_as_cancelled_at(bench, step, await bench.ending(handle))
 

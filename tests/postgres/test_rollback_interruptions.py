@@ -17,6 +17,7 @@ from tests.fakes.world import A, B, World
 from tests.postgres.bench import Bench, serving
 from tests.postgres.test_rollback import promoted_badly, roll_back
 from tests.postgres.worker import WITHOUT_BEAT
+from tests.run.cancels import cancel
 
 BEFORE = ("estate.resolve", "postgres.settle", "postgres.survey", "postgres.checkpoint", "postgres.claim")
 UNDOABLE = ("postgres.fence",)
@@ -82,8 +83,7 @@ async def test_a_cancel_while_a_step_runs(bench: Bench, step: str, how: Fault) -
     fault = bench.world.faults.order(step, how)
     handle = await roll_back(bench)
     await fault.reached.wait()
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     cancellable = step in (*BEFORE, *UNDOABLE)
     if not cancellable:
         with suppress(TimeoutError):

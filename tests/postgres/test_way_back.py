@@ -16,6 +16,7 @@ from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault
 from tests.fakes.world import A, B
 from tests.postgres.bench import Bench, Handle
+from tests.run.cancels import cancel
 
 MUTATING_CALLS = (
     "kubernetes.write_record", "gates.checkpoint", "gates.fence", "gates.promote", "kubernetes.restart_deployment",
@@ -50,8 +51,7 @@ async def test_a_candidate_that_dies_before_its_promotion_gives_the_writes_back(
     handle = await bench.switch()
     await hanging.reached.wait()
     bench.world.members[B].alive = False
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     hanging.released.set()
     assert await bench.ending(handle) == "cancelled"
     assert (bench.world.writers, bench.world.record.leader, bench.world.record.intent) == ([A], A, None)

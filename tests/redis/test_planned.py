@@ -12,6 +12,7 @@ from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS
+from tests.run.cancels import cancel
 
 _STEPS = (
     "estate.resolve_redis",
@@ -106,8 +107,7 @@ async def test_a_cancel_while_a_step_runs(bench: RedisBench, step: str) -> None:
     outlives = bench.faults.order(step, Fault.OUTLIVES)
     handle = await bench.start()
     await outlives.reached.wait()
-    await handle.cancel()
-    await asyncio.sleep(0.3)
+    await cancel(handle)
     outlives.released.set()
     end, leader = await bench.ending(handle)
     if step in _BEFORE:

@@ -14,6 +14,7 @@ from deploy.lab.azure.faults import Fault as Azure
 from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
 from tests.region.bench import RegionBench, serving
+from tests.run.cancels import cancel
 
 _PATCH = {"method": "PATCH", "path": "*/flexibleServers/*"}
 _POLL = {"method": "GET", "path": "*/azureAsyncOperation/*"}
@@ -117,7 +118,7 @@ async def test_a_cancel_after_it_changes_nothing_either(bench: RegionBench) -> N
     held = bench.faults.order("region.await_promotion", Fault.OUTLIVES)
     handle = await bench.start()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release()
     end, told = await bench.ending(handle)
     assert end == "completed", told

@@ -20,6 +20,7 @@ from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
 from tests.region.clusters import API, PODS, Clusters
 from tests.region.failover_bench import RegionFailoverBench, hold_lease, leaving
+from tests.run.cancels import cancel
 
 _SLEEPING = dict.fromkeys(PODS, 0)
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
@@ -76,7 +77,7 @@ async def test_a_cancel_puts_everything_back(away: RegionFailoverBench, step: st
     held = away.faults.order(step, Fault.OUTLIVES)
     handle = await away.back_and_approved()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     away.faults.release()
     end, told = await away.ending(handle)
     assert (end, away.changes()) == ("cancelled", []), told

@@ -21,6 +21,7 @@ from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, Clusters
 from tests.region.failover_bench import RegionFailoverBench, leaving
 from tests.region.traffic_stand_in import BROKEN
+from tests.run.cancels import cancel
 from workflows.region.children import TRAFFIC, Child, run_child, traffic_lock_id
 from workflows.run.models import plan_id
 from workflows.run.outcome import Summary
@@ -121,7 +122,7 @@ async def test_a_cancel_that_comes_too_late_changes_nothing(leave: RegionFailove
     held = leave.faults.order("region.check_application", Fault.OUTLIVES)
     handle = await leave.approved()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, await leave.leads_there()) == ("completed", True), told

@@ -20,6 +20,7 @@ from tests.fakes.faults import Fault
 from tests.region.bench import DATABASE
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench, hold_lease
+from tests.run.cancels import cancel
 from workflows.region.models import flexible_lock_id
 
 
@@ -127,7 +128,7 @@ async def test_what_another_open_run_has_scaled_is_not_given_back(leave: RegionF
         apps = leave.clusters.apps(leave.lost)
         notes = {"metadata": {"annotations": {"failover/scaled-for": "region/elsewhere/break-glass"}}}
         await asyncio.to_thread(apps.patch_namespaced_deployment, "api-deployment", leave.clusters.space, notes)
-    await handle.cancel()
+    await cancel(handle)
     leave.faults.release()
     _, told = await leave.ending(handle)
     assert await leave.scales() == {**PODS, **({} if closed else {"api-deployment": 0})}, told

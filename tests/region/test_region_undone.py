@@ -12,6 +12,7 @@ from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS, deployment
 from tests.region.failover_bench import RegionFailoverBench
+from tests.run.cancels import cancel
 
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
 
@@ -42,7 +43,7 @@ async def test_a_cancel_puts_everything_back(leave: RegionFailoverBench, step: s
     held = leave.faults.order(step, fault)
     handle = await leave.approved()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, leave.changes()) == ("cancelled", []), told
@@ -53,7 +54,7 @@ async def test_a_cancel_at_the_fence_puts_everything_back(leave: RegionFailoverB
     held = leave.faults.order("region.fence", Fault.OUTLIVES)
     handle = await leave.lost_and_approved()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     leave.faults.release()
     end, told = await leave.ending(handle)
     assert (end, leave.changes()) == ("cancelled", []), told

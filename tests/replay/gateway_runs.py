@@ -11,6 +11,7 @@ from tests.gateways.bench import GatewayBench
 from tests.gateways.world import ADDRESSES, DECLARED, B
 from tests.postgres.bench import Handle
 from tests.replay.votes import policies, unapproved
+from tests.run.cancels import cancel
 
 _PUT: dict[str, Any] = {"method": "PUT", "path": "*/applicationGateways/*"}
 
@@ -75,7 +76,7 @@ def _cancelled_in(step: str, fault: Fault) -> Callable[[GatewayBench], Awaitable
         held = bench.faults.order(step, fault)
         handle = await bench.start()
         await held.reached.wait()
-        await handle.cancel()
+        await cancel(handle)
         bench.faults.release()
         return handle
 
@@ -88,7 +89,7 @@ async def _changed_by_others(bench: GatewayBench) -> Handle:
     handle = await bench.start()
     await held.reached.wait()
     bench.world.gateway.properties["probes"][0]["properties"]["path"] = "/theirs"
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release()
     return handle
 

@@ -10,6 +10,7 @@ from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
 from tests.region.bench import RegionBench
 from tests.replay.votes import policies, unapproved
+from tests.run.cancels import cancel
 
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
 
@@ -67,7 +68,7 @@ async def _cancelled_too_late(bench: RegionBench) -> Handle:
     held = bench.faults.order("region.await_promotion", Fault.OUTLIVES)
     handle = await bench.start()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release()
     return handle
 

@@ -18,6 +18,7 @@ from tests.postgres.bench import Bench, Handle
 from tests.postgres.gone import ISOLATING, POLICY, Gone, take_away
 from tests.postgres.test_runs_that_were_ended import reset, task_of
 from tests.replay.rollbacks import POLICIES, ROLLBACKS
+from tests.run.cancels import cancel
 from tests.starters.test_doctor import examine
 from workflows.doctor import Doctor
 
@@ -109,8 +110,7 @@ async def _cancelled_after_the_promotion(bench: Bench) -> Handle:
     hanging = bench.world.faults.order("postgres.route", Fault.HANGS)
     handle = await bench.switch()
     await hanging.reached.wait()
-    await handle.cancel()
-    await bench.until_cancel_is_known(handle)
+    await cancel(handle)
     hanging.released.set()
     return handle
 

@@ -53,8 +53,9 @@ class Served:
         """Let go of what a test still holds, end what is open, and stop the worker."""
         self.faults.release()
         await end_all(self.started)
-        await self._worker.shutdown()
-        await self._working
+        async with asyncio.timeout(stretched(60)):
+            await self._worker.shutdown()
+            await self._working
 
     async def ending(self, handle: Handle) -> tuple[str, str]:
         """Wait for the end; return (``completed``, ``cancelled`` or the refusal's type, its sentence)."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import ForbiddenError, UnreachableError
 from activities.run.polling import NotYetError, until
 from tests.properties.clock import JumpingLoop
 
+_ACTIVITIES = Path(__file__).parents[2] / "activities"
 _SILENT = UnreachableError("silent")
 
 
@@ -110,3 +114,29 @@ async def test_a_cancel_goes_through() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_cancel_that_a_library_swallows_ends_the_wait_all_the_same() -> None:
+    """As ``asyncio.wait_for`` swallows it, when its answer comes at the same moment."""
+    asked = asyncio.Event()
+
+    async def swallows() -> None:
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    step = ActivityEnvironment()
+    waiting: asyncio.Task[None] = asyncio.create_task(step.run(until, swallows, every=0.01, within=60))
+    await asked.wait()
+    step.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(waiting, 10)
+
+
+def test_every_step_hears_of_a_cancel_between_two_looks() -> None:
+    """By ``sleep`` of polling. What ``measured`` does after the cancel that ends it is not to be cancelled once more."""
+    itself = {"polling.py", "measured.py", "heartbeat.py"}
+    files = [path for path in _ACTIVITIES.rglob("*.py") if "clients" not in path.parts and path.name not in itself]
+    assert len(files) > 50
+    assert [path.name for path in files if "asyncio.sleep" in path.read_text(encoding="utf-8")] == []

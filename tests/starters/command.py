@@ -1,4 +1,7 @@
-"""Runs the command as its users do: as a process of its own."""
+"""Runs the command as its users do: as a process of its own.
+
+A command that is begun, interrupted or killed starts as a shell starts it. One that runs to its end is forked (``forked``).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.starters.forked import run_forked
 
 _ROOT = Path(__file__).parents[2]
 
@@ -52,17 +57,20 @@ class Command:
 
     async def begin(self, *args: str, **environment: str) -> Process:
         """Start it and return at once."""
-        settings = {"TEMPORAL_ADDRESS": self.address, "FAILOVER_TASK_QUEUE": self.queue, **environment}
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "starters.main", *args,
-            stdout=PIPE, stderr=PIPE, stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT, env={**inherited, **settings},
+            stdout=PIPE, stderr=PIPE, stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT, env=self._environment(environment),
             preexec_fn=_as_on_a_terminal,
         )  # fmt: skip
 
     async def __call__(self, *args: str, **environment: str) -> Ran:
         """Run it to its end."""
-        return await self.end(await self.begin(*args, **environment))
+        code, out, err = await asyncio.to_thread(run_forked, args, self._environment(environment))
+        return Ran(code, out, err).without_traceback()
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
+        return {**inherited, "TEMPORAL_ADDRESS": self.address, "FAILOVER_TASK_QUEUE": self.queue, **more}
 
     async def end(self, process: Process, within: float = 90) -> Ran:
         """Wait for a command that was begun."""

@@ -11,6 +11,7 @@ from activities.traffic.models import HealthFact
 from deploy.lab.azure.faults import Fault as Azure
 from tests.fakes.faults import Fault
 from tests.postgres.bench import Handle
+from tests.run.cancels import cancel
 from tests.traffic.bench import AWAY, DR_POOL, HOME, POOL, PROFILE, SHARED, TrafficBench
 from tests.traffic.samples import TARGET, survey
 from workflows.traffic.models import DnsFailoverRequest
@@ -40,7 +41,7 @@ async def test_a_cancel(bench: TrafficBench, step: str, how: Fault) -> None:
     held = bench.faults.order(step, how)
     handle = await bench.start()
     await held.reached.wait()
-    await handle.cancel()
+    await cancel(handle)
     bench.faults.release() if how is Fault.OUTLIVES else None
     end, told = await bench.ending(handle)
     if (step, how) == ("traffic.await_served", Fault.OUTLIVES):  # the proof came before the cancel was heard
