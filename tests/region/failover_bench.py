@@ -21,7 +21,6 @@ from activities.clients.application import HttpApplication
 from activities.clients.azure.readings import AzureReadings
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.regions import RegionsClient
-from activities.clients.kustomize import Kustomize
 from activities.region.changing import ServerActivities
 from activities.region.evidence import EvidenceReader
 from activities.region.failover_steps import RegionActivities
@@ -41,6 +40,7 @@ from tests.azure.pair import PRIMARY, REPLICA, AzurePair
 from tests.postgres.bench import Handle
 from tests.region.bench import DATABASE, RegionBench
 from tests.region.clusters import CONTEXTS, PODS, Clusters, deployment
+from tests.region.rendered_once import RenderedOnce
 from tests.region.traffic_stand_in import BROKEN, SLOW, UNKNOWN, TrafficStandIn
 from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
@@ -272,7 +272,7 @@ async def leaving(
         if away:
             await asyncio.to_thread(clusters.sleep, lost)
             await asyncio.to_thread(clusters.overlay, bench.surviving, 2, "api:dr")
-        regions, kustomize = RegionsClient(KubernetesClient()), Kustomize(str(ensure_binaries(print) / "kubectl"))
+        regions, kustomize = RegionsClient(KubernetesClient()), RenderedOnce(str(ensure_binaries(print) / "kubectl"))
         bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
