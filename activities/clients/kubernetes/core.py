@@ -18,6 +18,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from activities.clients.kubernetes.podstate import main_container, pod_fact, rollout_of
+from activities.clients.kubernetes.silence import why_silent
 from activities.clients.ports import ConflictError, ForbiddenError, MissingError, Rollout, UnreachableError
 from activities.postgres.models.survey import PodFact
 from estate.base import Region
@@ -197,7 +198,9 @@ class KubernetesClient:
         except ApiException as error:
             _raise(error, what, region)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnreachableError(f"{what}: the API server of {region.location} does not answer: {error}") from error
+            raise UnreachableError(
+                f"{what}: the API server of {region.location} does not answer: {why_silent(error)}"
+            ) from error
 
     def _client(self, context: str | None) -> client.ApiClient:
         if context not in self._clients:
