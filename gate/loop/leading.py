@@ -57,9 +57,8 @@ def must_not_lead_set_back(local: Local) -> Decision | None:
     """Return that this member's disk is not what it was; not where a run has decided that it leads again as it is."""
     if not local.lacks or local.reverts:
         return None
-    return Decision(
-        Action.WAIT, f"ITS DISK WAS SET BACK: {local.lacks}, and WAL ends before that here; fail over to that one"
-    )
+    remedy = "fail over to that one; if it is lost for good, delete this pod"
+    return Decision(Action.WAIT, f"ITS DISK WAS SET BACK: {local.lacks}, and WAL ends before that here; {remedy}")
 
 
 def must_not_promote_itself(local: Local, outside: Outside) -> Decision | None:

@@ -121,8 +121,7 @@ class Loop:
         if gate.work.is_going_on:
             return
         gate.work.collect()
-        stopped = gate.server.state is ServerState.STOPPED
-        gate.lacks = await gate.own_wal.lacks(outside.peers) if stopped and self._is_named(outside) else ""
+        gate.lacks = await self._lacks(outside)
         sample = gate.sample()
         decision = decide(sample, outside)
         if gate.server.rests and decision.action in _STARTS:
@@ -153,6 +152,14 @@ class Loop:
         if gate.sampler.facts.role is Role.PRIMARY and not outside.peers:
             return replace(outside, peers=gate.observer.recent())
         return outside
+
+    async def _lacks(self, outside: Outside) -> str:
+        """Return what a stopped server lacks that is to lead. One that may be named later learns it while others answer."""
+        gate = self._gate
+        if gate.server.state is not ServerState.STOPPED or (gate.settings.data / "standby.signal").exists():
+            return ""
+        lacks = await gate.own_wal.lacks(outside.peers)
+        return lacks if self._is_named(outside) else ""
 
     def _is_named(self, outside: Outside) -> bool:
         return outside.record is not None and outside.record.leader == self._gate.settings.member

@@ -4,6 +4,10 @@ A leader never sends WAL that is not on its disk. So one that lacks what a stand
 volume was restored from a snapshot, or has lost what it had confirmed. If it led, acknowledged rows would be gone, and the
 standby that has them would follow another history without noticing.
 
+What is known to be missing stays known when the standby that has it falls silent: its pod may restart, or the network may
+fall apart. It is forgotten when this directory has it, has another timeline, or when this program ends; so a person who
+knows that the standby never comes back ends the pod, and the server leads with what it has.
+
 After a clean stop the end of WAL is known. After a crash the records up to the standby's position are read by
 ``pg_waldump``: the last 128 KiB of them, and only where that finds fault all since the checkpoint.
 """
@@ -41,6 +45,8 @@ class OwnWal:
         self._settings, self._control = settings, control
         self._asked: tuple[str, str, str] | None = None
         self._found = ""
+        self._known: tuple[int, int, str] | None = None
+        """What is missing: end of WAL, its timeline, and who has replayed it."""
 
     async def lacks(self, peers: Mapping[str, GateStatus | None]) -> str:
         """Return who has replayed what is missing here, in words; empty when nothing is known to be missing.
@@ -50,16 +56,22 @@ class OwnWal:
         control = self._control.last
         if control is None or newest_timeline(self._settings.data) != control.timeline:
             return ""  # it was promoted, and has stopped before its first checkpoint: others may have gone further before
-        standbys = [one for one in peers.values() if one is not None and one.role is Role.STANDBY and one.replay_lsn]
-        ours = [one for one in standbys if one.timeline == control.timeline]
-        if not ours:
+        replayed = [
+            (parse_lsn(one.replay_lsn), control.timeline, one.member)
+            for one in peers.values()
+            if one is not None and one.role is Role.STANDBY and one.replay_lsn and one.timeline == control.timeline
+        ]
+        if self._known is not None and self._known[1] == control.timeline:
+            replayed.append(self._known)
+        self._known = max(replayed, default=None)
+        if self._known is None:
             return ""
-        first = max(ours, key=lambda one: parse_lsn(one.replay_lsn or "0/0"))
-        wanted = first.replay_lsn or "0/0"
-        question = (wanted, control.state, control.checkpoint_lsn)
+        end, _, member = self._known
+        question = (wanted := format_lsn(end), control.state, control.checkpoint_lsn)
         if question != self._asked:
             has = await self._has(control, wanted)
-            self._asked, self._found = question, "" if has else f"{first.member} has replayed {wanted}"
+            self._asked, self._found = question, "" if has else f"{member} has replayed {wanted}"
+        self._known = self._known if self._found else None
         return self._found
 
     async def _has(self, control: ControlData, wanted: str) -> bool:

@@ -80,6 +80,8 @@ class Member:
     """It is accepted, and does not come to its end."""
     empty: bool = False
     """Its directory holds no database."""
+    known_missing: tuple[int, int, str] | None = None
+    """What its gate knows to be missing on its disk: timeline, end of WAL, and who has replayed it."""
     prepared: bool = False
     """The product's roles have been made in a directory that ran without a gate."""
 
@@ -117,7 +119,7 @@ class Member:
 
     def die(self) -> None:
         """End the pod; what is on its disk stays."""
-        self.alive = False
+        self.alive, self.known_missing = False, None
         self.stop()
 
     def remember(self, **changes: int | str | None) -> None:
@@ -137,7 +139,7 @@ class Member:
     def local(self, members: tuple[str, ...], peers: Mapping[str, GateStatus | None]) -> Local:
         """Return what the gate's decision is made from."""
         return Local(
-            lacks=self._lacks(peers) if self.server is ServerState.STOPPED else "",
+            lacks=self._lacks(peers) if self.server is ServerState.STOPPED and not self.standby_signal else "",
             member=self.name,
             members=members,
             state=self.state,
@@ -152,13 +154,16 @@ class Member:
         )
 
     def _lacks(self, peers: Mapping[str, GateStatus | None]) -> str:
-        standbys = [one for one in peers.values() if one is not None and one.role is Role.STANDBY and one.replay_lsn]
-        more = [
-            one.member
-            for one in standbys
-            if one.timeline == self.timeline and parse_lsn(one.replay_lsn or "0/0") > self.position
+        """As ``gate.postgres.own_wal``: what is known to be missing stays known while this gate runs."""
+        replayed = [
+            (self.timeline, parse_lsn(one.replay_lsn), one.member)
+            for one in peers.values()
+            if one is not None and one.role is Role.STANDBY and one.replay_lsn and one.timeline == self.timeline
         ]
-        return f"{more[0]} has replayed more" if more else ""
+        known = [self.known_missing] if self.known_missing is not None else []
+        missing = [one for one in [*replayed, *known] if one[0] == self.timeline and one[1] > self.position]
+        self.known_missing = max(missing, default=None)
+        return f"{self.known_missing[2]} has replayed more" if self.known_missing is not None else ""
 
     @property
     def reverts(self) -> bool:
@@ -214,9 +219,11 @@ class Member:
 
     def _set_back(self, world: World) -> str:
         """Say who has WAL that this stopped leader's disk has not."""
-        may_lead = self.server is ServerState.STOPPED and not self.standby_signal
-        ahead = [one.name for one in world.members.values() if may_lead and one.stands_by and is_ahead(one, self)]
-        return f"{ahead[0]} has more" if ahead else ""
+        if self.server is not ServerState.STOPPED or self.standby_signal:
+            return ""
+        ahead = [one.name for one in world.members.values() if one.stands_by and is_ahead(one, self)]
+        known = [self.known_missing[2]] if self.known_missing is not None else []
+        return "".join(f"{one} has more" for one in [*ahead, *known][:1])
 
     def followers(self, world: World) -> tuple[Follower, ...]:
         """Return the standbys that stream from here."""

@@ -303,10 +303,8 @@ def test_a_planned_claim_leaves_the_primary_alone_and_a_forced_one_stops_it() ->
 def test_a_leader_whose_disk_was_set_back_waits_unless_a_run_has_decided_that_it_leads() -> None:
     lacking: dict[str, Any] = {"server": ServerState.STOPPED, "role": None, "lacks": f"{B} has replayed 0/5000"}
     waits = _decide(record=Record(leader=ME, epoch=2), **lacking)
-    assert (waits.action, waits.reason) == (
-        Action.WAIT,
-        f"ITS DISK WAS SET BACK: {B} has replayed 0/5000, and WAL ends before that here; fail over to that one",
-    )
+    reason = f"ITS DISK WAS SET BACK: {B} has replayed 0/5000, and WAL ends before that here; fail over to that one;"
+    assert (waits.action, waits.reason) == (Action.WAIT, f"{reason} if it is lost for good, delete this pod")
     promoted = _decide(record=Record(leader=ME, epoch=2), **lacking, state=State(epoch=2, promoted_at=2))
     assert promoted.action is Action.WAIT
     decided = _decide(record=Record(leader=ME, epoch=2), **lacking, reverts=True)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from deploy.lab.patience import stretched
-from gate.api import Role
+from gate.api import Role, ServerState
 from gate.postgres.controldata import ControlFile, end_of_wal
 from gate.postgres.lsn import format_lsn, parse_lsn
 from gate.postgres.own_wal import OwnWal
@@ -65,6 +65,24 @@ async def test_it_waits_and_a_failover_to_the_standby_loses_nothing(pair: Cluste
     await pair.until_true(lambda: _has_the_row(pair, "pg-0"), stretched(20))
 
 
+async def test_it_waits_on_when_the_standby_that_has_its_rows_falls_silent_until_its_own_pod_ends(pair: Cluster) -> None:
+    snapshot = await _snapshot(pair, clean=True)
+    await pair.sql("pg-0", "create table rows as select 1 as n")
+    pair.die("pg-0")
+    _set_back(pair, snapshot)
+    pair.start("pg-0")
+    await pair.until(lambda: pair.said("pg-0", "ITS DISK WAS SET BACK: pg-1 has replayed"), stretched(30))
+    pair.die("pg-1")
+    for _ in range(20):  # its gate looks ten times a second
+        status = await pair.status("pg-0")
+        assert status is not None
+        assert (status.role, status.server, bool(status.lacks)) == (None, ServerState.STOPPED, True)
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(pair.kill, "pg-0", signal.SIGTERM)
+    pair.start("pg-0")
+    await pair.until_role("pg-0", Role.PRIMARY)
+
+
 async def test_a_standby_that_was_away_at_the_start_and_has_more_confirms_nothing(pair: Cluster) -> None:
     snapshot = await _snapshot(pair, clean=True)
     await pair.sql("pg-0", "create table rows as select 1 as n")
@@ -102,8 +120,11 @@ async def test_the_end_of_wal_is_found_to_the_byte(pair: Cluster) -> None:
     control = ControlFile(given)
     end = end_of_wal(given.data, await control.read())
     for replay, lacks in ((end, ""), (format_lsn(parse_lsn(end) + 8), "pg-1 has replayed")):
-        found = await OwnWal(given, control).lacks({"pg-1": status.model_copy(update={"replay_lsn": replay})})
+        own = OwnWal(given, control)
+        found = await own.lacks({"pg-1": status.model_copy(update={"replay_lsn": replay})})
         assert (found.startswith(lacks), bool(found)) == (True, bool(lacks)), (found, replay)
+        for peers in ({"pg-1": None}, {"pg-1": status.model_copy(update={"replay_lsn": "0/1000000"})}, {}):
+            assert await own.lacks(peers) == found, "what is known to be missing stays known"
 
 
 def _settings(pair: Cluster) -> Settings:

@@ -308,6 +308,10 @@ class Campaign(RuleBasedStateMachine):
             self._repair_for_good()
         if self._leader_lacks_wal:  # as doctor says
             self._give_up(self.world.members[self.world.record.leader])
+        elif self._leader_waits_for_what_is_lost:  # as its gate says
+            self._leader.die()
+            self._bring_back(self._leader)
+            self._pass(2)
         if self._leader_is_fenced:  # as a refused planned run says
             self._done(self._start(PostgresFailover, mode="forced", to=self._by_most()[0]))
 
@@ -369,9 +373,18 @@ class Campaign(RuleBasedStateMachine):
         return leader.server is ServerState.STOPPED and self._leader_lacks_wal
 
     @property
+    def _leader(self) -> Member:
+        return self.world.members[self.world.record.leader]
+
+    @property
+    def _leader_waits_for_what_is_lost(self) -> bool:
+        """Whether the leader is held for rows that a standby had, and nobody has any more."""
+        return self._leader.server is ServerState.STOPPED and self._leader.known_missing is not None
+
+    @property
     def _leader_lacks_wal(self) -> bool:
         """Whether a standby of its timeline has more than the leader, whose disk was set back."""
-        leader = self.world.members[self.world.record.leader]
+        leader = self._leader
         return any(one.stands_by and is_ahead(one, leader) for one in self.world.members.values())
 
     def _has_led_last(self) -> str:

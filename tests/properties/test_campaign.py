@@ -97,6 +97,20 @@ def test_a_life_in_which_a_leaders_disk_is_set_back(life: Campaign) -> None:
     assert (life.world.writers, life.world.losses) == (["postgresql-standby-0"], [])
 
 
+@pytest.mark.parametrize("how", ["dies", "is cut off"])
+def test_a_life_in_which_the_standby_with_the_rows_falls_silent(life: Campaign, how: str) -> None:
+    """The leader whose disk was set back has seen what it lacks: it leads only once a person has ended its pod."""
+    life.begin(three=False, proof=["gate", "attested"], relaxes=False)
+    life.time_passes(seconds=1.2)
+    life.a_member_comes_back_with_an_older_disk(which=0, seconds=0.3)
+    life.a_member_breaks(which=1, how=how, seconds=3.0)
+    assert life.world.writers == []
+    leader = life.world.members["postgresql-primary-0"]
+    leader.die()
+    life.a_member_comes_back(which=0, seconds=3.0)
+    assert life.world.writers == [leader.name]
+
+
 def test_a_life_in_which_a_standby_that_was_away_is_not_alone_in_the_record(life: Campaign) -> None:
     """The leader's disk was set back, so the other standby leaves the record: the first one has to catch up before."""
     life.begin(three=True, proof=["gate", "isolation"], relaxes=True, all_listed=False)

@@ -177,7 +177,8 @@ class HarshWorld(World):
 
     def _act(self, member: Member, decision: Decision) -> None:
         """Let a gate act; a disk that was set back loses what nobody who answers has."""
-        heard = [one for one in self.members.values() if one.stands_by and one.reachable and member.reachable]
+        standbys = [one for one in self.members.values() if one.stands_by and self._same_side(one, member)]
+        heard = [one for one in standbys if one.reachable and member.reachable]
         if decision.action is Action.START_LEADER and not any(one.position > member.position for one in heard):
             self.promised -= self._cut_off.pop(member.name, set()) - member.rows
         super()._act(member, decision)
