@@ -98,12 +98,12 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
     await _without_the_other_api_server_nothing_moves(two)
 
     since = datetime.now(UTC)
-    assert (await _lab("break", "region"))["done"] == "lost eastus: control plane, node, database"
+    assert (await _lab("break", "region"))["done"] == "lost eastus: gateway, control plane, node, database"
     assert "already" in (await _lab("break", "region"))["done"]
     status = await _lab("status")
     assert status["exit_code"] == 1
     assert {part for part, runs in status["regions"]["parts"].items() if not runs} == {
-        f"{EAST} {part}" for part in ("API server", "control plane", "node", "database")
+        f"{EAST} {part}" for part in ("gateway", "API server", "control plane", "node", "database")
     }
     forced = ("--mode", "forced", "--down-since", since.isoformat())
     handle = await two.start("region-failover", EAST, "--to", WEST, "--confirm", CONFIRM, *forced)

@@ -47,6 +47,7 @@ class GatewayProxies:
         self._running: dict[str, Properties] = {}
         self._operations: Operations | None = None
         self._starting: list[asyncio.Task[None]] = []
+        self._lost: set[str] = set()
         self.proxies: dict[str, Haproxy] = {}
 
     async def begin(self, operations: Operations) -> None:
@@ -60,7 +61,7 @@ class GatewayProxies:
         self._running[gateway] = properties
         if proxy := self.proxies.get(gateway):
             proxy.want(self._layout(gateway))
-        elif self._operations:
+        elif self._operations and gateway not in self._lost:
             self._starting.append(asyncio.create_task(self._new(gateway).start()))
 
     async def seen(self, gateway: str) -> Mapping[Member, Seen]:
@@ -70,6 +71,18 @@ class GatewayProxies:
         told = await self.proxies[gateway].servers()
         found = {member: told.get((f"{_pool(*member[:2])}.1", member[2])) for member, _ in members(self._running[gateway])}
         return {member: _seen(one) for member, one in found.items() if one}
+
+    async def lose(self, gateway: str) -> None:
+        """End a gateway's HAProxy until ``restore``, whatever Azure does to the gateway meanwhile."""
+        self._lost.add(gateway)
+        if proxy := self.proxies.pop(gateway, None):
+            await proxy.stop()
+
+    async def restore(self, gateway: str) -> None:
+        """Start it again, if it was lost."""
+        if gateway in self._lost:
+            self._lost.remove(gateway)
+            await self._new(gateway).start()
 
     async def probe(self, host: str, path: str, /) -> int:
         """Ask one server of any gateway once."""

@@ -13,7 +13,7 @@ from deploy.lab.names import LabUsageError
 
 _REGION, _API_SERVER, _EDGE = "region", "api-server", "edge"
 FAULTS = {
-    _REGION: "two regions: end control plane, node and database of the region NAME (default: the first one) at once",
+    _REGION: "two regions: end gateway, control plane, node and database of the region NAME (default: the first) at once",
     _API_SERVER: "two regions: kill the API server of the region NAME (default: the first one); its pods go on serving",
     _EDGE: "two regions: end the public edge; customers reach nobody",
 }
@@ -73,7 +73,7 @@ async def break_it(scene: Scene, what: str, target: str) -> str:
         return f"{region} is lost already; nothing was done"
     if what == _REGION:
         await scene.lose(region)
-        return f"lost {region}: control plane, node, database"
+        return f"lost {region}: gateway, control plane, node, database"
     if not scene.has_api_server(region):
         return f"the API server of {region} does not run already; nothing was done"
     await scene.end_api_server(region)

@@ -15,6 +15,7 @@ from deploy.lab.region_parts import WORKERS, Temporal, Workers
 from deploy.lab.regions.cluster import RegionCluster
 from deploy.lab.regions.customer import Customer
 from deploy.lab.regions.edge import PublicEdge
+from deploy.lab.regions.gateways import RegionGateways
 
 EAST, WEST = "eastus", "westus2"
 SERVERS = {EAST: PRIMARY, WEST: REPLICA}
@@ -26,6 +27,7 @@ class Stage:
 
     azure: AzurePair
     edge: PublicEdge
+    gateways: RegionGateways
     clusters: dict[str, RegionCluster]
     temporal: Temporal
     workers: Workers
@@ -55,16 +57,11 @@ class Stage:
 
     async def has_edge(self) -> bool:
         """Whether the public edge takes connections."""
-        place = urlsplit(self.edge.url)
-        try:
-            _, writer = await asyncio.open_connection(place.hostname, place.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
+        return await _takes_connections(self.edge.url)
 
     async def lose(self, region: str) -> None:
-        """Lose a region: control plane, node, database."""
+        """Lose a region: gateway, control plane, node, database."""
+        await self.gateways.lose(region)
         await asyncio.to_thread(self.azure.servers.kill, SERVERS[region])
         await asyncio.to_thread(self.clusters[region].lose)
 
@@ -80,6 +77,7 @@ class Stage:
             raise LabError(f"{server} follows {leader}, which does not run; heal its region first")
         await asyncio.to_thread(self.clusters[region].heal)
         await self.azure.servers.heal(server)
+        await self.gateways.restore(region)
 
     async def end_api_server(self, region: str) -> None:
         """Kill the API server of a region; its pods go on serving."""
@@ -104,6 +102,7 @@ class Stage:
         found = {"Temporal": self.temporal.is_alive, "workers": self.workers.alive == WORKERS, "edge": await self.has_edge()}
         for region, cluster in self.clusters.items():
             found |= {f"{region} {part}": runs for part, runs in cluster.parts.items()}
+            found[f"{region} gateway"] = await _takes_connections(f"http://{self.gateways.addresses[region]}")
             found[f"{region} database"] = await self.azure.servers.is_up(SERVERS[region])
         return found
 
@@ -128,3 +127,13 @@ class Stage:
         """Return how many promotions Azure has carried out."""
         log = self.azure.emulator.log
         return sum(one.method == "PATCH" and "flexibleServers" in one.path and not one.refused_by for one in log)
+
+
+async def _takes_connections(url: str) -> bool:
+    place = urlsplit(url)
+    try:
+        _, writer = await asyncio.open_connection(place.hostname, place.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -24,6 +24,7 @@ from deploy.lab.region_parts import DATABASE, Temporal, Workers, worker_environm
 from deploy.lab.regions.cluster import API_TOKEN, OVERLAY, PILOT_LIGHT, Endpoint, RegionCluster, write_contexts
 from deploy.lab.regions.customer import Customer
 from deploy.lab.regions.edge import PublicEdge
+from deploy.lab.regions.gateways import RegionGateways
 from deploy.lab.regions.names import Regions
 from deploy.lab.regions.scene import EAST, WEST, Stage
 from workflows.run.models import TASK_QUEUE
@@ -32,6 +33,7 @@ TRAFFIC = "aiagent-web"
 _NETWORK = "127.0.18"
 _PROFILE, _ENDPOINT, _ROUTE = "aiagent-frontdoor", "aiagent-api", "default-route"
 _BOTH, _DR = "primary-region-backend-pool", "dr-region-backend-pool"
+_GATEWAYS = {EAST: "aiagent-appgw", WEST: "aiagent-appgw-dr"}
 _HOSTS = {EAST: "east.aiagent.example", WEST: "west.aiagent.example"}
 _EDGE_SECONDS = 1200
 """How long a change takes to reach the edge at Azure; the emulator divides it by 100, as everything else."""
@@ -63,9 +65,10 @@ def _lay_out(edge: PublicEdge) -> None:
     profile.route(_ENDPOINT, _ROUTE, _BOTH)
 
 
-def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], edge: PublicEdge) -> None:
+def _add_regions(path: Path, clusters: dict[str, RegionCluster], edge: PublicEdge, gateways: RegionGateways) -> None:
     """Add to the estate what a region's failover needs."""
-    (folder / "token").write_text(API_TOKEN, encoding="utf-8")
+    token = path.with_name("token")
+    token.write_text(API_TOKEN, encoding="utf-8")
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for region, cluster in clusters.items():
         content["regions"][region]["context"] = cluster.context
@@ -74,7 +77,7 @@ def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], e
         EAST: {
             "to": WEST, "databases": [DATABASE], "traffic": [TRAFFIC], "overlay": str(OVERLAY),
             "pilot_light": str(PILOT_LIGHT), "applications": ["api-deployment"],
-            "checks": {"url": edge.url, "token": f"file:{folder / 'token'}"},
+            "checks": {"url": edge.url, "token": f"file:{token}"},
             "approvals": {"planned": asked, "forced": asked},
         }
     }  # fmt: skip
@@ -82,12 +85,13 @@ def _add_regions(path: Path, folder: Path, clusters: dict[str, RegionCluster], e
     content["traffic"] = {
         TRAFFIC: {
             "region": EAST, "subscription": SUBSCRIPTION,
-            "regions": {name: {"health": f"http://{one.application}/health/ready"} for name, one in clusters.items()},
+            "regions": {name: {"health": f"http://{at}/health/ready"} for name, at in gateways.addresses.items()},
             "edge": {"url": f"{edge.url}/health"},
             "front_door": {**door, "origin_groups": {EAST: _BOTH, WEST: _DR}},
             "thresholds": {"ask_every": "PT0.1S", "answers_in_a_row": 10},
         }
     }  # fmt: skip
+    content["gateways"] = gateways.entries({name: one.application for name, one in clusters.items()})
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
@@ -128,22 +132,23 @@ async def two_regions(say: Say, regions: Regions, every: float = 0.05) -> AsyncI
     ``every``: seconds after which a customer submits the next workflow.
     """
     port = free_port(f"{_NETWORK}.21", f"{_NETWORK}.22")
-    origins: dict[str, str] = {}
-    edge = PublicEdge(SUBSCRIPTION, origins, _EDGE_SECONDS)
+    gateways = RegionGateways(SUBSCRIPTION, _GATEWAYS)
+    edge = PublicEdge(SUBSCRIPTION, {_HOSTS[name]: at for name, at in gateways.addresses.items()}, _EDGE_SECONDS)
     _lay_out(edge)
     roles = [Role.load(one) for one in (ROLE_FILE, _TRAFFIC_ROLE, _QUOTA_ROLE)]
     with _made(regions) as folder:
         async with (
-            running_pair(folder / "azure", _NETWORK, port, roles=roles, others=(edge.front,)) as azure,
+            running_pair(folder / "azure", _NETWORK, port, roles=roles, others=(edge.front, gateways.provider)) as azure,
             Temporal(folder) as temporal,
             _two_clusters(say, azure, regions) as clusters,
         ):
             await azure.provide_operator()
-            origins |= {_HOSTS[name]: one.application for name, one in clusters.items()}
+            for name, one in clusters.items():
+                gateways.add(name, one.application)
             await edge.start(_ENDPOINT)
             try:
                 estate = write_estate(folder, azure)
-                _add_regions(estate, folder, clusters, edge)
+                _add_regions(estate, clusters, edge, gateways)
                 write_contexts(tuple(clusters.values()), folder / "kubeconfig")
                 told = worker_environment(folder, estate, azure, temporal.address)
                 told |= {
@@ -154,6 +159,6 @@ async def two_regions(say: Say, regions: Regions, every: float = 0.05) -> AsyncI
                 async with Workers(folder, told) as workers, Customer(edge.url, every) as customer:
                     await customer.until_served(EAST)
                     await _until_polled(temporal.client)
-                    yield Stage(azure, edge, clusters, temporal, workers, customer, told, _ENDPOINT)
+                    yield Stage(azure, edge, gateways, clusters, temporal, workers, customer, told, _ENDPOINT)
             finally:
                 await edge.stop()
