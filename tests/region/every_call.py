@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import pairwise
-from time import monotonic
-from typing import NamedTuple
 
 from deploy.lab.azure.faults import Fault, Faults
 
 _OPERATION = re.compile(r"/azureAsyncOperation/[^/]+$")
-
-
-class Asked(NamedTuple):
-    at: float
-    fault: Fault | None
 
 
 def call_of(method: str, path: str) -> str:
@@ -33,7 +25,8 @@ class EachCall(Faults):
     def __init__(self, looks: tuple[Fault | None, ...], changes: tuple[Fault, ...]) -> None:
         super().__init__()
         self._looks, self._changes = looks, changes
-        self.asked: dict[str, list[Asked]] = defaultdict(list)
+        self.asked: dict[str, list[Fault | None]] = defaultdict(list)
+        """Call → what each has met."""
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault that a call meets."""
@@ -43,20 +36,10 @@ class EachCall(Faults):
             fault = self._looks[turn % len(self._looks)]
         else:
             fault = self._changes[turn] if turn < len(self._changes) else None
-        before.append(Asked(monotonic(), fault))
+        before.append(fault)
         return fault
 
     @property
     def unmet(self) -> list[str]:
         """Calls that were asked, and have never met a fault."""
-        return [call for call, asked in self.asked.items() if not any(one.fault for one in asked)]
-
-    @property
-    def too_soon(self) -> list[str]:
-        """Calls that were asked again before the time that Azure had named (``Retry-After``)."""
-        return [
-            f"{call} after {again.at - one.at:.2f} s"
-            for call, asked in self.asked.items()
-            for one, again in pairwise(asked)
-            if one.fault and again.at - one.at < (one.fault.retry_after or 0)
-        ]
+        return [call for call, asked in self.asked.items() if not any(asked)]

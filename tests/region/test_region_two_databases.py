@@ -14,7 +14,7 @@ import yaml
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.clients.ports import ForbiddenError
-from activities.region.failover_models import RegionDetails
+from activities.region.failover_models import DatabaseMove, RegionDetails
 from activities.run.models.todo import Todo
 from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
@@ -26,6 +26,7 @@ from tests.region.failover_bench import RegionFailoverBench, leaving
 from tests.region.second_pair import SECOND, Both, SecondPair
 from tests.run.cancels import cancel
 from workflows.region import database
+from workflows.region.plan_lines import moved_lines
 
 _SERVERS = {"eastus": "billing-postgres", "westus2": "billing-postgres-dr"}
 _HEALTHY: dict[str, Any] = {"refusal": None, "behind": 0, "sql_error": ""}
@@ -174,3 +175,22 @@ async def test_a_second_database_that_is_refused_before_anything_moved_leaves_al
     assert (end, two.changes(), second.promoted) == ("RolledBack", [], []), told
     assert "moved to" not in told
     assert await two.is_as_before()
+
+
+_THREE = tuple(DatabaseMove(name=one, server=f"{one}-dr", already=one == "orders") for one in ("orders", "billing", "audit"))
+
+
+@pytest.mark.parametrize(
+    ("databases", "known", "doubtful", "told"),
+    [
+        (_THREE[1:], set(), "", ""),
+        (_THREE[1:], set(), "billing", ""),
+        (_THREE[:2], set(), "", "; moved to westus2 for good: orders; not moved: billing"),
+        (_THREE, {"billing"}, "", "; moved to westus2 for good: orders, billing; not moved: audit"),
+        (_THREE, set(), "billing", "; moved to westus2 for good: orders; perhaps moved: billing; not moved: audit"),
+    ],
+)
+def test_each_database_is_told_by_name(
+    databases: tuple[DatabaseMove, ...], known: set[str], doubtful: str, told: str
+) -> None:
+    assert moved_lines(databases, known, doubtful, "westus2") == told

@@ -25,6 +25,7 @@ from activities.run.models.control import Control
 from activities.run.models.todo import LeftToDo, Todo, kinds_of, todo
 from workflows.region.children import database_child, run_child, traffic_child
 from workflows.region.models import RegionMove, flexible_lock_id
+from workflows.region.plan_lines import moved_lines
 from workflows.region.way import MARGIN, Way, hold, within
 from workflows.run import outcome
 from workflows.run.controlling import held_back, leave_out, optional_run, optional_step
@@ -119,15 +120,9 @@ class Moving:
     def _apart(self, failed: DatabaseMove, *, untouched: bool) -> str:
         """Return which databases lead in the new region and which do not, to be read behind why one of them failed."""
         known = {one.name for one in self._state.details.moved}
-        moved = [one.name for one in self._plan.databases if one.already or one.name in known]
-        if not moved:
-            return ""
-        doubtful = [] if untouched else [failed.name]
-        rest = [one.name for one in self._plan.databases if one.name not in {*moved, *doubtful}]
-        parts = {f"moved to {self._way.new} for good": moved, "perhaps moved": doubtful, "not moved": rest}
-        told = "".join(f"; {what}: {', '.join(which)}" for what, which in parts.items() if which)
+        told = moved_lines(self._plan.databases, known, "" if untouched else failed.name, self._way.new)
         again = f"failover start {workflow.info().workflow_type} {self._target.name} with the same options"
-        return f"{told}; no traffic was led: correct {failed.name}, then {again}"
+        return f"{told}; no traffic was led: correct {failed.name}, then {again}" if told else ""
 
     def _note(self, moved: DatabaseMoved) -> None:
         self._state.details.moved = (*self._state.details.moved, moved)
