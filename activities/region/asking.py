@@ -19,15 +19,22 @@ NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestR
 async def patiently(ask: Callable[[], Awaitable[T]], poll: timedelta, *, seconds: float = _ANSWER_SECONDS) -> T:
     """Return an answer of Azure, which may be silent or busy for a moment; where a region is lost, for long.
 
-    ``poll`` is waited between two tries. Raises what ``ask`` raises last; UnreachableError: no answer within ``seconds``.
+    ``poll`` is waited between two tries, and as long as Azure wants (``Retry-After``) where it says so; an answer that would
+    come too late then is not waited for. Raises what ``ask`` raises last; UnreachableError: no answer within ``seconds``.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as limit:
             for _ in range(_TRIES - 1):
+                pause = poll
                 try:
                     return await ask()
-                except (UnreachableError, BusyError):
-                    await sleep(poll.total_seconds())
+                except UnreachableError:
+                    pass
+                except BusyError as error:
+                    pause = max(poll, error.after or poll)
+                    if asyncio.get_running_loop().time() + pause.total_seconds() >= (limit.when() or 0):
+                        raise
+                await sleep(pause.total_seconds())
             return await ask()
     except TimeoutError as error:
         raise UnreachableError(f"Azure does not answer within {seconds:g} s") from error

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio import activity
 
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
+from activities.region.asking import patiently
 from activities.region.models import READY, AzureFact, Ended, FlexibleSurvey, Role
 from activities.region.operation_watch import IDLE, OperationWatch
 from activities.region.returning_models import Asked, AwaitServer, Goal, Old, Reached, ServerOrder
@@ -63,7 +65,7 @@ class ServerActivities:
     async def _found(self, order: ServerOrder, *, again: bool) -> Asked | None:
         """Return what is so without asking; ``None``: it is to be asked for."""
         for _ in range(_LOOKS_FOR_IT if again else 0):
-            fact = await self._servers.server(order.target, order.server)
+            fact = await patiently(partial(self._servers.server, order.target, order.server), self._servers.poll)
             if is_reached(order, fact) or fact.state != _NEEDED[order.goal]:
                 break
             await sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)

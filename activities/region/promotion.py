@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio import activity
 
 from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
-from activities.region.asking import NO_ANSWER
+from activities.region.asking import NO_ANSWER, patiently
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
 from activities.region.operation_watch import IDLE, OperationWatch
 from activities.run.declare import step
@@ -69,14 +70,19 @@ class PromotionActivities:
         return Begun(at=_now(), operation=operation)
 
     async def _as_it_is(self, order: PromoteOrder) -> AzureFact:
-        """Return the server; where a request before this one may have been heard, once that had time to show."""
-        fact = await self._servers.server(order.target, order.server)
+        """Return the server; where a request before this one may have been heard, once that had time to show.
+
+        Each look bears a moment of silence: the whole row of them would begin anew otherwise, and never end while Azure
+        throttles.
+        """
+        ask = partial(self._servers.server, order.target, order.server)
+        fact = await patiently(ask, self._servers.poll)
         looks = _LOOKS_FOR_IT if order.again or activity.info().attempt > 1 else 0
         for _ in range(looks):
             if fact.role is Role.PRIMARY or fact.state != READY:
                 return fact
             await sleep(_HEARD_WITHIN.total_seconds() / _LOOKS_FOR_IT)
-            fact = await self._servers.server(order.target, order.server)
+            fact = await patiently(ask, self._servers.poll)
         return fact
 
     @step("region.await_promotion", _LONG, lambda wait: f"wait until {wait.order.server} leads")

@@ -56,7 +56,8 @@ async def until(
 ) -> T:
     """Return the first answer of ``check`` that is not ``None``; wait ``every`` seconds between two questions.
 
-    What is in ``bears`` counts as no answer, as NotYetError does; everything else that ``check`` raises ends the wait.
+    What is in ``bears`` counts as no answer, as NotYetError does; everything else that ``check`` raises ends the wait. One
+    that says when it wants to be asked again (``after``) is not asked before.
 
     Raises:
         NotYetError: no answer ``within`` seconds, in the words of the last one borne. A question under way is cut short.
@@ -67,13 +68,16 @@ async def until(
     try:
         async with asyncio.timeout(within) as limit:
             while True:
+                pause = every
                 try:
                     if (answer := await check()) is not None:
                         return answer
                     why = None
                 except borne as error:
                     why = error
-                await sleep(every)
+                    after: timedelta | None = getattr(error, "after", None)
+                    pause = max(every, after.total_seconds() if after else 0)
+                await sleep(pause)
     except TimeoutError:
         if limit.expired():
             raise NotYetError(str(why or "")) from why

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.clients.ports import ForbiddenError, UnreachableError
+from activities.clients.ports import BusyError, ForbiddenError, UnreachableError
 from activities.run.polling import NotYetError, until
 from tests.properties.clock import JumpingLoop
 
@@ -82,6 +83,14 @@ def test_what_it_bears_is_asked_again(error: Exception) -> None:
 
     assert waited(check, bears=(UnreachableError,)) == 7
     assert check.asked == pytest.approx([0, 2, 4, 6])
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(None, [0, 2]), (1, [0, 2]), (5, [0, 5])])
+def test_who_names_a_time_is_not_asked_before(seconds: int | None, asked: list[int]) -> None:
+    check = Check(BusyError("busy", None if seconds is None else timedelta(seconds=seconds)), 7)
+
+    assert waited(check, bears=(BusyError,)) == 7
+    assert check.asked == pytest.approx(asked)
 
 
 def test_at_the_end_it_says_what_it_bore_last() -> None:

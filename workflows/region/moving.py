@@ -25,6 +25,7 @@ from activities.run.models.control import Control
 from activities.run.models.todo import LeftToDo, Todo, kinds_of, todo
 from workflows.region.children import database_child, run_child, traffic_child
 from workflows.region.models import RegionMove, flexible_lock_id
+from workflows.region.plan_lines import moved_lines
 from workflows.region.way import MARGIN, Way, hold, within
 from workflows.run import outcome
 from workflows.run.controlling import held_back, leave_out, optional_run, optional_step
@@ -101,10 +102,12 @@ class Moving:
             ended = await run_child(database_child(self._asked, move), state.votes)
         except FailureError as error:
             kind, words = outcome.cause_of(error)
-            if not (outcome.was_cancelled(error) or kind in _KNOWN):
+            untouched = outcome.was_cancelled(error) or kind in _KNOWN
+            if not untouched:
                 self._forward()
             if state.forward_only:
-                raise refuse(Refusal.STRANDED, f"database {move.name}: {words}") from error
+                words = f"database {move.name}: {words}{self._apart(move, untouched=untouched)}"
+                raise refuse(Refusal.STRANDED, words) from error
             if outcome.was_cancelled(error) and workflow.cancellation_reason() is None:
                 raise refuse(Refusal.ROLLED_BACK, f"the run {flexible_lock_id(move.name)} was cancelled") from error
             raise
@@ -113,6 +116,13 @@ class Moving:
         told = ended.explanation if ended else f"{move.server} led already"
         figures = {"outage_seconds": ended.outage_seconds, "lost": ended.lost} if ended else {}
         self._note(DatabaseMoved(name=move.name, words=told, **figures))
+
+    def _apart(self, failed: DatabaseMove, *, untouched: bool) -> str:
+        """Return which databases lead in the new region and which do not, to be read behind why one of them failed."""
+        known = {one.name for one in self._state.details.moved}
+        told = moved_lines(self._plan.databases, known, "" if untouched else failed.name, self._way.new)
+        again = f"failover start {workflow.info().workflow_type} {self._target.name} with the same options"
+        return f"{told}; no traffic was led: correct {failed.name}, then {again}" if told else ""
 
     def _note(self, moved: DatabaseMoved) -> None:
         self._state.details.moved = (*self._state.details.moved, moved)

@@ -67,6 +67,19 @@ def promote_lines(databases: tuple[DatabaseSeen, ...]) -> tuple[str, ...]:
     )
 
 
+def moved_lines(databases: tuple[DatabaseMove, ...], known: set[str], doubtful: str, there: str) -> str:
+    """Return which databases lead ``there`` and which do not, each behind a semicolon; empty while none is known to.
+
+    ``known``: those that this run has moved. ``doubtful``: of this one nobody knows; empty: there is none.
+    """
+    moved = [one.name for one in databases if one.already or one.name in known]
+    if not moved:
+        return ""
+    rest = [one.name for one in databases if one.name not in {*moved, doubtful}]
+    parts = {f"moved to {there} for good": moved, "perhaps moved": [doubtful] if doubtful else [], "not moved": rest}
+    return "".join(f"; {what}: {', '.join(which)}" for what, which in parts.items() if which)
+
+
 def serve_lines(target: RegionTarget, there: str) -> tuple[str, ...]:
     """Return what a plan says of traffic and check."""
     led = tuple(f"traffic: {one} leads to {there} (dns-failover)" for one in target.settings.traffic)
