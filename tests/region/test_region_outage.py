@@ -77,7 +77,7 @@ async def _kill(server: Temporal) -> None:
 
 
 async def _reached(hanging: Ordered) -> None:
-    async with asyncio.timeout(stretched(40)):
+    async with asyncio.timeout(stretched(30)):
         await hanging.reached.wait()
 
 
@@ -156,7 +156,7 @@ async def test_what_was_done_when_the_server_was_killed_is_not_done_again_by_the
         for name in names:
             await _reached(silent[name])
             await _kill(server)
-            async with asyncio.timeout(stretched(40)):
+            async with asyncio.timeout(stretched(30)):
                 while leave.faults.calls.count(name) < 2:
                     await asyncio.sleep(0.02)
             silent[name].released.set()
