@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from activities.clients.kubernetes.regions import KEPT
 from deploy.lab.patience import stretched
@@ -81,9 +84,15 @@ async def _reached(hanging: Ordered) -> None:
         await hanging.reached.wait()
 
 
-async def _lead(bench: RegionFailoverBench) -> None:
-    """Let the traffic be led."""
-    await bench.client.get_workflow_handle(traffic_lock_id(SLOW)).signal("go_on")
+async def _led(bench: RegionFailoverBench) -> Handle:
+    """Return the run that leads the traffic, and waits for the signal ``go_on``. One of another test has ended."""
+    child = bench.client.get_workflow_handle(traffic_lock_id(SLOW))
+    async with asyncio.timeout(stretched(30)):
+        while True:
+            with suppress(RPCError):
+                if (await child.describe()).status is WorkflowExecutionStatus.RUNNING:
+                    return child
+            await asyncio.sleep(0.02)
 
 
 async def _runs(bench: RegionFailoverBench) -> Counter[str]:
@@ -138,9 +147,10 @@ async def test_a_server_that_is_killed_at_every_phase_of_a_run_costs_nothing_but
     assert (await leave.status(handle)).phase == "held"
     await handle.execute_update("release", {"by": "mona"})
     await killed_at("region.apply_overlay", "region.await_ready")
-    await leave.until_phase(handle, "routing")
+    traffic = await _led(leave)
+    assert (await leave.status(handle)).phase == "routing"
     await _kill(server)
-    await _lead(leave)
+    await traffic.signal("go_on")
     await _reached(hanging["region.check_application"])
     hanging["records.keep"] = leave.faults.order("records.keep", Fault.HANGS)  # the database's run has kept its own
     await killed_at("region.check_application", "region.give_back", "records.keep")
@@ -163,7 +173,6 @@ async def test_what_was_done_when_the_server_was_killed_is_not_done_again_by_the
 
     handle = await leave.approved()
     await killed_after("region.claim", "region.apply_overlay", "region.promote")
-    await leave.until_phase(handle, "routing")
-    await _lead(leave)
+    await (await _led(leave)).signal("go_on")
     await killed_after("region.fence")
     await _must_be_done_once(leave, handle)
