@@ -40,6 +40,7 @@ def _graph_of(name: str) -> Graph:
     return graph_of(owner)
 
 
+@functools.cache
 def source_of(name: str) -> Successions:
     """Return what may follow what in the source of the workflow ``name``."""
     return _graph_of(name).successions()
@@ -47,11 +48,17 @@ def source_of(name: str) -> Successions:
 
 def recorded_of(name: str) -> dict[str, list[str]]:
     """Return history → its landmarks in order, for every recorded run of the workflow ``name``."""
-    found = {}
+    return _recorded().get(name, {})
+
+
+@functools.cache
+def _recorded() -> dict[str, dict[str, list[str]]]:
+    """Return workflow → history → its landmarks in order. Dozens of tests ask; the histories are megabytes."""
+    found: dict[str, dict[str, list[str]]] = {}
     for path in sorted(HISTORIES.glob("*.json")):
         events = json.loads(path.read_text(encoding="utf-8"))["events"]
-        if events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"] == name:
-            found[path.stem] = [one for one in map(_command_of, events) if one]
+        name = events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]
+        found.setdefault(name, {})[path.stem] = [one for one in map(_command_of, events) if one]
     return found
 
 

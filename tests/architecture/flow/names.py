@@ -97,19 +97,40 @@ class Scope:
         return routine.names.get(name, getattr(builtins, name, UNKNOWN))
 
     def _assigned(self, name: str) -> Any:
-        for part in _statements(self.routine.body):
-            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part.name == name:
+        match _assignments(self.routine.body).get(name):
+            case ast.FunctionDef() | ast.AsyncFunctionDef() as part:
                 return Routine(part, self.routine.names, self.routine.owner, self)
-            if isinstance(part, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in part.targets):
+            case ast.Assign() as part:
                 return self.resolve(part.value)
-            if isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name) and part.optional_vars.id == name:
+            case ast.withitem() as part:
                 return self.resolve(part.context_expr)
         return UNKNOWN
 
 
 @functools.cache
+def _assignments(body: Body) -> dict[str, ast.AST]:
+    """Return name → what gives it its first meaning in ``body``."""
+    found: dict[str, ast.AST] = {}
+    for part in _statements(body):
+        for name in _names_of(part):
+            found.setdefault(name, part)
+    return found
+
+
+@functools.cache
 def _statements(body: Body) -> list[ast.AST]:
     return [] if isinstance(body, ast.Lambda) else [part for one in body.body for part in ast.walk(one)]
+
+
+def _names_of(part: ast.AST) -> list[str]:
+    match part:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return [part.name]
+        case ast.Assign():
+            return [one.id for one in part.targets if isinstance(one, ast.Name)]
+        case ast.withitem(optional_vars=ast.Name(id=name)):
+            return [name]
+    return []
 
 
 def attribute(base: Any, name: str) -> Any:
