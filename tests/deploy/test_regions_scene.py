@@ -54,6 +54,24 @@ class _Cluster:
         self.is_lost = False
 
 
+class _Gateways:
+    """Sockets that listen, or not."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self._listening = {name: socket.create_server(("127.0.0.1", 0)) for name in (EAST, WEST)}
+        self.addresses = {name: f"127.0.0.1:{one.getsockname()[1]}" for name, one in self._listening.items()}
+
+    async def lose(self, region: str) -> None:
+        self.calls.append(f"end the gateway of {region}")
+        self._listening.pop(region).close()
+
+    async def restore(self, region: str) -> None:
+        self.calls.append(f"start the gateway of {region}")
+        port = int(self.addresses[region].rpartition(":")[2])
+        self._listening[region] = self._listening.get(region) or socket.create_server(("127.0.0.1", port))
+
+
 def _stage(calls: list[str], *, edge: str = "http://127.0.0.1:1", leader: str = PRIMARY) -> tuple[Stage, _Servers]:
     servers = _Servers(calls)
 
@@ -63,6 +81,7 @@ def _stage(calls: list[str], *, edge: str = "http://127.0.0.1:1", leader: str = 
     parts = {
         "azure": SimpleNamespace(servers=servers, resolve=resolve),
         "edge": SimpleNamespace(url=edge),
+        "gateways": _Gateways(calls),
         "clusters": {name: _Cluster(name, calls) for name in (EAST, WEST)},
         "temporal": SimpleNamespace(is_alive=True),
         "workers": SimpleNamespace(alive=1),
@@ -75,11 +94,14 @@ async def test_a_region_is_lost_with_its_database_and_comes_back_with_it() -> No
     stage, _ = _stage(calls)
     await stage.lose(EAST)
     assert (stage.is_lost(EAST), stage.is_lost(WEST), stage.has_api_server(EAST)) == (True, False, False)
-    lost = {f"{EAST} {part}" for part in ("API server", "node", "database")}
+    lost = {f"{EAST} {part}" for part in ("API server", "node", "database", "gateway")}
     assert {part for part, runs in (await stage.parts()).items() if not runs} == {*lost, "edge", "workers"}
     await stage.restore(EAST)
     assert {part for part, runs in (await stage.parts()).items() if not runs} == {"edge", "workers"}
-    assert calls == [f"kill {PRIMARY}", f"lose {EAST}", f"heal {EAST}", f"heal {PRIMARY}"]
+    assert calls == [
+        f"end the gateway of {EAST}", f"kill {PRIMARY}", f"lose {EAST}",
+        f"heal {EAST}", f"heal {PRIMARY}", f"start the gateway of {EAST}",
+    ]  # fmt: skip
 
 
 async def test_a_database_is_not_healed_before_the_one_that_it_has_to_follow() -> None:
@@ -94,7 +116,8 @@ async def test_a_database_is_not_healed_before_the_one_that_it_has_to_follow() -
     assert await stage.leading() == WEST
     await stage.restore(WEST)
     await stage.restore(EAST)
-    assert calls == [f"heal {WEST}", f"heal {REPLICA}", f"heal {EAST}", f"heal {PRIMARY}"]
+    west = [f"heal {WEST}", f"heal {REPLICA}", f"start the gateway of {WEST}"]
+    assert calls == [*west, f"heal {EAST}", f"heal {PRIMARY}", f"start the gateway of {EAST}"]
 
 
 async def test_the_edge_runs_when_it_takes_connections() -> None:
