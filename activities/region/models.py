@@ -171,6 +171,8 @@ class PromoteOrder(Wire):
     run: RunId
     again: bool = False
     """This run has asked before."""
+    silent_at: datetime | None = None
+    """When the old primary was seen to be silent, which is why it is given up; ``None``: it is, even if it answers."""
 
 
 class Begun(Wire):

@@ -17,7 +17,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.clients.flexible_ports import FlexibleServers
+from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
 from activities.region.asking import NO_ANSWER, patiently
@@ -32,6 +32,8 @@ _HEARD_WITHIN = timedelta(seconds=5)
 """How long Azure may take to show that it has accepted a promotion. Not documented; it answers the request itself only after
 it has begun the operation."""
 _LOOKS_FOR_IT = 5
+_FRESH = timedelta(seconds=2)
+"""So old a look at the old primary is believed. Workers' clocks are compared with Temporal's."""
 _UNHEARD = (UnreachableError, BusyError)
 _SOON = lasting(FORWARD, attempt=timedelta(minutes=2), within=timedelta(minutes=15))
 """Nobody can cancel meanwhile. A person may start again: that asks for nothing twice."""
@@ -41,9 +43,9 @@ _LONG = lasting(FORWARD, attempt=timedelta(hours=12), within=timedelta(days=1))
 class PromotionActivities:
     """The changing half of ``postgres-region-failover``."""
 
-    def __init__(self, servers: FlexibleServers) -> None:
-        """Ask Azure by ``servers``."""
-        self._servers = servers
+    def __init__(self, servers: FlexibleServers, sql: FlexibleSql) -> None:
+        """Ask Azure by ``servers``, and the old primary itself by ``sql``."""
+        self._servers, self._sql = servers, sql
 
     @step("region.promote", _SOON, lambda order: f"promote {order.server} ({order.mode.value} switchover)")
     async def promote(self, order: PromoteOrder) -> Begun:
@@ -51,13 +53,14 @@ class PromotionActivities:
 
         Raises:
             ApplicationError: ``PromotionRefused``, Azure said no to the first request and has done nothing; else it is
-                tried again.
+                tried again. ``PrimaryAlive``, the old primary was given up as silent and answers again; nothing is asked.
 
         """
         try:
             fact = await self._as_it_is(order)
             if (found := _found(order, fact)) is not None:
                 return found
+            await self._must_be_silent(order)
             operation = await self._servers.promote(order.target, order.server, order.old, order.mode)
         except BusyError as error:
             return Begun(at=_now(), busy=str(error)[:500], after=error.after)
@@ -68,6 +71,18 @@ class PromotionActivities:
         except UnreachableError as error:
             raise retry_in(timedelta(seconds=1), str(error)) from error
         return Begun(at=_now(), operation=operation)
+
+    async def _must_be_silent(self, order: PromoteOrder) -> None:
+        """Look at the old primary again, where time has passed since it was seen to be silent: it may be back."""
+        if order.silent_at is None or (activity.info().attempt == 1 and _now() - order.silent_at < _FRESH):
+            return
+        try:
+            answers = (await self._sql.facts(order.target, order.old)).in_recovery is False
+        except UnreachableError as error:
+            answers = error.silence.is_answer
+        if answers:
+            words = f"{order.old} was silent and answers again: nothing was promoted; start again"
+            raise refuse(Refusal.PRIMARY_ALIVE, words)
 
     async def _as_it_is(self, order: PromoteOrder) -> AzureFact:
         """Return the server; where a request before this one may have been heard, once that had time to show.

@@ -172,7 +172,7 @@ async def serving(client: Client, azure: AzurePair, folder: Path, **changes: Any
     azure.emulator.faults.clear()
     bench.serve((
         EstateActivities(bench.inventory), RecordsActivities(bench.inventory),
-        FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
+        FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers, bench.sql),
         FlexibleRouteActivities(bench.sql),
     ))  # fmt: skip
     try:

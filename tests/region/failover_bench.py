@@ -276,7 +276,7 @@ async def leaving(
         bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
-            FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers),
+            FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers, bench.sql),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize, bench.evidence),
             LeaseActivities(regions), RegionActivities(regions, kustomize, HttpApplication()),
             ServerActivities(bench.servers, bench.sql),

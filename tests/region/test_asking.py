@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.ports import BusyError, UnreachableError
@@ -17,6 +18,7 @@ from activities.region.changing import ServerActivities
 from activities.region.models import READY, AzureFact, EndpointFact, FlexibleSqlFact, PromoteOrder, Role
 from activities.region.promotion import PromotionActivities
 from activities.region.returning_models import Goal, ServerOrder
+from activities.run.models.diagnosis import Silence
 from activities.run.models.wire import RunId
 from gate.record import Mode
 from tests.properties.clock import JumpingLoop
@@ -114,7 +116,7 @@ def test_it_is_asked_four_times() -> None:
 def test_a_promotion_is_asked_for_though_every_other_look_before_it_meets_nothing(wrong: Exception) -> None:
     azure, step = _Azure(wrong, None), ActivityEnvironment()
     order = PromoteOrder(target=TARGET, server=NEW, old=OLD, mode=Mode.PLANNED, run=_RUN, again=True)
-    begun = _waited(step.run(PromotionActivities(azure).promote, order))  # type: ignore[arg-type]
+    begun = _waited(step.run(PromotionActivities(azure, _Sql()).promote, order))  # type: ignore[arg-type]
     assert (begun.busy, begun.operation, azure.promoted, len(azure.asked)) == ("", "/an/operation", 1, 12)
 
 
@@ -124,3 +126,47 @@ def test_a_server_s_state_is_looked_for_though_every_other_look_meets_nothing() 
     order = ServerOrder(target=TARGET, server=OLD, leader=NEW, goal=Goal.STOPPED, run=_RUN)
     asked = _waited(step.run(ServerActivities(azure, _Sql()).change, order))  # type: ignore[arg-type]
     assert "no route" in asked.refused, "every look has passed, and the survey is what tells"
+
+
+class _Back(_Sql):
+    """The old primary answers; ``writes``: it takes writes."""
+
+    def __init__(self, *, writes: bool) -> None:
+        self._writes = writes
+
+    async def facts(self, *_: object) -> FlexibleSqlFact:
+        return FlexibleSqlFact(name=OLD, in_recovery=not self._writes)
+
+
+class _Full(_Sql):
+    async def facts(self, *_: object) -> FlexibleSqlFact:
+        raise UnreachableError("too many clients", Silence.NO_ROOM)
+
+
+@pytest.mark.parametrize(
+    ("sql", "seconds", "attempt", "promoted"),
+    [
+        (_Back(writes=True), 60, 1, 0),
+        (_Back(writes=True), 1, 2, 0),
+        (_Full(), 60, 1, 0),
+        (_Back(writes=True), 1, 1, 1),
+        (_Back(writes=True), None, 2, 1),
+        (_Back(writes=False), 60, 1, 1),
+        (_Sql(), 60, 2, 1),
+    ],
+    ids=["late", "tried again", "no room", "just seen", "attested", "a replica by now", "silent still"],
+)
+def test_nothing_is_promoted_over_a_primary_that_was_silent_and_is_back(
+    sql: _Sql, seconds: float | None, attempt: int, promoted: int
+) -> None:
+    azure, step = _Azure(None), ActivityEnvironment()
+    step.info = replace(step.info, attempt=attempt)
+    silent_at = None if seconds is None else datetime.now(UTC) - timedelta(seconds=seconds)
+    order = PromoteOrder(target=TARGET, server=NEW, old=OLD, mode=Mode.FORCED, run=_RUN, silent_at=silent_at)
+    promotion = step.run(PromotionActivities(azure, sql).promote, order)  # type: ignore[arg-type]
+    if promoted:
+        _waited(promotion)
+    else:
+        with pytest.raises(ApplicationError, match=f"{OLD} was silent and answers again: nothing was promoted"):
+            _waited(promotion)
+    assert azure.promoted == promoted

@@ -39,6 +39,7 @@ from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import EstateActivities
+from activities.run.models.diagnosis import LIVING
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.todo import LeftToDo, Todo, todo
 from activities.run.postures import FORWARD, lasting
@@ -50,7 +51,7 @@ from workflows.region.planning import make_flexible_plan, must_be_given_up
 from workflows.run.controlling import held_back
 from workflows.run.measuring import Measuring
 from workflows.run.models import Run
-from workflows.run.outcome import Summary, is_answer
+from workflows.run.outcome import Summary, cause_of, is_answer
 from workflows.run.phases import Phase
 from workflows.run.procedure import Procedure
 from workflows.run.steps import me, step
@@ -113,7 +114,10 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
 
     async def execute(self, plan: FlexiblePlan) -> str:
         """Have Azure promote the replica, and see that writes reach it."""
-        order = PromoteOrder(target=self.target, server=plan.candidate, old=plan.primary, mode=plan.mode, run=me())
+        order = PromoteOrder(
+            target=self.target, server=plan.candidate, old=plan.primary, mode=plan.mode, run=me(),
+            silent_at=self._silent_at(plan),
+        )  # fmt: skip
         async with Measuring(self.state) as measuring:
             if plan.mode is Mode.PLANNED and self._takes_rows(plan.primary):
                 measuring.begin(FlexibleRouteActivities.measure, FlexibleMeasureRequest(target=self.target, run=me()))
@@ -124,6 +128,11 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
             await measuring.end()
             await uncancellable(self._followed(order))
         return f"{self.target.place(plan.candidate)} leads {self.target.name}"
+
+    def _silent_at(self, plan: FlexiblePlan) -> datetime | None:
+        """Return when the old primary was seen to be silent, if that is why it is given up. A person's word stands alone."""
+        silent = plan.mode is Mode.FORCED and plan.diagnosis is not None and plan.diagnosis.condition not in LIVING
+        return workflow.now() if silent and not self.state.attested_by else None
 
     def _takes_rows(self, server: str) -> bool:
         survey = self.state.details.survey
@@ -138,7 +147,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
             await workflow.sleep((begun.after if begun else None) or _BUSY, summary="Azure was busy with something else")
             await held_back(self.state)
             await self._must_be_as_planned(plan, until)
-            order = order.model_copy(update={"again": True})
+            order = order.model_copy(update={"again": True, "silent_at": self._silent_at(plan)})
 
     async def _attempted(self, order: PromoteOrder, until: datetime) -> bool:
         """Ask once and wait for the end; return whether it leads. ``False``: it does not, and nothing was changed."""
@@ -198,7 +207,8 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         try:
             begun = await step(PromotionActivities.promote, order, posture=lasting(FORWARD, attempt=_ATTEMPT, within=within))
         except ActivityError as error:
-            if is_answer(error) and not details.promotions_asked:  # Azure's no is certain: nothing was begun
+            alive = cause_of(error)[0] == Refusal.PRIMARY_ALIVE
+            if is_answer(error) and (alive or not details.promotions_asked):  # it is certain that nothing was begun
                 self._back()
             raise
         details.promotions_asked += not (begun.already or begun.going_on or begun.busy)

@@ -33,7 +33,7 @@ from workflows.run.procedure import ProcedureSpec, Remedies
 
 def _owners(clients: Clients) -> tuple[object, ...]:
     servers, sql = clients.flexible
-    return (FlexibleLookActivities(servers, sql), PromotionActivities(servers), FlexibleRouteActivities(sql))
+    return (FlexibleLookActivities(servers, sql), PromotionActivities(servers, sql), FlexibleRouteActivities(sql))
 
 
 def _region_owners(clients: Clients) -> tuple[object, ...]:
