@@ -52,7 +52,7 @@ def cause_of(error: BaseException) -> tuple[str, str]:
     if isinstance(behind, ApplicationError):
         return behind.type or "Error", behind.message
     if isinstance(behind, TimeoutError):
-        return Refusal.UNREACHABLE.value, f"{step}: no worker finished it in time"
+        return Refusal.UNREACHABLE.value, f"{step}: no worker finished it in time (none ran, or Temporal was away)"
     return type(behind).__name__, str(behind) or type(behind).__name__
 
 
