@@ -47,14 +47,19 @@ def _set_back(pair: Cluster, snapshot: Path, member: str = "pg-0") -> None:
         shutil.chown(path, "postgres", "postgres")
 
 
-@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "crashed"])
-async def test_it_waits_and_a_failover_to_the_standby_loses_nothing(pair: Cluster, *, clean: bool) -> None:
+async def _be_held(pair: Cluster, *, clean: bool) -> None:
+    """Set the leader's disk back by a row that its standby has, and wait until its gate says so."""
     snapshot = await _snapshot(pair, clean=clean)
     await pair.sql("pg-0", "create table rows as select 1 as n")
     pair.die("pg-0")
     _set_back(pair, snapshot)
     pair.start("pg-0")
     await pair.until(lambda: pair.said("pg-0", "ITS DISK WAS SET BACK: pg-1 has replayed"), stretched(30))
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "crashed"])
+async def test_it_waits_and_a_failover_to_the_standby_loses_nothing(pair: Cluster, *, clean: bool) -> None:
+    await _be_held(pair, clean=clean)
     epoch = pair.claim("pg-1", Mode.FORCED)
     await pair.fence("pg-0", epoch, clean=False)
     await pair.promote("pg-1", epoch)
@@ -66,12 +71,7 @@ async def test_it_waits_and_a_failover_to_the_standby_loses_nothing(pair: Cluste
 
 
 async def test_it_waits_on_when_the_standby_that_has_its_rows_falls_silent_until_its_own_pod_ends(pair: Cluster) -> None:
-    snapshot = await _snapshot(pair, clean=True)
-    await pair.sql("pg-0", "create table rows as select 1 as n")
-    pair.die("pg-0")
-    _set_back(pair, snapshot)
-    pair.start("pg-0")
-    await pair.until(lambda: pair.said("pg-0", "ITS DISK WAS SET BACK: pg-1 has replayed"), stretched(30))
+    await _be_held(pair, clean=True)
     pair.die("pg-1")
     for _ in range(20):  # its gate looks ten times a second
         status = await pair.status("pg-0")

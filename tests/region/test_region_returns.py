@@ -1,6 +1,7 @@
 """The lost region returns while its failover is under way, at each of its steps: never do both regions take writes.
 
 Before the promotion it returns as what it was, and nothing is promoted over it. After it Azure makes its server a replica.
+What a server does that returns while Azure promotes the other one is Azure's: nobody has written that down.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.region.failover_bench import RegionFailoverBench
 from tests.region.returning_bench import give_back, make_whole, new_of, writing_to_the_old
 
 _BEFORE = ("region.claim", "region.fence", "region.promote")
-_AFTER = ("region.await_promotion", "region.apply_overlay", "region.await_ready", "region.check_application")
+_AFTER = ("region.apply_overlay", "region.await_ready", "region.check_application")
 
 
 async def _returns_at(bench: RegionFailoverBench, step: str) -> tuple[str, str, int, int]:
