@@ -1,4 +1,4 @@
-"""How Azure is asked: again where it is busy for a moment, not before the time it names, and each look by itself."""
+"""How Azure is asked: again where it is busy for a moment, not before the time it names, and each look on its own."""
 
 from __future__ import annotations
 

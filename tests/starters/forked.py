@@ -1,7 +1,7 @@
 """Runs a command to its end in a process that is forked from one that has imported it.
 
 Most of what a short command costs is its imports (a second of processor time), and the tests run hundreds. The command still
-has a process, arguments, an environment and streams of its own, and ends by itself. One such parent serves a test process
+has a process, arguments, an environment and streams of its own, and its own end. One such parent serves a test process
 and ends with it: its standard input is closed then. For each command it forks a child that waits for the command's end.
 """
 
