@@ -13,10 +13,10 @@ from functools import partial
 
 from temporalio import activity
 
+from activities.clients.asking import patiently
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
-from activities.region.asking import patiently
 from activities.region.models import READY, AzureFact, Ended, FlexibleSurvey, Role
 from activities.region.operation_watch import IDLE, OperationWatch
 from activities.region.returning_models import Asked, AwaitServer, Goal, Old, Reached, ServerOrder

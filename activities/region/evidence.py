@@ -14,11 +14,11 @@ from typing import TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from activities.clients.asking import NO_ANSWER, patiently
 from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.clients.reading_facts import BackupFact, ProbeFact, QuotaFact
 from activities.clients.region_ports import Readings, RegionClusters
-from activities.region.asking import NO_ANSWER, patiently
 from activities.region.evidence_models import DatabaseEvidence, Evidence, ImagesEvidence
 from activities.region.images import seen_on
 from activities.region.models import AzureFact, Role

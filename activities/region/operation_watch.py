@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+from activities.clients.asking import NO_ANSWER
 from activities.clients.flexible_ports import FlexibleServers
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
-from activities.region.asking import NO_ANSWER
 from activities.region.models import AzureFact
 from estate.flexible import FlexibleTarget
 

@@ -17,10 +17,10 @@ from functools import partial
 
 from temporalio import activity
 
+from activities.clients.asking import NO_ANSWER, patiently
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.operation_facts import OperationFact, OperationState
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
-from activities.region.asking import NO_ANSWER, patiently
 from activities.region.models import READY, Await, AzureFact, Begun, Ended, Follow, Followed, PromoteOrder, Promotion, Role
 from activities.region.operation_watch import IDLE, OperationWatch
 from activities.run.declare import step

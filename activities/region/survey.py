@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+from activities.clients.asking import NO_ANSWER, patiently
 from activities.clients.flexible_ports import FlexibleServers, FlexibleSql
 from activities.clients.ports import BusyError, UnreachableError
-from activities.region.asking import NO_ANSWER, patiently
 from activities.region.models import AzureFact, EndpointFact, FlexibleLook, FlexibleSqlFact, FlexibleSurvey, Role
 from activities.run.declare import step
 from activities.run.postures import READ_LONG

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
+from activities.clients.asking import patiently
 from activities.clients.ports import BusyError, ForbiddenError, MissingError, RequestRefusedError, UnreachableError
-from activities.clients.traffic_ports import Levers, TrafficClients
+from activities.clients.traffic_ports import TrafficClients
 from activities.run.declare import step
-from activities.run.polling import sleep
 from activities.run.postures import READ_LONG
 from activities.traffic.models import Answer, NameFact, Side, SideFact, TrafficLook, TrafficSurvey
 from estate.traffic import TrafficTarget
 
-T = TypeVar("T")
 NO_ANSWER = (UnreachableError, BusyError, MissingError, ForbiddenError, RequestRefusedError)
 """What a look may meet: it is part of what was seen."""
-_TRIES, _ANSWER_SECONDS = 4, 15.0
 _QUESTIONS = 3
 """To the edge: a single answer may come from the one place that has not learnt of a change."""
 
@@ -54,7 +50,7 @@ class TrafficLookActivities:
     async def _side(self, target: TrafficTarget, side: Side) -> SideFact:
         levers = self._clients.of(side)
         try:
-            return await _asked(levers, partial(levers.look, target))
+            return await patiently(partial(levers.look, target), levers.poll)
         except NO_ANSWER as error:
             return SideFact(side=side, error=str(error))
 
@@ -77,17 +73,3 @@ def sides_of(target: TrafficTarget) -> tuple[Side, ...]:
 def hosts_of(manager: SideFact) -> dict[str, str]:
     """Return host → region, for endpoints that the estate names."""
     return {one.host: one.region for one in manager.levers if one.host and one.region}
-
-
-async def _asked(levers: Levers, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return an answer of Azure, which may be silent or busy for a moment."""
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            for _ in range(_TRIES - 1):
-                try:
-                    return await ask()
-                except (UnreachableError, BusyError):
-                    await sleep(levers.poll.total_seconds())
-            return await ask()
-    except TimeoutError as error:
-        raise UnreachableError(f"Azure does not answer within {_ANSWER_SECONDS:g} s") from error

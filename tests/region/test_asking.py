@@ -12,8 +12,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.clients.asking import patiently
 from activities.clients.ports import BusyError, UnreachableError
-from activities.region.asking import patiently
 from activities.region.changing import ServerActivities
 from activities.region.models import READY, AzureFact, EndpointFact, FlexibleSqlFact, PromoteOrder, Role
 from activities.region.promotion import PromotionActivities
