@@ -142,7 +142,7 @@ class World:
     def record(self) -> Record:
         """The record as it stands."""
         assert self.service is not None
-        record = read_record(copy.deepcopy(self.service))
+        record = read_record(self.service)
         assert record is not None
         return record
 
@@ -311,10 +311,14 @@ class World:
         others = [one for one in self.members.values() if one is not member]
         hears = {one.name: member.reachable and one.silence is None for one in others}
         peers = {one.name: one.status(self) if hears[one.name] else None for one in others}
-        answers = member.reachable and not member.hidden and self.api_answers
+        answers = self._asks_api_server(member)
         record = self.record if answers else None
         paused = is_paused(record, datetime.now(UTC))
         return Outside(api_answers=answers, record=record, mirror=self.lease.mirror, peers=peers, paused=paused)
+
+    def _asks_api_server(self, member: Member) -> bool:
+        """Whether its gate has an answer from the API server."""
+        return member.reachable and not member.hidden and self.api_answers
 
     def _act(self, member: Member, decision: Decision) -> None:
         leader = self.members.get(decision.leader)
@@ -364,7 +368,7 @@ class World:
         """Let the leader name its standbys in the record once they have everything, and leave go of those that are gone."""
         record, now = self.record, asyncio.get_running_loop().time()
         leader = self.members.get(record.leader)
-        if record.intent is not None or leader is None or not leader.writes or not self._outside(leader).api_answers:
+        if record.intent is not None or leader is None or not leader.writes or not self._asks_api_server(leader):
             self._alone_since = None
             return
         names = [one.name for one in self.standbys_of(leader) if not (one.asynchronous or is_ahead(one, leader))]

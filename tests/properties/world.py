@@ -17,6 +17,7 @@ from typing import Any
 from gate.lease.vouching import Outside
 from gate.loop.situation import Action, Decision
 from gate.postgres.lsn import format_lsn
+from gate.record import Record
 from tests.fakes.faults import Faults
 from tests.fakes.member import RECORD_BYTES, Member, is_ahead
 from tests.fakes.world import World
@@ -72,6 +73,21 @@ class HarshWorld(World):
         """Standby → when its leader spoke last, and which end of WAL it said; its gate forgets that when it ends."""
         self._replayed_at: dict[str, float] = {}
         """Member → when its last row was committed."""
+        self._read: Record | None = None
+        """The record as it was read last: lives ask for it thousands of times, and change it a few times."""
+
+    @property
+    def has_record(self) -> bool:
+        """It always has one."""
+        return True
+
+    @property
+    def record(self) -> Record:
+        """The record as it stands; each change raises the Service's version."""
+        assert self.service is not None
+        if self._read is None or self._read.resource_version != self.service["metadata"]["resourceVersion"]:
+            self._read = super().record
+        return self._read
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Change the Service, and keep what it was."""
