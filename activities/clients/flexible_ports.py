@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from activities.clients.operation_facts import OperationFact
@@ -58,6 +58,8 @@ class Written(NamedTuple):
     milliseconds: float
     timeline: int | None
     refused: str
+    complete_until: datetime | None = None
+    """Commit of the old primary that the new one has replayed last; ``None``: none since it started."""
 
 
 class FlexibleSql(Protocol):

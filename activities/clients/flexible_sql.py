@@ -57,6 +57,7 @@ select pg_is_in_recovery() as in_recovery,
 _STATE: LiteralString = """
 select case when not pg_is_in_recovery()
             then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
+       pg_last_xact_replay_timestamp() as complete_until,
        exists (select from pg_namespace where nspname = 'failover' and has_schema_privilege(oid, 'create')) as takes_rows
 """
 _VERIFYING = {"verify-ca", "verify-full"}
@@ -123,7 +124,7 @@ class FlexibleSqlClient:
                 if not is_verdict(error):
                     raise
                 refused = words_of(error)
-        return Written((time.monotonic() - began) * 1000, row["timeline"], refused)
+        return Written((time.monotonic() - began) * 1000, row["timeline"], refused, row["complete_until"])
 
     async def prepare_rows(self, target: FlexibleTarget) -> None:
         """Make the tables that ``write_row`` writes to, once."""

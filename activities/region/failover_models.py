@@ -301,6 +301,8 @@ class DatabaseMoved(Wire):
     outage_seconds: float | None = None
     lost: int | None = None
     """Acknowledged rows that are missing; ``None``: not measured."""
+    complete_until: datetime | None = None
+    """Forced: the new primary has every commit of the lost one until then; ``None``: it does not know."""
 
 
 class RegionDetails(RecoveryDetails):

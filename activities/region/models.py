@@ -247,6 +247,8 @@ class Routed(Wire):
     timeline: int | None = None
     refused: str = ""
     """The server's words, where it refuses writes for a reason that is none of the failover's (no right to write)."""
+    complete_until: datetime | None = None
+    """Forced: the new primary has every commit of the lost one until then; ``None``: it does not know."""
 
 
 class Follow(Wire):

@@ -14,6 +14,7 @@ from activities.run.measured import measured
 from activities.run.models.measure import Measurement
 from activities.run.polling import NotYetError, until
 from activities.run.postures import FORWARD, WAIT, lasting
+from gate.record import Mode
 
 _EVERY_SECONDS = 0.2
 _ROW_WITHIN = timedelta(seconds=3)
@@ -54,7 +55,7 @@ class FlexibleRouteActivities:
         return Routed(
             leader=leader, at=datetime.now(UTC), name_moved_at=moved_at, address=moved.addresses[0],
             ttl_seconds=moved.ttl_seconds, write_milliseconds=written.milliseconds, timeline=written.timeline,
-            refused=written.refused,
+            refused=written.refused, complete_until=written.complete_until if route.order.mode is Mode.FORCED else None,
         )  # fmt: skip
 
     @step("region.measure", WAIT, lambda _: "measure outage and loss")

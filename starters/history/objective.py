@@ -14,8 +14,7 @@ judged.
 Pods and nodes are judged by the time until all was ready again, pods from their break on, nodes from the cordon: nothing
 can be lost by them.
 
-A replica in another region is asynchronous: what a forced failover may miss was estimated before the approval, and that
-estimate is judged.
+A replica in another region is asynchronous: what a forced failover may miss is judged (``starters.history.missing``).
 
 A discard gives up what people agreed to give up: its loss is counted, and no objective judges it.
 """
@@ -24,16 +23,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from math import ceil
 
 from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import Loss
-from activities.region.models import FlexiblePlan
 from activities.run.models.measure import Measurement
 from activities.run.models.report import Outcome, RecoveryDetails
 from activities.run.models.wire import Wire
 from gate.api import Fenced, Promoted
 from gate.postgres.lsn import parse_lsn
+from starters.history.missing import about_missing, may_miss
 from starters.history.parse import Chronicle
 from starters.history.standstill import standstill
 from workflows.catalog import spec_of
@@ -84,7 +82,7 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
     given_up = _given_up(chronicle)
     in_loss = lost == 0 or (lost is not None and rpo is not None and _lost_seconds(lost, measurement) <= rpo)
     not_judged = lost is None and chronicle.workflow == "redis-failover" and _is_forced(chronicle)
-    missing = _may_miss(chronicle)
+    missing = may_miss(chronicle)
     in_loss = in_loss or given_up is not None or not_judged or (missing is not None and rpo is not None and missing <= rpo)
     stranded = chronicle.report is not None and chronicle.report.outcome is Outcome.STRANDED
     return Verdict(
@@ -101,7 +99,7 @@ def verdict_of(chronicle: Chronicle, measurement: Measurement | None) -> Verdict
             if given_up
             else _UNCOUNTED
             if not_judged
-            else _about_missing(missing, rpo, in_loss=in_loss)
+            else about_missing(chronicle, missing, rpo, in_loss=in_loss)
             if missing is not None
             else _about_loss(lost, rpo, argued=argued, in_loss=in_loss),
         )
@@ -211,18 +209,6 @@ def _given_up(chronicle: Chronicle) -> Loss | None:
 def _about_given_up(loss: Loss) -> str:
     """Say what a discard has cost: it was asked for and approved, so no objective applies."""
     return f"loss: at most {loss.transactions} transactions ({loss.bytes} bytes of WAL), lost as approved"
-
-
-def _may_miss(chronicle: Chronicle) -> float | None:
-    """Return for how many seconds commits may be missing, as the plan of a forced failover to another region said."""
-    plan = chronicle.plan
-    return plan.missing_seconds if isinstance(plan, FlexiblePlan) and not plan.lossless else None
-
-
-def _about_missing(missing: float, rpo: float | None, *, in_loss: bool) -> str:
-    limit = "unknown" if rpo is None else f"{rpo:g} s"
-    words = f"loss: commits of at most {ceil(missing)} s may be missing, as the plan said"
-    return f"{words}; objective {limit}: {'met' if in_loss else 'missed'}"
 
 
 def _about_loss(lost: int | None, rpo: float | None, *, argued: bool, in_loss: bool) -> str:

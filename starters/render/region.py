@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import RenderableType
 
 from activities.region.models import AzureFact, FlexibleDetails, FlexibleSqlFact, FlexibleSurvey
+from starters.history.missing import instant
 from starters.render import words
 from starters.render.tables import Rows
 
@@ -57,6 +58,9 @@ def flexible_lines(details: FlexibleDetails) -> list[str]:
         live = "" if routed.ttl_seconds is None else f"; time to live {routed.ttl_seconds} s or more"
         lines.append(f"the endpoint led to {routed.leader} at {words.moment(routed.name_moved_at)}{live}")
         lines.append(f"first verified write at {words.moment(routed.at)}, timeline {routed.timeline}")
+    if routed is not None and routed.complete_until is not None:
+        until = instant(routed.complete_until)
+        lines.append(f"{routed.leader} has every commit until {until}; later ones are missing")
     if details.followed is not None:
         lines.append(f"{details.followed.name}: {details.followed.words}")
     return [*(line.rstrip() for line in lines), *details.notes]

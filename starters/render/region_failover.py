@@ -13,6 +13,7 @@ from activities.region.failover_models import (
     Standing,
 )
 from activities.run.models.report import Known
+from starters.history.missing import instant
 from starters.render import words
 from starters.render.tables import Rows
 
@@ -79,10 +80,18 @@ def _moved(moved: DatabaseMoved, plan: RegionPlan | None) -> list[str]:
     """Return what became of one database, and its loss: what was estimated before people approved, and what was measured."""
     told = {one.name: one.told for one in plan.losses} if plan else {}
     outage = "" if moved.outage_seconds is None else f"; outage of writes {moved.outage_seconds:.3f} s"
-    measured = "not measured" if moved.lost is None else f"{moved.lost} acknowledged writes missing"
     before = told.get(moved.name)
-    loss = [f"loss of {moved.name}: before the approval {before}; afterwards {measured}"] if before else []
+    loss = [f"loss of {moved.name}: before the approval {before}; afterwards {_missing(moved)}"] if before else []
     return [f"database {moved.name}: {moved.words}{outage}", *loss]
+
+
+def _missing(moved: DatabaseMoved) -> str:
+    """Return what is known after the promotion. Of a lost primary nobody can count what is missing, only say since when."""
+    if moved.lost is not None:
+        return f"{moved.lost} acknowledged writes missing"
+    if moved.complete_until is not None:
+        return f"every commit until {instant(moved.complete_until)} is there, later ones are missing"
+    return "not measured"
 
 
 def _number(value: int | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 
 from activities.region.models import FlexibleDetails, FlexiblePlan
@@ -39,10 +41,26 @@ async def test_a_planned_failover_loses_nothing_and_asks_azure_once(bench: Regio
     print(f"planned: outage {report.measurement.outage_seconds:.3f} s")
 
 
+async def _lose(bench: RegionBench, primary: str) -> tuple[datetime, datetime]:
+    """Have two payments acknowledged, of which the replica gets the first, and kill the primary; return their times."""
+    servers, pay = bench.azure.servers, "insert into paid (id) values ({}) returning at"
+    await servers.sql(primary, "create table paid (id int, at timestamptz default clock_timestamp())")
+    ((kept,),) = await servers.sql(primary, pay.format(1))
+    sent = "select bool_and(replay_lsn = pg_current_wal_lsn()), max(pid) from pg_stat_replication"
+    while (row := (await servers.sql(primary, sent))[0])[0] is not True:
+        await asyncio.sleep(0.05)
+    os.kill(int(str(row[1])), signal.SIGSTOP)
+    ((lost,),) = await servers.sql(primary, pay.format(2))
+    await asyncio.to_thread(servers.kill, primary)
+    assert isinstance(kept, datetime)
+    assert isinstance(lost, datetime)
+    return kept, lost
+
+
 async def test_a_lost_region_is_left_and_its_primary_comes_back_as_a_replica(bench: RegionBench) -> None:
     before = await bench.leader()
     after = bench.replica_of(before)
-    bench.azure.servers.kill(before)
+    kept, lost = await _lose(bench, before)
     since = datetime.now(UTC).isoformat()
     end, told = await bench.ending(await bench.start("forced", to=after, down_since=since))
     assert (end, await bench.leader()) == ("completed", after), told
@@ -51,7 +69,13 @@ async def test_a_lost_region_is_left_and_its_primary_comes_back_as_a_replica(ben
     assert isinstance(report.plan, FlexiblePlan)
     assert not report.plan.lossless
     assert report.plan.missing_seconds < 60
-    assert "NOT REDUNDANT" in " ".join(report.of(FlexibleDetails).notes)
+    details = report.of(FlexibleDetails)
+    assert "NOT REDUNDANT" in " ".join(details.notes)
+    assert await bench.azure.servers.sql(after, "select id from paid") == [(1,)]
+    assert details.routed is not None
+    assert details.routed.complete_until is not None
+    assert kept <= details.routed.complete_until < lost, "it names the last commit that was not lost"
+    await bench.azure.servers.sql(after, "drop table paid")
     await bench.azure.servers.heal(before)
     assert not await bench.is_primary(before)
     assert await bench.until_healthy() == after

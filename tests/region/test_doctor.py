@@ -54,7 +54,9 @@ def test_the_report_shows_what_was_seen_and_done() -> None:
     assert "no answer (unknown)" in text
     assert "NOT CONNECTED to its primary" in text
     promotion = Promotion(ended=Ended.SUCCEEDED, at=NOW, role=Role.PRIMARY, state="Ready", looks=3)
-    routed = Routed(leader=NEW, at=NOW, name_moved_at=NOW, address="10.0.0.5", ttl_seconds=30, write_milliseconds=4)
+    routed = Routed(
+        leader=NEW, at=NOW, name_moved_at=NOW, address="10.0.0.5", ttl_seconds=30, write_milliseconds=4, complete_until=NOW
+    )
     details = FlexibleDetails(
         begun=Begun(at=NOW, operation="/x"), promotion=promotion, routed=routed, promotions_asked=2,
         followed=Followed(name=OLD, follows=False, words="silent"), notes=("NOT REDUNDANT",),
@@ -62,6 +64,7 @@ def test_the_report_shows_what_was_seen_and_done() -> None:
     said = "\n".join(flexible_lines(details))
     assert "asked to promote 2 times" in said
     assert "time to live 30 s" in said
+    assert f"{NEW} has every commit until" in said
     assert said.endswith("NOT REDUNDANT")
     again = flexible_lines(FlexibleDetails(begun=Begun(at=NOW, already=True)))
     assert again == ["Azure was not asked (again): it led already, or a promotion was under way"]

@@ -224,6 +224,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         state.enter(Phase.ROUTING, f"{self.target.database.writer} is to lead to {order.server}")
         route = Route(order=order, within=self.target.database.thresholds.route_within)
         routed = state.details.routed = await step(FlexibleRouteActivities.verify, route)
+        state.complete_until = routed.complete_until
         if routed.refused:
             raise refuse(Refusal.NOT_VERIFIED, f"{order.server} leads and refuses writes: {routed.refused}")
         return routed

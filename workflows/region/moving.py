@@ -114,7 +114,7 @@ class Moving:
         self._forward()
         state.done(Todo.PROMOTE, move.name)
         told = ended.explanation if ended else f"{move.server} led already"
-        figures = {"outage_seconds": ended.outage_seconds, "lost": ended.lost} if ended else {}
+        figures = ended.model_dump(include={"outage_seconds", "lost", "complete_until"}) if ended else {}
         self._note(DatabaseMoved(name=move.name, words=told, **figures))
 
     def _apart(self, failed: DatabaseMove, *, untouched: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, ClassVar
 
 from temporalio import workflow
@@ -36,6 +37,8 @@ class Summary(Wire):
     leader: str = ""
     outage_seconds: float | None = None
     lost: int | None = None
+    complete_until: datetime | None = None
+    """Forced, of a database: the new primary has every commit of the lost one until then; ``None``: it does not know."""
     records: tuple[str, ...] = ()
     waited_for_people: tuple[Span, ...] = ()
     """From when to when people were asked to approve, or held the run."""
@@ -172,6 +175,7 @@ def _summary(state: RunState[Any]) -> Summary:
         leader=state.leads,
         outage_seconds=measurement.outage_seconds if measurement else None,
         lost=measurement.lost if measurement else None,
+        complete_until=state.complete_until,
         records=state.kept,
         waited_for_people=state.waited_for_people,
     )

@@ -81,6 +81,8 @@ class RunState(Generic[D]):
     """Who has said that what disruption budgets protect is to be deleted all the same."""
     kept: tuple[str, ...] = ()
     measurement: Measurement | None = None
+    complete_until: datetime | None = None
+    """Forced: the new primary has every commit of the lost one until then."""
     undone: tuple[str, ...] = ()
     preview: str = ""
     control: RunControl = field(default_factory=RunControl)
