@@ -58,6 +58,22 @@ async def leave(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def away(
+    temporal: Client, shared: AzurePair, tmp_path: Path, clusters: Clusters
+) -> AsyncIterator[RegionFailoverBench]:
+    """Serve a region whose database leads elsewhere, and whose applications a failover has scaled to zero."""
+    async with leaving(temporal, shared, tmp_path, clusters, away=True) as one:
+        yield one
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for a request that Azure may have heard within 1 s instead of 5, and 0.5 s at a lost primary instead of 10."""
+    monkeypatch.setattr("activities.region.promotion._HEARD_WITHIN", timedelta(seconds=1))
+    monkeypatch.setattr(database, "_ONE_LOOK", timedelta(seconds=0.5))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def left(leave: RegionFailoverBench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RegionFailoverBench]:
     """Lose a region whose primary has high availability, and leave it; leave a healthy pair behind."""
     monkeypatch.setattr(database, "_ONE_LOOK", timedelta(seconds=0.5))

@@ -9,6 +9,18 @@ from deploy.lab.azure.faults import Fault, Faults
 
 _OPERATION = re.compile(r"/azureAsyncOperation/[^/]+$")
 
+LATER = Fault(status=429, retry_after=1, code="TooManyRequests")
+THROTTLED = Fault(status=429, code="TooManyRequests")
+UNAVAILABLE = Fault(status=503, code="ServiceUnavailable")
+UNHEARD, UNTOLD = Fault(drop="before"), Fault(drop="after")
+LOOKS: dict[str, tuple[Fault | None, ...]] = {
+    "throttled": (LATER, None, THROTTLED, None, THROTTLED, None),
+    "unavailable": (UNAVAILABLE, None),
+    "dropped": (UNHEARD, UNHEARD, None),  # two are one: aiohttp sends a look again when a kept connection breaks
+}
+"""What each call that only reads meets in turn, by what Azure does; ``None``: it answers."""
+CHANGES = {"throttled": (LATER,), "unavailable": (UNAVAILABLE,), "dropped": (UNHEARD,)}
+
 
 def call_of(method: str, path: str) -> str:
     """Return which call it is, without the subscription and the operation's number."""

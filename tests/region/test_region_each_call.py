@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,29 +11,14 @@ from deploy.lab.azure.faults import Fault as Azure
 from deploy.lab.patience import stretched
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS
-from tests.region.every_call import EachCall
+from tests.region.every_call import CHANGES, LATER, LOOKS, UNAVAILABLE, UNHEARD, UNTOLD, EachCall
 from tests.region.failover_bench import RegionFailoverBench
-from workflows.region import database
 
-_LATER = Azure(status=429, retry_after=1, code="TooManyRequests")
-_THROTTLED = Azure(status=429, code="TooManyRequests")
-_UNAVAILABLE = Azure(status=503, code="ServiceUnavailable")
-_UNHEARD, _UNTOLD = Azure(drop="before"), Azure(drop="after")
-_LOOKS: dict[str, tuple[Azure | None, ...]] = {
-    "throttled": (_LATER, None, _THROTTLED, None, _THROTTLED, None),
-    "unavailable": (_UNAVAILABLE, None),
-    "dropped": (_UNHEARD, _UNHEARD, None),  # two are one: aiohttp sends a look again when a kept connection breaks
-}
-_CHANGES = {"throttled": (_LATER,), "unavailable": (_UNAVAILABLE,), "dropped": (_UNHEARD,)}
 _KINDS = ("flexibleServers/", "/backups", "/usages", "/maintenanceEvents", "/virtualendpoints/", "/azureAsyncOperation/")
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
 
 
-@pytest.fixture(autouse=True)
-def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for a request that Azure may have heard within 1 s instead of 5, and 0.5 s at a lost primary instead of 10."""
-    monkeypatch.setattr("activities.region.promotion._HEARD_WITHIN", timedelta(seconds=1))
-    monkeypatch.setattr(database, "_ONE_LOOK", timedelta(seconds=0.5))
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 async def _must_have_moved(leave: RegionFailoverBench, each: EachCall, mode: str) -> list[Azure | None]:
@@ -48,26 +32,27 @@ async def _must_have_moved(leave: RegionFailoverBench, each: EachCall, mode: str
     return [fault for call, met in each.asked.items() if call.startswith("PATCH") for fault in met]
 
 
-@pytest.mark.parametrize("answer", _LOOKS)
+@pytest.mark.parametrize("answer", LOOKS)
 async def test_a_fault_at_each_call_costs_time_and_no_second_promotion(
     leave: RegionFailoverBench, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    each = EachCall(_LOOKS[answer], _CHANGES[answer])
+    each = EachCall(LOOKS[answer], CHANGES[answer])
     monkeypatch.setattr(leave.azure.emulator, "faults", each)
-    assert await _must_have_moved(leave, each, "planned") == [*_CHANGES[answer], None]
+    assert await _must_have_moved(leave, each, "planned") == [*CHANGES[answer], None]
     assert [kind for kind in _KINDS if not any(kind in call for call in each.asked)] == []
 
 
+@pytest.mark.parametrize("answer", LOOKS)
 async def test_a_lost_region_is_left_though_no_call_is_answered_at_once_and_the_promotion_s_answer_is_lost(
-    leave: RegionFailoverBench, monkeypatch: pytest.MonkeyPatch
+    leave: RegionFailoverBench, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    each = EachCall(_LOOKS["dropped"], (_UNHEARD, _UNTOLD))
+    each = EachCall(LOOKS[answer], (*CHANGES[answer], UNTOLD))
     monkeypatch.setattr(leave.azure.emulator, "faults", each)
     await leave.lose_database()
-    assert await _must_have_moved(leave, each, "forced") == [_UNHEARD, _UNTOLD]
+    assert await _must_have_moved(leave, each, "forced") == [*CHANGES[answer], UNTOLD]
 
 
-@pytest.mark.parametrize("fault", [_LATER, _UNAVAILABLE, _UNHEARD], ids=_LOOKS)
+@pytest.mark.parametrize("fault", [LATER, UNAVAILABLE, UNHEARD], ids=LOOKS)
 async def test_an_azure_that_says_nothing_more_before_the_promotion_leaves_all_as_it_was(
     leave: RegionFailoverBench, fault: Azure
 ) -> None:

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from temporalio.client import Client
 
 from activities.region.failover_models import RegionDetails, RegionPlan
 from activities.run.models.todo import Todo, kinds_of
 from deploy.lab.azure.faults import Fault as Azure
 from estate.base import Region
-from tests.azure.pair import AzurePair
 from tests.fakes.faults import Fault
-from tests.region.clusters import API, PODS, Clusters
-from tests.region.failover_bench import RegionFailoverBench, hold_lease, leaving
+from tests.region.clusters import API, PODS
+from tests.region.failover_bench import RegionFailoverBench, hold_lease
 from tests.run.cancels import cancel
 
 _SLEEPING = dict.fromkeys(PODS, 0)
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def away(
-    temporal: Client, shared: AzurePair, tmp_path: Path, clusters: Clusters
-) -> AsyncIterator[RegionFailoverBench]:
-    """Serve a region whose database leads elsewhere, and whose applications a failover has scaled to zero."""
-    async with leaving(temporal, shared, tmp_path, clusters, away=True) as one:
-        yield one
 
 
 async def _as_before(bench: RegionFailoverBench) -> bool:
