@@ -129,7 +129,7 @@ def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: Worke
         redis=RedisClient(addresses),
         nodes=NodesClient(kubernetes),
         workloads=WorkloadsClient(kubernetes, addresses),
-        machines={MachineKind.AZURE: AzureMachines(), MachineKind.HTTP: HttpMachines()},
+        machines={MachineKind.AZURE: AzureMachines(azure), MachineKind.HTTP: HttpMachines()},
         flexible=(AzureFlexible(azure), FlexibleSqlClient()),
         traffic=TrafficClients(AzureFrontDoor(azure), AzureTrafficManager(azure), HttpEdge(), DnsNames()),
         gateways=(AzureGateways(azure), BackendHttp()),

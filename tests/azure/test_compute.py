@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.aio import ComputeManagementClient as AioCompute
 
+from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.machines import AzureMachines
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.machine_models import MachineState
@@ -29,6 +27,7 @@ from tests.azure.pair import EMULATOR_HOST, ROLE_FILE, SUBSCRIPTION, TOKEN
 from tests.azure.sdk import QUICKLY, AioCredential, Bearer
 
 _ROLE = ROLE_FILE.with_name("machines.json")
+_BEARER = "COMPUTE_TEST_BEARER"
 _GROUP, _SET = "MC_aiagent_eastus", "aks-workers-vmss"
 _BELOW = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"
 _ID = f"azure://{_BELOW}/{_SET}/virtualMachines/7"
@@ -40,55 +39,49 @@ _TARGET = NodeTarget(
 )
 
 
-class _Credential:
-    def get_token(self, *_: str, **__: Any) -> AccessToken:
-        return AccessToken(TOKEN, int(time.time()) + 86400)
-
-
 @dataclass
 class Machinery:
     emulator: Emulator
     compute: Compute
     seven: Instance
+    machines: AzureMachines
+    """The product's client."""
     ended: list[str] = field(default_factory=list)
 
     def azure(self) -> AioCompute:
         options: dict[str, Any] = {**QUICKLY, "base_url": self.emulator.url, "authentication_policy": Bearer(TOKEN)}
         return AioCompute(AioCredential(), SUBSCRIPTION, **options)
 
-    def machines(self) -> AzureMachines:
-        """Return the product's client, which is of the SDK that blocks."""
-        options: dict[str, Any] = {"base_url": self.emulator.url, "authentication_policy": Bearer(TOKEN), "retry_total": 0}
-        return AzureMachines(lambda name: ComputeManagementClient(_Credential(), name, **options))
-
 
 @pytest_asyncio.fixture(name="world", loop_scope="session")
-async def _world() -> AsyncIterator[Machinery]:
+async def _world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Machinery]:
+    monkeypatch.setenv(_BEARER, TOKEN)
     emulator, compute, seven = Emulator(SUBSCRIPTION, TOKEN, pace=0.002), Compute(SUBSCRIPTION), Instance("7")
     compute.add(_SET, _GROUP, "East US", Instance("0"), seven)
-    world = Machinery(emulator, compute, seven)
+    emulator.serve(compute)
+    await emulator.start(EMULATOR_HOST)
+    world = Machinery(emulator, compute, seven, AzureMachines(AzureAccess(emulator.url, f"env:{_BEARER}")))
 
     async def off() -> None:
         world.ended.append("7")
 
     seven.off = off
-    emulator.serve(compute)
-    await emulator.start(EMULATOR_HOST)
     try:
         yield world
     finally:
+        await world.machines.close()
         await emulator.stop()
 
 
 async def _until(world: Machinery, state: MachineState) -> None:
     async with asyncio.timeout(10):
-        while await world.machines().state(_TARGET, _ID) is not state:
+        while await world.machines.state(_TARGET, _ID) is not state:
             await asyncio.sleep(0.02)
 
 
 async def test_the_product_ends_a_machine_with_the_shipped_role(world: Machinery) -> None:
     world.emulator.roles = [Role.load(_ROLE)]
-    machines = world.machines()
+    machines = world.machines
     assert await machines.state(_TARGET, _ID) is MachineState.RUNNING
     await machines.end(_TARGET, _ID)
     assert await machines.state(_TARGET, _ID) is MachineState.CHANGING
@@ -101,7 +94,7 @@ async def test_the_product_ends_a_machine_with_the_shipped_role(world: Machinery
 @pytest.mark.parametrize("lacking", json.loads(_ROLE.read_text(encoding="utf-8"))["Actions"])
 async def test_each_action_of_the_role_is_needed(world: Machinery, lacking: str) -> None:
     world.emulator.roles = [Role.load(_ROLE).model_copy(update={"not_actions": (lacking,)})]
-    machines = world.machines()
+    machines = world.machines
     asked = machines.state if lacking.endswith("/read") else machines.end
     with pytest.raises(ForbiddenError, match=lacking):
         await asked(_TARGET, _ID)
@@ -160,10 +153,10 @@ async def test_what_does_not_exist_is_missing(world: Machinery, scale_set: str, 
         with pytest.raises(ResourceNotFoundError):
             await azure.virtual_machine_scale_set_vms.get_instance_view(_GROUP, scale_set, instance)
     with pytest.raises(MissingError):
-        await world.machines().state(_TARGET, f"azure://{_BELOW}/{scale_set}/virtualMachines/{instance}")
+        await world.machines.state(_TARGET, f"azure://{_BELOW}/{scale_set}/virtualMachines/{instance}")
 
 
 async def test_a_busy_azure_is_no_answer_about_a_machine(world: Machinery) -> None:
     world.emulator.faults.order(Fault(path="*/instanceView", status=429, code="TooManyRequests", retry_after=1))
     with pytest.raises(UnreachableError, match="429"):
-        await world.machines().state(_TARGET, _ID)
+        await world.machines.state(_TARGET, _ID)

@@ -9,11 +9,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure.mgmt.compute import ComputeManagementClient
 
+from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.machines import AzureMachines
 from activities.clients.ports import ForbiddenError, MissingError, UnreachableError
 from activities.nodes.machine_models import MachineState
@@ -21,6 +20,7 @@ from estate.base import Region
 from estate.nodes import NodePool, NodeTarget
 
 _SET = "/subscriptions/S-1/resourceGroups/mc_rg/providers/Microsoft.Compute/virtualMachineScaleSets/aks-workers-vmss"
+_TOKEN = "MACHINES_TEST_BEARER"
 _ID = f"azure://{_SET}/virtualMachines/7"
 _TARGET = NodeTarget(
     name="aks-workers-vmss000007",
@@ -62,11 +62,6 @@ class _Azure:
         return web.json_response(self.body, status=self.status)
 
 
-class _Credential:
-    def get_token(self, *scopes: str, **more: Any) -> AccessToken:  # noqa: ARG002 - the SDK's signature
-        return AccessToken("token", 4_000_000_000)
-
-
 class _Bench:
     def __init__(self, azure: _Azure, machines: AzureMachines, address: str) -> None:
         self.azure, self.machines, self.address = azure, machines, address
@@ -75,18 +70,20 @@ class _Bench:
         return await self.machines.state(_TARGET, provider_id)
 
 
-def _client(address: str, **more: Any) -> ComputeManagementClient:
-    """Return a client of the server here; tokens are only sent over TLS, so it sends none."""
-    more = {"authentication_policy": SansIOHTTPPolicy(), "retry_total": 0, **more}
-    return ComputeManagementClient(_Credential(), "S-1", base_url=address, **more)
+def _machines(address: str) -> AzureMachines:
+    """Return a client of the server at ``address``."""
+    return AzureMachines(AzureAccess(address, f"env:{_TOKEN}"))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def bench() -> AsyncIterator[_Bench]:
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+    monkeypatch.setenv(_TOKEN, "a bearer")
     azure = _Azure()
     async with TestServer(azure.app) as server:
         address = str(server.make_url("")).rstrip("/")
-        yield _Bench(azure, AzureMachines(lambda _: _client(address)), address)
+        machines = _machines(address)
+        yield _Bench(azure, machines, address)
+        await machines.close()
 
 
 @pytest.mark.parametrize(
@@ -159,16 +156,20 @@ async def test_a_group_in_capitals_is_the_same_group(bench: _Bench) -> None:
     assert bench.azure.asked == [f"GET {_SET}/virtualMachines/7/instanceView"]
 
 
-async def test_nobody_there_is_silence() -> None:
+async def test_nobody_there_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(_TOKEN, "a bearer")
+    machines = _machines("http://127.0.0.1:1")
     with pytest.raises(UnreachableError, match="asked for the machine of aks-workers-vmss000007: "):
-        await AzureMachines(lambda _: _client("http://127.0.0.1:1")).state(_TARGET, _ID)
+        await machines.state(_TARGET, _ID)
+    await machines.close()
 
 
-async def test_no_credential_is_silence(bench: _Bench) -> None:
+async def test_no_credential_is_silence(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refuses(SansIOHTTPPolicy[Any, Any]):
         def on_request(self, request: Any) -> None:  # noqa: ARG002 - the SDK's signature
             raise ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token\nAttempted: …")
 
-    machines = AzureMachines(lambda _: _client(bench.address, authentication_policy=Refuses()))
+    monkeypatch.setattr("activities.clients.azure.access._bearer_policy", lambda _: Refuses())
     with pytest.raises(UnreachableError, match=r"no answer DefaultAzureCredential failed to retrieve a token$"):
-        await machines.state(_TARGET, _ID)
+        await bench.state()
+    assert bench.azure.asked == []

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+from activities.clients.azure.access import AzureAccess
 from activities.clients.azure.answers import translated
+from activities.clients.azure.subscriptions import Subscriptions
 from activities.clients.ports import BusyError, MissingError, RequestRefusedError, UnreachableError
 from activities.nodes.machine_models import MachineState, ScaleSetMachine, scale_set_machine
 from estate.nodes import NodeTarget
 
-if TYPE_CHECKING:
-    from azure.mgmt.compute import ComputeManagementClient
-
-T = TypeVar("T")
 _PROVIDER = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 _READ, _DEALLOCATE = f"{_PROVIDER}/instanceView/read", f"{_PROVIDER}/deallocate/action"
 _SECONDS = 8.0
@@ -28,51 +27,39 @@ _STATES = {
 }
 
 
-def _compute(subscription: str) -> ComputeManagementClient:
-    """Return a client that gives up soon: the step that asks tries again.
-
-    The SDK is imported here: it takes a third of a second, which a worker that takes over elsewhere does not have.
-    """
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
-    from azure.mgmt.compute import ComputeManagementClient  # noqa: PLC0415
-
-    limits: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5, "retry_total": 0}
-    return ComputeManagementClient(DefaultAzureCredential(**limits), subscription, **limits)
-
-
 class AzureMachines:
     """Instances of any number of scale sets and subscriptions."""
 
-    def __init__(self, make: Callable[[str], ComputeManagementClient] = _compute) -> None:
-        """Make one client per subscription with ``make``, when it is first asked for."""
-        self._make = make
-        self._clients: dict[str, ComputeManagementClient] = {}
+    def __init__(self, access: AzureAccess | None = None) -> None:
+        """Reach Azure by ``access``."""
+        self._clients = Subscriptions(access or AzureAccess(), "azure.mgmt.compute.aio", "ComputeManagementClient")
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._clients.close()
 
     async def state(self, target: NodeTarget, provider_id: str) -> MachineState:
         """Return the instance's power state. MissingError: it is gone, or the provider id names no instance."""
         machine = _machine(target, provider_id)
-
-        def ask() -> MachineState:
-            scale_sets = self._of(machine).virtual_machine_scale_set_vms
-            view = scale_sets.get_instance_view(machine.group, machine.scale_set, machine.instance)
-            return _state([status.code or "" for status in view.statuses or []])
-
-        return await _asked(ask, target, _READ)
+        async with self._asked(machine, target, _READ) as scale_sets:
+            view = await scale_sets.get_instance_view(machine.group, machine.scale_set, machine.instance)
+        return _state([status.code or "" for status in view.statuses or []])
 
     async def end(self, target: NodeTarget, provider_id: str) -> None:
         """Ask for the instance's deallocation; returns once it is accepted. Safe to repeat."""
         machine = _machine(target, provider_id)
+        async with self._asked(machine, target, _DEALLOCATE) as scale_sets:
+            await scale_sets.begin_deallocate(machine.group, machine.scale_set, machine.instance, polling=False)
 
-        def ask() -> None:
-            scale_sets = self._of(machine).virtual_machine_scale_set_vms
-            scale_sets.begin_deallocate(machine.group, machine.scale_set, machine.instance, polling=False)
-
-        await _asked(ask, target, _DEALLOCATE)
-
-    def _of(self, machine: ScaleSetMachine) -> ComputeManagementClient:
-        if machine.subscription not in self._clients:
-            self._clients[machine.subscription] = self._make(machine.subscription)
-        return self._clients[machine.subscription]
+    @asynccontextmanager
+    async def _asked(self, machine: ScaleSetMachine, target: NodeTarget, permission: str) -> AsyncIterator[Any]:
+        """Hand over the operations on instances; say no, gone and silence as the ports do."""
+        try:
+            with translated(f"Azure, asked for the machine of {target.name}", permission):
+                async with asyncio.timeout(_SECONDS):
+                    yield (await self._clients.of(machine.subscription)).virtual_machine_scale_set_vms
+        except (BusyError, RequestRefusedError) as error:  # the step asks again, and then a person is asked
+            raise UnreachableError(str(error)) from error
 
 
 def _machine(target: NodeTarget, provider_id: str) -> ScaleSetMachine:
@@ -84,13 +71,3 @@ def _machine(target: NodeTarget, provider_id: str) -> ScaleSetMachine:
 
 def _state(codes: list[str]) -> MachineState:
     return next((_STATES[code] for code in codes if code in _STATES), MachineState.UNKNOWN)
-
-
-async def _asked(ask: Callable[[], T], target: NodeTarget, permission: str) -> T:
-    """Return the answer of ``ask``, which blocks; say no, gone and silence as the ports do."""
-    try:
-        with translated(f"Azure, asked for the machine of {target.name}", permission):
-            async with asyncio.timeout(_SECONDS):
-                return await asyncio.to_thread(ask)
-    except (BusyError, RequestRefusedError) as error:  # the step asks again, and then a person is asked
-        raise UnreachableError(str(error)) from error
