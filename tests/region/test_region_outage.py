@@ -1,6 +1,7 @@
 """Temporal's server is killed with -9 while a region fails over, and started again on what it knew.
 
-In nine phases of one run a step has not acted yet; at four changes of another one it has acted, and has told nobody.
+In nine phases of one run a step has not acted yet; at four changes of another one it has acted, and has told nobody. In a
+third run the server is away for longer than a step may take.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from workflows.region import database
 from workflows.region.children import traffic_lock_id
 from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import flexible_lock_id, region_lock_id
+from workflows.run import steps
 from workflows.run.models import plan_id
 
 _HELD = {
@@ -47,6 +49,7 @@ _HELD = {
 """Step that hangs → phase that the run is in then."""
 _CHANGES = ("region.claim", "region.apply_overlay", "region.promote", "region.fence")
 _FEW_POLLS: dict[str, Any] = {"max_concurrent_activity_task_polls": 1, "max_concurrent_workflow_task_polls": 2}
+_MAY_TAKE = 4
 _PATIENT: dict[str, Any] = {"patience": "PT2M", "ready": {"within": "PT2M"}, "traffic": [SLOW]}
 
 
@@ -173,3 +176,21 @@ async def test_what_was_done_when_the_server_was_killed_is_not_done_again_by_the
     await (await _led(leave)).signal("go_on")
     await killed_after("region.fence")
     await _must_be_done_once(leave, handle)
+
+
+async def test_a_server_that_is_away_for_longer_than_a_step_may_take_costs_nothing_but_time(
+    server: Temporal, leave: RegionFailoverBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_LATE", timedelta(seconds=1))
+    leave.change_entry(patience=f"PT{_MAY_TAKE}S")
+    hanging = leave.faults.order("region.apply_overlay", Fault.HANGS)
+    await leave.lose_database()
+    handle = await leave.approved("forced")
+    await _reached(hanging)
+    server.kill()
+    await asyncio.sleep(_MAY_TAKE + 3)
+    await server.start()
+    hanging.released.set()
+    await (await _led(leave)).signal("go_on")
+    await _must_be_done_once(leave, handle, fence_lock_id(leave.lost))
+    assert leave.faults.calls.count("region.apply_overlay") > 1

@@ -73,6 +73,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
     """One failover of one database; its workflow ID is the database's lock."""
 
     asks, details = RegionDatabaseRequest, FlexibleDetails
+    waits_out_absence = True
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form

@@ -36,6 +36,7 @@ class RegionFence(Procedure[RegionFenceRequest, RegionTarget, RegionFencePlan, R
     """One wait for one region; its workflow ID is a lock of its own."""
 
     asks, details = RegionFenceRequest, RegionFenceDetails
+    waits_out_absence = True
     outlives = True
 
     @workflow.init

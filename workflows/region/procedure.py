@@ -58,6 +58,7 @@ class RegionProcedure(Procedure[R, RegionTarget, RegionPlan, RegionDetails], Gen
     """One move of one region; its workflow ID is the region's lock, whichever way it goes."""
 
     details = RegionDetails
+    waits_out_absence = True
     serves: ClassVar[str] = "serves"
     """What the new region does in the end."""
     leeways = (

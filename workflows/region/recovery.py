@@ -56,6 +56,7 @@ class RegionRecovery(Procedure[RegionRecoveryRequest, RegionTarget, RegionRecove
     """One recovery of one region; its workflow ID is the region's lock."""
 
     asks, details = RegionRecoveryRequest, RegionRecoveryDetails
+    waits_out_absence = True
 
     @workflow.init
     def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form

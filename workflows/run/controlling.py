@@ -22,12 +22,13 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from activities.run.declare import declared
 from activities.run.models.control import Control
 from activities.run.models.todo import LeftToDo
 from activities.run.postures import Posture
 from workflows.run.phases import Phase
 from workflows.run.state import RunState
-from workflows.run.steps import begin
+from workflows.run.steps import begin, was_nobodys_time
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -90,10 +91,12 @@ async def optional_step(  # noqa: PLR0913 - what a step has, and what people may
         forced = ungraceful is not None and control.ordered(Control.FORCE, name) is not None
         taken = begin(method, ungraceful if forced and ungraceful is not None else request, posture=posture)
         control.begins(name, taken)
+        began = workflow.now()
         try:
             answer = await taken
-        except (asyncio.CancelledError, FailureError):
-            if not control.ends(name) or _is_cancelled(state):
+        except (asyncio.CancelledError, FailureError) as error:
+            again = control.ends(name) or was_nobodys_time(error, began, posture or declared(method).posture)
+            if not again or _is_cancelled(state):
                 raise
             continue
         control.ends(name)

@@ -102,6 +102,8 @@ class Procedure(Controllable, Generic[R, T, P, D]):
     drills: ClassVar[bool] = False
     outlives: ClassVar[bool] = False
     """A run of it goes on when the one that has begun it has ended."""
+    waits_out_absence: ClassVar[bool] = False
+    """Time in which Temporal or all workers are away counts against no step (``workflows.run.steps``)."""
     leeways: ClassVar[tuple[Leeway, ...]] = ()
     """Steps that people may skip or force; offered to them by ``state.control.offer``."""
 

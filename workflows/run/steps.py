@@ -1,11 +1,18 @@
-"""How a workflow takes a step: one typed call; how long to insist and what the UI shows stand beside the activity."""
+"""How a workflow takes a step: one typed call; how long to insist and what the UI shows stand beside the activity.
+
+A step that has run out of time has failed. Where Temporal itself, or every worker, was away meanwhile, it ends later than it
+should. A workflow that ``waits_out_absence`` then takes the step again, with all of its time. Others do not: while writes
+are stopped an undo that comes soon is worth more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from activities.run.declare import declared
 from activities.run.models.wire import RunId
@@ -15,6 +22,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _LONGEST_SUMMARY = 200
+_LATE = timedelta(seconds=10)
+"""More than workers that are busy take to hear of a step's end."""
 
 
 def me() -> RunId:
@@ -42,4 +51,26 @@ async def step(method: Callable[[Any, R], Awaitable[T]], request: R, *, posture:
         ActivityError: the step refused, failed for as long as its posture insists, or was cancelled.
 
     """
-    return await begin(method, request, posture=posture)
+    while True:
+        began = workflow.now()
+        try:
+            return await begin(method, request, posture=posture)
+        except ActivityError as error:
+            if not was_nobodys_time(error, began, posture or declared(method).posture):
+                raise
+
+
+def was_nobodys_time(error: BaseException, began: datetime, posture: Posture) -> bool:
+    """Whether a step is to be taken again that has run out of time: it ended late, so nobody could have carried it out."""
+    late = workflow.now() - began - posture["schedule_to_close_timeout"] > _LATE
+    if not (late and isinstance(error, ActivityError)) or is_cancelled_exception(error) or _is_final(error):
+        return False
+    if not getattr(workflow.instance(), "waits_out_absence", False) or not workflow.patched("absence-is-waited-out"):
+        return False
+    workflow.logger.warning("Temporal or all workers were away: %s is taken again", error.activity_type)
+    return True
+
+
+def _is_final(error: ActivityError) -> bool:
+    """Whether the step itself has said that another try is of no use."""
+    return isinstance(error.cause, ApplicationError) and error.cause.non_retryable

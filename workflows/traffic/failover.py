@@ -69,6 +69,7 @@ class DnsFailover(Procedure[DnsFailoverRequest, TrafficTarget, TrafficPlan, Traf
     """One move of one public name; its workflow ID is the name's lock."""
 
     asks, details = DnsFailoverRequest, TrafficDetails
+    waits_out_absence = True
     leeways = (Leeway("proof", skip="the levers stay where they are; nobody knows whether clients are served from there"),)
 
     @workflow.init

@@ -61,6 +61,7 @@ class GatewayFailover(Procedure[GatewayFailoverRequest, GatewayTarget, GatewayPl
     """One look after one gateway; its workflow ID is the gateway's lock."""
 
     asks, details = GatewayFailoverRequest, GatewayDetails
+    waits_out_absence = True
     leeways = (Leeway("proof", skip="the change stays; nobody waits until the gateway calls all backends Up"),)
 
     @workflow.init
