@@ -127,6 +127,7 @@ async def test_a_cut_off_primary_has_stopped_itself_before_another_one_is_promot
     assert promoted - cut > _ISOLATION_SECONDS
 
 
+@pytest.mark.matrix  # test_nodes.py waits for a word, too
 async def test_without_a_word_or_isolation_it_waits_and_a_word_ends_the_wait(platform: Platform) -> None:
     node = platform.nodes[platform.old]
     platform.break_it("node", node)

@@ -68,6 +68,7 @@ main()
 """
 
 
+@pytest.mark.matrix  # the campaign and the tests of the gate send late commands by the hundred
 async def test_a_worker_that_was_frozen_inside_the_promotion_changes_nothing_when_it_thaws(platform: Platform) -> None:
     leader, standby = platform.leader, platform.standby
     node = platform.kubectl("get", "pod", standby, "-o", "jsonpath={.spec.nodeName}")

@@ -47,6 +47,7 @@ def test_up_repairs_what_a_crash_has_killed(platform: Platform, parts: tuple[str
     assert all(cluster.status(platform.lab).values())
 
 
+@pytest.mark.matrix  # test_two_regions.py has two side by side
 def test_a_second_lab_comes_and_goes_without_a_trace(whole: Platform) -> None:
     brief = Lab(_BRIEF)
     cluster.down(brief)

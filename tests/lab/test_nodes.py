@@ -130,6 +130,7 @@ async def test_a_silent_node_is_ended_by_its_machine_s_control_plane(platform: P
     assert not any("out-of-service" in taint["key"] for taint in spec.get("taints", []))
 
 
+@pytest.mark.matrix  # test_forced.py has one that is cut off, and this file one without power
 async def test_a_cut_off_node_with_the_primary_is_given_up_without_a_word(platform: Platform) -> None:
     """Its machine is ended by the run, and the database takes that for proof; somebody only agrees to the plan."""
     _whole(platform)

@@ -115,6 +115,7 @@ async def _removed(platform: Platform, member: str, aside: set[Path]) -> None:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.matrix  # tests/postgres refuses it (NotUntouched), too
 async def test_a_member_that_follows_already_is_not_given_the_writes_as_it_was(platform: Platform) -> None:
     old = platform.leader
     await switch(platform.client)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+import pytest
+
 from deploy.lab.azure.faults import Fault, Faults
 
 _OPERATION = re.compile(r"/azureAsyncOperation/[^/]+$")
@@ -19,6 +21,8 @@ LOOKS: dict[str, tuple[Fault | None, ...]] = {
     "dropped": (UNHEARD, UNHEARD, None),  # two are one: aiohttp sends a look again when a kept connection breaks
 }
 """What each call that only reads meets in turn, by what Azure does; ``None``: it answers."""
+ANSWERS = ["throttled", "dropped", pytest.param("unavailable", marks=[pytest.mark.matrix])]
+"""For what differs from another test in the calls alone: 503 is met there."""
 CHANGES = {"throttled": (LATER,), "unavailable": (UNAVAILABLE,), "dropped": (UNHEARD,)}
 
 

@@ -11,7 +11,7 @@ from deploy.lab.azure.faults import Fault as Azure
 from deploy.lab.patience import stretched
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS
-from tests.region.every_call import CHANGES, LATER, LOOKS, UNAVAILABLE, UNHEARD, UNTOLD, EachCall
+from tests.region.every_call import ANSWERS, CHANGES, LATER, LOOKS, UNAVAILABLE, UNHEARD, UNTOLD, EachCall
 from tests.region.failover_bench import RegionFailoverBench
 
 _KINDS = ("flexibleServers/", "/backups", "/usages", "/maintenanceEvents", "/virtualendpoints/", "/azureAsyncOperation/")
@@ -42,7 +42,7 @@ async def test_a_fault_at_each_call_costs_time_and_no_second_promotion(
     assert [kind for kind in _KINDS if not any(kind in call for call in each.asked)] == []
 
 
-@pytest.mark.parametrize("answer", LOOKS)
+@pytest.mark.parametrize("answer", ANSWERS)
 async def test_a_lost_region_is_left_though_no_call_is_answered_at_once_and_the_promotion_s_answer_is_lost(
     leave: RegionFailoverBench, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from deploy.lab.patience import stretched
 from tests.region.clusters import PODS
-from tests.region.every_call import CHANGES, LOOKS, EachCall
+from tests.region.every_call import ANSWERS, CHANGES, LOOKS, EachCall
 from tests.region.failover_bench import RegionFailoverBench
 from tests.region.returning_bench import give_back, new_of, old_of
 
-pytestmark = [pytest.mark.usefixtures("hurried"), pytest.mark.parametrize("answer", LOOKS)]
+pytestmark = [pytest.mark.usefixtures("hurried"), pytest.mark.parametrize("answer", ANSWERS)]
 
 
 def _met(each: EachCall, method: str) -> list[list[bool]]:
