@@ -63,7 +63,9 @@ async def step(method: Callable[[Any, R], Awaitable[T]], request: R, *, posture:
 def was_nobodys_time(error: BaseException, began: datetime, posture: Posture) -> bool:
     """Whether a step is to be taken again that has run out of time: it ended late, so nobody could have carried it out."""
     late = workflow.now() - began - posture["schedule_to_close_timeout"] > _LATE
-    if not (late and isinstance(error, ActivityError)) or is_cancelled_exception(error) or _is_final(error):
+    if not (late and isinstance(error, ActivityError)) or _is_final(error):
+        return False
+    if is_cancelled_exception(error) or workflow.cancellation_reason() is not None:  # a frozen worker hears of no cancel
         return False
     if not getattr(workflow.instance(), "waits_out_absence", False) or not workflow.patched("absence-is-waited-out"):
         return False
