@@ -70,6 +70,8 @@ class ApprovalPolicy(Entry):
     """How many of ``roles`` must be filled; ``None`` means all of them."""
     window: timedelta = timedelta(hours=4)
     """How long the run waits; then it is refused and nothing has changed."""
+    signed: bool = False
+    """Only votes count that were signed with a key which ``signers`` lists."""
     requester_required: bool = True
     """``by`` must be given, so that requester and approver can be told apart."""
 

@@ -6,13 +6,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region
+from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region, fold
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
 from estate.regions import RegionFailover
+from estate.signers import SigningKey
 from estate.traffic import TrafficEntry
 from estate.workloads import Workload
 
@@ -41,6 +42,8 @@ class Estate(Entry):
     does not reach it."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
+    signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
+    """The keys that each person signs with."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 
@@ -163,6 +166,19 @@ class Estate(Entry):
         return self
 
     @model_validator(mode="after")
+    def _signers_are_people(self) -> Self:
+        taken: dict[str, str] = {}
+        for name, keys in self.signers.items():
+            if fold(name) not in {fold(one) for one in self.people}:
+                message = f"signers.{name}: people lists nobody of that name"
+                raise ValueError(message)
+            for one in keys:
+                if (other := taken.setdefault(one.key, name)) != name:
+                    message = f"signers.{name} has a key of {other}: a key is one person's"
+                    raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _witnesses_differ(self) -> Self:
         if len(set(self.witnesses)) != len(self.witnesses):
             message = "witnesses names one twice; each has one voice"
@@ -176,8 +192,11 @@ class Estate(Entry):
             raise ValueError(message)
 
     def _policy_can_be_met(self, where: str, policy: ApprovalPolicy) -> None:
-        held = {role for roles in self.people.values() for role in roles}
+        able = {fold(name) for name, keys in self.signers.items() if keys} if policy.signed else None
+        held = {role for name, roles in self.people.items() if able is None or fold(name) in able for role in roles}
         missing = [role for role in policy.roles if role not in held]
         if len(policy.roles) - len(missing) < policy.needed:
             message = f"{where}.roles asks for {', '.join(missing)}, but nobody under people holds it"
+            if policy.signed:
+                message = f"{message} and has a key under signers, and the policy counts signed votes only"
             raise ValueError(message)

@@ -61,6 +61,7 @@ from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
 from activities.run.parents import ParentActivities
+from activities.run.people import PeopleActivities
 from activities.run.records import RecordsActivities
 from activities.run.signing import Signatures
 from activities.traffic.doctor import TrafficDoctor
@@ -96,6 +97,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         ParentActivities(),
         WatchActivities(inventory),
         RecordsActivities(inventory),
+        PeopleActivities(inventory),
         DoctorActivities(inventory, look),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]

@@ -80,7 +80,8 @@ async def approve(handle: Handle, *, within: float = 30, attest: bool = False) -
 async def agree(handle: Handle, plan: Plan, *, attest: bool = False) -> Status:
     """Approve ``plan``; return the status after it."""
     decision = Decision(by=APPROVER, plan=plan.digest, approve=True, attest=attest)
-    return await handle.execute_update(PostgresFailover.decide, decision)
+    status: Status = await handle.execute_update("decide", decision, result_type=Status)
+    return status
 
 
 async def plan_of(handle: Handle, *, within: float = 30) -> Plan:

@@ -237,6 +237,19 @@ Anyway = Annotated[bool, typer.Option("--anyway", help="Hold it even where that 
 Step = Annotated[
     str, typer.Argument(metavar="STEP", help="A step that failover status shows, for example ready or traffic/NAME.")
 ]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        envvar="FAILOVER_KEY",
+        help="Sign it: your SSH private key, or the .pub of one in your ssh-agent or on a token.",
+        show_default=False,
+    ),
+]
+Printed = Annotated[
+    bool, typer.Option("--print", help="Print what to paste into the Temporal UI (update decide); send nothing.")
+]
 Note = Annotated[
     str, typer.Option("--note", metavar="TEXT", help="How you know, or why; stands in the report.", show_default=False)
 ]

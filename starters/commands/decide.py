@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.text import Text
 from temporalio.client import Client
@@ -18,6 +19,7 @@ from starters.client.following import again
 from starters.client.results import shape_of
 from starters.client.runs import must_be_open, send, why_silent
 from starters.client.server import ask_status
+from starters.client.signing import signed
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.render.terminal import plan_lines
@@ -37,6 +39,9 @@ class Ballot:
     role: str
     note: str
     attest: bool = False
+    key: Path | None = None
+    """To sign with; ``None``: it is not signed."""
+    printed: bool = False
 
     @property
     def command(self) -> str:
@@ -52,10 +57,12 @@ def approve_command(  # noqa: PLR0913 - one parameter an option
     role: arg.Role = "",
     attest: arg.Attest = False,
     note: arg.Note = "",
+    key: arg.Key = None,
+    printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Approve the plan that waits. The requester of the run cannot approve it."""
-    ballot = Ballot(target, approve=True, by=by, plan=plan, role=role, note=note, attest=attest)
+    ballot = Ballot(target, approve=True, by=by, plan=plan, role=role, note=note, attest=attest, key=key, printed=printed)
     respond_about_run(output, decide(ballot, output))
 
 
@@ -66,10 +73,12 @@ def reject_command(  # noqa: PLR0913 - one parameter an option
     plan: arg.PlanDigest = None,
     role: arg.Role = "",
     note: arg.Note = "",
+    key: arg.Key = None,
+    printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Reject the plan that waits. The run ends and nothing has changed."""
-    ballot = Ballot(target, approve=False, by=by, plan=plan, role=role, note=note)
+    ballot = Ballot(target, approve=False, by=by, plan=plan, role=role, note=note, key=key, printed=printed)
     respond_about_run(output, decide(ballot, output))
 
 
@@ -84,12 +93,23 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
     decision = Decision(
         by=ballot.by, plan=digest, approve=ballot.approve, role=ballot.role, note=ballot.note, attest=ballot.attest
     )
+    if ballot.key is not None:
+        decision = await _signed(client, run, decision, ballot.key)
+    if ballot.printed:
+        return Answer(Exit.DONE, decision.model_dump(mode="json"), Text(decision.model_dump_json()))
     status = await send(client, run, "decide", decision, model=Status, what="the vote")
     done = "approved" if ballot.approve else "rejected"
     missing = _missing(status)
     text = f"{ballot.by} has {done} plan {digest} of {place.name}; {missing or f'{_next(ballot, status)}: {again(place)}'}"
     code = Exit.WAITING if missing else Exit.DONE
     return Answer(code, {"decision": done, **shape_of(chronicle, status)}, Text(text))
+
+
+async def _signed(client: Client, place: Place, decision: Decision, key: Path) -> Decision:
+    status = await ask_status(place.handle(client))
+    if status is None or status.approval is None:
+        raise CommandError(Exit.REFUSED, f"{place.name} does not wait for a decision")
+    return await signed(decision, status.approval, place, key)
 
 
 async def _digest_seen(client: Client, place: Place, ballot: Ballot, output: Output) -> str:

@@ -1,13 +1,15 @@
 """Who may agree to a plan, who has, and until when.
 
 A vote names the plan's digest, so that yesterday's approval cannot start today's plan; the requester never approves; one
-person fills one role; the first rejection ends the run. Votes carry no proof of who sent them (the Temporal UI sends no
-identity) and are reported as unverified.
+person fills one role; the first rejection ends the run. A vote proves who sent it only by a signature (the Temporal UI
+sends no identity); one without is reported as unverified, and counts where the policy does not ask for signed ones.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+
+from temporalio import workflow
 
 from activities.run.models.plan import Plan
 from activities.run.models.report import Vote
@@ -57,6 +59,8 @@ class ApprovalGate:
             roles=self._policy.roles,
             votes=tuple(self.votes),
             expires_at=self._expires_at,
+            signed=self._policy.signed,
+            run=workflow.info().first_execution_run_id,
             people={role: self._holders(role) for role in self._open_roles()},
         )
 
@@ -77,10 +81,15 @@ class ApprovalGate:
         if any(fold(vote.by) == fold(decision.by) for vote in self.votes):
             message = f"by: {decision.by} has voted already; one person fills one role"
             raise ValueError(message)
+        if self._policy.signed and not decision.signature:
+            message = (
+                f"signature: only signed votes count here; failover approve {plan.cluster} --by {decision.by} --key FILE"
+            )
+            raise ValueError(message)
         return self._role_of(decision)
 
-    def record(self, decision: Decision, now: datetime) -> None:
-        """Count a vote that ``check`` accepts.
+    def record(self, decision: Decision, now: datetime, key: str = "") -> None:
+        """Count a vote that ``check`` accepts. ``key``: fingerprint of the key that has signed it.
 
         Raises:
             ValueError: as ``check``.
@@ -96,6 +105,8 @@ class ApprovalGate:
                 note=decision.note,
                 attest=decision.attest and decision.approve,
                 at=now,
+                verified=bool(key),
+                key=key,
             )
         )
 

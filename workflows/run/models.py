@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 from activities.run.models.control import ControlEntry, Offer
@@ -17,6 +27,7 @@ from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome, Vote
 from activities.run.models.todo import LeftToDo
 from activities.run.models.wire import Wire
+from activities.run.signed_words import LONGEST
 from gate.record import Mode
 from workflows.run.phases import Phase
 
@@ -120,6 +131,16 @@ class Decision(Input):
     attest: bool = False
     """Forced: ``by`` also says that the old primary is stopped, or is to be stopped at any price."""
     note: str = Field(default="", max_length=1000)
+    signature: str = Field(default="", max_length=LONGEST)
+    """By a key of ``by``, over all of this and the run (``activities.run.signed_words``); empty: it proves nothing."""
+    expires: AwareDatetime | None = None
+    """Until when the signature counts."""
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_unsigned(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a worker of an earlier version would refuse."""
+        said: dict[str, Any] = dump(self)
+        return said if self.signature else {key: said[key] for key in said if key not in {"signature", "expires"}}
 
 
 class CancelNote(BaseModel):
@@ -164,6 +185,10 @@ class ApprovalStatus(Wire):
     roles: tuple[str, ...]
     votes: tuple[Vote, ...]
     expires_at: datetime | None = None
+    signed: bool = False
+    """Only signed votes count."""
+    run: str = ""
+    """What a signature names as the run."""
     people: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Role that is still open → who can give its approval."""
 

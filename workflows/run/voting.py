@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
@@ -20,6 +20,7 @@ from workflows.run.granted import must_be_that_plan, must_fit
 from workflows.run.inputs import said
 from workflows.run.models import Attestation, Decision, Status
 from workflows.run.phases import Phase
+from workflows.run.signatures import signed_by
 from workflows.run.state import RunState
 
 P = TypeVar("P", bound=Plan)
@@ -36,9 +37,12 @@ class Decidable:
         return self.state.status
 
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
-    def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
-        """Record a vote (``Decision``) and return the status after it."""
-        self._count(said(Decision, args))
+    async def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Record a vote (``Decision``) and return the status after it. ApplicationError: it does not count."""
+        try:
+            await self._count(said(Decision, args))
+        except ValueError as complaint:  # it did when it came
+            raise refuse(Refusal.BAD_INPUT, str(complaint)) from complaint
         return self.state.status
 
     @decide.validator
@@ -46,11 +50,11 @@ class Decidable:
         self._check_vote(said(Decision, args))
 
     @workflow.signal(description="Like decide, without an answer; a vote that does not count is dropped.")
-    def vote(self, *args: Any) -> None:  # noqa: ANN401
+    async def vote(self, *args: Any) -> None:  # noqa: ANN401
         """Record a vote (``Decision``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._count(said(Decision, args))
-        except ValueError as complaint:
+            await self._count(said(Decision, args))
+        except (ValueError, FailureError) as complaint:
             workflow.logger.warning("Ignored vote: %s", complaint)
 
     @workflow.signal(description="Detection has begun this run, and its reason is gone.")
@@ -77,15 +81,18 @@ class Decidable:
         except ValueError as complaint:
             workflow.logger.warning("Ignored attestation: %s", complaint)
 
-    def _count(self, decision: Decision) -> None:
+    async def _count(self, decision: Decision) -> None:
         """Record a vote, and the word that may come with it.
 
         Raises:
             ValueError: it does not count.
+            ActivityError: nobody could judge its signature.
 
         """
         self._check_vote(decision)
-        self._votes().record(decision, workflow.now())
+        key = await signed_by(decision) if decision.signature else ""
+        self._check_vote(decision)  # somebody may have voted meanwhile
+        self._votes().record(decision, workflow.now(), key)
         if self._carries_word(decision):
             self.state.attested_by = decision.by
         self.state.show()

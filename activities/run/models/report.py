@@ -50,6 +50,8 @@ class Vote(Wire):
     at: datetime | None = None
     verified: bool = False
     """``False``: self-asserted, nothing proved who sent it."""
+    key: str = ""
+    """Verified: fingerprint of the SSH key that has signed it."""
 
 
 class Details(BaseModel):

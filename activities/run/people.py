@@ -1,0 +1,47 @@
+"""Whether a vote was signed by the person whom it names: by the keys that this worker's estate lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from activities.run.declare import step
+from activities.run.inventory import Inventory
+from activities.run.models.wire import Wire
+from activities.run.postures import READ
+from activities.run.signed_words import SignedVote, judge
+from estate.base import fold
+
+
+class SignatureRequest(Wire):
+    """Judge a signature."""
+
+    said: SignedVote
+    signature: str
+
+
+class SignatureSeen(Wire):
+    """What it is worth."""
+
+    key: str
+    """Fingerprint of the key; empty: it does not count."""
+    why: str = ""
+
+
+class PeopleActivities:
+    """What votes and words are checked by."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        """Take the keys from ``inventory``."""
+        self._inventory = inventory
+
+    @step("people.verify", READ, lambda request: f"who has signed {request.said.by}'s vote")
+    async def verify(self, request: SignatureRequest) -> SignatureSeen:
+        """Return whose key has signed. Changes nothing. ApplicationError: ``BadEstate``."""
+        signers, said, now = self._inventory.estate().signers, request.said, datetime.now(UTC)
+        keys = next((keys for name, keys in signers.items() if fold(name) == fold(said.by)), ())
+        if not keys:
+            return SignatureSeen(key="", why=f"the estate lists no key of {said.by} under signers")
+        if now >= said.expires:
+            return SignatureSeen(key="", why=f"it has counted until {said.expires:%Y-%m-%d %H:%M:%S} UTC: sign again")
+        judged = judge(said.text, request.signature, keys, now)
+        return SignatureSeen(key=judged.fingerprint, why=judged.why)
