@@ -14,7 +14,17 @@ from rich.text import Text
 from temporalio.client import Client
 
 from gate.record import Mode
-from starters.client.answers import Answer, CommandError, Exit, Output, confirmed, console, must_be_named, respond_about_run
+from starters.client.answers import (
+    Answer,
+    CommandError,
+    Exit,
+    Output,
+    Verbatim,
+    confirmed,
+    console,
+    must_be_named,
+    respond_about_run,
+)
 from starters.client.following import again
 from starters.client.results import shape_of
 from starters.client.runs import must_be_open, send, why_silent
@@ -96,7 +106,7 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
     if ballot.key is not None:
         decision = await _signed(client, run, decision, ballot.key)
     if ballot.printed:
-        return Answer(Exit.DONE, decision.model_dump(mode="json"), Text(decision.model_dump_json()))
+        return Answer(Exit.DONE, decision.model_dump(mode="json"), Verbatim(decision.model_dump_json() + "\n"))
     status = await send(client, run, "decide", decision, model=Status, what="the vote")
     done = "approved" if ballot.approve else "rejected"
     missing = _missing(status)

@@ -27,7 +27,7 @@ from estate.base import Target
 from starters.history.reports import read_plan, read_report
 from workflows.catalog import PROCEDURES, shown, spec_of
 from workflows.run.automatic import FOUND, Found, is_watch
-from workflows.run.models import CancelNote, Decision, cancel_note, is_plan
+from workflows.run.models import CancelNote, Decision, Status, cancel_note, is_plan
 from workflows.run.phases import Part, ReportPhase
 
 KEEP = "records.keep"
@@ -249,13 +249,23 @@ class Chronicle:
             self.cancel_asked, self.cancel_note = at, cancel_note(details.cause)
         elif kind == "update_accepted":
             self._vote(first(details.accepted_request.input.args), at)
+        elif kind == "update_completed":
+            self._signed_vote(first(details.outcome.success))
         elif kind in _CLOSES:
             self.close, self.closed_at = _CLOSES[kind], at
             self.failure = innermost(details.failure) if kind == "failed" else getattr(details, "reason", "")
 
     def _vote(self, payload: Payload | None, at: datetime) -> None:
-        if decision := decode(payload, Decision):
-            self.votes.append(Vote(**decision.model_dump(exclude={"role"}), role=decision.role, at=at))
+        decision = decode(payload, Decision)
+        if decision and not decision.signature:
+            self.votes.append(Vote(**decision.model_dump(), at=at))
+
+    def _signed_vote(self, answer: Payload | None) -> None:
+        """Take in a vote whose signature was judged: what the run has answered then tells that it counts."""
+        status = decode(answer, Status)
+        if status and status.approval:
+            known = {one.by for one in self.votes}
+            self.votes += [one for one in status.approval.votes if one.verified and one.by not in known]
 
     def _labels(self, event: HistoryEvent, at: datetime) -> None:
         labels = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields

@@ -92,7 +92,7 @@ def people_lines(facts: Facts) -> list[str]:
     lines = [needed] if facts.workflow != "postgres-rejoin" else []
     for vote in facts.known.votes:
         what = "approved" if vote.approve else "rejected"
-        proof = "" if vote.verified else " (unverified: nothing proves who sent it)"
+        proof = f", signed with {vote.key}" if vote.verified else " (unverified: nothing proves who sent it)"
         note = f": {vote.note}" if vote.note else ""
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
     if facts.known.attested_by:

@@ -166,7 +166,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     """Write an estate with one cluster; ``changes`` replace keys of it."""
     people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
     records = changes.pop("records", str(path.parent / "records"))
-    witnesses = changes.pop("witnesses", [])
+    witnesses, signers = changes.pop("witnesses", []), changes.pop("signers", {})
     entry = {
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
         "write_service": "postgresql-primary", "gate": {"token": "env:GATE_TOKEN"},
@@ -178,6 +178,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "regions": {"eastus": {"location": "East US", "namespace": "aiagent-prod"}},
         "postgres": {cluster: entry},
         "people": people,
+        "signers": signers,
         "witnesses": witnesses,
         "records": records,
     }

@@ -30,6 +30,7 @@ from activities.run.heartbeat import Heartbeat
 from activities.run.inventory import EstateActivities, Inventory
 from activities.run.own_targets import OwnTargets
 from activities.run.parents import ParentActivities
+from activities.run.people import PeopleActivities
 from activities.run.records import RecordsActivities
 from tests.fakes.clients import NoMachines, systems_of
 from tests.fakes.faults import Faults
@@ -105,4 +106,5 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [ProveActivities(systems, machines or NoMachines())]
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
+    owners += [PeopleActivities(inventory)]
     return [method for owner in owners for method in steps_of(owner)]

@@ -34,6 +34,7 @@ from activities.region.route import FlexibleRouteActivities
 from activities.region.survey import FlexibleLookActivities
 from activities.run.inventory import EstateActivities
 from activities.run.parents import ParentActivities
+from activities.run.people import PeopleActivities
 from activities.run.records import RecordsActivities
 from deploy.lab.binaries import ensure_binaries
 from tests.azure.pair import PRIMARY, REPLICA, AzurePair
@@ -276,6 +277,7 @@ async def leaving(
         bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
+            PeopleActivities(bench.inventory),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers, bench.sql),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize, bench.evidence),
             LeaseActivities(regions), RegionActivities(regions, kustomize, HttpApplication()),

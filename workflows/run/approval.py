@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from temporalio import workflow
-
 from activities.run.models.plan import Plan
 from activities.run.models.report import Vote
 from estate.base import ApprovalPolicy, fold, holders
@@ -20,12 +18,13 @@ from workflows.run.models import ApprovalStatus, Decision
 class ApprovalGate:
     """Collects votes on one plan."""
 
-    def __init__(self, policy: ApprovalPolicy, people: dict[str, tuple[str, ...]], requested_by: str) -> None:
-        """Start with no plan: votes are refused until ``open`` is called."""
+    def __init__(self, policy: ApprovalPolicy, people: dict[str, tuple[str, ...]], requested_by: str, run: str = "") -> None:
+        """Start with no plan: votes are refused until ``open`` is called. ``run``: what a signature names as the run."""
         self._policy = policy
         self._listed = people
         self._people = {fold(name): roles for name, roles in people.items()}
         self._requested_by = requested_by
+        self._run = run
         self._plan: Plan | None = None
         self._expires_at: datetime | None = None
         self.votes: list[Vote] = []
@@ -60,7 +59,7 @@ class ApprovalGate:
             votes=tuple(self.votes),
             expires_at=self._expires_at,
             signed=self._policy.signed,
-            run=workflow.info().first_execution_run_id,
+            run=self._run,
             people={role: self._holders(role) for role in self._open_roles()},
         )
 

@@ -226,7 +226,8 @@ def _of_this_run(state: RunState[Any], plan: P) -> P:
 
 async def _people_agree(state: RunState[Any], policy: ApprovalPolicy, target: Target, plan: Plan) -> None:
     """Return once enough people have approved ``plan``. ApplicationError: as ``wait_for_votes``."""
-    votes = state.approvals = ApprovalGate(policy, target.people, _requester(state))
+    run = workflow.info().first_execution_run_id
+    votes = state.approvals = ApprovalGate(policy, target.people, _requester(state), run)
     window = votes.open(plan, workflow.now())
     state.enter(Phase.AWAITING_APPROVAL)
     asked_at = workflow.now()
