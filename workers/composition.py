@@ -39,6 +39,7 @@ from activities.clients.names import DnsNames
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
+from activities.clients.signatures import judge
 from activities.clients.systems import Systems
 from activities.clients.traffic_ports import TrafficClients
 from activities.detection.models import WatchedTarget, witness_queue
@@ -97,7 +98,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         ParentActivities(),
         WatchActivities(inventory),
         RecordsActivities(inventory),
-        PeopleActivities(inventory),
+        PeopleActivities(inventory, judge),
         DoctorActivities(inventory, look),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from activities.run.declare import step
 from activities.run.inventory import Inventory
 from activities.run.models.wire import Wire
 from activities.run.postures import READ
-from activities.run.signed_words import SignedVote, judge
+from activities.run.signed_words import Judged, SignedVote
 from estate.base import fold
+from estate.signers import SigningKey
 
 
 class SignatureRequest(Wire):
@@ -27,12 +29,16 @@ class SignatureSeen(Wire):
     why: str = ""
 
 
-class PeopleActivities:
-    """What votes and words are checked by."""
+Judge = Callable[[bytes, str, tuple[SigningKey, ...], datetime], Judged]
+"""From text, signature, keys and time to what the signature is worth; never raises."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        """Take the keys from ``inventory``."""
-        self._inventory = inventory
+
+class PeopleActivities:
+    """What votes are checked by."""
+
+    def __init__(self, inventory: Inventory, judge: Judge) -> None:
+        """Take the keys from ``inventory``, and have signatures judged by ``judge``."""
+        self._inventory, self._judge = inventory, judge
 
     @step("people.verify", READ, lambda request: f"who has signed {request.said.by}'s vote")
     async def verify(self, request: SignatureRequest) -> SignatureSeen:
@@ -43,5 +49,5 @@ class PeopleActivities:
             return SignatureSeen(key="", why=f"the estate lists no key of {said.by} under signers")
         if now >= said.expires:
             return SignatureSeen(key="", why=f"it has counted until {said.expires:%Y-%m-%d %H:%M:%S} UTC: sign again")
-        judged = judge(said.text, request.signature, keys, now)
+        judged = self._judge(said.text, request.signature, keys, now)
         return SignatureSeen(key=judged.fingerprint, why=judged.why)

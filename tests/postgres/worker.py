@@ -10,6 +10,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
+from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.postgres.adopt import AdoptActivities
@@ -106,5 +107,5 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [ProveActivities(systems, machines or NoMachines())]
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
-    owners += [PeopleActivities(inventory)]
+    owners += [PeopleActivities(inventory, judge)]
     return [method for owner in owners for method in steps_of(owner)]

@@ -21,6 +21,7 @@ from activities.clients.application import HttpApplication
 from activities.clients.azure.readings import AzureReadings
 from activities.clients.kubernetes.core import KubernetesClient
 from activities.clients.kubernetes.regions import RegionsClient
+from activities.clients.signatures import judge
 from activities.region.changing import ServerActivities
 from activities.region.evidence import EvidenceReader
 from activities.region.failover_steps import RegionActivities
@@ -277,7 +278,7 @@ async def leaving(
         bench.regions = regions
         bench.serve((
             EstateActivities(bench.inventory), RecordsActivities(bench.inventory), ParentActivities(),
-            PeopleActivities(bench.inventory),
+            PeopleActivities(bench.inventory, judge),
             FlexibleLookActivities(bench.servers, bench.sql), PromotionActivities(bench.servers, bench.sql),
             FlexibleRouteActivities(bench.sql), RegionLookActivities(regions, kustomize, bench.evidence),
             LeaseActivities(regions), RegionActivities(regions, kustomize, HttpApplication()),

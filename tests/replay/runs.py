@@ -19,6 +19,7 @@ from tests.postgres.gone import ISOLATING, POLICY, Gone, take_away
 from tests.postgres.test_runs_that_were_ended import reset, task_of
 from tests.replay.rollbacks import POLICIES, ROLLBACKS
 from tests.run.cancels import cancel
+from tests.run.signing_people import SIGNED, SIGNERS, signed_vote
 from tests.starters.test_doctor import examine
 from workflows.doctor import Doctor
 
@@ -74,6 +75,13 @@ async def _decided(bench: Bench, *, approve: bool) -> Handle:
 
 async def _approved(bench: Bench) -> Handle:
     return await _decided(bench, approve=True)
+
+
+async def _signed(bench: Bench) -> Handle:
+    handle = await bench.switch()
+    status = await bench.until_phase(handle, "awaiting approval")
+    await handle.execute_update("decide", signed_vote(handle.id, status))
+    return handle
 
 
 async def _rejected(bench: Bench) -> Handle:
@@ -203,6 +211,7 @@ RUNS = {
     "planned-completed-after-quiet": Golden(_planned, {"thresholds": {"quiet": "PT0.2S"}}),
     "planned-held": Golden(_held),
     "planned-approved": Golden(_approved, _VOTES),
+    "planned-approved-signed": Golden(_signed, {"approvals": SIGNED, "signers": SIGNERS}),
     "planned-rejected": Golden(_rejected, _VOTES),
     "planned-expired": Golden(_planned, _EXPIRES),
     "planned-cancelled": Golden(_cancelled, _VOTES),

@@ -14,7 +14,8 @@ import pytest
 from asyncssh import SSHKey, generate_private_key
 from asyncssh.sshsig import create_sshsig
 
-from activities.run.signed_words import NAMESPACE, Judged, SignedVote, judge
+from activities.clients.signatures import judge
+from activities.run.signed_words import NAMESPACE, Judged, SignedVote
 from estate.signers import SigningKey
 
 _NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
