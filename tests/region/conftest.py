@@ -67,7 +67,7 @@ async def away(
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def soon_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for a request that Azure may have heard within 1 s instead of 5, and 0.5 s at a lost primary instead of 10."""
     monkeypatch.setattr("activities.region.promotion._HEARD_WITHIN", timedelta(seconds=1))
     monkeypatch.setattr(database, "_ONE_LOOK", timedelta(seconds=0.5))

@@ -18,7 +18,7 @@ _KINDS = ("flexibleServers/", "/backups", "/usages", "/maintenanceEvents", "/vir
 _PATCH: dict[str, Any] = {"method": "PATCH", "path": "*/flexibleServers/*"}
 
 
-pytestmark = pytest.mark.usefixtures("hurried")
+pytestmark = pytest.mark.usefixtures("soon_told")
 
 
 async def _must_have_moved(leave: RegionFailoverBench, each: EachCall, mode: str) -> list[Azure | None]:

@@ -12,7 +12,7 @@ from tests.region.every_call import ANSWERS, CHANGES, LOOKS, EachCall
 from tests.region.failover_bench import RegionFailoverBench
 from tests.region.returning_bench import give_back, new_of, old_of
 
-pytestmark = [pytest.mark.usefixtures("hurried"), pytest.mark.parametrize("answer", ANSWERS)]
+pytestmark = [pytest.mark.usefixtures("soon_told"), pytest.mark.parametrize("answer", ANSWERS)]
 
 
 def _met(each: EachCall, method: str) -> list[list[bool]]:
