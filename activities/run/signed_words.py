@@ -7,10 +7,8 @@ role or person. It is made as by ``ssh-keygen -Y sign -n failover@v1``.
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import NamedTuple
-
-from pydantic import AwareDatetime
 
 from activities.run.models.wire import Wire
 
@@ -31,7 +29,8 @@ class SignedVote(Wire):
     approve: bool
     attest: bool = False
     note: str = ""
-    expires: AwareDatetime
+    expires: datetime
+    """With its zone."""
 
     @property
     def text(self) -> bytes:
