@@ -19,18 +19,18 @@ _MAGIC, _SIZE = b"SSHSIG", 4
 _FRAME = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----")
 
 
-def judge(text: bytes, signature: str, keys: tuple[SigningKey, ...], now: datetime) -> Judged:
+def judge(text: bytes, signature: str, keys: tuple[SigningKey, ...], now: datetime, namespace: str = NAMESPACE) -> Judged:
     """Return whether one of ``keys`` has signed ``text``, and counts ``now``. Never raises, whatever is given."""
     made = _taken_apart(signature)
     if made is None:
         return Judged("", "it is no SSH signature: sign with failover approve, or with ssh-keygen -Y sign")
-    blob, namespace = made
-    if namespace != NAMESPACE:
-        return Judged("", f"it was made for {namespace[:40]!r}, not for {NAMESPACE}")
+    blob, made_for = made
+    if made_for != namespace:
+        return Judged("", f"it was made for {made_for[:40]!r}, not for {namespace}")
     key = next((one for one in keys if base64.b64decode(one.key.split()[1]) == blob), None)
     if key is None:
         return Judged("", f"key {_fingerprint(blob)} is not among this person's under signers in the estate")
-    if not _is_by(key, text, signature):
+    if not _is_by(key, text, signature, namespace):
         return Judged("", "it is of another text: another run, plan, role, decision or note, or it was changed")
     if why := _why_not_now(key, now):
         return Judged("", f"key {_fingerprint(blob)} {why}")
@@ -47,10 +47,10 @@ def _why_not_now(key: SigningKey, now: datetime) -> str:
     return ""
 
 
-def _is_by(key: SigningKey, text: bytes, signature: str) -> bool:
+def _is_by(key: SigningKey, text: bytes, signature: str, namespace: str) -> bool:
     from asyncssh import sshsig  # noqa: PLC0415 - a quarter of a second, and no run without signatures needs it
 
-    line = f'{_PRINCIPAL} namespaces="{NAMESPACE}" {key.key}'
+    line = f'{_PRINCIPAL} namespaces="{namespace}" {key.key}'
     try:
         allowed = sshsig.import_allowed_signers(line)
         return bool(sshsig.validate_sshsig(text, signature.encode(), _PRINCIPAL, allowed))
