@@ -43,6 +43,14 @@ def test_a_role_that_is_open_is_refused(granted: Granted, kind: str) -> None:
     assert refused.value.type == kind
 
 
+def test_votes_that_are_not_signed_do_not_count_where_only_signed_ones_do() -> None:
+    policy, granted = _POLICY.model_copy(update={"signed": True}), _granted(("mona", "Manager"), ("dana", "DBA"))
+    with pytest.raises(ApplicationError, match="do not fill Manager, DBA"):
+        must_fit(granted, policy, "omar")
+    signed = tuple(one.model_copy(update={"verified": True}) for one in granted.votes)
+    must_fit(granted.model_copy(update={"votes": signed}), policy, "omar")
+
+
 def test_a_rejection_is_no_approval() -> None:
     no = Vote(by="dana", role="DBA", approve=False, plan="x")
     granted = _granted(("mona", "Manager")).model_copy(update={"votes": (*_granted(("mona", "Manager")).votes, no)})

@@ -69,12 +69,13 @@ def must_be_that_plan(granted: Granted, plan: Plan) -> None:
 
 def must_fit(granted: Granted, policy: ApprovalPolicy, by: str) -> None:
     """Return if enough people have agreed. ApplicationError: ``BadEstate``, a role is not filled; nothing was changed."""
-    approvals = [one for one in granted.votes if one.approve and fold(one.by) != fold(by)]
+    counted = [one for one in granted.votes if one.verified or not policy.signed]
+    approvals = [one for one in counted if one.approve and fold(one.by) != fold(by)]
     filled = {fold(one.by): one.role for one in approvals if one.role in policy.roles}
     if len(set(filled.values())) < policy.needed:
         open_roles = ", ".join(role for role in policy.roles if role not in filled.values())
         raise refuse(
             Refusal.BAD_ESTATE,
-            f"the approvals that were handed on do not fill {open_roles}: the policy of what moves must ask for no role"
-            " that the policy of the region does not ask for; nothing was changed",
+            f"the approvals that were handed on do not fill {open_roles}: the policy of what moves must ask for no role, and"
+            " for no signature, that the policy of the region does not ask for; nothing was changed",
         )
