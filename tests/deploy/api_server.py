@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from deploy.lab.binaries import ensure_binaries
 from tests.deploy.manifests import Object
 from tests.leftovers.marks import ends_with_the_run
+from tests.ports import free_port
 
 ADMIN = "admin"
 _PATIENCE_SECONDS = 150
@@ -95,7 +95,7 @@ def _started(folder: Path, accounts: dict[str, tuple[str, str]]) -> tuple[list[s
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
     )
-    client_port, peer_port, port = _free_ports(3)
+    client_port, peer_port, port = (free_port("127.0.0.1") for _ in range(3))
     etcd = [
         str(binaries / "etcd"), f"--data-dir={folder / 'etcd'}", "--log-level=error", "--unsafe-no-fsync",
         f"--listen-client-urls=http://127.0.0.1:{client_port}", f"--advertise-client-urls=http://127.0.0.1:{client_port}",
@@ -123,14 +123,6 @@ def until(holds: Callable[[], bool]) -> None:
 def _begin(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=log)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _kubeconfig(port: int, accounts: dict[str, tuple[str, str]]) -> dict[str, Any]:

@@ -179,6 +179,11 @@ class Cluster:
     def said(self, member: str, words: str) -> bool:
         return words in (self.folder / f"{member}.log").read_text(encoding="utf-8")
 
+    def print_logs(self) -> None:
+        """Print the end of each gate's log."""
+        for log in sorted(self.folder.glob("*.log")):
+            print(log.name, *log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:], sep="\n")
+
     def stop(self) -> None:
         for gate in self.gates.values():
             if gate.poll() is None:
@@ -331,6 +336,9 @@ async def running_cluster(folder: Path, members: int = 2, **environment: str) ->
         if members > 1:
             await cluster.until(lambda: cluster.api.record and cluster.api.record.sync_members, stretched(25))
         yield cluster
+    except TimeoutError:
+        cluster.print_logs()
+        raise
     finally:
         await asyncio.to_thread(cluster.stop)
         await cluster.http.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from temporalio.client import Client
 
 from tests.fakes.faults import Fault
 from tests.fakes.world import World
+from tests.ports import free_port
 from tests.postgres.bench import serving
 from tests.starters.command import Command
 from tests.starters.conftest import Stage
@@ -114,7 +114,7 @@ async def test_a_watch_tells_why_a_step_is_tried_again(stage: Stage) -> None:
 
 
 async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port("127.0.0.1")
     policy = {"planned": {"roles": ["DBA"], "window": "PT5M"}}
     server = await _server(port, tmp_path / "temporal.db")
     try:
@@ -177,13 +177,6 @@ async def _answers(port: int) -> bool:
         return await client.service_client.check_health()
     except RuntimeError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @pytest.mark.usefixtures("hurried")
