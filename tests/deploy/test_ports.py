@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from subprocess import PIPE
 
 from deploy.lab.ports import free_port
 
-_TEN = "import json; from deploy.lab.ports import free_port; print(json.dumps([free_port('127.0.0.1') for _ in range(10)]))"
+_TEN = """
+import json
+from deploy.lab.ports import free_port
+print(json.dumps([free_port("127.0.0.1") for _ in range(10)]), flush=True)
+input()
+"""
 
 
 def test_a_process_is_not_given_a_port_again_at_once() -> None:
@@ -17,6 +23,9 @@ def test_a_process_is_not_given_a_port_again_at_once() -> None:
 
 
 def test_processes_that_choose_at_once_choose_different_ports() -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", _TEN], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    chosen = [json.loads(one.communicate()[0]) for one in processes]
-    assert len({port for ports in chosen for port in ports}) == 40
+    command = [sys.executable, "-c", _TEN]
+    processes = [subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(8)]
+    chosen = [json.loads(one.stdout.readline()) for one in processes if one.stdout]
+    for one in processes:
+        one.communicate("")
+    assert len({port for ports in chosen for port in ports}) == 80

@@ -17,11 +17,9 @@ from workflows.region.planning import make_flexible_plan
 _DOWN = NOW - timedelta(seconds=10)
 
 
-def _plan(mode: str) -> FlexiblePlan:
-    since = {"down_since": _DOWN.isoformat()} if mode == "forced" else {}
-    return make_flexible_plan(
-        request(mode=mode, **since), TARGET, lost(new_sql={"replayed_at": _DOWN - timedelta(seconds=8)})
-    )
+def _plan() -> FlexiblePlan:
+    seen = lost(new_sql={"replayed_at": _DOWN - timedelta(seconds=8)})
+    return make_flexible_plan(request(mode="forced", down_since=_DOWN.isoformat()), TARGET, seen)
 
 
 def _run(until: datetime | None) -> Chronicle:
@@ -32,7 +30,7 @@ def _run(until: datetime | None) -> Chronicle:
         outcome=Outcome.COMPLETED, reason="", cluster=TARGET.name, mode="forced", run="real",
         details=FlexibleDetails(survey=lost(), routed=routed),
     )  # fmt: skip
-    return Chronicle(workflow="postgres-region-failover", started_at=NOW, plan=_plan("forced"), report=report)
+    return Chronicle(workflow="postgres-region-failover", started_at=NOW, plan=_plan(), report=report)
 
 
 @pytest.mark.parametrize(
