@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from estate.base import Entry, MasterName, Name
 
@@ -99,6 +99,16 @@ class Drill(Entry):
     """It begins at a random time of so long a span."""
     participants: tuple[str, ...] = ()
     """Roles that take part."""
+    owner: str = ""
+    """Who answers for it: asks where the calendar begins it, and so cannot approve it."""
+    notice: str = ""
+    """Region: how and when customers were told."""
+    application: Name | None = None
+    """A workload whose answers are watched all the time by a client; ``None``: only what the procedure measures."""
+    settled_within: timedelta = timedelta(minutes=10)
+    """How long all may take to be as before once the way back has ended."""
+    word_within: timedelta = timedelta(days=3)
+    """How long the drill waits for a person's word, PASS or FAIL."""
 
     @model_validator(mode="after")
     def _is_one_plan(self) -> Self:
@@ -123,6 +133,14 @@ class Drill(Entry):
         """First and last day of the month on which it may be."""
         first = (self.week - 1) * DAYS_OF_A_WEEK + 1
         return first, first + DAYS_OF_A_WEEK - 1
+
+    def window_at(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+        """Return begin and end, in UTC, of the window that is open at ``now``; ``None``: it is not open today."""
+        day = now.astimezone(zone).date()
+        if day.month not in self.due_in or day != self._day_of(day.year, day.month):
+            return None
+        begins, ends = (datetime.combine(day, at, zone).astimezone(UTC) for at in (self.window.begins, self.window.ends))
+        return (begins, ends) if begins <= now < ends else None
 
     def times(self, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
         """Yield when it is due after that moment, for ever, in UTC."""
@@ -149,11 +167,28 @@ def _is_zone(name: str) -> str:
     return name
 
 
+class Maintenance(Entry):
+    """A time in which nothing is drilled."""
+
+    begins: AwareDatetime
+    ends: AwareDatetime
+    what: str
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.ends <= self.begins:
+            message = f"ends {self.ends} is not after begins {self.begins}"
+            raise ValueError(message)
+        return self
+
+
 class Drills(Entry):
     """The calendar."""
 
     time_zone: Annotated[str, AfterValidator(_is_zone)]
     calendar: dict[Name, Drill] = Field(default={})
+    maintenance: tuple[Maintenance, ...] = ()
+    """Announced: a drill whose window touches it does not begin."""
 
     @property
     def zone(self) -> ZoneInfo:

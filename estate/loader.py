@@ -10,6 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from estate.base import Reference, Target
+from estate.drilled import DrillTarget
+from estate.drills import Kind
 from estate.flexible import FlexibleTarget
 from estate.gateways import GatewayTarget
 from estate.model import Estate
@@ -201,6 +203,54 @@ def resolve_node(estate: Estate, node: str, pool: str) -> NodeTarget:
     )
 
 
+def resolve_drill(estate: Estate, name: str) -> DrillTarget:
+    """Return the drill called ``name`` of the calendar, with what it looks at.
+
+    Raises:
+        EstateError: the estate does not list it; names those that it lists.
+
+    """
+    drills = estate.drills
+    found = _listed("drill", name, drills.calendar if drills else {})
+    of_kind = _DRILLED[found.kind](estate, found.target)
+    subject: Target = next(one[0] if isinstance(one, tuple) else one for one in of_kind.values())
+    application = resolve_workload(estate, found.application) if found.application else None
+    return DrillTarget(
+        name=name, region=subject.region, people=estate.people, drill=found, application=application, **of_kind,
+        time_zone=drills.time_zone if drills else "UTC", maintenance=drills.maintenance if drills else (),
+    )  # fmt: skip
+
+
+def _node_drill(estate: Estate, name: str) -> dict[str, Any]:
+    pool = resolve_pool(estate, name)
+    region = pool.settings.region
+
+    def there(resolve: Callable[[Estate, str], E], entries: Mapping[str, Any]) -> tuple[E, ...]:
+        return tuple(resolve(estate, one) for one, entry in entries.items() if entry.region == region)
+
+    return {
+        "pool": pool,
+        "postgres": there(resolve_target, estate.postgres),
+        "redis": there(resolve_redis, estate.redis),
+        "workloads": there(resolve_workload, estate.workloads),
+    }
+
+
+def _region_drill(estate: Estate, name: str) -> dict[str, Any]:
+    region = resolve_region(estate, name)
+    return {"moved": region, "traffic": tuple(resolve_traffic(estate, one) for one in region.settings.traffic)}
+
+
+_DRILLED: dict[Kind, Callable[[Estate, str], dict[str, Any]]] = {
+    Kind.POD: lambda estate, name: {"workload": resolve_workload(estate, name)},
+    Kind.NODE: _node_drill,
+    Kind.REDIS: lambda estate, name: {"redis": (resolve_redis(estate, name),)},
+    Kind.DATABASE: lambda estate, name: {"postgres": (resolve_target(estate, name),)},
+    Kind.REGION: _region_drill,
+}
+"""What is drilled, first, and what a drill looks at besides."""
+
+
 def resolve_reference(estate: Estate, wanted: Reference) -> Target:
     """Return what the estate says of ``wanted``, which may be something else than when it was looked up first.
 
@@ -225,6 +275,7 @@ _BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
     WatchedRegion.KIND: resolve_watched_region,
     WorkloadTarget.KIND: resolve_workload,
     NodePoolTarget.KIND: resolve_pool,
+    DrillTarget.KIND: resolve_drill,
 }
 """Kind → how its name is resolved. A node needs its pool as well."""
 

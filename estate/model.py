@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region, fold
+from estate.drills import Drills
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
@@ -44,6 +45,8 @@ class Estate(Entry):
     """Who holds which roles; a vote by anybody else is refused."""
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
     """The keys that each person signs with."""
+    drills: Drills | None = None
+    """What is drilled when; ``None``: nothing."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 

@@ -18,6 +18,9 @@ from workflows.detection.redis import RedisWatch
 from workflows.detection.regions import RegionWatch
 from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
+from workflows.drills.due import DrillDue
+from workflows.drills.specs import SPECS as DRILLS
+from workflows.drills.stop import DrillsStop
 from workflows.nodes.return_to_service import NodeReturn
 from workflows.nodes.specs import SPECS as NODES
 from workflows.pods.specs import SPECS as PODS
@@ -32,11 +35,11 @@ from workflows.run.procedure import ProcedureSpec
 from workflows.traffic.gateway_specs import SPECS as GATEWAY
 from workflows.traffic.specs import SPECS as TRAFFIC
 
-PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *TRAFFIC, *GATEWAY]
+PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *TRAFFIC, *GATEWAY, *DRILLS]
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
-    RegionWatch, WatchersStart, Doctor,
+    RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop,
 )  # fmt: skip
 
 

@@ -7,6 +7,9 @@ event trigger, an extension) still takes the writes.
 
 A transaction that was not counted, because its row was never removed or its insert failed, counts as somebody else's: the
 loss that people are told is then too large, never too small.
+
+A drill writes a row with a fresh UUID to ``failover.failover_tests``, which keeps them: who looks later finds each drill
+in the data. These rows are not counted.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ _MAKE: tuple[LiteralString, ...] = (
     set default ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int""",
     "create table if not exists failover.own_transactions (timeline int primary key, transactions bigint not null)",
 )
+_MAKE_TESTS: LiteralString = """create table if not exists failover.failover_tests
+    (id uuid primary key, test_time timestamptz not null default clock_timestamp(), run text not null)"""
+_ADD_TEST: LiteralString = "insert into failover.failover_tests (id, run) values (%s, %s) on conflict (id) do nothing"
 _REMOVE: LiteralString = """
 with gone as (delete from failover.writes where run = %(run)s returning timeline),
      own as (select timeline from gone union all select %(timeline)s),
@@ -71,6 +77,23 @@ async def remove(connection: Connection, run: str) -> None:
     """Remove the rows of ``run`` and count their transactions, and this one. Safe to repeat."""
     timeline = (await _state(connection))["timeline"]
     await connection.execute(_REMOVE, {"run": run, "timeline": timeline})
+
+
+async def add_test(connection: Connection, row: str, run: str) -> None:
+    """Insert the row with the UUID ``row`` into ``failover_tests``, where it stays. Safe to repeat."""
+    found = await (await connection.execute("select to_regclass('failover.failover_tests') as made")).fetchone()
+    if not (found and found["made"]):
+        await connection.execute(_MAKE_TESTS)
+    await connection.execute(_ADD_TEST, (row, run))
+
+
+async def has_test(connection: Connection, row: str) -> bool:
+    """Return whether this server, primary or standby, has that row."""
+    found = await (await connection.execute("select to_regclass('failover.failover_tests') as made")).fetchone()
+    if not (found and found["made"]):
+        return False
+    asked = await connection.execute("select from failover.failover_tests where id = %s", (row,))
+    return await asked.fetchone() is not None
 
 
 async def own_transactions(connection: Connection) -> int:

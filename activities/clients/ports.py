@@ -275,6 +275,15 @@ class Postgres(Protocol):
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
         """Remove the rows of ``run`` and count them as our own transactions. Safe to repeat."""
 
+    async def add_test(self, target: PostgresTarget, row: str, run: str) -> None:
+        """Insert a drill's row (a UUID) into ``failover_tests`` by the write Service, and keep it. Safe to repeat.
+
+        Acknowledged once this returns. UnreachableError: nobody has acknowledged it; it may be there.
+        """
+
+    async def has_test(self, target: PostgresTarget, member: str, row: str) -> bool:
+        """Return whether ``member``, asked by its own address, has that row."""
+
 
 class RedisServers(Protocol):
     """Servers and Sentinels of a Redis deployment, by their pods' names."""

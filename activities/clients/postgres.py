@@ -150,6 +150,25 @@ class PostgresClient:
         async with self._reach(target, await self._service(target), timedelta(seconds=10)) as connection:
             await own_writes.remove(connection, run)
 
+    async def add_test(self, target: PostgresTarget, row: str, run: str) -> None:
+        """Insert a drill's row through the write Service; acknowledged once this returns. Safe to repeat.
+
+        Raises:
+            UnreachableError: nobody has acknowledged it; it may be there.
+
+        """
+        warnings: list[str] = []
+        async with self._reach(target, await self._service(target), _ANSWER_WITHIN) as connection:
+            connection.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+            await own_writes.add_test(connection, row, run)
+        if any(says(warning, Message.POSTGRES_NOT_WAITED_FOR) for warning in warnings):
+            raise UnreachableError("the wait for the standby was cancelled", Silence.UNKNOWN)
+
+    async def has_test(self, target: PostgresTarget, member: str, row: str) -> bool:
+        """Return whether ``member``, asked by its own address, has a drill's row."""
+        async with self._reach(target, await self._member(target, member), _ANSWER_WITHIN) as connection:
+            return await own_writes.has_test(connection, row)
+
     async def _member(self, target: PostgresTarget, member: str) -> _Host:
         return _Host(member_name(target, member), await self._addresses.of_member(target, member))
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
+from activities.run.models.measure import Measurement
 from activities.run.models.wire import RunId, Wire
 
 
@@ -37,6 +40,8 @@ class Part(Wire):
     """From its begin to its end."""
     outage_seconds: float | None = None
     """For so long writes were refused, as its own client measured."""
+    recovery_seconds: float | None = None
+    """For so long it took until all was ready again, by the run itself."""
     lost: int | None = None
     """Acknowledged rows that were lost."""
 
@@ -81,6 +86,12 @@ class DrillRecord(Wire):
     compared: bool = False
     """Whether the state before and after could be compared."""
     word: DrillWord | None = None
+    notice: str = ""
+    """How and when customers were told."""
+    answers: Measurement | None = None
+    """What a client of the application saw through it all."""
+    rows: dict[str, str] = Field(default_factory=dict)
+    """Database: ``before`` and ``after`` the failover → UUID of the row in ``failover_tests``."""
     gaps: tuple[str, ...] = ()
     """Checks that could not be made, steps that were skipped, votes that nobody has proved."""
 

@@ -23,12 +23,14 @@ from activities.run.models.inventory import ResolveRequest
 from activities.run.postures import READ
 from activities.run.signing import Signatures
 from estate.base import Reference, Target, fold
+from estate.drilled import DrillTarget
 from estate.flexible import FlexibleTarget
 from estate.gateways import GatewayTarget
 from estate.loader import (
     EstateError,
     estate_text,
     parse_estate,
+    resolve_drill,
     resolve_flexible,
     resolve_gateway,
     resolve_redis,
@@ -172,6 +174,11 @@ class EstateActivities:
 
         """
         return self._inventory.told(self._asked(request, resolve_target))
+
+    @step("estate.resolve_drill", READ, lambda request: f"look up the drill {request.cluster}")
+    async def resolve_drill(self, request: ResolveRequest) -> DrillTarget:
+        """Return one drill with what it looks at, as ``estate.resolve``."""
+        return self._inventory.told(self._asked(request, resolve_drill))
 
     @step("estate.resolve_flexible", READ, lambda request: f"look up {request.cluster}")
     async def resolve_flexible(self, request: ResolveRequest) -> FlexibleTarget:

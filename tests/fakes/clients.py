@@ -284,6 +284,15 @@ class FakePostgres:
     async def remove_rows(self, target: PostgresTarget, run: str) -> None:
         """Keep the rows: the test counts them afterwards."""
 
+    async def add_test(self, target: PostgresTarget, row: str, run: str) -> None:  # noqa: ARG002
+        async with self.world.faults.around("postgres.add_test"):
+            if not self.world.insert((row, 0)):
+                raise UnreachableError("nobody has acknowledged it", Silence.REFUSED)
+
+    async def has_test(self, target: PostgresTarget, member: str, row: str) -> bool:  # noqa: ARG002
+        async with self.world.faults.around("postgres.has_test"):
+            return (row, 0) in self._running(self.world.members[member]).rows
+
     def _running(self, member: Member | None) -> Member:
         if member is not None and member.hidden:
             raise UnreachableError(f"{member.name} is not reachable from here", Silence.NO_CONNECTION)

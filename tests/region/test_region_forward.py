@@ -22,7 +22,8 @@ from tests.region.clusters import PODS, Clusters
 from tests.region.failover_bench import RegionFailoverBench, leaving
 from tests.region.traffic_stand_in import BROKEN
 from tests.run.cancels import cancel
-from workflows.region.children import TRAFFIC, Child, run_child, traffic_lock_id
+from workflows.region.children import TRAFFIC, traffic_lock_id
+from workflows.run.child_runs import Child, run_child
 from workflows.run.models import plan_id
 from workflows.run.outcome import Summary
 

@@ -23,11 +23,12 @@ from activities.region.failover_steps import RegionActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.models.control import Control
 from activities.run.models.todo import LeftToDo, Todo, kinds_of, todo
-from workflows.region.children import database_child, run_child, traffic_child
+from workflows.region.children import database_child, traffic_child
 from workflows.region.models import RegionMove, flexible_lock_id
 from workflows.region.plan_lines import moved_lines
 from workflows.region.way import MARGIN, Way, hold, within
 from workflows.run import outcome
+from workflows.run.child_runs import run_child
 from workflows.run.controlling import held_back, leave_out, optional_run, optional_step
 from workflows.run.phases import Phase
 from workflows.run.saga import Saga

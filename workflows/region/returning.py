@@ -27,11 +27,11 @@ from activities.region.returning_models import (
 from activities.run.errors import Refusal, refuse
 from estate.regions import RegionTarget
 from gate.record import Mode
-from workflows.region.children import Child, begin
 from workflows.region.fence_models import fence_lock_id
 from workflows.region.models import RegionFailoverRequest
 from workflows.region.server_changes import change_server
 from workflows.run import outcome
+from workflows.run.child_runs import Child, begin
 from workflows.run.models import Run
 from workflows.run.phases import Phase
 from workflows.run.state import RunState

@@ -21,7 +21,7 @@ from workflows.run.steps import step
 
 GRANTED = "granted"
 """Name of the memo that holds a ``Granted``."""
-GRANTORS = {"region": ("region-failover", "region-failback")}
+GRANTORS = {"region": ("region-failover", "region-failback"), "drill": ("failover-drill",)}
 """First part of a parent's workflow ID → the types that it may have."""
 
 

@@ -18,7 +18,7 @@ from temporalio.exceptions import (
 )
 
 from activities.run.errors import Refusal, refuse
-from activities.run.models.report import Outcome, RecordsRequest
+from activities.run.models.report import Outcome, RecordsRequest, RecoveryDetails
 from activities.run.models.wire import Wire
 from activities.run.records import RecordsActivities
 from workflows.run.models import Run, cancel_note
@@ -37,6 +37,10 @@ class Summary(Wire):
     leader: str = ""
     outage_seconds: float | None = None
     lost: int | None = None
+    recovery_seconds: float | None = None
+    """Of a procedure that is judged by it; without the time in which people were asked."""
+    healthy: bool | None = None
+    """Of such a procedure: whether all was well in the end."""
     complete_until: datetime | None = None
     """Forced, of a database: the new primary has every commit of the lost one until then; ``None``: it does not know."""
     records: tuple[str, ...] = ()
@@ -169,12 +173,15 @@ async def _keep(state: RunState[Any], refusal: str = "") -> None:
 def _summary(state: RunState[Any]) -> Summary:
     """Return the result of a run that ended well."""
     measurement = state.measurement
+    recovery = state.details if isinstance(state.details, RecoveryDetails) else None
     return Summary(
         outcome=state.outcome or Outcome.COMPLETED,
         explanation=state.explanation,
         leader=state.leads,
         outage_seconds=measurement.outage_seconds if measurement else None,
         lost=measurement.lost if measurement else None,
+        recovery_seconds=recovery.recovery_seconds if recovery else None,
+        healthy=recovery.healthy if recovery else None,
         complete_until=state.complete_until,
         records=state.kept,
         waited_for_people=state.waited_for_people,

@@ -69,6 +69,9 @@ class Phase(StrEnum):
     CHANGING = "changing the gateway", _OPEN
     RETURNING = "waiting for the lost region", _OPEN | Trait.LONG
     RESTORING = "restoring the pair", _OPEN | Trait.LONG
+    DRILLING = "drilling", _OPEN | Trait.LONG
+    DRILLING_BACK = "drilling: the way back", Trait.LONG
+    JUDGING = "awaiting a judgement", _OPEN | _ASKING
     HELD = "held", _OPEN | _ASKING
     UNDOING = "undoing"
     COMPLETED = "completed"
@@ -121,6 +124,9 @@ class ReportPhase(StrEnum):
     SETTLE = "await replacements"
     TRAFFIC = "move the traffic"
     SPREAD = "edge and DNS"
+    DRILL = "drill"
+    BACK = "way back"
+    JUDGE = "judge"
     UNDO = "undo"
 
 
