@@ -94,6 +94,8 @@ class Drill(Entry):
     week: Annotated[int, Field(ge=1, le=4)] = 1
     """The first, second, third or fourth such day of the month."""
     day: Weekday
+    also_on: tuple[date, ...] = ()
+    """On these days, too: a date that was announced, a drill that is repeated."""
     window: Window
     jitter: timedelta = timedelta(0)
     """It begins at a random time of so long a span."""
@@ -137,7 +139,7 @@ class Drill(Entry):
     def window_at(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
         """Return begin and end, in UTC, of the window that is open at ``now``; ``None``: it is not open today."""
         day = now.astimezone(zone).date()
-        if day.month not in self.due_in or day != self._day_of(day.year, day.month):
+        if day not in self._days_of(day.year):
             return None
         begins, ends = (datetime.combine(day, at, zone).astimezone(UTC) for at in (self.window.begins, self.window.ends))
         return (begins, ends) if begins <= now < ends else None
@@ -146,12 +148,15 @@ class Drill(Entry):
         """Yield when it is due after that moment, for ever, in UTC."""
         year = after.astimezone(zone).year
         while True:
-            for month in self.due_in:
-                begins = datetime.combine(self._day_of(year, month), self.window.begins, zone)
+            for day in self._days_of(year):
+                begins = datetime.combine(day, self.window.begins, zone)
                 exists = begins.astimezone(UTC).astimezone(zone).time() == self.window.begins
                 if exists and begins > after:
                     yield begins.astimezone(UTC)
             year += 1
+
+    def _days_of(self, year: int) -> list[date]:
+        return sorted({*(self._day_of(year, month) for month in self.due_in), *(d for d in self.also_on if d.year == year)})
 
     def _day_of(self, year: int, month: int) -> date:
         first = date(year, month, self.days[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 from temporalio import activity, workflow
@@ -13,6 +14,8 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
+from activities.drills.lever import LeverActivities
+from activities.drills.steps import DrillActivities
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -108,4 +111,5 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     owners += [PeopleActivities(inventory, judge)]
+    owners += [DrillActivities(cast("Any", SimpleNamespace(systems=systems))), LeverActivities()]
     return [method for owner in owners for method in steps_of(owner)]
