@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, start
+from starters.commands import detection, drill, drill_schedule, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -38,7 +38,6 @@ from starters.commands.worker import worker_command
 COMMANDS: dict[str, Callable[..., None]] = {
     "plan": start.plan_command,
     "start": start.start_command,
-    "drill": start.drill_command,
     "follow": follow_command,
     "status": status_command,
     "approve": approve_command,
@@ -65,6 +64,20 @@ DETECTION: dict[str, Callable[..., None]] = {
     "stop": detection.stop_command,
     "status": detection.status_command,
     "re-arm": detection.rearm_command,
+}
+DRILL: dict[str, Callable[..., None]] = {
+    "list": drill.list_command,
+    "start": drill.start_command,
+    "judge": drill.judge_command,
+    "stop": drill.stop_command,
+    "resume": drill.resume_command,
+}
+SCHEDULE: dict[str, Callable[..., None]] = {
+    "apply": drill_schedule.apply_command,
+    "list": drill_schedule.list_command,
+    "trigger": drill_schedule.trigger_command,
+    "pause": drill_schedule.pause_command,
+    "resume": drill_schedule.resume_command,
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
@@ -126,7 +139,20 @@ def _register() -> None:
         shown.command(name, epilog=EPILOG)(command)
     shown.command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
     app.add_typer(shown, name="detection")
+    app.add_typer(_drills(), name="drill")
     app.add_typer(shown, name=OLD_DETECTION, hidden=True)
+
+
+def _drills() -> typer.Typer:
+    shown = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold drills: by the calendar, or now.")
+    for name, command in DRILL.items():
+        shown.command(name, epilog=EPILOG)(command)
+    shown.command("pod-failover", epilog=EPILOG)(start.pod_drill_command)
+    schedule = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The calendar as Temporal's schedules.")
+    for name, command in SCHEDULE.items():
+        schedule.command(name, epilog=EPILOG)(command)
+    shown.add_typer(schedule, name="schedule")
+    return shown
 
 
 _register()
@@ -150,7 +176,7 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION}:
+        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION, "drill"}:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

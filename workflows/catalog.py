@@ -18,6 +18,7 @@ from workflows.detection.redis import RedisWatch
 from workflows.detection.regions import RegionWatch
 from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
+from workflows.drills.calendar import DrillsCalendar
 from workflows.drills.due import DrillDue
 from workflows.drills.specs import SPECS as DRILLS
 from workflows.drills.stop import DrillsStop
@@ -39,7 +40,7 @@ PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *T
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
-    RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop,
+    RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop, DrillsCalendar,
 )  # fmt: skip
 
 

@@ -31,8 +31,8 @@ from activities.run.postures import FORWARD, READ, READ_LONG
 from estate.drilled import DrillTarget
 from estate.postgres import PostgresTarget
 
-LEVER = "drills/stopped"
-"""Workflow ID of the run that stops all drills for as long as it goes on."""
+LEVER = "drills/stopped/"
+"""Workflow ID of the run that stops all drills for as long as it goes on; the task queue follows."""
 LEVER_MEMO = "stopped"
 """Name of its memo: by whom and why, one sentence."""
 LAG_AT_MOST = timedelta(seconds=5)
@@ -139,7 +139,7 @@ class DrillActivities:
     async def lever(self, request: LeverLook) -> LeverSeen:  # noqa: ARG002 - of all drills
         """Return whether somebody has stopped all drills. Changes nothing."""
         try:
-            found = await activity.client().get_workflow_handle(LEVER).describe()
+            found = await activity.client().get_workflow_handle(f"{LEVER}{activity.info().task_queue}").describe()
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return LeverSeen()

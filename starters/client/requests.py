@@ -33,6 +33,7 @@ class Typed:
     max_missing: str | None = None
     confirm: str | None = None
     repairs: str | None = None
+    notice: str | None = None
     by: str = ""
     reason: str = ""
 
@@ -50,6 +51,7 @@ _OPTIONS = (
     "max_missing",
     "confirm",
     "repairs",
+    "notice",
 )
 
 

@@ -79,10 +79,16 @@ Member = Annotated[
         show_default=False,
     ),
 ]
-Drilled = Annotated[
+DrillName = Annotated[
     str,
-    typer.Argument(metavar="PROCEDURE", help="pod-failover (kill a pod's main process and measure its recovery)."),
+    typer.Argument(metavar="NAME", help="An entry of the inventory's calendar: failover drill list.", show_default=False),
 ]
+Notice = Annotated[
+    str | None,
+    typer.Option("--notice", metavar="TEXT", help="Region: how and when customers were told.", show_default=False),
+]
+Passed = Annotated[bool, typer.Option("--pass/--fail", help="Your verdict.", show_default=False)]
+Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="What was seen.", show_default=False)]
 Pod = Annotated[
     str | None,
     typer.Option(

@@ -122,8 +122,7 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), embedded=embedded))
 
 
-def drill_command(  # noqa: PLR0913 - one parameter an option
-    procedure: arg.Drilled,
+def pod_drill_command(  # noqa: PLR0913 - one parameter an option
     target: arg.Cluster,
     *,
     pod: arg.Pod = None,
@@ -134,11 +133,11 @@ def drill_command(  # noqa: PLR0913 - one parameter an option
     timeout: arg.Timeout = None,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
-    """Inject a fault on purpose, and measure the recovery.
+    """Kill a pod's main process now.
 
-    On the real platform: people may notice.
+    Measures its recovery; no calendar, no record. On the real platform: people may notice.
     """
-    typed = Typed(procedure, target, pod=pod, by=by, reason=reason)
+    typed = Typed("pod-failover", target, pod=pod, by=by, reason=reason)
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, watch), run=Run.DRILL))
 
 

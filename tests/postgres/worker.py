@@ -14,6 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
+from activities.drills.calendar import CalendarActivities
 from activities.drills.lever import LeverActivities
 from activities.drills.steps import DrillActivities
 from activities.postgres.adopt import AdoptActivities
@@ -111,5 +112,9 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     owners += [PeopleActivities(inventory, judge)]
-    owners += [DrillActivities(cast("Any", SimpleNamespace(systems=systems))), LeverActivities()]
+    owners += [
+        DrillActivities(cast("Any", SimpleNamespace(systems=systems))),
+        LeverActivities(),
+        CalendarActivities(inventory),
+    ]
     return [method for owner in owners for method in steps_of(owner)]

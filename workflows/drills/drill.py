@@ -202,7 +202,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
                 lambda: self._word is not None, timeout=self.target.drill.word_within, timeout_summary="a person's word"
             )
         except TimeoutError:
-            self.state.remark = "nobody has judged it in time"
+            workflow.logger.warning("Nobody has judged the drill in time")
 
     async def _seal(self, going: Going) -> DrillRecord:
         """Make the record final."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.drills.calendar import CalendarActivities
 from activities.drills.lever import LeverActivities
 from activities.drills.models import DrillDetails, DrillPlan
 from activities.drills.steps import DrillActivities
@@ -19,7 +20,12 @@ SPECS = (
         target=DrillTarget,
         plan=DrillPlan,
         details=DrillDetails,
-        serves=lambda clients: (DrillActivities(clients), LeverActivities(), PodActivities(clients.workloads)),
+        serves=lambda clients: (
+            DrillActivities(clients),
+            LeverActivities(),
+            CalendarActivities(clients.inventory),
+            PodActivities(clients.workloads),
+        ),
         example="database",
         steps={
             "estate.resolve_drill": Shown(ReportPhase.DECIDE, resolves=True),

@@ -1,0 +1,33 @@
+"""The calendar of drills, as the worker's estate has it: commands run where there is no estate."""
+
+from __future__ import annotations
+
+from activities.run.declare import step
+from activities.run.inventory import Inventory
+from activities.run.models.wire import Wire
+from activities.run.postures import READ
+from estate.drills import Drills
+
+
+class CalendarLook(Wire):
+    """Which calendar."""
+
+
+class CalendarSeen(Wire):
+    """The calendar as it is now."""
+
+    drills: Drills | None = None
+    """``None``: the estate has none."""
+
+
+class CalendarActivities:
+    """Reads the calendar."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        """Read it from ``inventory``."""
+        self._inventory = inventory
+
+    @step("drills.calendar", READ, lambda _: "the calendar of drills")
+    async def calendar(self, _: CalendarLook) -> CalendarSeen:
+        """Return the calendar. Changes nothing. ApplicationError: ``BadEstate``, the file cannot be used."""
+        return CalendarSeen(drills=self._inventory.estate().drills)
