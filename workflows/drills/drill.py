@@ -174,13 +174,11 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
 
     async def _there(self, going: Going) -> None:
         """Write a row, go there, write another one; what fails is kept in ``going``, and never raised."""
-        votes = self.state.votes
         try:
             await self._row("before")
+            await going.there(self.state.votes)
         except (FailureError, asyncio.CancelledError) as error:
             going.give_up(error)
-            return
-        await going.there(votes)
         if not going.stopped:
             try:
                 await uncancellable(self._row("after"))
