@@ -10,7 +10,10 @@ from estate.drills import Drills
 
 
 class CalendarLook(Wire):
-    """Which calendar."""
+    """Which entries."""
+
+    drill: str = ""
+    """Of this one only; empty: of all."""
 
 
 class CalendarSeen(Wire):
@@ -28,6 +31,10 @@ class CalendarActivities:
         self._inventory = inventory
 
     @step("drills.calendar", READ, lambda _: "the calendar of drills")
-    async def calendar(self, _: CalendarLook) -> CalendarSeen:
+    async def calendar(self, request: CalendarLook) -> CalendarSeen:
         """Return the calendar. Changes nothing. ApplicationError: ``BadEstate``, the file cannot be used."""
-        return CalendarSeen(drills=self._inventory.estate().drills)
+        drills = self._inventory.estate().drills
+        if drills is None or not request.drill:
+            return CalendarSeen(drills=drills)
+        entries = {name: one for name, one in drills.calendar.items() if name == request.drill}
+        return CalendarSeen(drills=drills.model_copy(update={"calendar": entries}))

@@ -38,6 +38,12 @@ class DrillBench:
         content["drills"] = {**open_now(**{name or self.name: drill}), "maintenance": maintenance or []}
         self.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    def node_pool(self, name: str) -> None:
+        """Add a pool of nodes to the estate."""
+        content = yaml.safe_load(self.bench.estate.read_text(encoding="utf-8"))
+        content["node_pools"] = {name: {"region": "eastus"}}
+        self.bench.estate.write_text(yaml.safe_dump(content), encoding="utf-8")
+
     @staticmethod
     def local_now() -> datetime:
         """Return now in the calendar's time zone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
@@ -47,7 +48,7 @@ async def test_a_plan_changes_nothing_and_may_be_made_at_any_time(drilled: Drill
         ({"kind": "redis"}, "BadEstate", "half-year"),
     ],
 )
-async def test_outside_its_time_none_begins(drilled: DrillBench, entry: dict[str, object], refusal: str, words: str) -> None:
+async def test_outside_its_time_none_begins(drilled: DrillBench, entry: dict[str, Any], refusal: str, words: str) -> None:
     now = datetime.now(UTC)
     if entry.pop("maintenance", None):
         soon = {"begins": now.isoformat(), "ends": (now + timedelta(hours=1)).isoformat(), "what": "a new switch"}

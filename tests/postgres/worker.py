@@ -71,6 +71,13 @@ def make_worker(client: Client, queue: str, world: World, inventory: Inventory, 
     return worker_of(client, queue, steps_for(world, inventory), inventory, world.faults, **options)
 
 
+class NoNodes:
+    """A cluster without nodes."""
+
+    async def nodes(self, region: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        return ()
+
+
 _NO_AZURE = Doctors(*[cast("Any", None)] * 4)
 
 
@@ -113,7 +120,7 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     owners += [PeopleActivities(inventory, judge)]
     owners += [
-        DrillActivities(cast("Any", SimpleNamespace(systems=systems))),
+        DrillActivities(cast("Any", SimpleNamespace(systems=systems, nodes=NoNodes()))),
         LeverActivities(),
         CalendarActivities(inventory),
     ]

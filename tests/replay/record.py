@@ -19,6 +19,7 @@ from kubernetes.config import kube_config
 from temporalio.client import Client
 
 from tests.detection.bench import watching
+from tests.drills.bench import drilling
 from tests.fakes.world import World
 from tests.gateways.bench import serving as serving_gateway
 from tests.gateways.world import gateway_world
@@ -32,6 +33,7 @@ from tests.region.bench import serving as serving_region
 from tests.region.clusters import clusters_of, two_servers
 from tests.region.failover_bench import leaving
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
+from tests.replay.drill_runs import DRILL_RUNS
 from tests.replay.endings import ENDINGS
 from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
@@ -47,7 +49,7 @@ from tests.traffic.bench import serving as serving_traffic
 POSTGRES_RUNS = {**RUNS, **ENDINGS}
 ALL = {
     *POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS,
-    *GATEWAY_RUNS, *RETURNING_RUNS,
+    *GATEWAY_RUNS, *RETURNING_RUNS, *DRILL_RUNS,
 }  # fmt: skip
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -105,6 +107,12 @@ async def _node(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
         return handle, (await bench.ending(handle))[0]
 
 
+async def _drill(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
+    async with drilling(client, folder, records=None) as bench:
+        handle = await DRILL_RUNS[name](bench)
+        return handle, await bench.bench.ending(handle)
+
+
 async def _redis(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
     with running(_made(folder / "redis"), down_after=2000) as cluster:
         async with serving_redis(client, cluster, folder, **DEPLOYMENTS.get(name, {})) as bench:
@@ -143,6 +151,7 @@ async def _leave(client: Client, folder: Path, name: str) -> tuple[Handle, str]:
 _WAYS = (
     (REDIS_RUNS, _redis), (REGION_RUNS, _region), (REGION_FAILOVER_RUNS, _leave), (RETURNING_RUNS, _leave),
     (TRAFFIC_RUNS, _traffic), (GATEWAY_RUNS, _gateway), (WATCH_RUNS, _watch), (POD_RUNS, _pods), (NODE_RUNS, _node),
+    (DRILL_RUNS, _drill),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from estate.base import Target
+from estate.drilled import DrillTarget
 from estate.flexible import FlexibleTarget
 from estate.gateways import GatewayTarget
 from estate.nodes import NodePoolTarget, NodeTarget
@@ -82,6 +83,19 @@ def targets(name: str, host: str, port: int, secret: str) -> dict[type[Target], 
             "names": [{**shared, "entry": public}],
         },
         NodeTarget: {**shared, "settings": pool, "pool": "workers"},
+        DrillTarget: {
+            **shared,
+            "drill": {
+                "kind": "database",
+                "target": name,
+                "every": "year",
+                "day": "Sunday",
+                "window": {"begins": "01:00", "ends": "05:00"},
+            },
+            "time_zone": "UTC",
+            "postgres": [{**shared, "cluster": cluster}],
+            "redis": [{**shared, "deployment": {"region": "here", **pods}}],
+        },
     }
 
 

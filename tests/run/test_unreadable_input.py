@@ -27,6 +27,10 @@ _FIRST_KEY = {
     "region-failback": "region",
     "region-fence": "region",
     "region-recovery": "region",
+    "failover-drill": "drill",
+    "drill-due": "drill",
+    "drills-stop": "by",
+    "drills-calendar": "drill",
 }
 _FIRST_KEY |= {f"{kind}-watch": "target" for kind in ("postgres", "redis", "node", "pod", "gateway", "region")}
 _FIRST_KEY["watchers-start"] = "target"

@@ -89,7 +89,7 @@ def test_a_kept_history(kind: str) -> None:
 def test_a_refusal(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong stands in ``error``; what is not known is ``null``."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
-    more = {"plan": ("nonsense",), "start": ("nonsense",), "drill": ("nonsense",), "attest": ("--member", "a")}
+    more = {"plan": ("nonsense",), "start": ("nonsense",), "drill": ("start",), "attest": ("--member", "a")}
     ran = run(command, *more.get(command, ()) if command != "attest" else (), "orders",
               *(more["attest"] if command == "attest" else ()), "-o", "json")  # fmt: skip
     answer = _checked(json.loads(ran.stdout), ran.exit_code)

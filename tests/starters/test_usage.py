@@ -18,7 +18,6 @@ from tests.starters.command import Command
 _COMMANDS = (
     "plan",
     "start",
-    "drill",
     "follow",
     "status",
     "approve",

@@ -7,6 +7,8 @@ from typing import Any
 from temporalio import workflow
 
 from activities.drills.calendar import CalendarActivities, CalendarLook, CalendarSeen
+from workflows.drills.models import CalendarRequest
+from workflows.run.inputs import parse, taken
 from workflows.run.steps import step
 
 
@@ -14,7 +16,13 @@ from workflows.run.steps import step
 class DrillsCalendar:
     """One question."""
 
+    @workflow.init
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401 - anything can be typed into a form
+        """Read the request."""
+        self._request, self._bad_input = parse(CalendarRequest, args)
+
     @workflow.run
-    async def run(self, *_: Any) -> CalendarSeen:  # noqa: ANN401 - anything can be typed into a form
+    async def run(self, *_: Any) -> CalendarSeen:  # noqa: ANN401
         """Return the calendar as it is now."""
-        return await step(CalendarActivities.calendar, CalendarLook())
+        asked = taken(self._request, self._bad_input)
+        return await step(CalendarActivities.calendar, CalendarLook(drill=asked.drill or ""))

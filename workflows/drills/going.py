@@ -30,6 +30,8 @@ from workflows.run.state import RunState
 from workflows.run.steps import step
 
 _AGAIN = timedelta(seconds=5)
+_TIMES = 8
+"""Of three Redis servers Sentinel chooses the next master: it may take some moves until the first one leads again."""
 
 
 class Going:
@@ -93,7 +95,7 @@ class Going:
         state, target, before = self._state, self._target, self._state.details.before
         assert before is not None  # noqa: S101 - looked at before the way there
         until = settled_by(target, workflow.now())
-        while True:
+        for _ in range(_TIMES):
             now = await self._well_by(until)
             way = back(target, before)
             if way is None or not has_moved(target, before, now) or workflow.now() >= until:

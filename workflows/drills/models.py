@@ -42,6 +42,13 @@ class Judgement(Input):
     """What was seen: never empty."""
 
 
+class CalendarRequest(Input):
+    """Input of ``drills-calendar``."""
+
+    drill: ShortName | None = None
+    """Of this entry only; ``None``: of all."""
+
+
 class StopRequest(Input):
     """Input of ``drills-stop``."""
 
