@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome
-from deploy.lab.estate import publish_estate, read_estate
+from deploy.lab.estate import changed_estate
 from deploy.lab.patience import stretched
 from deploy.lab.switching import APPROVER, CLUSTER, OPERATOR, REDIS, WORKLOAD, agree, ending, plan_of
 from starters.client.schedules import handle_of
@@ -27,24 +25,11 @@ pytestmark = pytest.mark.lab
 _KINDS = {"pod": WORKLOAD, "redis": REDIS, "database": CLUSTER, "node": "workers"}
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def calendar(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
-    """Publish an estate whose drills are due now, and make their schedules; take both away again."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{platform.lab.ports['temporal']}")
-    estate: dict[str, Any] = read_estate(platform.lab, platform.binaries)
-    pool = next(iter(estate["node_pools"]))
-    entries: dict[str, dict[str, Any]] = {
-        kind: {"kind": kind, "target": pool if kind == "node" else target, "owner": OPERATOR, "application": WORKLOAD,
-               "settled_within": "PT5M", "word_within": "PT5M"}
-        for kind, target in _KINDS.items()
-    }  # fmt: skip
-    publish_estate(platform.lab, platform.binaries, {**estate, "drills": open_now(**entries)})
-    async with asyncio.timeout(stretched(60)):
-        await apply_all()
-    yield platform
-    for kind in _KINDS:
-        await handle_of(platform.client, kind).delete()
-    publish_estate(platform.lab, platform.binaries, estate)
+def _due_now(estate: dict[str, Any]) -> None:
+    """Write a calendar whose drills are due now."""
+    targets = {**_KINDS, "node": next(iter(estate["node_pools"]))}
+    usual = {"owner": OPERATOR, "application": WORKLOAD, "settled_within": "PT5M", "word_within": "PT5M"}
+    estate["drills"] = open_now(**{kind: {"kind": kind, "target": target, **usual} for kind, target in targets.items()})
 
 
 async def _begun(platform: Platform, name: str) -> WorkflowHandle[Any, Any]:
@@ -77,10 +62,22 @@ async def _held(platform: Platform, name: str) -> Facts:
     return await ending(handle)
 
 
-@pytest.mark.parametrize("kind", list(_KINDS))
-async def test_a_drill_of_the_calendar_passes_and_puts_all_back(calendar: Platform, kind: str) -> None:
-    facts = await _held(calendar, kind)
+async def test_the_drills_of_the_calendar_pass_and_put_all_back(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{platform.lab.ports['temporal']}")
+    with changed_estate(platform.lab, platform.binaries, _due_now):
+        async with asyncio.timeout(stretched(60)):
+            await apply_all()
+        try:
+            for kind in _KINDS:
+                _has_passed(kind, await _held(platform, kind))
+        finally:
+            for kind in _KINDS:
+                await handle_of(platform.client, kind).delete()
+
+
+def _has_passed(kind: str, facts: Facts) -> None:
     details = facts.known.of(DrillDetails)
+    print(f"== {kind}: {facts.reason}")
     print(*(f"{one.name}: {one.seen} ({one.wanted})" for one in details.criteria), sep="\n")
     print(*(f"{one.role}: {one.workflow} {one.outcome} {one.explanation}" for one in details.parts), sep="\n")
     print(f"application: {details.answers}")
