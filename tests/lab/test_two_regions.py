@@ -13,24 +13,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest_asyncio
+import yaml
 from temporalio.client import Client
 from typer.testing import CliRunner
 
+from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome
 from deploy.lab.azure.pair import PRIMARY, REPLICA
 from deploy.lab.commands import lab
 from deploy.lab.patience import stretched
 from deploy.lab.processes import wait_until
 from deploy.lab.regions import commands
-from deploy.lab.regions.demo import approved, returned
+from deploy.lab.regions.demo import agreed, approved, returned
 from deploy.lab.regions.names import Regions
 from deploy.lab.regions.scene import EAST, WEST
-from deploy.lab.switching import Handle
+from deploy.lab.switching import Handle, status_of
+from deploy.lab.switching import facts as facts_of_run
 from starters.history.model import Facts
 from starters.render.terminal import time_lines
+from tests.drills.today import open_now
 from tests.leftovers.marks import MARK, OWNER_FILE
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
+from workflows.run.models import TASK_QUEUE
 from workflows.run.payloads import DATA_CONVERTER
+from workflows.run.phases import Phase
 
 _REGIONS = Regions("two")
 _MOST_BYTES, _SERVED_WITHIN_SECONDS = 6 * 1024**3, 30
@@ -128,6 +134,32 @@ async def test_customers_are_served_from_the_other_region_and_later_from_the_fir
     }
     assert (again["leader"], again["promotions"]) == (PRIMARY, 2) != (REPLICA, 2)
     assert all(again["parts"].values())
+    await _the_drill_passes(two)
+
+
+async def _the_drill_passes(two: _Two) -> None:
+    """Hold the region's drill: customers are served from the other region and from the first again, and nothing is lost."""
+    path = _REGIONS.folder / "estate.yaml"
+    estate = yaml.safe_load(path.read_text(encoding="utf-8"))
+    drill = {"kind": "region", "target": EAST, "notice": "a mail to all customers", "settled_within": "PT5M"}
+    estate["drills"] = open_now(yearly=drill)
+    path.write_text(yaml.safe_dump(estate, sort_keys=False), encoding="utf-8")
+    before = (await _lab("status"))["regions"]
+    asked = {"drill": "yearly", "run": "real", "by": "omar", "reason": "a test"}
+    handle = await two.client.start_workflow("failover-drill", asked, id="drill/yearly", task_queue=TASK_QUEUE)
+    await agreed(handle)
+    async with asyncio.timeout(stretched(300)):
+        while (status := await status_of(handle)) is None or status.phase not in {Phase.JUDGING, Phase.STRANDED}:
+            await asyncio.sleep(0.5)
+    assert status.phase is Phase.JUDGING, status.explanation
+    await handle.execute_update("judge", {"by": "dana", "passed": True, "notes": "customers were served"})
+    ended = await handle.result()
+    assert ended["explanation"] == "PASS; dana says PASS; all is as before"
+    details = (await facts_of_run(handle)).known.of(DrillDetails)
+    print(*(f"{one.name}: {one.seen} ({one.wanted})" for one in details.criteria), sep="\n")
+    after = (await _lab("status"))["regions"]
+    assert (after["leader"], after["promotions"]) == (PRIMARY, before["promotions"] + 2)
+    assert after["customers"]["missing"] == before["customers"]["missing"]
 
 
 def _took_little_of_its_own(facts: Facts) -> None:

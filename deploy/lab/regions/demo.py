@@ -130,17 +130,22 @@ async def approved(client: Client, handle: Handle, pause: float = 0) -> Facts:
     """Have three people approve a run, ``pause`` seconds apart, show it, and return how it ended."""
     place = Place(workflow_id=handle.id, run_id=handle.result_run_id or "")
     watching = asyncio.create_task(follow(client, place, display_for(Output.TEXT)))
-    plan = await plan_of(handle)
-    for person in _APPROVERS:
-        await asyncio.sleep(pause)
-        await handle.execute_update("decide", Decision(by=person, plan=plan.digest, approve=True))
-        print(f"          {person} approves", flush=True)
+    await agreed(handle, pause)
     await ending(handle)
     with suppress(asyncio.CancelledError):
         await watching
     chronicle = await read_run(client, place)
     await read_children(client, chronicle)
     return facts_of(chronicle)
+
+
+async def agreed(handle: Handle, pause: float = 0) -> None:
+    """Have three people approve a run, ``pause`` seconds apart."""
+    plan = await plan_of(handle)
+    for person in _APPROVERS:
+        await asyncio.sleep(pause)
+        await handle.execute_update("decide", Decision(by=person, plan=plan.digest, approve=True))
+        print(f"          {person} approves", flush=True)
 
 
 def _say(text: str) -> None:
