@@ -81,6 +81,8 @@ class RowRequest(Wire):
 class RowSeen(Wire):
     """An acknowledged row, and who has it."""
 
+    row: str = ""
+    """Its UUID."""
     written_at: datetime
     on_standby_after: float | None = None
     """Seconds until a standby, asked by its own address, had it; ``None``: within the time it had not."""

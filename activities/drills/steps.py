@@ -122,9 +122,9 @@ class DrillActivities:
         while (waited := asyncio.get_running_loop().time() - began) < LAG_AT_MOST.total_seconds():
             for member in cluster.cluster.members:
                 if await self._has(cluster, member, request.row):
-                    return RowSeen(written_at=at, on_standby_after=round(waited, 3), standby=member)
+                    return RowSeen(row=request.row, written_at=at, on_standby_after=round(waited, 3), standby=member)
             await sleep(_ROW_SECONDS)
-        return RowSeen(written_at=at)
+        return RowSeen(row=request.row, written_at=at)
 
     async def _has(self, cluster: PostgresTarget, member: str, row: str) -> bool:
         """Whether a standby has the row; the primary's word does not count, and silence is a no."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from activities.drills.models import DrillDetails
 from activities.nodes.run_models import NodeDetails
 from activities.pods.models import PodDetails
 from activities.postgres.models.details import PostgresDetails
@@ -21,6 +22,7 @@ from activities.run.models.report import Details, Known
 from activities.traffic.gateway_models import GatewayDetails
 from activities.traffic.models import TrafficDetails
 from starters.history.model import Facts
+from starters.render.drills import drill_lines
 from starters.render.gateway import gateway_lines, gateway_tables
 from starters.render.members import candidates_table
 from starters.render.nodes import node_lines, node_tables
@@ -136,5 +138,6 @@ _OWN: dict[type[Details | None], Own] = {
     RegionDetails: Own(region_lines, region_tables),
     RegionFenceDetails: Own(lambda known: fence_lines(known.of(RegionFenceDetails)), seen_of),
     RegionRecoveryDetails: Own(lambda known: recovery_lines(known.of(RegionRecoveryDetails)), seen_of),
+    DrillDetails: Own(lambda known: drill_lines(known.of(DrillDetails)), counts=("answers", ""), gaps=True),
     NodeDetails: Own(lambda known: node_lines(known.of(NodeDetails)), _of_nodes),
 }

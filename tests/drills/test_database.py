@@ -29,7 +29,9 @@ async def test_it_goes_there_and_back_and_a_person_judges(drilled: DrillBench) -
     assert (record.passed, record.rpo_rows, record.differences, record.compared) == (True, 0, (), True)
     assert record.rto_seconds is not None
     assert record.counts
-    assert set(details.rows) == {"before", "after"}
+    assert set(record.rows) == {"before", "after"}
+    assert all((row, 0) in drilled.world.members[drilled.leader].rows for row in record.rows.values())
+    assert all(one.run.run_id for one in record.parts)
 
 
 async def test_a_plan_changes_nothing_and_may_be_made_at_any_time(drilled: DrillBench) -> None:

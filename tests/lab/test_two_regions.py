@@ -27,7 +27,7 @@ from deploy.lab.regions import commands
 from deploy.lab.regions.demo import agreed, approved, returned
 from deploy.lab.regions.names import Regions
 from deploy.lab.regions.scene import EAST, WEST
-from deploy.lab.switching import Handle, status_of
+from deploy.lab.switching import Handle, plan_of, status_of
 from deploy.lab.switching import facts as facts_of_run
 from starters.history.model import Facts
 from starters.render.terminal import time_lines
@@ -175,6 +175,7 @@ async def _without_the_other_api_server_nothing_moves(two: _Two) -> None:
     That of the first region stays away.
     """
     handle = await two.start("region-failover", EAST, "--to", WEST, "--confirm", CONFIRM)
+    await plan_of(handle)
     assert (await _lab("break", "api-server", WEST))["done"] == "killed the API server of westus2"
     facts = await approved(two.client, handle)
     assert facts.outcome is Outcome.REFUSED, facts.reason

@@ -224,5 +224,6 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
             rpo_rows=part.lost if part else None, objective_seconds=target.objective.rto.total_seconds(),
             differences=details.after.differences(details.before) if details.after and details.before else (),
             compared=details.after is not None, word=self._word, notice=self._notice, answers=details.answers,
+            rows={which: row.row for which, row in details.rows.items()},
             gaps=tuple(gaps),
         )  # fmt: skip

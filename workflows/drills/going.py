@@ -30,6 +30,7 @@ from workflows.run.state import RunState
 from workflows.run.steps import step
 
 _AGAIN = timedelta(seconds=5)
+_OF_NONE = RunId(workflow_id="", run_id="")
 _TIMES = 8
 """Of three Redis servers Sentinel chooses the next master: it may take some moves until the first one leads again."""
 
@@ -116,15 +117,16 @@ class Going:
 
     async def _run(self, child: Child, role: str, votes: tuple[Vote, ...]) -> Part:
         """Run a child to its end and keep what became of it. A cancel is the child's own end."""
-        began, run = workflow.now(), RunId(workflow_id=child.lock, run_id="")
+        began, ids = workflow.now(), [""]
         try:
-            ended = await run_child(child, votes)
+            ended = await run_child(child, votes, ids.append)
         except (FailureError, asyncio.CancelledError) as error:
             kind, words = outcome.cause_of(error)
-            part = Part(role=role, workflow=child.workflow, run=run, outcome=_word(error, kind), explanation=words)
+            part = Part(role=role, workflow=child.workflow, run=_OF_NONE, outcome=_word(error, kind), explanation=words)
         else:
-            part = _part(child, role, run, ended)
-        part = part.model_copy(update={"seconds": (workflow.now() - began).total_seconds()})
+            part = _part(child, role, ended)
+        run = RunId(workflow_id=child.lock, run_id=ids[-1])
+        part = part.model_copy(update={"run": run, "seconds": (workflow.now() - began).total_seconds()})
         details = self._state.details
         details.parts = (*details.parts, part)
         return part
@@ -138,13 +140,13 @@ class Going:
         return f"drill {self._target.name}, {role}: {asked or 'of the calendar'}"
 
 
-def _part(child: Child, role: str, run: RunId, ended: outcome.Summary | None) -> Part:
+def _part(child: Child, role: str, ended: outcome.Summary | None) -> Part:
     if ended is None:
-        return Part(role=role, workflow=child.workflow, run=run, outcome="refused", explanation="it had moved already")
+        return Part(role=role, workflow=child.workflow, run=_OF_NONE, outcome="refused", explanation="it had moved already")
     return Part(
         role=role,
         workflow=child.workflow,
-        run=run,
+        run=_OF_NONE,
         outcome=ended.outcome.value,
         explanation=ended.explanation,
         outage_seconds=ended.outage_seconds,

@@ -6,6 +6,7 @@ ended, when this run ends from outside: a promotion is never torn apart.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -64,8 +65,18 @@ async def begin(child: Child, votes: tuple[Vote, ...]) -> ChildWorkflowHandle[An
     )
 
 
-async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | None:
-    """Run it to its end; ``None``: what it would do was done already.
+async def _begin_and_tell(
+    child: Child, votes: tuple[Vote, ...], begun: Callable[[str], None]
+) -> ChildWorkflowHandle[Any, outcome.Summary]:
+    handle = await begin(child, votes)
+    begun(handle.first_execution_run_id or "")
+    return handle
+
+
+async def run_child(
+    child: Child, votes: tuple[Vote, ...], begun: Callable[[str], None] = lambda _: None
+) -> outcome.Summary | None:
+    """Run it to its end; ``None``: what it would do was done already. ``begun`` is told its run ID.
 
     Raises:
         ApplicationError: ``ClaimedElsewhere`` when its lock is held.
@@ -73,7 +84,7 @@ async def run_child(child: Child, votes: tuple[Vote, ...]) -> outcome.Summary | 
 
     """
     try:
-        ended: outcome.Summary = await end_of(begin(child, votes))
+        ended: outcome.Summary = await end_of(_begin_and_tell(child, votes, begun))
     except WorkflowAlreadyStartedError:
         words = f"{child.lock} is held by another run; start again when it has ended"
         raise refuse(Refusal.CLAIMED_ELSEWHERE, words) from None
