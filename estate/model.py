@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region, fold
+from estate.drills import Drills
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
@@ -44,6 +45,8 @@ class Estate(Entry):
     """Who holds which roles; a vote by anybody else is refused."""
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
     """The keys that each person signs with."""
+    drills: Drills | None = None
+    """When which drill is due; ``None``: none ever is."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 
@@ -176,6 +179,20 @@ class Estate(Entry):
                 if (other := taken.setdefault(one.key, name)) != name:
                     message = f"signers.{name} has a key of {other}: a key is one person's"
                     raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _drills_can_be_held(self) -> Self:
+        held = {role for roles in self.people.values() for role in roles}
+        for name, drill in self.drills.calendar.items() if self.drills else ():
+            where, listed = f"drills.calendar.{name}", getattr(self, drill.kind.section)
+            if drill.target not in listed:
+                known = ", ".join(sorted(listed)) or "none"
+                message = f"{where}.target names {drill.target!r}, which {drill.kind.section} does not list; known: {known}"
+                raise ValueError(message)
+            if missing := [role for role in drill.participants if role not in held]:
+                message = f"{where}.participants asks for {', '.join(missing)}, but nobody under people holds it"
+                raise ValueError(message)
         return self
 
     @model_validator(mode="after")
