@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, start
+from starters.commands import detection, evidence, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -65,6 +65,10 @@ DETECTION: dict[str, Callable[..., None]] = {
     "stop": detection.stop_command,
     "status": detection.status_command,
     "re-arm": detection.rearm_command,
+}
+EVIDENCE: dict[str, Callable[..., None]] = {
+    "verify": evidence.verify_command,
+    "list": evidence.list_command,
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
@@ -127,6 +131,10 @@ def _register() -> None:
     shown.command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
     app.add_typer(shown, name="detection")
     app.add_typer(shown, name=OLD_DETECTION, hidden=True)
+    kept = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and list what drills have left behind.")
+    for name, command in EVIDENCE.items():
+        kept.command(name, epilog=EPILOG)(command)
+    app.add_typer(kept, name="evidence")
 
 
 _register()
@@ -150,7 +158,7 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION}:
+        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", "evidence", OLD_DETECTION}:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

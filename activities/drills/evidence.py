@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clients.signatures import judge, sign
-from activities.drills.record import DrillRecord
+from activities.drills.record import DrillRecord, in_utc
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse, retry_in
 from activities.run.evidence import NAMESPACE
@@ -129,7 +129,7 @@ def _must_be_own(record: DrillRecord) -> RunId:
 def _place(record: DrillRecord, run: RunId) -> str:
     """Return the folder below ``evidence``: names in it are made harmless, since they were typed."""
     series = _harmless(f"{record.kind}-{record.target}")
-    return f"{series}/{record.began_at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}-{_harmless(run.run_id[:8])}"
+    return f"{series}/{in_utc(record.began_at):%Y-%m-%dT%H%M%SZ}-{_harmless(run.run_id[:8])}"
 
 
 def _harmless(name: str) -> str:

@@ -312,3 +312,31 @@ WriteTo = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")]
 Plans = Annotated[bool, typer.Option("--plans", help="List plan runs too.")]
+EvidenceFolder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="The folder with the records of drills. Default: evidence below the inventory's records.",
+        show_default=False,
+    ),
+]
+PublicKeys = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys", metavar="FILE", help="Public keys that count, one per line. Default: the inventory's.", show_default=False
+    ),
+]
+Noted = Annotated[
+    str | None,
+    typer.Option(
+        "--noted",
+        metavar="SHA256",
+        help="The hash of a record that must be there, as an earlier summary names it: finds records that are missing at"
+        " the end.",
+        show_default=False,
+    ),
+]
+EstateFile = Annotated[
+    Path | None,
+    typer.Option("--estate", metavar="FILE", envvar="FAILOVER_ESTATE", help="The inventory file.", show_default=False),
+]
