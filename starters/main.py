@@ -33,6 +33,7 @@ from starters.commands.repair import repair_command
 from starters.commands.report import report_command
 from starters.commands.resume import resume_command
 from starters.commands.status import status_command
+from starters.commands.summary import summary_command
 from starters.commands.worker import worker_command
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -69,6 +70,7 @@ DETECTION: dict[str, Callable[..., None]] = {
 EVIDENCE: dict[str, Callable[..., None]] = {
     "verify": evidence.verify_command,
     "list": evidence.list_command,
+    "summary": summary_command,
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""

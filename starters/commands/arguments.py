@@ -340,3 +340,20 @@ EstateFile = Annotated[
     Path | None,
     typer.Option("--estate", metavar="FILE", envvar="FAILOVER_ESTATE", help="The inventory file.", show_default=False),
 ]
+Month = Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="For example 2026-11.", show_default=False)]
+Year = Annotated[str | None, typer.Option("--year", metavar="YYYY", help="For example 2026.", show_default=False)]
+WriteHtml = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write it to FILE as HTML.", show_default=False)
+]
+WritePdf = Annotated[
+    Path | None,
+    typer.Option(
+        "--pdf", metavar="FILE", help="Write it to FILE as PDF; needs pip install 'failover[pdf]'.", show_default=False
+    ),
+]
+Font = Annotated[
+    Path | None,
+    typer.Option(
+        "--font", metavar="FILE", help="PDF: a font with all characters. Default: one that is installed.", show_default=False
+    ),
+]

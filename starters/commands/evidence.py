@@ -8,17 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from activities.clients.signatures import judge
 from activities.run.evidence import MANIFEST, NAMESPACE, Record, digest, findings
-from activities.run.evidence_files import FOLDER, read_all
-from estate.loader import EstateError, load_estate
-from estate.model import Estate
 from estate.signers import SigningKey
-from starters.client.answers import Answer, CommandError, Exit, Output, respond
+from starters.client.answers import Answer, Exit, Output, respond
+from starters.client.kept_records import folder_of, known, listed_keys, public_keys, records_in
 from starters.commands import arguments as arg
 from starters.history.series import Line, lines_of
 from starters.render.evidence import series_table
@@ -53,16 +50,16 @@ def list_command(
 
 async def verify(folder: Path | None, keys: Path | None, noted: str | None, estate: Path | None) -> Answer:
     """Return every finding."""
-    known = _known(estate) if folder is None or keys is None else None
-    records = _records(folder or _folder(known))
-    return verified(records, _public(keys) if keys else _listed(known), noted)
+    listed = known(estate) if folder is None or keys is None else None
+    records = records_in(folder or folder_of(listed))
+    return verified(records, public_keys(keys) if keys else listed_keys(listed), noted)
 
 
 def verified(records: tuple[Record, ...], keys: tuple[SigningKey, ...], noted: str | None = None) -> Answer:
     """Return what is not as it was, as it is printed. ``noted``: the hash of a manifest that must be among them."""
-    found = findings(records, lambda text, signature, at: judge(text, signature, keys, at, NAMESPACE).why)
+    found = changed(records, keys)
     hashes = [digest(one.files.get(MANIFEST, b"")) for one in records]
-    if noted and not noted.lower() in {one[: len(noted)] for one in hashes}:
+    if noted and noted.lower() not in {one[: len(noted)] for one in hashes}:
         found = (*found, f"no record has a manifest with the hash {noted}: records are missing at the end")
     data = {"records": len(records), "findings": list(found), "last": {"name": records[-1].name, "sha256": hashes[-1]}}
     if found:
@@ -72,15 +69,21 @@ def verified(records: tuple[Record, ...], keys: tuple[SigningKey, ...], noted: s
     return Answer(Exit.DONE, data, Text(f"{len(records)} records are unchanged; {last}"))
 
 
+def changed(records: tuple[Record, ...], keys: tuple[SigningKey, ...]) -> tuple[str, ...]:
+    """Return all that is not as it was."""
+    return findings(records, lambda text, signature, at: judge(text, signature, keys, at, NAMESPACE).why)
+
+
 async def series(folder: Path | None, estate: Path | None) -> Answer:
     """Return the drills over time."""
-    lines, unread = lines_of(_records(folder or _folder(_known(estate))))
+    lines, unread = lines_of(records_in(folder or folder_of(known(estate))))
     text: list[RenderableType] = [series_table(lines), *(Text(f"{name} cannot be read") for name in unread)]
-    data = {"drills": [_shown(line) for line in lines], "unreadable": list(unread)}
+    data = {"drills": [shown(line) for line in lines], "unreadable": list(unread)}
     return Answer(Exit.DONE, data, Group(*text))
 
 
-def _shown(line: Line) -> dict[str, Any]:
+def shown(line: Line) -> dict[str, Any]:
+    """Return a drill as scripts read it."""
     record = line.record
     return {
         "began_at": record.began_at.isoformat(), "drill": record.drill, "kind": record.kind, "target": record.target,
@@ -88,50 +91,3 @@ def _shown(line: Line) -> dict[str, Any]:
         "objective_seconds": record.objective_seconds, "objective_met": line.objective_met, "rpo_rows": record.rpo_rows,
         "regressions": list(line.regressions), "gaps": list(line.gaps), "record": line.name, "sha256": line.digest,
     }  # fmt: skip
-
-
-def _known(path: Path | None) -> Estate:
-    if path is None:
-        raise CommandError(
-            Exit.USAGE, "estate: missing; give --estate FILE (or FAILOVER_ESTATE), or DIR and --keys FILE of public keys"
-        )
-    try:
-        return load_estate(path)
-    except EstateError as error:
-        raise CommandError(Exit.USAGE, str(error)) from error
-
-
-def _folder(estate: Estate | None) -> Path:
-    if estate is None or not estate.records:
-        raise CommandError(Exit.USAGE, "dir: the estate names no records directory; add the key records, or give DIR")
-    return Path(estate.records.removeprefix("file:")) / FOLDER
-
-
-def _listed(estate: Estate | None) -> tuple[SigningKey, ...]:
-    if estate is None or estate.drills is None or not estate.drills.sealed_by:
-        raise CommandError(Exit.USAGE, "keys: the estate lists none under drills.sealed_by; add them, or give --keys FILE")
-    return estate.drills.sealed_by
-
-
-def _records(folder: Path) -> tuple[Record, ...]:
-    try:
-        records = read_all(folder)
-    except OSError as error:
-        raise CommandError(Exit.USAGE, f"dir: {error.filename or folder} cannot be read: {error.strerror}") from error
-    if not records:
-        raise CommandError(Exit.USAGE, f"dir: {folder} holds no record of a drill; give the folder {FOLDER} of the records")
-    return records
-
-
-def _public(path: Path) -> tuple[SigningKey, ...]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        keys = tuple(SigningKey(key=line) for line in lines if line and line[0] != "#")
-    except OSError as error:
-        raise CommandError(Exit.USAGE, f"keys: {path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        why = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise CommandError(Exit.USAGE, f"keys: {path}: a line {why}") from error
-    if not keys:
-        raise CommandError(Exit.USAGE, f"keys: {path} holds no key; write one public key per line")
-    return keys

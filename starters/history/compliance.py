@@ -76,7 +76,7 @@ class Compliance(BaseModel):
         return tuple(sorted((*(one.line for one in self.due if one.line), *self.besides), key=lambda line: line.sealed_at))
 
 
-def month(year: int, number: int, zone: ZoneInfo) -> Period:
+def one_month(year: int, number: int, zone: ZoneInfo) -> Period:
     """Return a month."""
     following = (year + number // 12, number % 12 + 1)
     begins, ends = datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
@@ -108,7 +108,7 @@ def _due(drills: Drills, period: Period, lines: list[Line], now: datetime) -> It
         for at in takewhile(lambda one: one < period.ends, times):
             line = _held(drill, at, lines)
             over = now >= at + drill.window.length
-            standing = _standing(line) if line else Standing.MISSED if over else Standing.OPEN
+            standing = standing_of(line) if line else Standing.MISSED if over else Standing.OPEN
             yield Due(drill=name, kind=drill.kind, target=drill.target, at=at, standing=standing, line=line)
 
 
@@ -122,5 +122,6 @@ def _held(drill: Drill, at: datetime, lines: list[Line]) -> Line | None:
     return max(found, key=lambda line: (line.record.counts, line.sealed_at), default=None)
 
 
-def _standing(line: Line) -> Standing:
+def standing_of(line: Line) -> Standing:
+    """Return what became of a drill that was held."""
     return _OF_RESULT.get(line.result, Standing.UNCONFIRMED)

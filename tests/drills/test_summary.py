@@ -1,0 +1,244 @@
+"""``failover evidence summary``: what was due is counted by the calendar, and the page has no box instead of a character."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+from starters.client.answers import Answer, CommandError, Exit
+from starters.commands.summary import Wanted, summary
+from starters.render import pdf
+from tests.drills.records import drilled, public, seal, write_estate
+from tests.starters.test_usage import run
+
+_NOW = datetime(2027, 1, 1, 0, 0, tzinfo=UTC)
+_NUMBERS = count(1)
+_WORD = drilled().word
+Held = Callable[..., None]
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Path:
+    return write_estate(tmp_path)
+
+
+@pytest.fixture
+def held(estate: Path) -> Held:
+    """Seal a drill of the pods that has begun then."""
+
+    def hold(began: str, **more: Any) -> None:
+        at = datetime.fromisoformat(began)
+        fields = {"kind": "pod", "target": "api", "drill": "pods", "began_at": at, "parts": (), **more}
+        seal(estate, drilled(next(_NUMBERS), **fields))
+
+    return hold
+
+
+def _of(estate: Path, now: datetime = _NOW, **more: Any) -> Answer:
+    wanted = {"month": "2026-11", "year": None, "estate": estate, **more}
+    return asyncio.run(summary(Wanted(**wanted), now))
+
+
+def _standings(estate: Path, now: datetime = _NOW, **more: Any) -> list[tuple[str, str, str]]:
+    return [(one["drill"], one["at"][:10], one["standing"]) for one in _of(estate, now, **more).data["due"]]
+
+
+def test_what_was_due_and_not_held_was_missed_from_the_end_of_its_window_on(estate: Path) -> None:
+    """Without a folder of records, too: none was ever written."""
+    assert _standings(estate) == [("pods", "2026-11-04", "missed")]
+    ends = datetime(2026, 11, 4, 5, 0, tzinfo=UTC)
+    assert _standings(estate, ends - timedelta(seconds=1)) == [("pods", "2026-11-04", "to come")]
+    assert _standings(estate, ends) == [("pods", "2026-11-04", "missed")]
+
+
+@pytest.mark.parametrize(
+    ("more", "standing"),
+    [
+        ({}, "passed"),
+        ({"passed": False}, "failed"),
+        ({"word": _WORD.model_copy(update={"passed": False})}, "failed"),  # type: ignore[union-attr]
+        ({"word": None}, "not confirmed"),
+        ({"passed": False, "word": None}, "failed"),
+        ({"target": "other"}, "missed"),
+        ({"kind": "node"}, "missed"),
+    ],
+)
+def test_a_drill_stands_as_criteria_and_a_person_say(estate: Path, held: Held, more: dict[str, Any], standing: str) -> None:
+    held("2026-11-04T02:10:00+00:00", **more)
+    assert _standings(estate) == [("pods", "2026-11-04", standing)]
+
+
+@pytest.mark.parametrize(
+    ("began", "standing"),
+    [
+        ("2026-11-04T02:00:00+00:00", "passed"),
+        ("2026-11-04T04:59:59+00:00", "passed"),
+        ("2026-11-04T12:59:59+08:00", "passed"),
+        ("2026-11-04T01:59:59+00:00", "missed"),
+        ("2026-11-04T05:00:00+00:00", "missed"),
+        ("2026-11-11T02:00:00+00:00", "missed"),
+    ],
+)
+def test_it_is_the_one_that_was_due_when_it_has_begun_in_its_window(
+    estate: Path, held: Held, began: str, standing: str
+) -> None:
+    held(began)
+    assert _standings(estate) == [("pods", "2026-11-04", standing)]
+    assert len(_of(estate).data["besides"]) == (0 if standing == "passed" else 1)
+
+
+def test_one_that_was_repeated_in_its_window_counts_by_the_one_that_has_passed(estate: Path, held: Held) -> None:
+    for passed in (False, True, False):
+        held("2026-11-04T02:10:00+00:00", passed=passed)
+    data = _of(estate).data
+    assert (data["counts"]["passed"], len(data["besides"])) == (1, 2)
+
+
+def test_a_year_has_every_date_of_every_drill_and_names_the_last_record(estate: Path, held: Held) -> None:
+    held("2026-11-04T02:10:00+00:00")
+    held("2027-01-06T02:10:00+00:00")
+    data = _of(estate, month=None, year="2026").data
+    assert (len(data["due"]), data["counts"]) == (
+        16, {"passed": 1, "failed": 0, "not confirmed": 0, "missed": 15, "to come": 0},
+    )  # fmt: skip
+    listed = json.loads(run("evidence", "list", "--estate", str(estate), "-o", "json").stdout)["drills"]
+    assert data["last"] == {"name": listed[0]["record"], "sha256": listed[0]["sha256"]}
+
+
+def test_months_begin_and_end_by_the_clock_of_the_calendar(tmp_path: Path) -> None:
+    sunday = {"day": "Sunday", "window": {"begins": "00:30", "ends": "02:00"}}
+    calendar = {"pods": {"kind": "pod", "target": "api", "every": "month", **sunday}}
+    estate = write_estate(tmp_path, drills={"time_zone": "Asia/Taipei", "calendar": calendar, "sealed_by": []})
+    (tmp_path / "keys").write_text(public())
+    due = _of(estate, keys=tmp_path / "keys").data["due"]
+    assert [one["at"] for one in due] == ["2026-10-31T16:30:00Z"]
+
+
+def test_a_record_that_was_changed_is_told_on_the_first_lines(estate: Path, held: Held, tmp_path: Path) -> None:
+    held("2026-11-04T02:10:00+00:00")
+    report = next((tmp_path / "records").rglob("report.json"))
+    report.write_bytes(b"{}")
+    answer = _of(estate, html=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert (answer.code, len(answer.data["findings"])) == (Exit.FAILED, 1)
+    assert "<td>1 findings, see below</td>" in page
+    assert "report.json was changed" in page
+    assert 'class="missed">1 due: 1 passed' in page
+
+
+def test_what_was_typed_stays_text_in_the_page(estate: Path, held: Held, tmp_path: Path) -> None:
+    held("2026-11-04T02:10:00+00:00", by="<script>alert(1)</script>")
+    _of(estate, html=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "http" not in page, "the page loads nothing"
+
+
+def test_a_pdf_of_western_letters_needs_no_font_file(
+    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "_FONTS", ())
+    held("2026-11-04T02:10:00+00:00", by="Zoë")
+    answer = _of(estate, pdf=tmp_path / "page.pdf")
+    assert answer.code == Exit.DONE
+    assert (tmp_path / "page.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+def test_a_character_that_no_font_has_is_said_and_no_box_is_printed(
+    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "_FONTS", ())
+    held("2026-11-04T02:10:00+00:00", by="王小明")
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "pdf: no font that is installed has the character '小'; give one with --font FILE"),
+        ({"font": _font(tmp_path)}, "has the character '小'"),
+        ({"font": estate}, "estate.yaml cannot be used"),
+        ({"font": tmp_path / "none"}, "none cannot be used"),
+    )
+    for more, says in cases:
+        with pytest.raises(CommandError, match=says):
+            _of(estate, pdf=tmp_path / "page.pdf", **more)
+    assert not (tmp_path / "page.pdf").exists()
+
+
+def _font(folder: Path, more: str = "") -> Path:
+    """Make a font with ASCII and ``more``, each character a blank."""
+    characters = sorted({*map(chr, range(0x20, 0x7F)), *more})
+    names = [".notdef", *(f"uni{ord(one):04X}" for one in characters)]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord(one): name for one, name in zip(characters, names[1:], strict=True)})
+    builder.setupGlyf({name: TTGlyphPen(None).glyph() for name in names})
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (500, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Blank", "styleName": "Regular", "psName": "Blank-Regular"})
+    builder.setupOS2(sTypoAscender=800, usWinAscent=800, usWinDescent=200)
+    builder.setupPost()
+    builder.save(folder / "blank.ttf")
+    return folder / "blank.ttf"
+
+
+def test_a_font_that_has_every_character_is_put_into_the_pdf(
+    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held("2026-11-04T02:10:00+00:00", by="王小明", gaps=("two\nlines\x00",))
+    monkeypatch.setattr(pdf, "_FONTS", ((tmp_path / "none", 0), (_font(tmp_path, "王小明"), 0)))
+    _of(estate, pdf=tmp_path / "page.pdf")
+    assert b"/FontFile2" in (tmp_path / "page.pdf").read_bytes()
+
+
+def test_without_fpdf2_it_says_what_to_install(estate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *args: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "fpdf":
+            raise ImportError(name)
+        return real(name, *args, **more)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(CommandError, match=r"pdf: fpdf2 is not installed; pip install 'failover\[pdf\]'"):
+        _of(estate, pdf=tmp_path / "page.pdf")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ((), "month: give either --month 2026-11 or --year 2026"),
+        (("--month", "2026-11", "--year", "2026"), "month: give either"),
+        (("--month", "2026-13"), "month: '2026-13' is none; write it as 2026-11"),
+        (("--month", "0000-01"), "month: '0000-01' is none"),
+        (("--year", "26"), "year: '26' is none; write it as 2026"),
+        (("--year", "9999"), "year: '9999' is none"),
+        (("--month", "2026-11", "--html", "/nowhere/page.html"), "write: /nowhere/page.html cannot be written"),
+    ],
+)
+def test_what_is_typed_wrongly_is_said(estate: Path, args: tuple[str, ...], says: str) -> None:
+    ran = run("evidence", "summary", "--estate", str(estate), *args)
+    assert ran.exit_code == 2
+    assert says in ran.stderr
+
+
+def test_the_terminal_shows_the_same(estate: Path, held: Held, tmp_path: Path) -> None:
+    held("2026-11-04T02:10:00+00:00", gaps=("no latency",))
+    shutil.move(tmp_path / "records", tmp_path / "copy")
+    ran = run("evidence", "summary", str(tmp_path / "copy/evidence"), "--month", "2026-11", "--estate", str(estate))
+    assert ran.exit_code == 0
+    assert ran.stdout.splitlines()[0].strip() == "Failover drills 2026-11: 1 due: 1 passed"
+    assert "no latency" in ran.stdout
+
+
+def test_an_estate_without_a_calendar_has_no_summary(tmp_path: Path) -> None:
+    ran = run("evidence", "summary", "--month", "2026-11", "--estate", str(write_estate(tmp_path, drills=None)))
+    assert (ran.exit_code, "estate: it has no calendar of drills; add the key drills" in ran.stderr) == (2, True)
