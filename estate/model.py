@@ -46,7 +46,7 @@ class Estate(Entry):
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
     """The keys that each person signs with."""
     drills: Drills | None = None
-    """When which drill is due; ``None``: none ever is."""
+    """What is drilled when; ``None``: nothing."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 

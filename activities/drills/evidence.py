@@ -137,27 +137,17 @@ def _harmless(name: str) -> str:
 
 
 def _gaps(request: SealRequest) -> Iterator[str]:
-    """Yield what the record itself says that it lacks."""
+    """Yield what the record lacks: what it says itself, and what only its report tells."""
     record = request.record
     yield from record.gaps
-    yield from (f"{one.name} could not be looked at" for one in record.criteria if one.met is None)
     if not record.compared:
         yield "the state before and after was not compared"
-    if record.word is None:
-        yield "nobody has said whether it has passed"
-    elif not record.word.key:
+    if record.word is not None and not record.word.key:
         yield f"nothing proves that {record.word.by} has said whether it has passed: it is not signed"
-    for vote in _listed(request.report, "votes"):
-        if not vote.get("verified"):
-            yield f"nothing proves the vote of {vote.get('by')} as {vote.get('role')}: it is not signed"
-    for order in _listed(request.report, "control"):
-        if order.get("what") == Control.SKIP and not order.get("too_late"):
+    orders = request.report.get("control")
+    for order in orders if isinstance(orders, list) else ():
+        if isinstance(order, dict) and order.get("what") == Control.SKIP and not order.get("too_late"):
             yield f"{order.get('step')} was skipped by {order.get('by')}"
-
-
-def _listed(report: dict[str, JsonValue], key: str) -> list[dict[str, JsonValue]]:
-    found = report.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 async def _files(request: SealRequest, run: RunId) -> tuple[dict[str, bytes], list[str]]:

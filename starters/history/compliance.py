@@ -7,7 +7,7 @@ has begun in its window; a drill that was held at another time is listed, and do
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -106,18 +106,19 @@ def _due(drills: Drills, period: Period, lines: list[Line], now: datetime) -> It
     for name, drill in drills.calendar.items():
         times = drill.times(drills.zone, period.begins - _MOMENT)
         for at in takewhile(lambda one: one < period.ends, times):
-            line = _held(drill, at, lines)
-            over = now >= at + drill.window.length
-            standing = standing_of(line) if line else Standing.MISSED if over else Standing.OPEN
+            day = at.astimezone(drills.zone).date()
+            ends = datetime.combine(day, drill.window.ends, drills.zone).astimezone(UTC)
+            line = _held(drill, at, ends, lines)
+            standing = standing_of(line) if line else Standing.MISSED if now >= ends else Standing.OPEN
             yield Due(drill=name, kind=drill.kind, target=drill.target, at=at, standing=standing, line=line)
 
 
-def _held(drill: Drill, at: datetime, lines: list[Line]) -> Line | None:
+def _held(drill: Drill, begins: datetime, ends: datetime, lines: list[Line]) -> Line | None:
     """Return the drill that was held in the window: one that has passed, else the last one."""
     found = [
         line for line in lines
         if (line.record.kind, line.record.target) == (drill.kind, drill.target)
-        and at <= line.record.began_at < at + drill.window.length
+        and begins <= line.record.began_at < ends
     ]  # fmt: skip
     return max(found, key=lambda line: (line.record.counts, line.sealed_at), default=None)
 

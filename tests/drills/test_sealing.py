@@ -216,17 +216,16 @@ def test_what_it_lacks_is_listed(estate: Path) -> None:
     assert word is not None
     record = drilled(
         compared=False, gaps=("the latency was not measured",), word=word.model_copy(update={"key": ""}),
-        criteria=(drilled().criteria[0].model_copy(update={"met": None}),),
     )  # fmt: skip
-    votes = [{"by": "dana", "role": "DBA", "verified": False}, {"by": "carl", "role": "CTO", "verified": True}]
-    orders = [{"what": "skip", "by": "omar", "step": "rejoin"}, {"what": "hold", "by": "omar"}]
-    done = seal(estate, record, temporal=Histories(gone), report={"votes": votes, "control": orders})
+    orders = [
+        {"what": "skip", "by": "omar", "step": "rejoin"}, {"what": "hold", "by": "omar"},
+        {"what": "skip", "by": "omar", "step": "late", "too_late": True},
+    ]  # fmt: skip
+    done = seal(estate, record, temporal=Histories(gone), report={"control": orders})
     assert done.gaps == (
         "the latency was not measured",
-        "master elected within 10 s could not be looked at",
         "the state before and after was not compared",
         "nothing proves that dana has said whether it has passed: it is not signed",
-        "nothing proves the vote of dana as DBA: it is not signed",
         "rejoin was skipped by omar",
         "back-history.json: the history of redis/m/2 cannot be read: no such run",
     )

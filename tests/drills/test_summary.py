@@ -125,6 +125,18 @@ def test_months_begin_and_end_by_the_clock_of_the_calendar(tmp_path: Path) -> No
     assert [one["at"] for one in due] == ["2026-10-31T16:30:00Z"]
 
 
+@pytest.mark.parametrize(("began", "standing"), [("03:59:59", "passed"), ("04:00:00", "missed")])
+def test_a_window_ends_by_the_clock_also_when_that_is_set_back_within_it(
+    tmp_path: Path, held: Held, began: str, standing: str
+) -> None:
+    sunday = {"day": "Sunday", "week": 4, "window": {"begins": "01:00", "ends": "05:00"}}
+    calendar = {"pods": {"kind": "pod", "target": "api", "every": "month", **sunday}}
+    sealed_by = [{"key": public()}]
+    estate = write_estate(tmp_path, drills={"time_zone": "Europe/Berlin", "calendar": calendar, "sealed_by": sealed_by})
+    held(f"2026-10-25T{began}+00:00")
+    assert _standings(estate, month="2026-10") == [("pods", "2026-10-24", standing)]
+
+
 def test_a_record_that_was_changed_is_told_on_the_first_lines(estate: Path, held: Held, tmp_path: Path) -> None:
     held("2026-11-04T02:10:00+00:00")
     report = next((tmp_path / "records").rglob("report.json"))
