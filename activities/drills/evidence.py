@@ -163,11 +163,13 @@ async def _files(request: SealRequest, run: RunId) -> tuple[dict[str, bytes], li
     for name, part in {"history.json": run, **_parts(request.record)}.items():
         handle = activity.client().get_workflow_handle(part.workflow_id, run_id=part.run_id)
         try:
-            files[name] = (await handle.fetch_history()).to_json().encode()
+            history = await handle.fetch_history()
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND and activity.info().attempt < _ATTEMPTS:
                 raise
             unread.append(f"{name}: the history of {part} cannot be read: {error.message}")
+            continue
+        files[name] = (await asyncio.to_thread(history.to_json)).encode()  # a long one takes longer than a heartbeat
     return files, unread
 
 
