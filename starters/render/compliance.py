@@ -52,12 +52,23 @@ def sheet_of(found: Compliance, changed: tuple[str, ...], made_at: datetime) -> 
     facts = (
         ("time", f"{found.period.begins:%Y-%m-%d} to before {found.period.ends:%Y-%m-%d}, {found.zone}"),
         ("made", f"{_local(made_at, zone)} {found.zone}, by the calendar of that day"),
-        ("records", f"{len(changed)} findings, see below" if changed else "unchanged since they were written"),
+        (
+            "records",
+            f"{len(changed)} finding{'s' if len(changed) > 1 else ''}, see below"
+            if changed
+            else "unchanged since they were written",
+        ),
         ("last record", last),
     )
     good = not changed and all(one.standing in _GOOD for one in found.due)
     sections = tuple(one._replace(rows=_plain(one.rows)) for one in _sections(found, changed, zone))
     return Sheet(f"Failover drills {found.period.name}", headline, good, facts, sections)
+
+
+def _findings(number: int) -> str:
+    if not number:
+        return "unchanged since they were written"
+    return f"{number} finding{'s' if number > 1 else ''}, see below"
 
 
 def _plain(rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:

@@ -67,15 +67,15 @@ def _family(paper: FPDF, wanted: set[str], font: Path | None) -> str:
     missing = [one for one in sorted(wanted) if ord(one) > _LAST_WESTERN]
     if font is None and not missing:
         return _WESTERN
-    for path, number in ((font, 0),) if font else _FONTS:
+    for tried, (path, number) in enumerate(((font, 0),) if font else _FONTS):
         if not font and not path.exists():
             continue
-        family = f"{_OWN}{path.stem}"
+        family = f"{_OWN}{tried}"
         try:
             paper.add_font(family, fname=path, collection_font_number=number)
         except Exception as error:
             raise CommandError(Exit.USAGE, f"font: {path} cannot be used: {error}") from error
-        has = getattr(paper.fonts[family.lower()], "cmap", {})
+        has = getattr(paper.fonts[family], "cmap", {})
         missing = sorted(one for one in wanted if ord(one) not in has)
         if not missing:
             return family

@@ -14,10 +14,14 @@ import yaml
 from asyncssh import SSHKey, generate_private_key
 from temporalio.testing import ActivityEnvironment
 
+from activities.clients.signatures import judge
 from activities.drills.evidence import EvidenceActivities, Sealed, SealRequest
 from activities.drills.record import Criterion, DrillRecord, DrillWord, Part
+from activities.run.evidence import NAMESPACE, findings
+from activities.run.evidence_files import read_all
 from activities.run.inventory import Inventory
 from activities.run.models.wire import RunId
+from estate.signers import SigningKey
 
 BEGAN = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
 
@@ -73,6 +77,12 @@ def drilled(number: int = 1, **more: Any) -> DrillRecord:
         word=DrillWord(by="dana", passed=True, notes="seen", at=began + timedelta(minutes=9), key="SHA256:x"),
     )  # fmt: skip
     return record.model_copy(update=more)
+
+
+def wrong(root: Path) -> tuple[str, ...]:
+    """Return all that is not as the worker has sealed it."""
+    keys = (SigningKey.model_validate({"key": public()}),)
+    return findings(read_all(root), lambda text, signature, at: judge(text, signature, keys, at, NAMESPACE).why)
 
 
 class Histories:

@@ -15,23 +15,15 @@ from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.clients.signatures import judge, sign
+from activities.clients.signatures import sign
 from activities.run import evidence_files
-from activities.run.errors import Refusal, refuse
-from activities.run.evidence import MANIFEST, NAMESPACE, SIGNATURE, findings
+from activities.run.evidence import MANIFEST, NAMESPACE, SIGNATURE
 from activities.run.evidence_files import Contents, manifest_of, put, read_all
 from activities.run.models.wire import RunId
-from estate.signers import SigningKey
-from tests.drills.records import Histories, drilled, private, public, seal, write_estate
+from tests.drills.records import drilled, private, public, seal, write_estate, wrong
 
-_KEYS = (SigningKey.model_validate({"key": public()}),)
 _NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
-
-
-def _wrong(root: Path) -> tuple[str, ...]:
-    return findings(read_all(root), lambda text, signature, at: judge(text, signature, _KEYS, at, NAMESPACE).why)
 
 
 @pytest.fixture
@@ -54,7 +46,7 @@ def test_records_of_all_drills_are_one_chain(estate: Path) -> None:
     }  # fmt: skip
     assert json.loads(records[0].files["back-history.json"])["of"] == "2"
     assert [manifest_of(one).previous for one in records] == ["", done[0].digest, done[1].digest]  # type: ignore[union-attr]
-    assert ({one.note for one in done}, {one.gaps for one in done}, _wrong(root)) == ({""}, {()}, ())
+    assert ({one.note for one in done}, {one.gaps for one in done}, wrong(root)) == ({""}, {()}, ())
 
 
 def test_ssh_keygen_agrees(estate: Path, tmp_path: Path) -> None:
@@ -123,12 +115,12 @@ def test_a_worker_that_is_killed_before_any_operation_leaves_all_or_nothing(
         except _Killed:
             pass
         next(dying)
-        assert _wrong(root) == (), number
+        assert wrong(root) == (), number
         again = put(root, "pod-api/2", contents, signed, _NOW + timedelta(seconds=number))
         put(root, "pod-api/3", contents._replace(drill="drill/3"), signed, _NOW)
         records = read_all(root)
         assert [one.name for one in records] == ["pod-api/1", "pod-api/2", "pod-api/3"], number
-        assert (_wrong(root), manifest_of(records[2]).previous) == ((), again.digest), number  # type: ignore[union-attr]
+        assert (wrong(root), manifest_of(records[2]).previous) == ((), again.digest), number  # type: ignore[union-attr]
     assert number > 15
 
 
@@ -137,7 +129,7 @@ async def test_workers_that_seal_at_once_follow_each_other(tmp_path: Path) -> No
         put(tmp_path, f"pod-api/{number}", Contents(f"drill/{number}", {"a": b""}, ()), None, _NOW)
 
     await asyncio.gather(*(asyncio.to_thread(one, number) for number in range(8)))
-    assert [one for one in _wrong(tmp_path) if "has no manifest.json.sig" not in one] == []
+    assert [one for one in wrong(tmp_path) if "has no manifest.json.sig" not in one] == []
     manifests = [manifest_of(one) for one in read_all(tmp_path)]
     assert len({one.previous for one in manifests if one}) == len({one.sealed_at for one in manifests if one}) == 8
 
@@ -162,87 +154,6 @@ def test_a_record_from_the_future_or_a_damaged_one_is_not_followed_and_another_s
     for place in ("pod-api/1", "pod-api/3"):
         with pytest.raises(FileExistsError, match="the record of another drill lies there"):
             put(tmp_path, place, Contents("drill/5", {}, ()), None, _NOW)
-
-
-def _raise() -> str:
-    raise refuse(Refusal.SECRET_MISSING, "secret env:KEY is missing")
-
-
-@pytest.mark.parametrize(
-    ("by", "why"),
-    [
-        (None, "FAILOVER_EVIDENCE_KEY is not set"),
-        (_raise, "secret env:KEY is missing"),
-        (lambda: "no key", "FAILOVER_EVIDENCE_KEY: it is no OpenSSH private key without a passphrase"),
-    ],
-)
-def test_without_a_key_it_is_written_and_says_that_it_is_not_signed(estate: Path, by: Any, why: str) -> None:
-    done = seal(estate, drilled(), by=by)
-    assert why in done.note
-    assert done.gaps == (done.note,)
-    (wrong,) = _wrong(estate.parent / "records/evidence")
-    assert wrong.endswith("has no manifest.json.sig")
-
-
-def test_a_key_that_nobody_lists_is_said(estate: Path) -> None:
-    done = seal(estate, drilled(), by=lambda: private("stranger"))
-    assert "failover evidence verify will refuse this record: key SHA256:" in done.note
-    assert done.gaps == ()
-
-
-def test_without_a_directory_nothing_is_written_and_it_is_said(tmp_path: Path) -> None:
-    done = seal(write_estate(tmp_path, records=None), drilled())
-    assert (done.digest, done.note) == ("", "evidence: the estate names no records directory")
-    assert done.gaps == ("the record was not written: the estate names no records directory",)
-
-
-def test_a_directory_that_cannot_be_written_is_tried_again_and_then_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    path = write_estate(tmp_path, records=str(tmp_path / "file"))
-    with pytest.raises(ApplicationError) as told:
-        seal(path, drilled())
-    assert (told.value.non_retryable, told.value.next_retry_delay) == (False, timedelta(seconds=5))
-
-    done = seal(path, drilled(), attempt=4)
-    assert done.note == f"evidence: {tmp_path}/file/evidence cannot be written: Not a directory"
-    assert done.gaps[-1].startswith("the record was not written: ")
-
-
-def test_what_it_lacks_is_listed(estate: Path) -> None:
-    def gone(run: str) -> Exception | None:
-        return RPCError("no such run", RPCStatusCode.NOT_FOUND, b"") if run == "2" else None
-
-    word = drilled().word
-    assert word is not None
-    record = drilled(
-        compared=False, gaps=("the latency was not measured",), word=word.model_copy(update={"key": ""}),
-    )  # fmt: skip
-    orders = [
-        {"what": "skip", "by": "omar", "step": "rejoin"}, {"what": "hold", "by": "omar"},
-        {"what": "skip", "by": "omar", "step": "late", "too_late": True},
-    ]  # fmt: skip
-    done = seal(estate, record, temporal=Histories(gone), report={"control": orders})
-    assert done.gaps == (
-        "the latency was not measured",
-        "the state before and after was not compared",
-        "nothing proves that dana has said whether it has passed: it is not signed",
-        "rejoin was skipped by omar",
-        "back-history.json: the history of redis/m/2 cannot be read: no such run",
-    )
-    assert done.note == ""
-
-
-def test_temporal_that_is_away_is_asked_again(estate: Path) -> None:
-    away = Histories(lambda _: RPCError("away", RPCStatusCode.UNAVAILABLE, b""))
-    with pytest.raises(RPCError):
-        seal(estate, drilled(), temporal=away)
-    assert len(seal(estate, drilled(), temporal=away, attempt=4).gaps) == 3
-
-
-def test_measurements_and_checklists_are_files_of_their_own(estate: Path) -> None:
-    done = seal(estate, drilled(), measurements={"p99": 4.2}, checklists={"before": ["backup"]})
-    assert json.loads((Path(done.path) / "measurements.json").read_text()) == {"p99": 4.2}
-    assert json.loads((Path(done.path) / "checklists.json").read_text()) == {"before": ["backup"]}
 
 
 def test_names_lead_nowhere_else(estate: Path) -> None:

@@ -11,15 +11,12 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.clients.signatures import judge
 from activities.drills.evidence import EvidenceActivities, Sealed, SealRequest
 from activities.run.declare import steps_of
-from activities.run.evidence import NAMESPACE, findings
 from activities.run.evidence_files import read_all
 from activities.run.inventory import Inventory
 from activities.run.models.wire import RunId
-from estate.signers import SigningKey
-from tests.drills.records import drilled, private, public, write_estate
+from tests.drills.records import drilled, private, write_estate, wrong
 
 
 @workflow.defn(name="there")
@@ -57,10 +54,9 @@ async def test_a_run_seals_its_own_history_and_that_of_its_child(temporal: Clien
     async with Worker(temporal, task_queue=queue, workflows=[Drilling, There], activities=steps, workflow_runner=runner):
         done = await temporal.execute_workflow(Drilling.run, record, id=queue, task_queue=queue)
 
-    (kept,) = read_all(tmp_path / "records/evidence")
-    keys = (SigningKey.model_validate({"key": public()}),)
-    wrong = findings((kept,), lambda text, signature, at: judge(text, signature, keys, at, NAMESPACE).why)
-    assert (done.note, done.gaps, wrong) == ("", (), ())
+    root = tmp_path / "records/evidence"
+    (kept,) = read_all(root)
+    assert (done.note, done.gaps, wrong(root)) == ("", (), ())
     types = {
         name: WorkflowHistory.from_json("", kept.files[name].decode())
         .events[0]

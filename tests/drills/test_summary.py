@@ -1,9 +1,8 @@
-"""``failover evidence summary``: what was due is counted by the calendar, and the page has no box instead of a character."""
+"""``failover evidence summary``: what was due is counted by the calendar."""
 
 from __future__ import annotations
 
 import asyncio
-import builtins
 import json
 import shutil
 from collections.abc import Callable
@@ -13,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 
-from starters.client.answers import Answer, CommandError, Exit
+from starters.client.answers import Answer, Exit
 from starters.commands.summary import Wanted, summary
-from starters.render import pdf
 from tests.drills.records import drilled, public, seal, write_estate
 from tests.starters.test_usage import run
 
@@ -144,9 +140,16 @@ def test_a_record_that_was_changed_is_told_on_the_first_lines(estate: Path, held
     answer = _of(estate, html=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert (answer.code, len(answer.data["findings"])) == (Exit.FAILED, 1)
-    assert "<td>1 findings, see below</td>" in page
+    assert "<td>1 finding, see below</td>" in page
     assert "report.json was changed" in page
     assert 'class="missed">1 due: 1 passed' in page
+
+
+def test_both_files_are_written_and_what_cannot_be_printed_is_left_out(estate: Path, held: Held, tmp_path: Path) -> None:
+    held("2026-11-04T02:10:00+00:00", gaps=("two\nlines\x00",))
+    assert _of(estate, html=tmp_path / "page.html", pdf=tmp_path / "page.pdf").code == Exit.DONE
+    assert "<td>two lines</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert (tmp_path / "page.pdf").read_bytes()[:5] == b"%PDF-"
 
 
 def test_what_was_typed_stays_text_in_the_page(estate: Path, held: Held, tmp_path: Path) -> None:
@@ -156,72 +159,6 @@ def test_what_was_typed_stays_text_in_the_page(estate: Path, held: Held, tmp_pat
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "http" not in page, "the page loads nothing"
-
-
-def test_a_pdf_of_western_letters_needs_no_font_file(
-    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pdf, "_FONTS", ())
-    held("2026-11-04T02:10:00+00:00", by="Zoë")
-    answer = _of(estate, pdf=tmp_path / "page.pdf")
-    assert answer.code == Exit.DONE
-    assert (tmp_path / "page.pdf").read_bytes()[:5] == b"%PDF-"
-
-
-def test_a_character_that_no_font_has_is_said_and_no_box_is_printed(
-    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pdf, "_FONTS", ())
-    held("2026-11-04T02:10:00+00:00", by="王小明")
-    cases: tuple[tuple[dict[str, Any], str], ...] = (
-        ({}, "pdf: no font that is installed has the character '小'; give one with --font FILE"),
-        ({"font": _font(tmp_path)}, "has the character '小'"),
-        ({"font": estate}, "estate.yaml cannot be used"),
-        ({"font": tmp_path / "none"}, "none cannot be used"),
-    )
-    for more, says in cases:
-        with pytest.raises(CommandError, match=says):
-            _of(estate, pdf=tmp_path / "page.pdf", **more)
-    assert not (tmp_path / "page.pdf").exists()
-
-
-def _font(folder: Path, more: str = "") -> Path:
-    """Make a font with ASCII and ``more``, each character a blank."""
-    characters = sorted({*map(chr, range(0x20, 0x7F)), *more})
-    names = [".notdef", *(f"uni{ord(one):04X}" for one in characters)]
-    builder = FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder(names)
-    builder.setupCharacterMap({ord(one): name for one, name in zip(characters, names[1:], strict=True)})
-    builder.setupGlyf({name: TTGlyphPen(None).glyph() for name in names})
-    builder.setupHorizontalMetrics(dict.fromkeys(names, (500, 0)))
-    builder.setupHorizontalHeader(ascent=800, descent=-200)
-    builder.setupNameTable({"familyName": "Blank", "styleName": "Regular", "psName": "Blank-Regular"})
-    builder.setupOS2(sTypoAscender=800, usWinAscent=800, usWinDescent=200)
-    builder.setupPost()
-    builder.save(folder / "blank.ttf")
-    return folder / "blank.ttf"
-
-
-def test_a_font_that_has_every_character_is_put_into_the_pdf(
-    estate: Path, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held("2026-11-04T02:10:00+00:00", by="王小明", gaps=("two\nlines\x00",))
-    monkeypatch.setattr(pdf, "_FONTS", ((tmp_path / "none", 0), (_font(tmp_path, "王小明"), 0)))
-    _of(estate, pdf=tmp_path / "page.pdf")
-    assert b"/FontFile2" in (tmp_path / "page.pdf").read_bytes()
-
-
-def test_without_fpdf2_it_says_what_to_install(estate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *args: Any, **more: Any) -> Any:
-        if name.partition(".")[0] == "fpdf":
-            raise ImportError(name)
-        return real(name, *args, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(CommandError, match=r"pdf: fpdf2 is not installed; pip install 'failover\[pdf\]'"):
-        _of(estate, pdf=tmp_path / "page.pdf")
 
 
 @pytest.mark.parametrize(
