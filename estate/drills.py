@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from estate.base import Entry, MasterName, Name
+from estate.signers import SigningKey
 
 DAYS_OF_A_WEEK = 7
 
@@ -28,6 +29,20 @@ class Kind(StrEnum):
     REDIS = "redis"
     DATABASE = "database"
     REGION = "region"
+
+    @property
+    def section(self) -> str:
+        """The section of the estate that lists its targets."""
+        return _SECTIONS[self]
+
+
+_SECTIONS = {
+    Kind.POD: "workloads",
+    Kind.NODE: "node_pools",
+    Kind.REDIS: "redis",
+    Kind.DATABASE: "postgres",
+    Kind.REGION: "region_failovers",
+}
 
 
 class Every(StrEnum):
@@ -194,6 +209,8 @@ class Drills(Entry):
     calendar: dict[Name, Drill] = Field(default={})
     maintenance: tuple[Maintenance, ...] = ()
     """Announced: a drill whose window touches it does not begin."""
+    sealed_by: tuple[SigningKey, ...] = ()
+    """The keys of workers that a record's signature counts by. One that has served its time stays, with ``valid_before``."""
 
     @property
     def zone(self) -> ZoneInfo:

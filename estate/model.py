@@ -182,6 +182,20 @@ class Estate(Entry):
         return self
 
     @model_validator(mode="after")
+    def _drills_can_be_held(self) -> Self:
+        held = {role for roles in self.people.values() for role in roles}
+        for name, drill in self.drills.calendar.items() if self.drills else ():
+            where, listed = f"drills.calendar.{name}", getattr(self, drill.kind.section)
+            if drill.target not in listed:
+                known = ", ".join(sorted(listed)) or "none"
+                message = f"{where}.target names {drill.target!r}, which {drill.kind.section} does not list; known: {known}"
+                raise ValueError(message)
+            if missing := [role for role in drill.participants if role not in held]:
+                message = f"{where}.participants asks for {', '.join(missing)}, but nobody under people holds it"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _witnesses_differ(self) -> Self:
         if len(set(self.witnesses)) != len(self.witnesses):
             message = "witnesses names one twice; each has one voice"

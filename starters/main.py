@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, drill, drill_schedule, start
+from starters.commands import detection, drill, drill_schedule, evidence, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -33,6 +33,7 @@ from starters.commands.repair import repair_command
 from starters.commands.report import report_command
 from starters.commands.resume import resume_command
 from starters.commands.status import status_command
+from starters.commands.summary import summary_command
 from starters.commands.worker import worker_command
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -71,6 +72,7 @@ DRILL: dict[str, Callable[..., None]] = {
     "judge": drill.judge_command,
     "stop": drill.stop_command,
     "resume": drill.resume_command,
+    "pod-failover": start.pod_drill_command,
 }
 SCHEDULE: dict[str, Callable[..., None]] = {
     "apply": drill_schedule.apply_command,
@@ -78,6 +80,16 @@ SCHEDULE: dict[str, Callable[..., None]] = {
     "trigger": drill_schedule.trigger_command,
     "pause": drill_schedule.pause_command,
     "resume": drill_schedule.resume_command,
+}
+EVIDENCE: dict[str, Callable[..., None]] = {
+    "verify": evidence.verify_command,
+    "list": evidence.list_command,
+    "summary": summary_command,
+}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "detection": ("Detect failures, and start or propose failovers.", DETECTION),
+    "drill": ("Hold drills: by the calendar, or now.", DRILL),
+    "evidence": ("Check and list what drills have left behind.", EVIDENCE),
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
@@ -134,25 +146,19 @@ def _register() -> None:
         app.command(name, epilog=EPILOG)(command)
     for old, new in OLD_NAMES.items():
         app.command(old, epilog=EPILOG, hidden=True)(COMMANDS[new])
-    shown = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Detect failures, and start or propose failovers.")
-    for name, command in DETECTION.items():
-        shown.command(name, epilog=EPILOG)(command)
-    shown.command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
-    app.add_typer(shown, name="detection")
-    app.add_typer(_drills(), name="drill")
-    app.add_typer(shown, name=OLD_DETECTION, hidden=True)
+    groups = {name: _group(words, commands) for name, (words, commands) in GROUPS.items()}
+    groups["detection"].command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
+    groups["drill"].add_typer(_group("The calendar as Temporal's schedules.", SCHEDULE), name="schedule")
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    app.add_typer(groups["detection"], name=OLD_DETECTION, hidden=True)
 
 
-def _drills() -> typer.Typer:
-    shown = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold drills: by the calendar, or now.")
-    for name, command in DRILL.items():
-        shown.command(name, epilog=EPILOG)(command)
-    shown.command("pod-failover", epilog=EPILOG)(start.pod_drill_command)
-    schedule = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The calendar as Temporal's schedules.")
-    for name, command in SCHEDULE.items():
-        schedule.command(name, epilog=EPILOG)(command)
-    shown.add_typer(schedule, name="schedule")
-    return shown
+def _group(words: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=words)
+    for name, command in commands.items():
+        group.command(name, epilog=EPILOG)(command)
+    return group
 
 
 _register()
@@ -176,7 +182,7 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION, "drill"}:
+        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, *GROUPS, OLD_DETECTION}:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

@@ -52,6 +52,7 @@ from activities.detection.probes.regions import RegionEye
 from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
+from activities.drills.evidence import EvidenceActivities
 from activities.nodes.doctor import MachineLook
 from activities.region.doctor import FlexibleDoctor
 from activities.region.evidence import EvidenceReader
@@ -84,7 +85,7 @@ _WITNESS_BEAT = timedelta(seconds=1.5)
 def make_worker(client: Client, settings: WorkerSettings) -> Worker:
     """Return a worker that serves every procedure; nothing runs yet."""
     kubernetes = KubernetesClient()
-    key = settings.signing_key
+    key, evidence_key = settings.signing_key, settings.evidence_key
     inventory = Inventory(settings.estate, Signatures(partial(read_secret, key) if key else None))
     clients = _clients(kubernetes, inventory, settings)
     machines = MachineLook(clients.nodes, clients.machines)
@@ -98,6 +99,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         ParentActivities(),
         WatchActivities(inventory),
         RecordsActivities(inventory),
+        EvidenceActivities(inventory, partial(read_secret, evidence_key) if evidence_key else None),
         PeopleActivities(inventory, judge),
         DoctorActivities(inventory, look),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),

@@ -25,6 +25,9 @@ class WorkerSettings(BaseSettings):
     signing_key: str = ""
     """Reference to the secret with which workers sign what a run is told of its target; the same for all. Without it a run
     does not survive that its estate is edited and all workers are restarted."""
+    evidence_key: str = ""
+    """Reference to the SSH private key, without a passphrase, with which records of drills are signed. Without it they are
+    not, and say so."""
     azure_endpoint: str = PUBLIC
     """Azure Resource Manager for Flexible Servers; another one only for the lab, with a token of its own."""
     azure_token: str = ""

@@ -18,9 +18,29 @@ _PRINCIPAL = "signer"
 _MAGIC, _SIZE = b"SSHSIG", 4
 _FRAME = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----")
 
+_VOTE_KEYS = "this person's under signers in the estate"
+_VOTE_TEXT = "another run, plan, role, decision or note, "
+
+
+def sign(text: bytes, private_key: str, namespace: str) -> bytes:
+    """Return the signature of ``text`` as ``ssh-keygen -Y sign`` writes it.
+
+    Raises:
+        ValueError: ``private_key`` is none that can be used; says why, and never what it is.
+
+    """
+    from asyncssh import KeyEncryptionError, KeyImportError, import_private_key, sshsig  # noqa: PLC0415 - as below
+
+    try:
+        key = import_private_key(private_key.strip() + "\n")
+    except (KeyImportError, KeyEncryptionError) as error:
+        raise ValueError(f"it is no OpenSSH private key without a passphrase: {error}") from None
+    return bytes(sshsig.create_sshsig(key, text, namespace=namespace))
+
 
 def judge(text: bytes, signature: str, keys: tuple[SigningKey, ...], now: datetime, namespace: str = NAMESPACE) -> Judged:
     """Return whether one of ``keys`` has signed ``text``, and counts ``now``. Never raises, whatever is given."""
+    of_vote = namespace == NAMESPACE
     made = _taken_apart(signature)
     if made is None:
         return Judged("", "it is no SSH signature: sign with failover approve, or with ssh-keygen -Y sign")
@@ -29,9 +49,9 @@ def judge(text: bytes, signature: str, keys: tuple[SigningKey, ...], now: dateti
         return Judged("", f"it was made for {made_for[:40]!r}, not for {namespace}")
     key = next((one for one in keys if base64.b64decode(one.key.split()[1]) == blob), None)
     if key is None:
-        return Judged("", f"key {_fingerprint(blob)} is not among this person's under signers in the estate")
+        return Judged("", f"key {_fingerprint(blob)} is not among {_VOTE_KEYS if of_vote else 'those that count'}")
     if not _is_by(key, text, signature, namespace):
-        return Judged("", "it is of another text: another run, plan, role, decision or note, or it was changed")
+        return Judged("", f"it is of another text: {_VOTE_TEXT if of_vote else ''}or it was changed")
     if why := _why_not_now(key, now):
         return Judged("", f"key {_fingerprint(blob)} {why}")
     return Judged(_fingerprint(blob))

@@ -6,12 +6,17 @@ drill has passed where both say so.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import Field
 
 from activities.run.models.measure import Measurement
 from activities.run.models.wire import RunId, Wire
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return a time of a record in UTC; one without a zone is meant so."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 class Criterion(Wire):

@@ -318,3 +318,48 @@ WriteTo = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")]
 Plans = Annotated[bool, typer.Option("--plans", help="List plan runs too.")]
+EvidenceFolder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="The folder with the records of drills. Default: evidence below the inventory's records.",
+        show_default=False,
+    ),
+]
+PublicKeys = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys", metavar="FILE", help="Public keys that count, one per line. Default: the inventory's.", show_default=False
+    ),
+]
+Noted = Annotated[
+    str | None,
+    typer.Option(
+        "--noted",
+        metavar="SHA256",
+        help="The hash of a record that must be there, as an earlier summary names it: finds records that are missing at"
+        " the end.",
+        show_default=False,
+    ),
+]
+EstateFile = Annotated[
+    Path | None,
+    typer.Option("--estate", metavar="FILE", envvar="FAILOVER_ESTATE", help="The inventory file.", show_default=False),
+]
+Month = Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="For example 2026-11.", show_default=False)]
+Year = Annotated[str | None, typer.Option("--year", metavar="YYYY", help="For example 2026.", show_default=False)]
+WriteHtml = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write it to FILE as HTML.", show_default=False)
+]
+WritePdf = Annotated[
+    Path | None,
+    typer.Option(
+        "--pdf", metavar="FILE", help="Write it to FILE as PDF; needs pip install 'failover[pdf]'.", show_default=False
+    ),
+]
+Font = Annotated[
+    Path | None,
+    typer.Option(
+        "--font", metavar="FILE", help="PDF: a font with all characters. Default: one that is installed.", show_default=False
+    ),
+]

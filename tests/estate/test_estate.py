@@ -111,7 +111,7 @@ def test_a_region_that_is_not_listed_is_named(tmp_path: Path) -> None:
     ("name", "allowed"), [("prod_cache", True), ("Cache.1", True), ("-x", False), ("..", False), ("a b", False)]
 )
 def test_a_redis_master_is_called_as_sentinel_lets_it(tmp_path: Path, name: str, *, allowed: bool) -> None:
-    text = GOOD.replace("\n  mymaster:", f"\n  '{name}':")
+    text = GOOD.replace("\n  mymaster:", f"\n  '{name}':").replace("target: mymaster", f"target: '{name}'")
     if allowed:
         found = resolve_redis(_load(tmp_path, text), name)
         assert (found.name, RedisTarget.named(Reference(kind="redis", name=name, digest="")).name) == (name, name)

@@ -35,7 +35,7 @@ _ELSEWHERE |= {"estate.resolve_region", "run.grantor"}  # tests/region
 _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list", "watch.cause", "run.parent"}  # tests/detection
 _ELSEWHERE |= {"people.verify"}  # tests/run
 _ELSEWHERE |= {"estate.resolve_drill", "drills.standing", "drills.settle", "drills.choose_node"}  # tests/drills
-_ELSEWHERE |= {"drills.row", "drills.lever", "drills.cancel_running", "drills.calendar"}  # tests/drills
+_ELSEWHERE |= {"drills.row", "drills.lever", "drills.cancel_running", "drills.calendar", "drills.seal"}  # tests/drills
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from starters.main import COMMANDS, DETECTION
+from starters.main import COMMANDS, DETECTION, EVIDENCE
 from tests.starters.test_usage import run
 
 _BANNED = (
@@ -17,7 +17,11 @@ _BANNED = (
     "eyes", "sighting", "verdict", "reaction", "stuck", "whoever", "somebody", "planned_only",
 )  # fmt: skip
 """The glossary's right column, as far as it is about what people read."""
-_HELPS = [(), *((name,) for name in COMMANDS), ("detection",), *(("detection", name) for name in DETECTION)]
+_GROUPS = {"detection": DETECTION, "evidence": EVIDENCE}
+_HELPS = [
+    (), *((name,) for name in COMMANDS), *((group,) for group in _GROUPS),
+    *((group, name) for group, names in _GROUPS.items() for name in names),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", _HELPS, ids=" ".join)

@@ -33,6 +33,7 @@ SPECS = (
             "drills.choose_node": Shown(ReportPhase.DECIDE),
             "drills.standing": Shown(ReportPhase.DECIDE, "before"),
             "drills.row": Shown(ReportPhase.DRILL),
+            "drills.seal": Shown(ReportPhase.JUDGE),
             "drills.settle": Shown(ReportPhase.BACK, "after"),
         },
         rows=(ReportPhase.DECIDE, ReportPhase.DRILL, ReportPhase.BACK),
