@@ -15,6 +15,7 @@ from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.drills.calendar import CalendarActivities
+from activities.drills.evidence import EvidenceActivities
 from activities.drills.lever import LeverActivities
 from activities.drills.steps import DrillActivities
 from activities.postgres.adopt import AdoptActivities
@@ -123,5 +124,6 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
         DrillActivities(cast("Any", SimpleNamespace(systems=systems, nodes=NoNodes()))),
         LeverActivities(),
         CalendarActivities(inventory),
+        EvidenceActivities(inventory),
     ]
     return [method for owner in owners for method in steps_of(owner)]
