@@ -1,0 +1,66 @@
+"""Workflows that say what the real ones say, for states that take long to reach."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.drills.record import Criterion, DrillRecord
+from activities.run.models.wire import RunId
+from workflows.run.state import MODE, OUTCOME, PHASE, RUN, TARGET
+
+
+@workflow.defn(name="redis-failover")
+class StrandedRun:
+    """A run that ends as it is told, on the target that its ID names."""
+
+    @workflow.run
+    async def run(self, outcome: str) -> None:
+        labels = {TARGET: workflow.info().workflow_id, MODE: "forced", RUN: "real", PHASE: "routing", OUTCOME: outcome}
+        workflow.upsert_search_attributes([key.value_set(value) for key, value in labels.items()])
+        if outcome == "stranded":
+            raise ApplicationError("stranded: no Sentinel answers", non_retryable=True)
+
+
+@workflow.defn(name="failover-drill")
+class DrillRun:
+    """A drill that has passed or not."""
+
+    @workflow.run
+    async def run(self, passed: bool) -> DrillRecord:  # noqa: FBT001 - a stub's only input
+        info, began = workflow.info(), workflow.now()
+        criterion = Criterion(name="new row within 300 s", wanted="300 s", seen="12.5 s", met=passed)
+        return DrillRecord(
+            drill="orders-half-yearly", kind="database", target="orders",
+            run=RunId(workflow_id=info.workflow_id, run_id=info.run_id), by="dana",
+            began_at=began, ended_at=began + timedelta(seconds=20), passed=passed, criteria=(criterion,),
+            rto_seconds=12.5, objective_seconds=300,
+        )  # fmt: skip
+
+
+@workflow.defn(name="readiness")
+class ReadinessRun:
+    """What readiness answers."""
+
+    @workflow.run
+    async def run(self, *_: Any) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.query
+    def readiness(self) -> dict[str, Any]:
+        since = datetime.fromisoformat("2026-11-30T01:00:00+00:00").isoformat()
+        return {
+            "entries": [
+                {"procedure": "postgres-failover", "target": "orders", "state": "ready", "since": since},
+                {
+                    "procedure": "region-failover",
+                    "target": "eastus",
+                    "state": "blocked",
+                    "since": since,
+                    "reasons": ["quota"],
+                },
+            ]
+        }
