@@ -30,6 +30,7 @@ from temporalio.worker import Worker
 
 from deploy.lab.packages import ensure_packages
 from deploy.lab.patience import stretched
+from gate.api import Role
 from gate.commands.http import _metrics
 from tests.detection.bench import WatchBench, watching
 from tests.observability.prometheus import ROOT, Prometheus, prometheus
@@ -133,7 +134,7 @@ async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
 async def gate_metrics() -> AsyncIterator[int]:
     """Serve what the gate of a leader serves that has no synchronous standby; the port."""
     status = SimpleNamespace(
-        epoch=3, fenced_at_epoch=None, role="primary", ready=True, lag_bytes=0, disk_free_bytes=1, kept_aside_bytes=0,
+        epoch=3, fenced_at_epoch=None, role=Role.PRIMARY, ready=True, lag_bytes=0, disk_free_bytes=1, kept_aside_bytes=0,
         member="postgresql-primary-0",
     )  # fmt: skip
     text = (await _metrics(SimpleNamespace(status=lambda: status, record=None))).body  # type: ignore[arg-type]
