@@ -100,8 +100,9 @@ DRILL_DUE = Metric("failover_drill_next_due_timestamp_seconds", "When the calend
 DRILL_WAS_DUE = Metric("failover_drill_last_due_timestamp_seconds", "When the calendar last wanted a drill.", ("drill",))
 DRILL_PAUSED = Metric("failover_drill_paused", "1: the schedule of this drill is paused.", ("drill",))
 
-READY = Metric("failover_readiness", "0 ready, 1 warning, 2 blocked.", ("procedure", "target"))
-READY_SINCE = Metric("failover_readiness_since_timestamp_seconds", "Since when that is so.", ("procedure", "target"))
+_CASE = ("procedure", "target", "variant")
+READY = Metric("failover_readiness", "0 ready, 1 warning, 2 blocked, 3 unknown.", _CASE)
+READY_SINCE = Metric("failover_readiness_since_timestamp_seconds", "Since when that is so.", _CASE)
 
 METRICS: tuple[Metric, ...] = tuple(one for one in list(globals().values()) if isinstance(one, Metric))
 OF_ITSELF = (UP, AGE, UNREAD, TOOK)

@@ -89,7 +89,7 @@ class Looks:
         async with asyncio.timeout(_LOOK_WITHIN_SECONDS):
             runs, unread_runs = await self._runs.samples(now)
             drills, unread_drills = await self._drills.samples(now)
-            ready, unread_ready = await readiness(self._client)
+            ready, unread_ready = await readiness(self._client, now)
             detections = await self._detections.samples()
             queue = task_queue()
             workers = await pollers(self._client, queue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)

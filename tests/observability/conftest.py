@@ -34,7 +34,7 @@ from gate.api import Role
 from gate.commands.http import _metrics
 from tests.detection.bench import WatchBench, watching
 from tests.observability.prometheus import ROOT, Prometheus, prometheus
-from tests.observability.stubs import DrillRun, ReadinessRun, StrandedRun
+from tests.observability.stubs import DrillRun, ReadinessRun, StrandedRun, keep
 from tests.ports import free_port
 from tests.postgres.bench import Handle
 from tests.temporal_server import start_server
@@ -74,7 +74,8 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
         environment = await held.enter_async_context(await start_server())
         client = environment.client
         stubs = [StrandedRun, DrillRun, ReadinessRun]
-        await held.enter_async_context(Worker(client, task_queue=STUBS, workflows=stubs, workflow_runner=RUNNER))
+        worker = Worker(client, task_queue=STUBS, workflows=stubs, activities=[keep], workflow_runner=RUNNER)
+        await held.enter_async_context(worker)
         folder = tmp_path_factory.mktemp("platform")
         detection = await held.enter_async_context(watching(client, folder, "notify"))
         await detection.watch()
@@ -97,8 +98,8 @@ async def _stubbed(client: Client) -> None:
     with pytest.raises(WorkflowFailureError):
         await client.execute_workflow("redis-failover", "stranded", id="redis/mymaster", task_queue=STUBS)
     await client.execute_workflow("failover-drill", arg=True, id="drill/orders-half-yearly", task_queue=STUBS)
-    await client.start_workflow("readiness", id="readiness", task_queue=STUBS)
-    action = ScheduleActionStartWorkflow("failover-drill", True, id="drill", task_queue=STUBS)  # noqa: FBT003
+    await client.start_workflow("failover-readiness", id="readiness", task_queue=STUBS)
+    action = ScheduleActionStartWorkflow("drill-due", id="drill-due", task_queue=STUBS)
     often = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=1))])
     calendar = Schedule(action=action, spec=often, state=ScheduleState(paused=True))
     await client.create_schedule("drill/orders-half-yearly", calendar)

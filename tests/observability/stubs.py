@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.drills.record import Criterion, DrillRecord
@@ -25,42 +25,52 @@ class StrandedRun:
             raise ApplicationError("stranded: no Sentinel answers", non_retryable=True)
 
 
+@activity.defn(name="records.keep")
+async def keep(_: dict[str, Any]) -> None:
+    """Keep nothing: it is in the history."""
+
+
 @workflow.defn(name="failover-drill")
 class DrillRun:
-    """A drill that has passed or not."""
+    """A drill that has ended: its record is in what its last step is to keep."""
 
     @workflow.run
-    async def run(self, passed: bool) -> DrillRecord:  # noqa: FBT001 - a stub's only input
+    async def run(self, passed: bool) -> None:  # noqa: FBT001 - a stub's only input
         info, began = workflow.info(), workflow.now()
         criterion = Criterion(name="new row within 300 s", wanted="300 s", seen="12.5 s", met=passed)
-        return DrillRecord(
+        record = DrillRecord(
             drill="orders-half-yearly", kind="database", target="orders",
             run=RunId(workflow_id=info.workflow_id, run_id=info.run_id), by="dana",
             began_at=began, ended_at=began + timedelta(seconds=20), passed=passed, criteria=(criterion,),
             rto_seconds=12.5, objective_seconds=300,
         )  # fmt: skip
+        report = {"outcome": "completed", "details": {"record": record.model_dump(mode="json")}}
+        wanted = {"wanted": False, "report": report}
+        await workflow.execute_activity("records.keep", wanted, start_to_close_timeout=timedelta(seconds=20))
 
 
-@workflow.defn(name="readiness")
+_SINCE = "2026-11-30T01:00:00+00:00"
+CHECKS: list[dict[str, Any]] = [
+    {
+        "procedure": "region-failover",
+        "target": "region/eastus",
+        "variant": "forced",
+        "readiness": "blocked",
+        "since": _SINCE,
+    },
+    {"procedure": "postgres-failover", "target": "postgres/orders", "readiness": "ready", "since": _SINCE, "reasons": []},
+]
+
+
+@workflow.defn(name="failover-readiness")
 class ReadinessRun:
-    """What readiness answers."""
+    """What readiness answers; its memo tells only of what is not ready."""
 
     @workflow.run
     async def run(self, *_: Any) -> None:
+        workflow.upsert_memo({"readiness": {"checks": CHECKS[:1]}})
         await workflow.wait_condition(lambda: False)
 
     @workflow.query
     def readiness(self) -> dict[str, Any]:
-        since = datetime.fromisoformat("2026-11-30T01:00:00+00:00").isoformat()
-        return {
-            "entries": [
-                {"procedure": "postgres-failover", "target": "orders", "state": "ready", "since": since},
-                {
-                    "procedure": "region-failover",
-                    "target": "eastus",
-                    "state": "blocked",
-                    "since": since,
-                    "reasons": ["quota"],
-                },
-            ]
-        }
+        return {"checks": CHECKS, "passes": 1}

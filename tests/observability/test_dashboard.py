@@ -57,9 +57,8 @@ def test_a_panel_is_complete(panel: dict[str, Any]) -> None:
     assert steps[0]["value"] is None, "the first threshold is minus infinity"
 
 
-@pytest.mark.parametrize("query", [expr for _, expr in _QUERIES], ids=[title for title, _ in _QUERIES])
-def test_a_query_returns_data(seen: Prometheus, query: str) -> None:
-    assert seen.query(query.replace("$target", ".+"))
+def test_every_query_returns_data(seen: Prometheus) -> None:
+    assert [title for title, query in _QUERIES if not seen.query(query.replace("$target", ".+"))] == []
 
 
 def test_the_list_of_targets_is_filled(seen: Prometheus) -> None:

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
+from activities.run.models.wire import read
 from starters.exporter import declared
 from starters.exporter.declared import METRICS, families
 from starters.exporter.ended import bounded
+from starters.exporter.ready import Said, samples_of
 from starters.exporter.serving import KEPT_SECONDS, Seen, Shown
 from starters.main import app
 from tests.observability.conftest import STUBS, exporter, until
+from tests.observability.stubs import CHECKS
 from tests.ports import free_port
 from tests.temporal_server import start_server
 
@@ -71,6 +75,20 @@ def test_runs_of_many_names_become_one_series() -> None:
     assert len(found) == 11
     assert found[("p", "postgres/orders", "planned", "real", "completed")] == 9
     assert found[("p", "others", "planned", "real", "refused")] == 41
+
+
+def test_readiness_that_is_overdue_is_unknown_since_it_was_last_looked_at() -> None:
+    looked, due = datetime(2026, 11, 30, 2, tzinfo=UTC), datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
+    said = read(Said, {"checks": CHECKS, "checked_at": looked, "next_at": due})
+    levels = {late: {one.value for one in samples_of(said, due + late)[0]} for late in (timedelta(0), timedelta(hours=1))}
+    since = datetime(2026, 11, 30, 1, tzinfo=UTC).timestamp()
+    assert levels == {timedelta(0): {0.0, 2.0, since}, timedelta(hours=1): {3.0, looked.timestamp()}}
+
+
+def test_a_level_that_nobody_knows_is_counted_as_unread() -> None:
+    said = read(Said, {"checks": [*CHECKS, {**CHECKS[0], "readiness": "splendid"}]})
+    samples, unread = samples_of(said, datetime.now(UTC))
+    assert (len(samples), unread) == (4, 1)
 
 
 def test_names_follow_the_conventions() -> None:
