@@ -18,11 +18,19 @@ class StrandedRun:
     """A run that ends as it is told, on the target that its ID names."""
 
     @workflow.run
-    async def run(self, outcome: str) -> None:
-        labels = {TARGET: workflow.info().workflow_id, MODE: "forced", RUN: "real", PHASE: "routing", OUTCOME: outcome}
+    async def run(self, outcome: str, phase: str = "routing") -> None:
+        labels = {TARGET: workflow.info().workflow_id, MODE: "forced", RUN: "real", PHASE: phase}
+        if outcome != "terminated":
+            labels[OUTCOME] = outcome
         workflow.upsert_search_attributes([key.value_set(value) for key, value in labels.items()])
+        if outcome == "terminated":
+            await workflow.wait_condition(lambda: False)
         if outcome == "stranded":
             raise ApplicationError("stranded: no Sentinel answers", non_retryable=True)
+
+    @workflow.query
+    def waits(self) -> bool:
+        return True
 
 
 @activity.defn(name="records.keep")
