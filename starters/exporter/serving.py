@@ -4,9 +4,9 @@
     scrape ──────────────────────────────────────────────────────> what was seen last, and how old that is
 
 A scrape never waits for Temporal, so that one that hangs does not hide that it hangs: ``failover_exporter_up`` is 0 from the
-first look that fails, and once what was seen is older than two looks and 5 s. What was seen is served for a minute, with its
-age, so that a short silence ends no alert; then only what the exporter knows of itself is left. Nothing is kept: a new
-exporter serves the same after its first look.
+first look that fails, and once what was seen is older than two looks and the pauses before them, and 5 s. What was seen is
+served for a minute, with its age, so that a short silence ends no alert; then only what the exporter knows of itself is
+left. Nothing is kept: a new exporter serves the same after its first look.
 """
 
 from __future__ import annotations
@@ -61,17 +61,18 @@ class Shown(Collector):
         """Have seen nothing. A look begins ``every`` so many seconds."""
         self.seen: Seen | None = None
         self.succeeded = False
-        self._fresh_seconds = 2 * every + _LATE_SECONDS
+        self._every = every
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return what was seen last; only the exporter's own state where that is too old."""
         seen = self.seen
         age = time.monotonic() - seen.at if seen else nan
-        own = [declared.UP.of(self.succeeded and age <= self._fresh_seconds), declared.AGE.of(age)]
+        fresh = 2 * (self._every + seen.took) + _LATE_SECONDS if seen else 0.0
+        own = [declared.UP.of(self.succeeded and age <= fresh), declared.AGE.of(age)]
         if seen:
             own += [declared.UNREAD.of(seen.unread), declared.TOOK.of(seen.took)]
         yield from families(own, OF_ITSELF)
-        if seen and age <= KEPT_SECONDS:
+        if seen and age <= max(KEPT_SECONDS, fresh):
             yield from families(seen.samples, [one for one in METRICS if one not in OF_ITSELF])
 
 

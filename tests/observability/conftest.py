@@ -77,15 +77,27 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
         worker = Worker(client, task_queue=STUBS, workflows=stubs, activities=[keep], workflow_runner=RUNNER)
         await held.enter_async_context(worker)
         folder = tmp_path_factory.mktemp("platform")
-        detection = await held.enter_async_context(watching(client, folder, "notify"))
-        await detection.watch()
+        asked = {"roles": ["DBA"], "window": "PT4H"}
+        estate = {"approvals": {"planned": asked, "forced": asked}}
+        detection = await held.enter_async_context(watching(client, folder, "notify", **estate))
+        await _start(detection, "postgres-watch", {"target": detection.bench.cluster}, detection.watch_id)
+        await detection.bench.until(detection._all_have_spoken)
         completed = await detection.bench.switch()
         await _approve(detection, completed)
         await detection.bench.finished(completed)
         await _stubbed(client)
-        waiting = await detection.bench.switch()
+        request = {"cluster": detection.bench.cluster, "mode": "planned", "run": "real", "by": "omar"}
+        waiting = await _start(detection, "postgres-failover", request, detection.bench.lock)
         await detection.bench.until_phase(waiting, "awaiting approval")
         yield Platform(client, detection, completed, waiting)
+
+
+async def _start(detection: WatchBench, workflow: str, request: dict[str, str], own: str) -> Handle:
+    """Start what lasts for as long as the tests do; what a bench starts ends after 90 s."""
+    bench = detection.bench
+    handle: Handle = await bench.client.start_workflow(workflow, request, id=own, task_queue=bench.queue)
+    bench.started.append(handle)
+    return handle
 
 
 async def _approve(detection: WatchBench, run: Handle) -> None:

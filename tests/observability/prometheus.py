@@ -34,18 +34,28 @@ class Prometheus:
         """Return the data of an answer. AssertionError: it refuses the question, with its words."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=stretched(10)) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from error
 
     def query(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
-        """Return labels → value, without the labels that say where it was scraped."""
+        """Return labels → value, without the labels that say where it was scraped.
+
+        A scrape that a busy machine has failed leaves nothing until the next one: the answer waits for that.
+        """
+        until = time.monotonic() + stretched(30)
+        while time.monotonic() < until and not self._scrapes():
+            time.sleep(0.1)
         hidden = {"__name__", "job", "instance"}
         return {
             frozenset((key, value) for key, value in one["metric"].items() if key not in hidden): float(one["value"][1])
             for one in self.ask("query", query=expression)["result"]
         }
+
+    def _scrapes(self) -> bool:
+        found = self.ask("query", query="min(up)")["result"]
+        return bool(found) and float(found[0]["value"][1]) == 1
 
     def value(self, expression: str) -> float:
         """Return the only value."""
@@ -55,7 +65,7 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, scraped: Mapping[str, int], interval: str = "500ms") -> Iterator[Prometheus]:
+def prometheus(folder: Path, scraped: Mapping[str, int], interval: str = "1s") -> Iterator[Prometheus]:
     """Start one that scrapes job → port, and judges the shipped rules; end it with the block."""
     jobs = [{"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in scraped.items()]
     config = {

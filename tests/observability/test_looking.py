@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.run.pollers import pollers
+from deploy.lab.patience import stretched
 from starters.exporter import declared
 from starters.exporter.declared import Metric, Sample
 from starters.exporter.detections import Detections
@@ -45,7 +46,7 @@ class Stub:
             await handle.terminate("by hand")
         with suppress(WorkflowFailureError):
             await handle.result()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(stretched(30)):
             while await self._counted() < self.number:
                 await asyncio.sleep(0.05)
         left = [one.labels for one in self._of(declared.UNFINISHED)]

@@ -53,7 +53,7 @@ def test_an_open_run_tells_its_phase_and_for_whom_it_waits(platform: Platform, s
     assert dict(labels)["phase"] == "awaiting approval"
     waits = time.time() - seen.value(f"failover_run_waits_for_people_since_timestamp_seconds{own}")
     aged = time.time() - seen.value(f"failover_run_started_timestamp_seconds{own}")
-    assert 0 < waits < aged < 180
+    assert 0 < waits < aged < 3600
     assert seen.value(f"failover_run_working_seconds{own}") < aged - waits + 2
     assert seen.value(f"failover_run_objective_seconds{own}") == 300
 
@@ -86,11 +86,16 @@ def test_a_drill_and_readiness_are_told(seen: Prometheus) -> None:
 async def test_the_exporter_is_up_and_a_worker_polls(platform: Platform, seen: Prometheus) -> None:
     await until(lambda: seen.value("failover_exporter_up") == 1)
     assert seen.value("failover_exporter_unread") == 0
-    assert seen.value("failover_exporter_data_age_seconds") < 30
+    assert seen.value("failover_exporter_data_age_seconds") < 60
     assert seen.query("failover_workers_polling") == {frozenset({("queue", platform.queue)}): 1}
 
 
-def test_the_alert_that_the_stranded_run_deserves_fires(seen: Prometheus) -> None:
-    firing = {one["labels"]["alertname"] for one in seen.ask("alerts")["alerts"] if one["state"] == "firing"}
-    assert "FailoverRunStranded" in firing
-    assert firing <= {"FailoverRunStranded", "FailoverReadinessBlocked"}
+async def test_the_alerts_that_the_platform_deserves_fire(seen: Prometheus) -> None:
+    """The run that waits and the leader without a standby deserve theirs later than most tests last."""
+
+    def firing() -> set[str]:
+        return {one["labels"]["alertname"] for one in seen.ask("alerts")["alerts"] if one["state"] == "firing"}
+
+    await until(lambda: firing() >= {"FailoverRunStranded", "FailoverReadinessBlocked"})
+    later = {"FailoverRunWaitsForPeople", "FailoverReplicationNotRedundant"}
+    assert firing() - later == {"FailoverRunStranded", "FailoverReadinessBlocked"}

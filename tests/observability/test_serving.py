@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from activities.run.models.wire import read
+from deploy.lab.patience import stretched
 from starters.exporter import declared
 from starters.exporter.declared import METRICS, families
 from starters.exporter.ended import bounded
@@ -60,6 +61,13 @@ def test_what_is_old_is_served_with_its_age_and_then_not_at_all() -> None:
     found = _scraped(shown)
     assert "failover_workers_polling" not in found
     assert found["failover_exporter_data_age_seconds"] > KEPT_SECONDS
+
+
+def test_a_platform_that_takes_long_to_look_at_is_not_blind() -> None:
+    shown = Shown(15)
+    shown.seen, shown.succeeded = Seen((declared.WORKERS.of(2, "failover"),), 0, time.monotonic() - 70, took=25), True
+    found = _scraped(shown)
+    assert (found["failover_exporter_up"], found["failover_workers_polling"]) == (1, 2)
 
 
 def test_two_values_of_the_same_labels_do_not_cost_the_others() -> None:
@@ -117,12 +125,12 @@ async def test_a_temporal_that_hangs_holds_up_no_scrape() -> None:
             await until(lambda: _read(own)["failover_exporter_data_age_seconds"] > 1)
             began = time.monotonic()
             assert "failover_exporter_data_age_seconds" in await asyncio.to_thread(_read, own)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < stretched(5)
             await until(lambda: _read(own)["failover_exporter_up"] == 0)
             os.kill(server, signal.SIGCONT)
             await until(lambda: _read(own)["failover_exporter_up"] == 1)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(process.wait, 30) == 0
+            assert await asyncio.to_thread(process.wait, stretched(30)) == 0
     finally:
         with suppress(ProcessLookupError):
             os.kill(server, signal.SIGCONT)
@@ -141,7 +149,7 @@ def _program_of(port: int) -> int:
 
 
 def _read(port: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=stretched(5)) as answer:
         return _values(answer.read().decode())
 
 
