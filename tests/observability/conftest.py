@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -126,6 +127,7 @@ async def exporter(client: Client, queue: str, every: float = 0.3) -> AsyncItera
     command = [sys.executable, "-m", "starters.main", "metrics", "--listen", f"127.0.0.1:{port}", "--every", str(every)]
     process = _started(command, {**inherited, **told})
     try:
+        await until(lambda: _listens(process, port))
         yield port, process
     finally:
         process.kill()
@@ -134,6 +136,12 @@ async def exporter(client: Client, queue: str, every: float = 0.3) -> AsyncItera
 
 def _started(command: list[str], environment: dict[str, str]) -> Popen[bytes]:
     return Popen(command, env=environment, cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL)
+
+
+def _listens(process: Popen[bytes], port: int) -> bool:
+    assert process.poll() is None, f"failover metrics has ended with {process.returncode}"
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
