@@ -44,9 +44,12 @@ class Prometheus:
 
         A scrape that a busy machine has failed leaves nothing until the next one: the answer waits for that.
         """
-        until = time.monotonic() + stretched(30)
-        while time.monotonic() < until and not self._scrapes():
-            time.sleep(0.1)
+        until, found = time.monotonic() + stretched(30), self._found(expression)
+        while not found and time.monotonic() < until and not self._scrapes():
+            time.sleep(0.2)
+        return found or self._found(expression)
+
+    def _found(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
         hidden = {"__name__", "job", "instance"}
         return {
             frozenset((key, value) for key, value in one["metric"].items() if key not in hidden): float(one["value"][1])
@@ -65,7 +68,7 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, scraped: Mapping[str, int], interval: str = "1s") -> Iterator[Prometheus]:
+def prometheus(folder: Path, scraped: Mapping[str, int], interval: str = "2s") -> Iterator[Prometheus]:
     """Start one that scrapes job → port, and judges the shipped rules; end it with the block."""
     jobs = [{"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in scraped.items()]
     config = {
