@@ -27,6 +27,7 @@ from starters.commands.doctor import doctor_command
 from starters.commands.follow import follow_command
 from starters.commands.history import history_command
 from starters.commands.kept import kept_command
+from starters.commands.metrics import metrics_command
 from starters.commands.override_budget import override_budget_command
 from starters.commands.pause import pause_command
 from starters.commands.repair import repair_command
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "history": history_command,
     "doctor": doctor_command,
     "worker": worker_command,
+    "metrics": metrics_command,
 }
 DETECTION: dict[str, Callable[..., None]] = {
     "start": detection.start_command,

@@ -15,7 +15,13 @@ _ALIVE_WITHIN = timedelta(seconds=75)
 
 async def polls(client: Client, queue: str, kind: TaskQueueType.ValueType) -> bool:
     """Return whether anybody has asked the task queue for work of that kind lately. RPCError: Temporal does not say."""
+    return await pollers(client, queue, kind) > 0
+
+
+async def pollers(client: Client, queue: str, kind: TaskQueueType.ValueType) -> int:
+    """Return how many processes have asked the task queue for work of that kind lately. RPCError: Temporal does not say."""
     request = DescribeTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind)
     answer = await client.workflow_service.describe_task_queue(request)
     now = datetime.now(UTC)
-    return any(now - poller.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN for poller in answer.pollers)
+    alive = [one for one in answer.pollers if now - one.last_access_time.ToDatetime(UTC) < _ALIVE_WITHIN]
+    return len({one.identity for one in alive})

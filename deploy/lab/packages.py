@@ -6,8 +6,9 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.lab.names import LabError
 
@@ -37,10 +38,10 @@ def postgres_bin() -> Path | None:
     return found[-1].parent if found else None
 
 
-def missing_packages() -> list[str]:
-    """Return the packages to install, sorted."""
+def missing_packages(also: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Return the packages to install, sorted; ``also`` is program → package of what else is needed."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    wanted = {package for program, package in _PROGRAMS.items() if shutil.which(program, path=path) is None}
+    wanted = {package for program, package in {**_PROGRAMS, **also}.items() if shutil.which(program, path=path) is None}
     if not Path("/usr/lib/cni/ptp").exists():
         wanted.add("containernetworking-plugins")
     if postgres_bin() is None:
@@ -48,8 +49,8 @@ def missing_packages() -> list[str]:
     return sorted(wanted)
 
 
-def ensure_packages(say: Callable[[str], None]) -> None:
-    """Install what is missing.
+def ensure_packages(say: Callable[[str], None], also: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Install what is missing, and of ``also``, program → package.
 
     Raises:
         LabError: not Linux, not root, not a Debian, or the installation failed.
@@ -59,7 +60,7 @@ def ensure_packages(say: Callable[[str], None]) -> None:
         raise LabError(f"this kernel has no network namespaces; {_ELSEWHERE}")
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # apt-get fails beside another one
-        missing = missing_packages()
+        missing = missing_packages(also)
         if not missing:
             return
         if shutil.which("apt-get") is None:

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.run.models.wire import read
 from deploy.lab.patience import stretched
-from starters.commands.detection import standing
+from starters.client.detections import standing
 from workflows.detection.models import StartedWatches, WatchersRequest, WatchStatus
 from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
 

@@ -16,9 +16,9 @@ from rich.text import Text
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.run.models.wire import read
-from activities.run.watches import OPEN_WATCHES, WATCH_MEMO, WATCHES
+from activities.run.watches import WATCHES
 from starters.client.answers import Answer, CommandError, Exit, Output, confirmed, must_be_named, respond
+from starters.client.detections import standing
 from starters.client.runs import Start, answer_to, must_be_served, send
 from starters.client.targets import Place
 from starters.commands import arguments as arg
@@ -131,15 +131,6 @@ async def rearm(target: str, by: str, note: str) -> Answer:
     after = await send(client, Place(own), "acknowledge", message, model=WatchStatus, what="the re-arming")
     text = f"{own}: re-armed; the next failover follows its policy again ({after.policy})"
     return Answer(Exit.DONE, {"acknowledged": own, "status": after.model_dump(mode="json")}, text)
-
-
-async def standing(client: Client) -> dict[str, WatchStatus]:
-    """Return watch → what it said last, of all that run, sorted."""
-    found = {}
-    async for one in client.list_workflows(OPEN_WATCHES):
-        said: Any = await one.memo_value(WATCH_MEMO, None)
-        found[one.id] = read(WatchStatus, said) if said else WatchStatus(target=one.id, policy="", witnesses=())
-    return dict(sorted(found.items()))
 
 
 def exit_of(watches: dict[str, WatchStatus]) -> Exit:

@@ -11,6 +11,7 @@ from rich.text import Text
 from temporalio.client import Client
 
 from starters.client.answers import Answer, CommandError, Exit, Output, Verbatim, respond, respond_about_run
+from starters.client.detections import standing
 from starters.client.following import Watched, again, seen
 from starters.client.requests import ours
 from starters.client.results import answer_of, machine_view, view_of
@@ -18,7 +19,7 @@ from starters.client.runs import explaining, no_worker
 from starters.client.server import has_worker
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
-from starters.commands.detection import exit_of, standing, watches_json, watches_view
+from starters.commands.detection import exit_of, watches_json, watches_view
 from starters.commands.pause import Pause, pauses
 from starters.commands.standing import standings, standings_view
 from starters.history.model import Facts, facts_of

@@ -15,7 +15,9 @@ ALLOWED = {
     "workflows": {"pydantic", "pydantic_core", "temporalio"},
     "activities": {"pydantic", "temporalio"},
     "workers": {"pydantic", "pydantic_settings", "temporalio"},
-    "starters": {"fpdf", "google", "jinja2", "markupsafe", "pydantic", "rich", "temporalio", "typer"},
+    "starters": {
+        "fpdf", "google", "jinja2", "markupsafe", "prometheus_client", "pydantic", "rich", "temporalio", "typer",
+    },
 }
 _FREE = ("activities.clients.", "deploy.")
 """Clients speak to systems; the lab is no part of the product."""

@@ -1,0 +1,1 @@
+"""Metrics, alerts and the dashboard, before a real Prometheus."""
