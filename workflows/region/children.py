@@ -27,7 +27,7 @@ from workflows.run import outcome
 from workflows.run.automatic import handed_on
 from workflows.run.children import end_of
 from workflows.run.granted import GRANTED, Granted
-from workflows.run.models import TASK_TIMEOUT, Run, lock_of, plan_id
+from workflows.run.models import TASK_TIMEOUT, Run, lock_of, plan_beside
 
 DATABASE, TRAFFIC = "postgres-region-failover", "dns-failover"
 _PLANNED_WITHIN = timedelta(minutes=2)
@@ -149,7 +149,7 @@ async def _planned(asked: RegionMove, to: str, name: str) -> outcome.Summary:
         TRAFFIC,
         {**_traffic_request(asked, to, name, Run.PLAN), "serves_later": True},
         result_type=outcome.Summary,
-        id=plan_id(traffic_lock_id(name)),
+        id=plan_beside(workflow.info().workflow_id, traffic_lock_id(name)),
         task_timeout=TASK_TIMEOUT,
         execution_timeout=_PLANNED_WITHIN,
         cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,

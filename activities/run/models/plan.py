@@ -89,6 +89,10 @@ class Plan(Wire):
         """Return what else an approver must know."""
         return ()
 
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before the procedure is needed: it would go on all the same."""
+        return ()
+
 
 _PROSE = {"steps", "loss", "headline", "remarks", "candidates", "left_behind"}
 
