@@ -25,7 +25,7 @@ from workflows.readiness.models import (
 )
 from workflows.run.outcome import Summary
 
-_CHANGES, _LONGEST = 200, 600
+_CHANGES, _LONGEST, _REASONS = 200, 600, 5
 FINE = {
     Refusal.NODE_ALIVE: "the forced way is for a node that is lost, and this one lives",
     Refusal.PRIMARY_ALIVE: "the forced way is for a primary that is lost, and this one lives",
@@ -34,7 +34,6 @@ FINE = {
 """Refusals of a dry run on a healthy target → why they do not stop a failover when it is needed."""
 NOBODY_LOOKED = {
     Refusal.UNREACHABLE: "who must be asked has not answered",
-    Refusal.BAD_ESTATE: "the worker cannot read the estate",
     Refusal.SECRET_MISSING: "the worker has no credentials to look with",
 }
 """Refusals that say that nobody could look → in words. A failover would be refused with the same."""
@@ -51,7 +50,7 @@ def of_end(summary: Summary) -> Verdict:
     """Return what a dry run that ended well says: ready, or ready with warnings."""
     if summary.outcome is not Outcome.DRY_RUN:
         return unknown(f"the dry run ended {summary.outcome.value}: {summary.explanation}")
-    warnings = tuple(Reason(message=words[:_LONGEST]) for words in summary.warnings)
+    warnings = tuple(Reason(message=words[:_LONGEST]) for words in summary.warnings[:_REASONS])
     return Verdict(Readiness.WARNING if warnings else Readiness.READY, warnings)
 
 
