@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, start
+from starters.commands import detection, readiness, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -66,8 +66,14 @@ DETECTION: dict[str, Callable[..., None]] = {
     "status": detection.status_command,
     "re-arm": detection.rearm_command,
 }
+READINESS: dict[str, Callable[..., None]] = {
+    "show": readiness.show_command,
+    "start": readiness.start_command,
+    "stop": readiness.stop_command,
+}
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
+_OF_READINESS = "Show what could be started: readiness [TARGET]."
 OLD_DETECTION, OLD_REARM = "watchers", "acknowledge"
 
 app = typer.Typer(
@@ -93,6 +99,7 @@ At 3 in the morning:
   failover plan postgres-region-failover aiagent-db   Azure, other region
   failover plan gateway-failover aiagent-appgw   Azure, application gateway
   failover detection start                      detect failures from now on
+  failover readiness                            what could not be started
   failover follow orders                        show a run until it ends;
                                                 leaving never stops it
 
@@ -127,6 +134,10 @@ def _register() -> None:
     shown.command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
     app.add_typer(shown, name="detection")
     app.add_typer(shown, name=OLD_DETECTION, hidden=True)
+    checks = typer.Typer(cls=readiness.OrTarget, rich_markup_mode=None, help=_OF_READINESS)
+    for name, command in READINESS.items():
+        checks.command(name, epilog=EPILOG)(command)
+    app.add_typer(checks, name="readiness")
 
 
 _register()
@@ -150,7 +161,7 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION}:
+        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION, "readiness"}:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

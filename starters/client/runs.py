@@ -59,6 +59,8 @@ class Start:
     """How long it may run."""
     if_open: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.FAIL
     memo: dict[str, Any] | None = None
+    signal: str = ""
+    """Sent with the start, also to the one that is open."""
 
 
 async def must_be_served(client: Client, undone: str = "nothing was started") -> None:
@@ -109,6 +111,7 @@ async def _started(client: Client, start: Start, model: type[BaseModel] | None =
             execution_timeout=start.at_most,
             memo=start.memo,
             static_summary=start.summary[:_LONGEST_SUMMARY] or None,
+            start_signal=start.signal or None,
             result_type=model,
         )
     except WorkflowAlreadyStartedError as error:

@@ -72,7 +72,7 @@ class FailoverReadiness:
         self._asked = False
         workflow.upsert_search_attributes([PHASE.value_set("checking")])
         self._status = await self._passed()
-        workflow.continue_as_new(ReadinessInput(state=self._status, at_once=self._asked))
+        workflow.continue_as_new(ReadinessInput(state=self._status, at_once=self._asked), memo=self._memo())
 
     async def _until_due(self) -> None:
         rest = self._status.next_at - workflow.now() if self._status.next_at else timedelta(0)
@@ -93,10 +93,14 @@ class FailoverReadiness:
         found = await _all(listed)
         return judging.after(self._status, Pass(began, workflow.now(), listed, found))
 
+    def _memo(self) -> dict[str, Any]:
+        """Return what ``failover status`` reads, also while no worker is there."""
+        return {READINESS_MEMO: self._status.brief().model_dump(mode="json")}
+
     def _show(self) -> None:
-        """Let the UI and ``failover status`` show how things stand, also while no worker is there."""
+        """Let the UI and the command show how things stand."""
         status = self._status
-        workflow.upsert_memo({READINESS_MEMO: status.brief().model_dump(mode="json")})
+        workflow.upsert_memo(self._memo())
         lines = [f"- **{one.readiness.value}** {one.procedure} {one.target} {one.variant}" for one in status.brief().checks]
         told = ", ".join(f"{number} {name}" for name, number in status.counts.items()) or "no pass has ended yet"
         workflow.set_current_details("\n".join([status.unknown or told, "", *lines]))
