@@ -25,7 +25,7 @@ from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
 from workflows.postgres.repair import PostgresRepair
 from workflows.postgres.specs import SPECS as POSTGRES
-from workflows.readiness.watching import FailoverReadiness
+from workflows.readiness.passes import FailoverReadiness
 from workflows.redis.specs import SPECS as REDIS
 from workflows.region.specs import SPECS as REGION
 from workflows.run.phases import Shown

@@ -31,7 +31,7 @@ def content_of(targets: int) -> dict[str, Any]:
 
 def write_estate(path: Path, targets: int) -> None:
     """Write it."""
-    path.write_text(yaml.safe_dump(content_of(targets)), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content_of(targets), sort_keys=False), encoding="utf-8")
 
 
 def _region() -> dict[str, str]:

@@ -177,7 +177,11 @@ class Procedure(Controllable, Generic[R, T, P, D]):
 
     def warns(self, plan: P) -> tuple[str, ...]:
         """Return what a dry run warns of; a forced one of nothing: what it says beside the planned one is its price."""
-        return () if plan.mode is Mode.FORCED else plan.warned()
+        return () if plan.mode is Mode.FORCED else (*plan.warned(), *self.nearly(plan))
+
+    def nearly(self, plan: P) -> tuple[str, ...]:  # noqa: ARG002 - for those that have limits
+        """Return what would soon be refused."""
+        return ()
 
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left; return whether that was all there is to do."""
