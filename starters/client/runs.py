@@ -59,6 +59,7 @@ class Start:
     """How long it may run."""
     if_open: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.FAIL
     memo: dict[str, Any] | None = None
+    task_timeout: timedelta = TASK_TIMEOUT
     signal: str = ""
     """Sent with the start, also to the one that is open."""
 
@@ -107,7 +108,7 @@ async def _started(client: Client, start: Start, model: type[BaseModel] | None =
             id=start.workflow_id,
             task_queue=task_queue(),
             id_conflict_policy=start.if_open,
-            task_timeout=TASK_TIMEOUT,
+            task_timeout=start.task_timeout,
             execution_timeout=start.at_most,
             memo=start.memo,
             static_summary=start.summary[:_LONGEST_SUMMARY] or None,

@@ -24,7 +24,7 @@ from starters.client.server import has_worker
 from starters.commands import arguments as arg
 from starters.render.readiness import NOT_CHECKED, block, changes, headline, table
 from workers.connection import connect
-from workflows.readiness.models import READINESS_ID, READINESS_MEMO, Check, Readiness, ReadinessStatus
+from workflows.readiness.models import READINESS_ID, READINESS_MEMO, UNHURRIED, Check, Readiness, ReadinessStatus
 from workflows.run.state import PHASE
 
 _NOW_WITHIN, _LOOK_EVERY_SECONDS = timedelta(minutes=15), 0.5
@@ -80,9 +80,16 @@ async def start() -> Answer:
     client = await connect()
     await must_be_served(client)
     before = await standing(client)
-    same = WorkflowIDConflictPolicy.USE_EXISTING
-    summary = "dry runs of every procedure for every target"
-    await begin(client, Start("failover-readiness", {}, READINESS_ID, summary, if_open=same, signal="look_now"))
+    wanted = Start(
+        "failover-readiness",
+        {},
+        READINESS_ID,
+        "dry runs of every procedure for every target",
+        if_open=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=UNHURRIED,
+        signal="look_now",
+    )
+    await begin(client, wanted)
     did = "started" if before is None else "runs already; a pass is made now"
     text = f"readiness: {did}\nwhat it finds: failover readiness"
     return Answer(Exit.DONE, {"started": before is None}, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
@@ -12,7 +13,7 @@ from temporalio.service import RPCError
 from activities.run.models.wire import read
 from deploy.lab.patience import stretched
 from tests.postgres.bench import Handle
-from workflows.readiness.models import READINESS_ID, READINESS_MEMO, Check, ReadinessStatus
+from workflows.readiness.models import READINESS_ID, READINESS_MEMO, UNHURRIED, Check, ReadinessStatus
 
 
 class Passes:
@@ -29,7 +30,7 @@ class Passes:
     async def start(self, queue: str) -> WorkflowHandle[object, object]:
         """Start it, or ask the one that runs for a pass."""
         return await self.client.start_workflow(
-            "failover-readiness", {}, id=READINESS_ID, task_queue=queue, start_signal="look_now"
+            "failover-readiness", {}, id=READINESS_ID, task_queue=queue, start_signal="look_now", task_timeout=UNHURRIED
         )
 
     async def said(self) -> ReadinessStatus:
@@ -37,7 +38,15 @@ class Passes:
 
     async def memo(self) -> ReadinessStatus:
         """Return what is said where no worker is."""
-        return read(ReadinessStatus, await (await self.handle.describe()).memo_value(READINESS_MEMO))
+        said: Any = await (await self.handle.describe()).memo_value(READINESS_MEMO, None)
+        return read(ReadinessStatus, said) if said else ReadinessStatus()
+
+    async def first(self, within: float) -> ReadinessStatus:
+        """Wait for the end of the first pass without disturbing it: a query is work for its worker."""
+        async with asyncio.timeout(stretched(within)):
+            while (await self.memo()).passes == 0:
+                await asyncio.sleep(0.2)
+        return await self.said()
 
     async def until(self, holds: Callable[[ReadinessStatus], bool], within: float = 20) -> ReadinessStatus:
         """Wait until what it says fits."""

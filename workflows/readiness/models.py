@@ -15,6 +15,8 @@ READINESS_ID = "readiness"
 """Workflow ID of the one run that checks."""
 READINESS_MEMO = "readiness"
 """Name of the memo that says how everything stands; it can be read without any worker."""
+UNHURRIED = timedelta(seconds=10)
+"""How long a worker may think about one step of it: nobody waits for it, and a busy worker is not to begin anew."""
 LATE = timedelta(minutes=10)
 """So long after the next pass was due, what is known is too old to count."""
 _IN_MEMO, _LONGEST_IN_MEMO = 100, 300

@@ -27,9 +27,15 @@ from activities.run.errors import Refusal, refuse
 from workflows.readiness import judging
 from workflows.readiness.cases import Planned, dry_runs
 from workflows.readiness.judging import Pass, Verdict, unknown
-from workflows.readiness.models import READINESS_ID, READINESS_MEMO, Case, ReadinessInput, ReadinessStatus
+from workflows.readiness.models import (
+    READINESS_ID,
+    READINESS_MEMO,
+    UNHURRIED,
+    Case,
+    ReadinessInput,
+    ReadinessStatus,
+)
 from workflows.run.inputs import parse, taken
-from workflows.run.models import TASK_TIMEOUT
 from workflows.run.outcome import Summary, cause_of
 from workflows.run.state import PHASE, TARGET
 from workflows.run.steps import step
@@ -130,7 +136,7 @@ async def _rehearsed(one: Planned) -> Verdict:
             one.request,
             result_type=Summary,
             id=one.workflow_id,
-            task_timeout=TASK_TIMEOUT,
+            task_timeout=UNHURRIED,
             execution_timeout=_DRY_RUN_AT_MOST,
             cancellation_type=ChildWorkflowCancellationType.TRY_CANCEL,
             static_summary="dry run for readiness",
