@@ -8,12 +8,14 @@ import pytest
 
 from activities.readiness.models import Checkable, Inventoried
 from activities.run.errors import Refusal
+from activities.run.models.doctor import Severity
 from activities.run.models.report import Outcome
+from starters.commands.doctor import of_readiness
 from workflows.catalog import PROCEDURES
 from workflows.readiness.cases import LEFT_OUT, REHEARSALS, dry_runs
 from workflows.readiness.judging import FINE, NOBODY_LOOKED, Pass, after, after_none, of_end, of_refusal, unknown
 from workflows.readiness.models import LATE, Case, Readiness, ReadinessInput, ReadinessStatus
-from workflows.run.models import is_plan
+from workflows.run.models import is_plan, plan_beside
 from workflows.run.outcome import Summary
 
 _NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -144,3 +146,24 @@ def test_each_dry_run_is_a_plan_with_an_id_of_its_own_that_its_procedure_takes()
         assert one.workflow_id != f"plan/{request.lock}"
     assert planned[-1].request["serves_later"] is True
     assert planned[-2].request["serves_later"] is False
+
+
+def test_doctor_tells_it_in_one_line_and_never_calls_the_unknown_fine() -> None:
+    blocked, ready = (_passed(ReadinessStatus(), one, _NOON) for one in (_LAGS, _READY))
+    late = ready.as_of(_NOON + _HALF_HOUR + 2 * LATE)
+    assert of_readiness(None).remedy == "failover readiness start"
+    assert (of_readiness(blocked).severity, of_readiness(blocked).message) == (Severity.WARNING, "1 blocked")
+    assert of_readiness(late).severity is Severity.WARNING
+    assert of_readiness(ready).severity is Severity.OK
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [
+        ("plan/readiness/region-failover/region/eastus/planned", "plan/readiness/traffic/api"),
+        ("plan/region/eastus", "plan/traffic/api"),
+        ("region/eastus", "plan/traffic/api"),
+    ],
+)
+def test_a_plan_inside_a_dry_run_has_no_id_of_a_colleagues(own: str, wanted: str) -> None:
+    assert plan_beside(own, "traffic/api") == wanted
