@@ -12,6 +12,7 @@ from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
 from estate.postgres import PostgresCluster, ProofKind
+from estate.readiness import ReadinessChecks
 from estate.redis import RedisDeployment
 from estate.regions import RegionFailover
 from estate.signers import SigningKey
@@ -41,6 +42,8 @@ class Estate(Entry):
     witnesses: tuple[Name, ...] = ()
     """Who looks whether a target is gone; a majority of all of them decides. Three or five, each where another one's fault
     does not reach it."""
+    readiness: ReadinessChecks = ReadinessChecks()
+    """How often every procedure is checked for every target."""
     people: dict[str, tuple[str, ...]] = Field(default={})
     """Who holds which roles; a vote by anybody else is refused."""
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, drill, drill_schedule, evidence, start
+from starters.commands import detection, drill, drill_schedule, evidence, readiness, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -88,10 +88,16 @@ EVIDENCE: dict[str, Callable[..., None]] = {
     "list": evidence.list_command,
     "summary": summary_command,
 }
+READINESS: dict[str, Callable[..., None]] = {
+    "show": readiness.show_command,
+    "start": readiness.start_command,
+    "stop": readiness.stop_command,
+}
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "detection": ("Detect failures, and start or propose failovers.", DETECTION),
     "drill": ("Hold drills: by the calendar, or now.", DRILL),
     "evidence": ("Check and list what drills have left behind.", EVIDENCE),
+    "readiness": ("Show what could be started: readiness [TARGET].", READINESS),
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
@@ -120,6 +126,7 @@ At 3 in the morning:
   failover plan postgres-region-failover aiagent-db   Azure, other region
   failover plan gateway-failover aiagent-appgw   Azure, application gateway
   failover detection start                      detect failures from now on
+  failover readiness                            what could not be started
   failover follow orders                        show a run until it ends;
                                                 leaving never stops it
 
@@ -157,7 +164,10 @@ def _register() -> None:
 
 
 def _group(words: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=words)
+    if commands is READINESS:
+        group = typer.Typer(cls=readiness.OrTarget, rich_markup_mode=None, help=words)
+    else:
+        group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=words)
     for name, command in commands.items():
         group.command(name, epilog=EPILOG)(command)
     return group

@@ -54,6 +54,7 @@ from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.drills.evidence import EvidenceActivities
 from activities.nodes.doctor import MachineLook
+from activities.readiness.steps import ReadinessActivities
 from activities.region.doctor import FlexibleDoctor
 from activities.region.evidence import EvidenceReader
 from activities.region.failover_doctor import RegionDoctor
@@ -102,6 +103,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         EvidenceActivities(inventory, partial(read_secret, evidence_key) if evidence_key else None),
         PeopleActivities(inventory, judge),
         DoctorActivities(inventory, look),
+        ReadinessActivities(inventory, clients.nodes),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

@@ -29,6 +29,7 @@ from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
 from workflows.postgres.repair import PostgresRepair
 from workflows.postgres.specs import SPECS as POSTGRES
+from workflows.readiness.passes import FailoverReadiness
 from workflows.redis.specs import SPECS as REDIS
 from workflows.region.specs import SPECS as REGION
 from workflows.run.phases import Shown
@@ -40,7 +41,7 @@ PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *T
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
-    RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop, DrillsCalendar,
+    RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop, DrillsCalendar, FailoverReadiness,
 )  # fmt: skip
 
 

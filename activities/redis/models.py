@@ -176,6 +176,10 @@ class RedisPlan(Plan):
 
     candidates: tuple[Candidate, ...] = ()
 
+    def warned(self) -> tuple[str, ...]:
+        """Return which replicas Sentinel could not promote."""
+        return tuple(f"{one.name} could not be promoted: {one.reason}" for one in self.candidates if not one.eligible)
+
     def decisions(self) -> dict[str, Any]:
         """Return what an approver agrees to."""
         return super().decisions() | NOTHING_OF_POSTGRES | ({} if self.lossless else {"lossless": False})

@@ -189,6 +189,10 @@ class RegionPlan(Plan):
         lost = tuple(f"LOST OR MISSING: {one} has no replica in {self.candidate}" for one in self.without_replica)
         return (*lost, *(f"loss of {one.name}: {one.told}" for one in self.losses if one.told), *self.warnings)
 
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before it is needed."""
+        return self.warnings
+
 
 class RegionOrder(Wire):
     """Act on the region for a run."""

@@ -160,6 +160,10 @@ class FlexiblePlan(Plan):
         """Return what else an approver must know; the loss of a forced one stands beside its diagnosis."""
         return (*((f"loss: {self.loss}",) if self.diagnosis is None else ()), *self.warnings)
 
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before it is needed."""
+        return self.warnings
+
 
 class PromoteOrder(Wire):
     """Promote the replica by a switchover of the pair."""

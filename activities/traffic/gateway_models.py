@@ -168,6 +168,10 @@ class GatewayPlan(Plan):
         """Return what else an approver must know."""
         return self.warnings
 
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before it is needed."""
+        return self.warnings
+
 
 class GatewayOrder(Wire):
     """Change the gateway as planned, if it is still what the plan was made on."""

@@ -222,6 +222,10 @@ class TrafficPlan(Plan):
         """Return what else an approver must know."""
         return (*self.now, *self.expected, *self.warnings)
 
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before it is needed."""
+        return self.warnings
+
 
 class ChangeOrder(Wire):
     """Make one change."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starters.client.answers import CommandError, Exit
 from starters.client.targets import target_name
 from workflows.catalog import PROCEDURES, spec_of
-from workflows.run.models import Request, Run, plan_id
+from workflows.run.models import READINESS_PLANS, Request, Run, plan_id
 from workflows.run.procedure import ProcedureSpec
 
 FAILOVER, REJOIN, ADOPT = "postgres-failover", "postgres-rejoin", "postgres-adopt"
@@ -56,8 +56,9 @@ _OPTIONS = (
 
 
 def ours() -> str:
-    """Return the query for the runs of all procedures."""
-    return "WorkflowType IN ({})".format(", ".join(f"'{spec.name}'" for spec in PROCEDURES))
+    """Return the query for the runs of all procedures, without the dry runs that a readiness pass makes."""
+    names = ", ".join(f"'{spec.name}'" for spec in PROCEDURES)
+    return f"WorkflowType IN ({names}) AND WorkflowId NOT STARTS_WITH '{READINESS_PLANS}'"
 
 
 def request_of(typed: Typed, run: Run) -> Request:

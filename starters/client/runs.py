@@ -59,6 +59,9 @@ class Start:
     """How long it may run."""
     if_open: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.FAIL
     memo: dict[str, Any] | None = None
+    task_timeout: timedelta = TASK_TIMEOUT
+    signal: str = ""
+    """Sent with the start, also to the one that is open."""
 
 
 async def must_be_served(client: Client, undone: str = "nothing was started") -> None:
@@ -105,10 +108,11 @@ async def _started(client: Client, start: Start, model: type[BaseModel] | None =
             id=start.workflow_id,
             task_queue=task_queue(),
             id_conflict_policy=start.if_open,
-            task_timeout=TASK_TIMEOUT,
+            task_timeout=start.task_timeout,
             execution_timeout=start.at_most,
             memo=start.memo,
             static_summary=start.summary[:_LONGEST_SUMMARY] or None,
+            start_signal=start.signal or None,
             result_type=model,
         )
     except WorkflowAlreadyStartedError as error:

@@ -46,6 +46,11 @@ Detected = Annotated[
     str | None,
     typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: all.", show_default=False),
 ]
+Checked = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: what is not ready.", show_default=False),
+]
+Now = Annotated[bool, typer.Option("--now", help="Make a pass now, and wait for it.")]
 OneDetection = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or postgres/orders.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Without TARGET: stop all without asking.")]
 Mode = Annotated[

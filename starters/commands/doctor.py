@@ -16,7 +16,9 @@ from starters.client.runs import Start, answer_to
 from starters.client.server import NO_WORKER, has_worker, task_queue
 from starters.client.targets import cluster_name
 from starters.commands import arguments as arg
+from starters.commands.readiness import standing
 from workers.connection import connect
+from workflows.readiness.models import Readiness, ReadinessStatus
 
 _AT_MOST = timedelta(seconds=75)
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "bold red"}
@@ -34,7 +36,10 @@ async def doctor(cluster: str | None) -> Answer:
     """Return the findings; exit code 1 if there is a fault."""
     name = cluster_name(cluster) if cluster else None
     client = await connect()
-    findings = await _ask(client, name) if await has_worker(client) else (_no_worker(),)
+    served = await has_worker(client)
+    findings = await _ask(client, name) if served else (_no_worker(),)
+    if served and name is None:
+        findings = (*findings, of_readiness(await standing(client)))
     faults = sum(one.severity is Severity.FAULT for one in findings)
     code = Exit.FAILED if faults else Exit.DONE
     data = {"faults": faults, "findings": [one.model_dump(mode="json") for one in findings]}
@@ -45,6 +50,21 @@ async def _ask(client: Client, cluster: str | None) -> tuple[Finding, ...]:
     request = {"cluster": cluster} if cluster else {}
     start = Start("doctor", request, f"doctor/{uuid4().hex[:8]}", at_most=_AT_MOST)
     return (await answer_to(client, start, DoctorReport, otherwise=Exit.FAILED)).findings
+
+
+def of_readiness(status: ReadinessStatus | None) -> Finding:
+    """Return what the dry runs of readiness have found, in one line: each fault is found by doctor's own checks too."""
+    if status is None:
+        return _readiness(Severity.WARNING, "nobody checks what could be started", "failover readiness start")
+    if status.unknown:
+        return _readiness(Severity.WARNING, f"unknown: {status.unknown}", "failover readiness --now")
+    bad = {kind: number for kind, number in status.counts.items() if number and kind != Readiness.READY.value}
+    told = ", ".join(f"{number} {kind}" for kind, number in bad.items()) or "every dry run makes a plan"
+    return _readiness(Severity.WARNING if bad else Severity.OK, told, "failover readiness")
+
+
+def _readiness(severity: Severity, message: str, remedy: str) -> Finding:
+    return Finding(severity=severity, subject="readiness", message=message, remedy=remedy)
 
 
 def _no_worker() -> Finding:

@@ -21,6 +21,8 @@ from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.commands.detection import exit_of, watches_json, watches_view
 from starters.commands.pause import Pause, pauses
+from starters.commands.readiness import standing as readiness_of
+from starters.commands.readiness import standing_block
 from starters.commands.standing import standings, standings_view
 from starters.history.model import Facts, facts_of
 from starters.history.next_steps import remedy_of
@@ -134,16 +136,19 @@ async def all_open() -> Answer:
     runs = await asyncio.gather(*(seen(client, place) for place in places))
     waits = any(run.waits_for_people for run in runs) or (bool(runs) and not served)
     returns = [found.id async for found in client.list_workflows(_RETURNS)]
-    watches, clusters = await standing(client), await looking
+    watches, readiness, clusters = await standing(client), await readiness_of(client), await looking
     data = {
         "worker": served,
         "clusters": None if clusters.unknown else [one.model_dump(mode="json") for one in clusters.clusters],
         "runs": [machine_view(facts_of(run.chronicle), run.status) for run in runs],
         "returns": returns,
         "watches": watches_json(watches),
+        "readiness": readiness.model_dump(mode="json") if readiness else None,
     }
     told = [Text(f"{one}: waits until that node is healthy, to return it to service", style="yellow") for one in returns]
-    text = Group(*standings_view(clusters), *_listed(runs), *told, Text(), watches_view(watches))
+    text = Group(
+        *standings_view(clusters), *_listed(runs), *told, Text(), watches_view(watches), Text(), standing_block(readiness)
+    )
     complaint = "" if served else no_worker()
     code = Exit.WAITING if waits else Exit.FAILED if clusters.down else exit_of(watches)
     answer = Answer(code, data, text, complaint=complaint)

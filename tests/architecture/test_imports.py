@@ -16,7 +16,15 @@ ALLOWED = {
     "activities": {"pydantic", "temporalio"},
     "workers": {"pydantic", "pydantic_settings", "temporalio"},
     "starters": {
-        "fpdf", "google", "jinja2", "markupsafe", "prometheus_client", "pydantic", "rich", "temporalio", "typer",
+        "fpdf",
+        "google",
+        "jinja2",
+        "markupsafe",
+        "prometheus_client",
+        "pydantic",
+        "rich",
+        "temporalio",
+        "typer",
     },
 }
 _FREE = ("activities.clients.", "deploy.")

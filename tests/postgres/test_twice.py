@@ -36,6 +36,7 @@ _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list", "watch.cause", "run.
 _ELSEWHERE |= {"people.verify"}  # tests/run
 _ELSEWHERE |= {"estate.resolve_drill", "drills.standing", "drills.settle", "drills.choose_node"}  # tests/drills
 _ELSEWHERE |= {"drills.row", "drills.lever", "drills.cancel_running", "drills.calendar", "drills.seal"}  # tests/drills
+_ELSEWHERE |= {"readiness.list"}  # tests/readiness
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 

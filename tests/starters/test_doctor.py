@@ -47,7 +47,8 @@ async def test_faults_come_with_their_remedy_and_fail(temporal: Client) -> None:
     assert ran.code == 1
     assert "orders: Service: selector [moved]" in ran.out
     assert "→ find out who moved it" in ran.out
-    assert "faults: 1, warnings: 1, fine: 1" in ran.out
+    assert "readiness: nobody checks what could be started" in ran.out
+    assert "faults: 1, warnings: 2, fine: 1" in ran.out
 
 
 async def test_warnings_alone_do_not_fail(temporal: Client) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from starters.main import COMMANDS, DETECTION, EVIDENCE
+from starters.main import COMMANDS, GROUPS
 from tests.starters.test_usage import run
 
 _BANNED = (
@@ -17,10 +17,9 @@ _BANNED = (
     "eyes", "sighting", "verdict", "reaction", "stuck", "whoever", "somebody", "planned_only",
 )  # fmt: skip
 """The glossary's right column, as far as it is about what people read."""
-_GROUPS = {"detection": DETECTION, "evidence": EVIDENCE}
 _HELPS = [
-    (), *((name,) for name in COMMANDS), *((group,) for group in _GROUPS),
-    *((group, name) for group, names in _GROUPS.items() for name in names),
+    (), *((name,) for name in COMMANDS), *((group,) for group in GROUPS),
+    *((group, name) for group, (_, names) in GROUPS.items() for name in names),
 ]  # fmt: skip
 
 

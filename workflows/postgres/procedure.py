@@ -8,6 +8,7 @@ from activities.postgres.models.details import PostgresDetails
 from activities.postgres.models.plan import PostgresPlan
 from activities.postgres.models.survey import Survey
 from activities.postgres.preview import PreviewActivities
+from activities.run.models.plan import near
 from estate.postgres import PostgresTarget
 from workflows.postgres.recovery import recovered
 from workflows.postgres.steps import resolve, switch_of
@@ -37,6 +38,10 @@ class PostgresProcedure(Procedure[R, PostgresTarget, PostgresPlan, PostgresDetai
         hindered = [f"{one.deployment} {one.hindrance}" for one in survey.applications if one.hindrance]
         idle = tuple(one.deployment for one in survey.applications if one.idle)
         return plan.model_copy(update={"idle": idle, "remarks": (*plan.remarks, *hindered)})
+
+    def nearly(self, plan: PostgresPlan) -> tuple[str, ...]:
+        """Return whose lag would soon be refused."""
+        return near(plan.candidates, int(self.target.cluster.thresholds.planned_lag))
 
     async def preview(self, plan: PostgresPlan) -> str:
         """Ask the API server what would change."""

@@ -45,6 +45,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
 from activities.run.models.measure import Measurement
+from activities.run.models.plan import near
 from activities.run.models.todo import LeftToDo, Todo, todo
 from activities.run.postures import FORWARD
 from estate.base import ApprovalPolicy
@@ -104,6 +105,10 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
         """Wait for a failover that is under way, and let servers that wrongly take themselves for the master follow it."""
         self.state.details.strays = await step(RedisAftermathActivities.settle, RedisLook(target=self.target))
         return False
+
+    def nearly(self, plan: RedisPlan) -> tuple[str, ...]:
+        """Return whose lag would soon be refused."""
+        return near(plan.candidates, int(self.target.deployment.thresholds.planned_lag))
 
     async def make_plan(self) -> RedisPlan:
         """Ask every server and every Sentinel, and choose whom they may promote."""

@@ -237,6 +237,9 @@ def _warnings(mode: Mode, survey: FlexibleSurvey, target: FlexibleTarget, old: A
     if mode is Mode.PLANNED and not survey.sql_of(new.name).takes_rows:
         user = target.database.login.user
         remarks.append(f"outage and loss will not be measured: create schema failover authorization {user}")
+    behind, limit = survey.sql_of(old.name).behind_bytes, int(target.database.thresholds.planned_lag)
+    if mode is Mode.PLANNED and 2 * (behind or 0) > limit:
+        remarks.append(f"{new.name} lags {behind} bytes, more than half of the limit of {limit} (thresholds.planned_lag)")
     if old.error:
         remarks.append(f"Azure does not answer for {old.name}: {old.error}")
     if survey.endpoint.silent:

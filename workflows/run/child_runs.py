@@ -25,7 +25,7 @@ from workflows.run import outcome
 from workflows.run.automatic import handed_on
 from workflows.run.children import end_of
 from workflows.run.granted import GRANTED, Granted
-from workflows.run.models import TASK_TIMEOUT, plan_id
+from workflows.run.models import TASK_TIMEOUT, plan_beside
 
 _PLANNED_WITHIN = timedelta(minutes=2)
 _ASKED_AGAIN = timedelta(seconds=2)
@@ -124,7 +124,7 @@ async def _planned(workflow_type: str, request: dict[str, Any], lock: str) -> ou
         workflow_type,
         request,
         result_type=outcome.Summary,
-        id=plan_id(lock),
+        id=plan_beside(workflow.info().workflow_id, lock),
         task_timeout=TASK_TIMEOUT,
         execution_timeout=_PLANNED_WITHIN,
         cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,

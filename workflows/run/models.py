@@ -32,6 +32,8 @@ from gate.record import Mode
 from workflows.run.phases import Phase
 
 TASK_QUEUE = "failover"
+READINESS_PLANS = "plan/readiness/"
+"""What the workflow ID of every dry run of a readiness pass begins with."""
 TASK_TIMEOUT = timedelta(seconds=2)
 """How long a worker may think about one step of a workflow: one that dies meanwhile holds the run up for as long.
 Starters pass it; a run started in the Temporal UI gets the server's default (10 s unless its configuration says less)."""
@@ -256,6 +258,15 @@ def lock_of(subject: str, target: str) -> str:
 def plan_id(lock: str) -> str:
     """Return the ID of a run that changes nothing at the target whose lock is ``lock``."""
     return f"plan/{lock}"
+
+
+def plan_beside(workflow_id: str, lock: str) -> str:
+    """Return the ID of a plan that the run ``workflow_id`` has made as a part of its own.
+
+    A plan that a readiness pass makes stays apart from those that people make: theirs end an earlier one of the same ID.
+    """
+    by_readiness = workflow_id.split("/")[:2] == READINESS_PLANS.split("/")[:2]
+    return f"{READINESS_PLANS}{lock}" if by_readiness else plan_id(lock)
 
 
 def is_plan(workflow_id: str) -> bool:

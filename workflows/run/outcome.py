@@ -46,6 +46,8 @@ class Summary(Wire):
     records: tuple[str, ...] = ()
     waited_for_people: tuple[Span, ...] = ()
     """From when to when people were asked to approve, or held the run."""
+    warnings: tuple[str, ...] = ()
+    """Dry run: what should be mended before the procedure is needed."""
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:
@@ -185,4 +187,5 @@ def _summary(state: RunState[Any]) -> Summary:
         complete_until=state.complete_until,
         records=state.kept,
         waited_for_people=state.waited_for_people,
+        warnings=state.warnings,
     )

@@ -20,6 +20,7 @@ from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
 from activities.run.watches import WATCH_TYPES
 from estate.base import ApprovalPolicy, Target
+from gate.record import Mode
 from workflows.run import outcome
 from workflows.run.automatic import begun_by_watch, by_itself
 from workflows.run.control import Leeway, RunControl
@@ -131,6 +132,7 @@ class Procedure(Controllable, Generic[R, T, P, D]):
         if request.run is Run.PLAN:
             plan = await self.make_plan()
             self.state.preview = await self.preview(plan)
+            self.state.warnings = self.warns(plan)
             self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
         self.state.by_watch = await begun_by_watch(target)
@@ -172,6 +174,14 @@ class Procedure(Controllable, Generic[R, T, P, D]):
     def would(self, plan: P) -> str:  # noqa: ARG002 - for those that say more
         """Return what a dry run has found, in one sentence."""
         return "nothing was changed"
+
+    def warns(self, plan: P) -> tuple[str, ...]:
+        """Return what a dry run warns of; a forced one of nothing: what it says beside the planned one is its price."""
+        return () if plan.mode is Mode.FORCED else (*plan.warned(), *self.nearly(plan))
+
+    def nearly(self, plan: P) -> tuple[str, ...]:  # noqa: ARG002 - for those that have limits
+        """Return what would soon be refused."""
+        return ()
 
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left; return whether that was all there is to do."""

@@ -85,6 +85,8 @@ class RunState(Generic[D]):
     """Forced: the new primary has every commit of the lost one until then."""
     undone: tuple[str, ...] = ()
     preview: str = ""
+    warnings: tuple[str, ...] = ()
+    """Dry run: what should be mended before the procedure is needed."""
     control: RunControl = field(default_factory=RunControl)
     """What people have ordered while it went on."""
     hints: Callable[[], tuple[str, ...]] = _nothing

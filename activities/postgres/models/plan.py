@@ -80,6 +80,16 @@ class PostgresPlan(Plan):
         lines += [f"not carried over: {what}" for what in self.left_behind]
         return tuple(lines) if self.timeline else ()
 
+    def warned(self) -> tuple[str, ...]:
+        """Return who could not lead, what would not be carried over, and what hinders the applications."""
+        unfit = (f"{one.name} could not lead: {one.reason}" for one in self.candidates if not one.eligible)
+        return (*unfit, *(one for one in self.remarks if one not in self._always_said))
+
+    @property
+    def _always_said(self) -> tuple[str, ...]:
+        """What ``about`` says of every plan."""
+        return self.about()[: len(self.about()) - len(self.left_behind)]
+
     def decisions(self) -> dict[str, Any]:
         """Return what an approver agrees to; a loss only where there may be one."""
         decisions = super().decisions()

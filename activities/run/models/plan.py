@@ -26,6 +26,15 @@ class Candidate(Wire):
     lag_seconds: float | None = None
 
 
+def near(candidates: tuple[Candidate, ...], limit: int) -> tuple[str, ...]:
+    """Return a sentence for each candidate that may be promoted, and lags by more than half of ``limit`` bytes."""
+    return tuple(
+        f"{one.name} lags {one.lag_bytes} bytes, more than half of the limit of {limit} (thresholds.planned_lag)"
+        for one in candidates
+        if one.eligible and 2 * (one.lag_bytes or 0) > limit
+    )
+
+
 class Plan(Wire):
     """What would be done. Each procedure's own plan has more fields."""
 
@@ -87,6 +96,10 @@ class Plan(Wire):
 
     def about(self) -> tuple[str, ...]:
         """Return what else an approver must know."""
+        return ()
+
+    def warned(self) -> tuple[str, ...]:
+        """Return what should be mended before the procedure is needed: it would go on all the same."""
         return ()
 
 

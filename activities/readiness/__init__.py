@@ -1,0 +1,1 @@
+"""Readiness: what there is to check."""

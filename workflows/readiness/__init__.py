@@ -1,0 +1,1 @@
+"""Readiness: dry runs of every procedure for every target, again and again."""
