@@ -10,6 +10,7 @@ from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region, fold
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
+from estate.notices import Notifications
 from estate.postgres import PostgresCluster, ProofKind
 from estate.redis import RedisDeployment
 from estate.regions import RegionFailover
@@ -44,6 +45,8 @@ class Estate(Entry):
     """Who holds which roles; a vote by anybody else is refused."""
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
     """The keys that each person signs with."""
+    notifications: Notifications | None = None
+    """Who is told of runs; ``None``: nobody."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 

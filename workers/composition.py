@@ -36,6 +36,7 @@ from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.kustomize import Kustomize
 from activities.clients.names import DnsNames
+from activities.clients.notifier import AppriseSender
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
@@ -53,6 +54,7 @@ from activities.detection.steps import WatchActivities
 from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.nodes.doctor import MachineLook
+from activities.notices.steps import NoticesActivities
 from activities.region.doctor import FlexibleDoctor
 from activities.region.evidence import EvidenceReader
 from activities.region.failover_doctor import RegionDoctor
@@ -100,6 +102,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         RecordsActivities(inventory),
         PeopleActivities(inventory, judge),
         DoctorActivities(inventory, look),
+        NoticesActivities(inventory, AppriseSender()),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

@@ -20,6 +20,8 @@ from workflows.detection.start import WatchersStart
 from workflows.doctor import Doctor
 from workflows.nodes.return_to_service import NodeReturn
 from workflows.nodes.specs import SPECS as NODES
+from workflows.notices.check import NoticesCheck
+from workflows.notices.telling import Notices
 from workflows.pods.specs import SPECS as PODS
 from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
@@ -36,7 +38,7 @@ PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *T
 """The one list of procedures: command, worker, reports and tests read it."""
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
-    RegionWatch, WatchersStart, Doctor,
+    RegionWatch, WatchersStart, Doctor, Notices, NoticesCheck,
 )  # fmt: skip
 
 

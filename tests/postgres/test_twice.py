@@ -33,6 +33,7 @@ _ELSEWHERE |= {"estate.resolve_traffic"}  # tests/traffic
 _ELSEWHERE |= {"estate.resolve_gateway"}  # tests/traffic
 _ELSEWHERE |= {"estate.resolve_region", "run.grantor"}  # tests/region
 _ELSEWHERE |= {"watch.resolve", "watch.last", "watch.list", "watch.cause", "run.parent"}  # tests/detection
+_ELSEWHERE |= {"notices.look", "notices.send", "notices.targets"}  # tests/notices
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 

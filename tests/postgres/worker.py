@@ -10,9 +10,11 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
+from activities.clients.notifier import AppriseSender
 from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
+from activities.notices.steps import NoticesActivities
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -107,5 +109,5 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [ProveActivities(systems, machines or NoMachines())]
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
-    owners += [PeopleActivities(inventory, judge)]
+    owners += [PeopleActivities(inventory, judge), NoticesActivities(inventory, AppriseSender())]
     return [method for owner in owners for method in steps_of(owner)]

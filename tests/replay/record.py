@@ -34,6 +34,7 @@ from tests.region.failover_bench import leaving
 from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.endings import ENDINGS
 from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
+from tests.replay.notices_runs import NOTICES_RUNS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_failover_runs import REGION_FAILOVER_RUNS, REGIONS
 from tests.replay.region_runs import DATABASES, REGION_RUNS
@@ -44,7 +45,7 @@ from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
 from tests.traffic.bench import serving as serving_traffic
 
-POSTGRES_RUNS = {**RUNS, **ENDINGS}
+POSTGRES_RUNS = {**RUNS, **ENDINGS, **NOTICES_RUNS}
 ALL = {
     *POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS,
     *GATEWAY_RUNS, *RETURNING_RUNS,

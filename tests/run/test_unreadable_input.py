@@ -29,7 +29,7 @@ _FIRST_KEY = {
     "region-recovery": "region",
 }
 _FIRST_KEY |= {f"{kind}-watch": "target" for kind in ("postgres", "redis", "node", "pod", "gateway", "region")}
-_FIRST_KEY["watchers-start"] = "target"
+_FIRST_KEY |= {"watchers-start": "target", "notices-check": "target", "notices": "state"}
 
 
 def _raw(encoding: str, data: bytes) -> RawValue:
