@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, start
+from starters.commands import detection, notices, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -65,6 +65,12 @@ DETECTION: dict[str, Callable[..., None]] = {
     "stop": detection.stop_command,
     "status": detection.status_command,
     "re-arm": detection.rearm_command,
+}
+NOTICES: dict[str, Callable[..., None]] = {
+    "start": notices.start_command,
+    "stop": notices.stop_command,
+    "status": notices.status_command,
+    "test": notices.try_command,
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}
 """Not shown in the help, and understood for ever: runbooks and scripts hold them."""
@@ -127,6 +133,10 @@ def _register() -> None:
     shown.command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
     app.add_typer(shown, name="detection")
     app.add_typer(shown, name=OLD_DETECTION, hidden=True)
+    told = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Tell people of runs: by chat, mail or pager.")
+    for name, command in NOTICES.items():
+        told.command(name, epilog=EPILOG)(command)
+    app.add_typer(told, name="notices")
 
 
 _register()
@@ -150,7 +160,7 @@ def main() -> None:
     """Run the command and end the process with its exit code."""
     code = int(Exit.FAILED)
     try:
-        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION}:
+        if not sys.argv[1:2] or sys.argv[1] not in {*COMMANDS, *OLD_NAMES, "detection", OLD_DETECTION, "notices"}:
             add_lab()  # takes longer to load than most commands take
         app()
     except SystemExit as end:

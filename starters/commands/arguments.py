@@ -46,6 +46,10 @@ Detected = Annotated[
     str | None,
     typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: all.", show_default=False),
 ]
+NoticeTarget = Annotated[
+    str,
+    typer.Argument(metavar="[TARGET]", help="A target of notifications in the inventory. Default: all.", show_default=False),
+]
 OneDetection = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or postgres/orders.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Without TARGET: stop all without asking.")]
 Mode = Annotated[

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from starters.main import COMMANDS, DETECTION
+from starters.main import COMMANDS, DETECTION, NOTICES
 from tests.starters.test_usage import run
 
 _BANNED = (
@@ -18,6 +18,7 @@ _BANNED = (
 )  # fmt: skip
 """The glossary's right column, as far as it is about what people read."""
 _HELPS = [(), *((name,) for name in COMMANDS), ("detection",), *(("detection", name) for name in DETECTION)]
+_HELPS += [("notices",), *(("notices", name) for name in NOTICES)]
 
 
 @pytest.mark.parametrize("command", _HELPS, ids=" ".join)

@@ -12,10 +12,8 @@ from activities.run.models.wire import Wire
 from estate.notices import Event
 from workflows.run.models import Input
 
-NOTICES, CHECK = "notices", "notices-check"
-"""Names of the workflows; the first is also the workflow ID of the one that there is."""
-MEMO = "notices"
-"""Name of the memo that says how it stands."""
+CHECK = "notices-check"
+"""Name of the workflow that tries the targets."""
 
 
 class Notice(Wire):

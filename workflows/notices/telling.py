@@ -21,13 +21,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.notices.models import Looked, LookRequest, Message, SendRequest, Sent
+from activities.notices.standing import NOTICES
 from activities.notices.steps import NoticesActivities
 from activities.run.errors import Refusal, refuse
 from estate.notices import Event
 from workflows.notices import deciding
 from workflows.notices.models import (
-    MEMO,
-    NOTICES,
     Notice,
     NoticesInput,
     NoticesState,
@@ -87,6 +86,7 @@ class Notices:
         if (own := workflow.info().workflow_id) != NOTICES:
             raise refuse(Refusal.WRONG_WORKFLOW_ID, f"workflow ID: {own} is not {NOTICES}; start it again as {NOTICES}")
         self._serve()
+        self._show()
         try:
             while not self._is_over():
                 await self._look()
@@ -183,9 +183,9 @@ class Notices:
 
     async def _deliver(self, target: str) -> None:
         """Send what waits for one target, until this history ends or the target is not listed any more."""
-        while target in self._box.boxes and not self._ends:
-            await workflow.wait_condition(lambda: bool(self._box.batch(target)) or self._ends or self._is_gone(target))
-            if self._ends or self._is_gone(target):
+        while True:
+            await workflow.wait_condition(lambda: bool(self._box.batch(target)) or self._closes or self._is_gone(target))
+            if self._closes or self._is_gone(target):
                 return
             await self._send(target, self._box.batch(target))
             self._show()
@@ -205,9 +205,14 @@ class Notices:
 
     async def _rest(self, pause: timedelta) -> None:
         try:
-            await workflow.wait_condition(lambda: self._ends or self._anew, timeout=pause)
+            await workflow.wait_condition(lambda: self._closes, timeout=pause)
         except TimeoutError:
             return
+
+    @property
+    def _closes(self) -> bool:
+        """Whether nothing more is begun in this history."""
+        return self._ends or self._anew
 
     def _is_gone(self, target: str) -> bool:
         return target not in self._box.boxes
@@ -227,6 +232,6 @@ class Notices:
         if (text := status.model_dump_json()) == self._shown:
             return
         self._shown = text
-        workflow.upsert_memo({MEMO: status.model_dump(mode="json")})
+        workflow.upsert_memo({NOTICES: status.model_dump(mode="json")})
         lines = [f"- {name}: {one.why or 'takes what it is sent'}" for name, one in status.targets.items()]
         workflow.set_current_details("\n".join([*lines, *(f"- lost: {one.title} for {one.target}" for one in status.lost)]))
