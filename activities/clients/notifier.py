@@ -1,7 +1,7 @@
 """Sends a text to wherever people are told, by the library apprise, which is installed only where it is wanted.
 
-Each text is sent by a thread of its own: one that hangs holds up nothing else in the worker. A target whose last text still
-hangs is not tried before that has come back. What the library says of a failure may hold parts of the address, which is a
+Each text is sent by a thread of its own: one that hangs holds up nothing else in the worker. While the last text to a target
+still hangs, no other one is begun. What the library says of a failure may hold parts of the address, which is a
 secret: they are taken out.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from activities.clients.secrets import read_secret
 MISSING = "apprise is not installed for the worker: pip install 'failover[notify]'"
 _WITHIN_SECONDS = 8.0
 _SHORTEST_SECRET = 4
+_NO_LOG = logging.NullHandler()
 
 
 def is_installed() -> bool:
@@ -34,7 +36,7 @@ class AppriseSender:
     def __init__(self, within_seconds: float = _WITHIN_SECONDS) -> None:
         """Wait ``within_seconds`` for one text to be taken."""
         self._within = within_seconds
-        self._busy: set[str] = set()
+        self._busy: dict[str, asyncio.Future[str]] = {}
 
     async def send(self, target: str, address: str, title: str, body: str) -> None:
         """Send a text. Unsent: apprise is missing, the address is none, or the target has not taken it in time.
@@ -45,30 +47,33 @@ class AppriseSender:
         """
         if not is_installed():
             raise Unsent(MISSING)
-        if target in self._busy:
-            raise Unsent("the text before has neither been taken nor refused yet")
         secret = await asyncio.to_thread(read_secret, address)
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[str] = loop.create_future()
-        self._busy.add(target)
-
-        def ended(why: str) -> None:
-            self._busy.discard(target)
-            if not done.done():
-                done.set_result(why)
-
-        def work() -> None:
-            why = _why_not_taken(secret, title, body)
-            _tell(loop, lambda: ended(why))
-
-        threading.Thread(target=work, name=f"notices-{target}", daemon=True).start()
+        places = await asyncio.to_thread(_places, secret)  # the first time it loads all that apprise can, for a second
         try:
             async with asyncio.timeout(self._within):
-                why = await done
+                while target in self._busy:
+                    await asyncio.wait({self._busy[target]})
+                why = await asyncio.shield(self._begun(target, lambda: _why_not_taken(places, secret, title, body)))
         except TimeoutError:
             raise Unsent(f"no answer within {self._within:g} s") from None
         if why:
             raise Unsent(why)
+
+    def _begun(self, target: str, send: Callable[[], str]) -> asyncio.Future[str]:
+        """Begin to send; return what will say why it was not taken. Another text waits until then."""
+        loop = asyncio.get_running_loop()
+        done = self._busy[target] = loop.create_future()
+
+        def ended(why: str) -> None:
+            self._busy.pop(target, None)
+            done.set_result(why)
+
+        def work() -> None:
+            why = send()
+            _tell(loop, lambda: ended(why))
+
+        threading.Thread(target=work, name=f"notices-{target}", daemon=True).start()
+        return done
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
@@ -79,14 +84,21 @@ def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
         return
 
 
-def _why_not_taken(secret: str, title: str, body: str) -> str:
+def _places(secret: str) -> Any:  # noqa: ANN401 - apprise's own type, of a library that may be missing
+    """Return the addresses of a target, ready to be sent to. Unsent: one of them is none."""
+    log = logging.getLogger("apprise")
+    log.propagate = False  # it tells the address that it cannot read, with all that is secret in it
+    log.addHandler(_NO_LOG)
+    places = importlib.import_module("apprise").Apprise()
+    lines = [line.strip() for line in secret.splitlines() if line.strip()]
+    if not all(places.add(line) for line in lines):
+        raise Unsent("its url is no address that apprise knows")
+    return places
+
+
+def _why_not_taken(places: Any, secret: str, title: str, body: str) -> str:  # noqa: ANN401
     """Send, and return why it was not taken; empty: it was. Never raises."""
     try:
-        apprise: Any = importlib.import_module("apprise")
-        places = apprise.Apprise()
-        lines = [line.strip() for line in secret.splitlines() if line.strip()]
-        if not all(places.add(line) for line in lines):
-            return "its url is no address that apprise knows"
         result = places.notify(body=body, title=title, body_format="text")
         if result:
             return ""

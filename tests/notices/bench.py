@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import yaml
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from activities.run.models.wire import read
@@ -49,15 +49,11 @@ async def telling(bench: Bench) -> AsyncIterator[Handle]:
 
 
 async def start(bench: Bench) -> Handle:
-    """Start the workflow; the one of the test before may just be ending."""
-    async with asyncio.timeout(stretched(20)):
-        while True:
-            try:
-                handle: Handle = await bench.client.start_workflow("notices", {}, id="notices", task_queue=bench.queue)
-            except WorkflowAlreadyStartedError:
-                await asyncio.sleep(0.05)
-            else:
-                return handle
+    """Start the workflow, instead of one that another test has left."""
+    handle: Handle = await bench.client.start_workflow(
+        "notices", {}, id="notices", task_queue=bench.queue, id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING
+    )
+    return handle
 
 
 async def end(handle: Handle) -> None:

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.notices import reading
@@ -59,6 +59,7 @@ def test_every_event_has_a_title_and_a_body_of_names_that_exist() -> None:
 
 
 @given(st.text(max_size=400))
+@example("turned \u202e round, hidden \u200b, \x1b[31mred, two\u2028lines\x85here")
 def test_a_line_is_one_visible_line(text: str) -> None:
     line = plain(text)
     assert len(line) <= 200

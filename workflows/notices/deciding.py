@@ -28,12 +28,7 @@ def news(known: Tracked | None, facts: Facts, now: datetime, begun_at: datetime)
         told.append(key)
         if notice is not None and (notice.event in _LOUD or not before.quiet):
             notices.append(notice)
-    asked = next((one for one in notices if one.need), None)
-    wait = {"waits_since": before.waits_since, "asked_at": before.asked_at}
-    if facts.need is None:
-        wait = {"waits_since": None, "asked_at": None}
-    elif asked is not None:
-        wait = {"waits_since": now, "asked_at": now}
+    wait = {"waits_since": now, "asked_at": now} if any(one.need for one in notices) else {}
     return before.model_copy(update={"facts": facts, "told": tuple(told), **wait}), tuple(notices)
 
 
