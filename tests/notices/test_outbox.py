@@ -7,6 +7,7 @@ from typing import Any
 
 from activities.notices.models import Message, Sent
 from tests.notices.samples import MINUTE, NOON
+from workflows.notices.models import Lost
 from workflows.notices.outbox import AT_ONCE, MOST, Outbox
 
 _HOUR = timedelta(hours=1)
@@ -71,9 +72,10 @@ def test_one_that_is_refused_three_times_lets_the_others_go_first() -> None:
 def test_after_an_hour_it_is_written_down() -> None:
     box = _box("a", "b")
     _try(box, 0, "no", NOON + 59 * MINUTE)
-    assert len(box.lost) == 0
+    assert not box.lost, "an hour is not over"
     _try(box, 0, "still no", NOON + 60 * MINUTE)
-    assert [(one.title, one.why) for one in box.lost] == [("a", "still no")]
+    lost: tuple[Lost, ...] = box.lost
+    assert [(one.title, one.why) for one in lost] == [("a", "still no")]
     assert _titles(box) == ["b"], "it was not tried yet"
 
 
