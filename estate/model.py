@@ -11,6 +11,7 @@ from estate.drills import Drills
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
 from estate.nodes import NodePool
+from estate.notices import Notifications
 from estate.postgres import PostgresCluster, ProofKind
 from estate.readiness import ReadinessChecks
 from estate.redis import RedisDeployment
@@ -50,6 +51,8 @@ class Estate(Entry):
     """The keys that each person signs with."""
     drills: Drills | None = None
     """What is drilled when; ``None``: nothing."""
+    notifications: Notifications | None = None
+    """Who is told of runs; ``None``: nobody."""
     records: str | None = None
     """Directory that each run's report and history are written to; ``None`` keeps them in Temporal only."""
 

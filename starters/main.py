@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from starters.client.answers import EPILOG, EXIT_CODES, Exit
-from starters.commands import detection, drill, drill_schedule, evidence, readiness, start
+from starters.commands import detection, drill, drill_schedule, evidence, notices, readiness, start
 from starters.commands.adopt import adopt_command
 from starters.commands.attest import attest_command
 from starters.commands.cancel import cancel_command
@@ -93,10 +93,17 @@ READINESS: dict[str, Callable[..., None]] = {
     "start": readiness.start_command,
     "stop": readiness.stop_command,
 }
+NOTICES: dict[str, Callable[..., None]] = {
+    "start": notices.start_command,
+    "stop": notices.stop_command,
+    "status": notices.status_command,
+    "test": notices.try_command,
+}
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "detection": ("Detect failures, and start or propose failovers.", DETECTION),
     "drill": ("Hold drills: by the calendar, or now.", DRILL),
     "evidence": ("Check and list what drills have left behind.", EVIDENCE),
+    "notices": ("Tell people of runs: on their phone, in their chat.", NOTICES),
     "readiness": ("Show what could be started: readiness [TARGET].", READINESS),
 }
 OLD_NAMES = {"watch": "follow", "insist": "override-budget"}

@@ -36,6 +36,7 @@ from activities.clients.kubernetes.regions import RegionsClient
 from activities.clients.kubernetes.workloads import WorkloadsClient
 from activities.clients.kustomize import Kustomize
 from activities.clients.names import DnsNames
+from activities.clients.notifier import AppriseSender
 from activities.clients.postgres import PostgresClient
 from activities.clients.redis import RedisClient
 from activities.clients.secrets import read_secret
@@ -54,6 +55,7 @@ from activities.detection.witness import Eye, WitnessActivities
 from activities.doctor.looks import Doctors, SubjectLook
 from activities.drills.evidence import EvidenceActivities
 from activities.nodes.doctor import MachineLook
+from activities.notices.steps import NoticesActivities
 from activities.readiness.steps import ReadinessActivities
 from activities.region.doctor import FlexibleDoctor
 from activities.region.evidence import EvidenceReader
@@ -104,6 +106,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         PeopleActivities(inventory, judge),
         DoctorActivities(inventory, look),
         ReadinessActivities(inventory, clients.nodes),
+        NoticesActivities(inventory, AppriseSender()),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs

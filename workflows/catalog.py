@@ -24,6 +24,8 @@ from workflows.drills.specs import SPECS as DRILLS
 from workflows.drills.stop import DrillsStop
 from workflows.nodes.return_to_service import NodeReturn
 from workflows.nodes.specs import SPECS as NODES
+from workflows.notices.check import NoticesCheck
+from workflows.notices.telling import Notices
 from workflows.pods.specs import SPECS as PODS
 from workflows.postgres.kept import PostgresKept
 from workflows.postgres.pause import PostgresPause
@@ -42,6 +44,7 @@ PROCEDURES: list[ProcedureSpec] = [*POSTGRES, *REDIS, *PODS, *NODES, *REGION, *T
 _OTHERS = (
     PostgresPause, PostgresKept, PostgresRepair, NodeReturn, PostgresWatch, RedisWatch, NodeWatch, PodWatch, GatewayWatch,
     RegionWatch, WatchersStart, Doctor, DrillDue, DrillsStop, DrillsCalendar, FailoverReadiness,
+    Notices, NoticesCheck,
 )  # fmt: skip
 
 

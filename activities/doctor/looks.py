@@ -15,6 +15,7 @@ from activities.clients.secrets import read_secret
 from activities.clients.systems import Systems
 from activities.detection.doctor import of_detection
 from activities.nodes.doctor import MachineLook
+from activities.notices.doctor import of_notices
 from activities.postgres.availability import standing_of as standing_of_postgres
 from activities.postgres.doctor import of_survey
 from activities.postgres.models.survey import SurveyRequest
@@ -92,6 +93,7 @@ class SubjectLook:
             findings += await self._workload(workload)
         if name is None:
             findings += await of_detection(activity.client(), activity.info().task_queue, estate)
+            findings += await of_notices(activity.client(), estate)
             for place in sorted({pool.region for pool in estate.node_pools.values()}):
                 findings += await self._pools_of(estate.regions[place])
             for key, pool in sorted(estate.node_pools.items()):

@@ -20,3 +20,8 @@ OPEN_WATCHES = "WorkflowType IN ({}) AND ExecutionStatus = 'Running'".format(
 def watch_of(kind: str, name: str) -> str:
     """Return the workflow ID of the watch on a target."""
     return f"{WATCHES}{kind}/{name}"
+
+
+def is_watch(workflow_id: str) -> bool:
+    """Whether ``workflow_id`` is that of a watch."""
+    return f"{workflow_id.partition('/')[0]}/" == WATCHES

@@ -51,6 +51,10 @@ Checked = Annotated[
     typer.Argument(metavar="[TARGET]", help="orders, or postgres/orders. Default: what is not ready.", show_default=False),
 ]
 Now = Annotated[bool, typer.Option("--now", help="Make a pass now, and wait for it.")]
+NoticeTarget = Annotated[
+    str,
+    typer.Argument(metavar="[TARGET]", help="A target of notifications in the inventory. Default: all.", show_default=False),
+]
 OneDetection = Annotated[str, typer.Argument(metavar="TARGET", help="orders, or postgres/orders.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Without TARGET: stop all without asking.")]
 Mode = Annotated[

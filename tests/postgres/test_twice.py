@@ -37,6 +37,7 @@ _ELSEWHERE |= {"people.verify"}  # tests/run
 _ELSEWHERE |= {"estate.resolve_drill", "drills.standing", "drills.settle", "drills.choose_node"}  # tests/drills
 _ELSEWHERE |= {"drills.row", "drills.lever", "drills.cancel_running", "drills.calendar", "drills.seal"}  # tests/drills
 _ELSEWHERE |= {"readiness.list"}  # tests/readiness
+_ELSEWHERE |= {"notices.look", "notices.send", "notices.targets"}  # tests/notices
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 

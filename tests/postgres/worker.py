@@ -11,6 +11,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
+from activities.clients.notifier import AppriseSender
 from activities.clients.signatures import judge
 from activities.detection.steps import WatchActivities
 from activities.doctor.looks import Doctors, SubjectLook
@@ -18,6 +19,7 @@ from activities.drills.calendar import CalendarActivities
 from activities.drills.evidence import EvidenceActivities
 from activities.drills.lever import LeverActivities
 from activities.drills.steps import DrillActivities
+from activities.notices.steps import NoticesActivities
 from activities.postgres.adopt import AdoptActivities
 from activities.postgres.claim import ClaimActivities
 from activities.postgres.fencing import ProveActivities
@@ -121,6 +123,7 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     owners += [PeopleActivities(inventory, judge), ReadinessActivities(inventory, nobody)]
+    owners += [NoticesActivities(inventory, AppriseSender())]
     owners += [
         DrillActivities(cast("Any", SimpleNamespace(systems=systems, nodes=NoNodes()))),
         LeverActivities(),

@@ -36,6 +36,7 @@ from tests.replay.cluster_runs import NODE_RUNS, POD_RUNS, POOLS, WORKLOADS
 from tests.replay.drill_runs import DRILL_RUNS
 from tests.replay.endings import ENDINGS
 from tests.replay.gateway_runs import GATEWAY_RUNS, GATEWAYS
+from tests.replay.notices_runs import NOTICES_RUNS
 from tests.replay.readiness_runs import READINESS_RUNS
 from tests.replay.redis_runs import DEPLOYMENTS, REDIS_RUNS
 from tests.replay.region_failover_runs import REGION_FAILOVER_RUNS, REGIONS
@@ -47,7 +48,7 @@ from tests.replay.watch_runs import WATCH_RUNS
 from tests.temporal_server import start_server
 from tests.traffic.bench import serving as serving_traffic
 
-POSTGRES_RUNS = {**RUNS, **ENDINGS, **READINESS_RUNS}
+POSTGRES_RUNS = {**RUNS, **ENDINGS, **READINESS_RUNS, **NOTICES_RUNS}
 ALL = {
     *POSTGRES_RUNS, *REDIS_RUNS, *REGION_RUNS, *REGION_FAILOVER_RUNS, *POD_RUNS, *NODE_RUNS, *WATCH_RUNS, *TRAFFIC_RUNS,
     *GATEWAY_RUNS, *RETURNING_RUNS, *DRILL_RUNS,

@@ -35,6 +35,7 @@ _FIRST_KEY = {
 _FIRST_KEY |= {f"{kind}-watch": "target" for kind in ("postgres", "redis", "node", "pod", "gateway", "region")}
 _FIRST_KEY["watchers-start"] = "target"
 _FIRST_KEY["failover-readiness"] = "state"
+_FIRST_KEY |= {"notices-check": "target", "notices": "state"}
 
 
 def _raw(encoding: str, data: bytes) -> RawValue:
