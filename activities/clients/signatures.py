@@ -31,7 +31,7 @@ def judge(text: bytes, signature: str, keys: tuple[SigningKey, ...], now: dateti
     if key is None:
         return Judged("", f"key {_fingerprint(blob)} is not among this person's under signers in the estate")
     if not _is_by(key, text, signature, namespace):
-        return Judged("", "it is of another text: another run, plan, role, decision or note, or it was changed")
+        return Judged("", "it is of another text: another run, plan, role, decision, word or note, or it was changed")
     if why := _why_not_now(key, now):
         return Judged("", f"key {_fingerprint(blob)} {why}")
     return Judged(_fingerprint(blob))

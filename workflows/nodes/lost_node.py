@@ -36,7 +36,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
-from workflows.nodes.hosted import move, pass_the_word_on
+from workflows.nodes.hosted import move, pass_the_word_on, word_said
 from workflows.nodes.leaders_first import note_moved
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
@@ -117,7 +117,7 @@ class Evacuation:
             lambda: self._state.attested_by not in {"", told} or (bool(told) and carried.target in self._held)
         )
         if workflow.patched("pass-a-word-on"):
-            await pass_the_word_on(carried, self._target.name, lambda: self._state.attested_by, lambda: self._tells)
+            await pass_the_word_on(carried, self._target.name, lambda: word_said(self._state), lambda: self._tells)
 
     def _proof_is_needed(self) -> bool:
         """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""
