@@ -49,7 +49,7 @@ class SignedWord(_Signed):
     """What a person says by another word that is signed. Its keys are never those of a vote."""
 
     what: str
-    """The command that says it: ``attest``, ``override-budget``, ``hold``, ``release``, ``skip`` or ``force``."""
+    """The command that says it: ``attest``, ``override-budget``, ``hold``, ``release``, ``skip``, ``force``, ``cancel``."""
     of: str = ""
     """Member, node or step; empty where it is of the run."""
     note: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,25 @@ async def test_a_signed_skip_is_followed(small: ControlBench) -> None:
     await handle.execute_update("skip", await signed_word(handle, "skip", step="wait", **_WHY))
     hanging.released.set()
     assert (await small.finished(handle)).explanation == "moved; wait skipped by dana: look first"
+
+
+@pytest.mark.parametrize(
+    ("order", "proof"),
+    [({}, "signed with {}"), ({"key": "omar"}, "unverified"), (None, "unverified")],
+    ids=["signed", "with another's key", "unsigned"],
+)
+async def test_a_cancel_is_always_honoured_and_the_report_says_what_proves_whose_it_is(
+    small: ControlBench, order: dict[str, Any] | None, proof: str
+) -> None:
+    handle = await _waiting(small)
+    said = {"by": "dana", "reason": "no"}
+    note = said if order is None else await signed_word(handle, "cancel", reason="no", **order)
+    await handle.cancel(reason=json.dumps(note))
+    assert await small.ending(handle) == "cancelled"
+    assert (
+        small.report()["reason"]
+        == f"cancelled by dana: no ({proof.format(KEYS['dana'].get_fingerprint())}); nothing was changed"
+    )
 
 
 async def test_where_the_policy_is_not_signed_a_signature_that_is_given_must_be_good(

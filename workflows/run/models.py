@@ -69,7 +69,7 @@ class Signable(Input):
     def _as_before_where_unsigned(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out newer fields where nothing is signed."""
         told: dict[str, Any] = dump(self)
-        last = {key: told.pop(key) for key in self.newer}
+        last = {key: told.pop(key) for key in self.newer if key in told}  # some writers leave out what is None
         return {**told, **last} if self.signature else told
 
 
@@ -151,8 +151,11 @@ class Decision(Signable):
     note: str = Field(default="", max_length=1000)
 
 
-class CancelNote(BaseModel):
-    """Who cancels a run, and why: the reason that a cancel carries in Temporal, as JSON. Older workers pass it over."""
+class CancelNote(Signable):
+    """Who cancels a run, and why: the reason that a cancel carries in Temporal, as JSON. Older workers pass it over.
+
+    Temporal cancels a run for anybody: a signature proves only whose name the report may believe.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
