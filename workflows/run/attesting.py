@@ -1,7 +1,8 @@
 """The handlers through which people say that what led is stopped, and what such a word must be to count.
 
 A word that was said of a node is passed on by the node's run to the runs that move what led there. Where such a run counts
-signed words only, it judges the signature again, over what was said of the node, and only where its own old leader is there.
+signed words only, it judges the signature again, over what was said of the node, and only where its own old leader is there:
+it has seen so, or that very run of the node has begun it.
 """
 
 from __future__ import annotations
@@ -64,11 +65,13 @@ class Attestable(Hears):
             self._check_passed_on(word)
 
     def _check_passed_on(self, word: Attestation) -> None:
-        """Raise ValueError when a word that was said of a node is not signed, or not of the node of what is replaced."""
+        """Raise ValueError when what was said of a node is not signed, or what is replaced is not known to be there."""
         if not (word.signature and word.run):
             message = f"signature: only signed words count here, and what was said of node {word.node} is not signed"
             raise ValueError(message)
-        if word.node != (own := self.node_of_suspect()):
+        own, parent = self.node_of_suspect(), workflow.info().parent
+        begun_there = parent is not None and (parent.workflow_id, parent.run_id) == (lock_of("node", word.node), word.run)
+        if word.node != own and not begun_there:
             known = f"is on node {own}" if own else "is on a node that this run does not know: attest here"
             message = f"said of node {word.node}, signed, but {word.member} {known}"
             raise ValueError(message)
