@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from activities.run.signed_words import NAMESPACE, SignedVote
+from activities.run.signed_words import NAMESPACE
 from starters.client.answers import Answer, CommandError, Exit, Verbatim
 from starters.client.targets import Place
 from starters.history.parse import Chronicle
 from workflows.run.models import ApprovalStatus, Decision, Signable
-from workflows.run.signatures import word_of
+from workflows.run.signatures import vote_of, word_of
 
 W = TypeVar("W", bound=Signable)
 
@@ -67,13 +67,9 @@ async def signed(decision: Decision, approval: ApprovalStatus, place: Place, key
 
     """
     role = decision.role or _only_role(decision.by, approval)
-    expires = _end()
-    vote = SignedVote(
-        workflow=place.workflow_id, run=approval.run, plan=decision.plan, by=decision.by, role=role,
-        approve=decision.approve, attest=decision.attest, note=decision.note, expires=expires,
-    )  # fmt: skip
-    signature = await asyncio.to_thread(_by_ssh_keygen, vote.text, key)
-    return decision.model_copy(update={"role": role, "expires": expires, "signature": signature})
+    ends = decision.model_copy(update={"role": role, "expires": _end()})
+    text = vote_of(ends, place.workflow_id, approval.run).text
+    return ends.model_copy(update={"signature": await asyncio.to_thread(_by_ssh_keygen, text, key)})
 
 
 def _only_role(by: str, approval: ApprovalStatus) -> str:

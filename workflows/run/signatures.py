@@ -18,15 +18,20 @@ async def signed_by(decision: Decision) -> str:
         ActivityError: nobody could judge it.
 
     """
+    info = workflow.info()
+    vote = vote_of(decision, info.workflow_id, info.first_execution_run_id)
+    return await key_of(vote, decision.signature)
+
+
+def vote_of(decision: Decision, workflow_id: str, run: str) -> SignedVote:
+    """Return what is signed of ``decision``, which is of the first run ``run``. ValueError: role or end are missing."""
     if not decision.role or decision.expires is None:
         message = "role and expires: a signature covers both; failover approve fills them in"
         raise ValueError(message)
-    info = workflow.info()
-    vote = SignedVote(
-        workflow=info.workflow_id, run=info.first_execution_run_id, plan=decision.plan, by=decision.by, role=decision.role,
+    return SignedVote(
+        workflow=workflow_id, run=run, plan=decision.plan, by=decision.by, role=decision.role,
         approve=decision.approve, attest=decision.attest, note=decision.note, expires=decision.expires,
     )  # fmt: skip
-    return await key_of(vote, decision.signature)
 
 
 async def key_of(said: SignedVote | SignedWord, signature: str) -> str:
