@@ -158,7 +158,7 @@ class Forger:
         vote[name] = text[:at] + chr(self._chance.choice((32, 48, 65, 97, 0, 0x2028, 0x1F600))) + text[at:]
 
     def _field(self, vote: dict[str, Any]) -> None:
-        other = {
+        other: dict[str, tuple[Any, ...]] = {
             "by": ("omar", "mona", "DANA", "", None, 1), "approve": (False, "yes", None), "attest": (True, "true"),
             "role": ("", "CTO", "dba", None), "note": ("", "x" * 2000), "plan": ("", "0000", None),
             "expires": (None, 0, "never", "2099-01-01T00:00:00Z", "2001-01-01T00:00:00"), "signature": ("", None, []),
