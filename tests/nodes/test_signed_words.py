@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import yaml
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from tests.nodes.bench import NodeBench
+import pytest_asyncio
+import yaml
+from temporalio.client import Client
+
+from tests.nodes.bench import NodeBench, serving
 from tests.nodes.proving import exists
 from tests.postgres.bench import Handle
-from tests.postgres.gone import Gone, bring_back
+from tests.postgres.gone import POLICY, Gone, bring_back
 from tests.run.signing_people import FORCED, KEYS, SIGNED, SIGNERS, complaint_of, signed_vote, signed_word
 
 _BLOCKED = "blocked by a disruption budget"
+
+
+@pytest_asyncio.fixture(name="bench", loop_scope="session")
+async def _bench(temporal: Client, tmp_path: Path) -> AsyncIterator[NodeBench]:
+    """Let only signed votes of a DBA count; a busy machine has time to prove."""
+    async with serving(temporal, tmp_path, {**POLICY, "proof_within": "PT60S"}) as bench:
+        _count_signed_only(bench)
+        yield bench
 
 
 def _count_signed_only(bench: NodeBench) -> None:
@@ -29,7 +42,6 @@ async def _approved(bench: NodeBench, handle: Handle) -> None:
 
 
 async def test_only_a_signed_override_deletes_what_a_budget_protects(bench: NodeBench) -> None:
-    _count_signed_only(bench)
     bench.world.budgets["api-a-1"] = "none may be missing"
     handle = await bench.start()
     await _approved(bench, handle)
@@ -47,8 +59,21 @@ async def test_only_a_signed_override_deletes_what_a_budget_protects(bench: Node
     assert (bench.world.deleted, report.insisted_key) == (["api-a-1"], KEYS["dana"].get_fingerprint())
 
 
+async def test_a_word_that_the_request_has_announced_is_signed_once_for_node_and_database(bench: NodeBench) -> None:
+    bench.lose_primary(Gone.DEAD)
+    handle, child = await bench.start(mode="forced", attest=True), bench.of_postgres()
+    await _approved(bench, handle)
+    status = await bench.status(handle)
+    assert (status.phase, status.waits_for_attestation) == ("awaiting approval", bench.node)
+    await handle.execute_update("attest", await signed_word(handle, "attest", by="omar", member=bench.node))
+    await _approved(bench, child)
+    end, words = await bench.ending(handle)
+    assert end == "completed", words
+    assert (await bench.status(child)).attested_key == KEYS["omar"].get_fingerprint()
+    bring_back(bench.postgres)
+
+
 async def test_one_signed_word_about_the_node_counts_for_the_database_on_it(bench: NodeBench) -> None:
-    _count_signed_only(bench)
     bench.lose_primary(Gone.DEAD)
     handle, child = await bench.start(mode="forced"), bench.of_postgres()
     await _approved(bench, handle)

@@ -111,8 +111,11 @@ class Evacuation:
             raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
 
     async def _pass_the_word_on(self, carried: Carried) -> None:
-        """Pass on what somebody says of the node. The requester's word has gone out with the request, to a run of ours."""
-        told = self._request.by if self._request.attest else ""
+        """Pass on what somebody says of the node. The requester's word has gone out with the request, to a run of ours.
+
+        One that was only announced there, and then said with a signature, has not.
+        """
+        told = self._request.by if self._request.attest and not self._state.announced_by else ""
         await workflow.wait_condition(
             lambda: self._state.attested_by not in {"", told} or (bool(told) and carried.target in self._held)
         )

@@ -51,7 +51,7 @@ class Attestable(Hears):
         if plan is None or target is None or plan.mode is not Mode.FORCED or self.state.forward_only:
             message = "nothing waits for an attestation: only a forced failover before its promotion does"
             raise ValueError(message)
-        if word.node and self.state.phase is not Phase.PROVING:
+        if word.node and self.state.phase is not Phase.PROVING and not self.state.owes_word:
             message = f"said of node {word.node}: it counts once this run waits for proof"
             raise ValueError(message)
         if word.member != plan.suspect:
