@@ -19,7 +19,7 @@ _MAGIC, _SIZE = b"SSHSIG", 4
 _FRAME = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----")
 
 _VOTE_KEYS = "this person's under signers in the estate"
-_VOTE_TEXT = "another run, plan, role, decision or note, "
+_VOTE_TEXT = "another run, plan, role, decision, word or note, "
 
 
 def sign(text: bytes, private_key: str, namespace: str) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from activities.run.findings import fault, ok, warning
 from activities.run.inventory import Inventory, listed
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Standing
 from activities.run.postures import READ
+from activities.run.signers import look_at_signers
 from estate.loader import resolve_target
 from estate.model import Estate
 
@@ -70,7 +71,8 @@ class DoctorActivities:
         )
         records = await asyncio.to_thread(_records, estate.records)
         seen = await self._look.at(estate, name)
-        own = [temporal, ok("estate", counts), records, *self._signatures()]
+        keys = look_at_signers(estate, datetime.now(UTC))
+        own = [temporal, ok("estate", counts), records, *self._signatures(), *keys]
         return DoctorReport(findings=tuple(sorted([*own, *seen], key=lambda one: not one.outage)))
 
     def _signatures(self) -> tuple[Finding, ...]:

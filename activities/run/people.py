@@ -1,4 +1,4 @@
-"""Whether a vote was signed by the person whom it names: by the keys that this worker's estate lists."""
+"""Whether a vote, or another word, was signed by the person whom it names: by the keys that this worker's estate lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from activities.run.declare import step
 from activities.run.inventory import Inventory
 from activities.run.models.wire import Wire
 from activities.run.postures import READ
-from activities.run.signed_words import Judged, SignedVote
+from activities.run.signed_words import Judged, SignedVote, SignedWord
 from estate.base import fold
 from estate.signers import SigningKey
 
@@ -17,7 +17,7 @@ from estate.signers import SigningKey
 class SignatureRequest(Wire):
     """Judge a signature."""
 
-    said: SignedVote
+    said: SignedVote | SignedWord
     signature: str
 
 
@@ -34,13 +34,13 @@ Judge = Callable[[bytes, str, tuple[SigningKey, ...], datetime], Judged]
 
 
 class PeopleActivities:
-    """What votes are checked by."""
+    """What votes and other words are checked by."""
 
     def __init__(self, inventory: Inventory, judge: Judge) -> None:
         """Take the keys from ``inventory``, and have signatures judged by ``judge``."""
         self._inventory, self._judge = inventory, judge
 
-    @step("people.verify", READ, lambda request: f"who has signed {request.said.by}'s vote")
+    @step("people.verify", READ, lambda request: f"who has signed what {request.said.by} says")
     async def verify(self, request: SignatureRequest) -> SignatureSeen:
         """Return whose key has signed. Changes nothing. ApplicationError: ``BadEstate``."""
         signers, said, now = self._inventory.estate().signers, request.said, datetime.now(UTC)

@@ -1,7 +1,8 @@
-"""What people sign: one text, in which everything stands that a vote says, and what it says that of.
+"""What people sign: one text, in which everything stands that a vote or another word says, and what it says that of.
 
-Run, plan's digest, person, role, decision, note and until when it counts: a signature is of no use for another run, plan,
-role or person. It is made as by ``ssh-keygen -Y sign -n failover@v1``.
+A vote: run, plan's digest, person, role, decision, note and until when it counts. Another word: run, what it is (``attest``,
+``skip``), of which member, node or step, person, note and until when. So a signature is of no use for another run, plan,
+role, person or word. It is made as by ``ssh-keygen -Y sign -n failover@v1``.
 """
 
 from __future__ import annotations
@@ -17,18 +18,13 @@ LONGEST = 8_000
 """Characters of a signature; one by an RSA key of 16,384 bits has fewer."""
 
 
-class SignedVote(Wire):
-    """What a person says by a vote that is signed."""
+class _Signed(Wire):
+    """What all that is signed has in common."""
 
     workflow: str
     run: str
     """ID of the first run: a reset keeps it."""
-    plan: str
     by: str
-    role: str
-    approve: bool
-    attest: bool = False
-    note: str = ""
     expires: datetime
     """With its zone."""
 
@@ -37,6 +33,27 @@ class SignedVote(Wire):
         """Return what is signed: JSON on one line, keys sorted, times in UTC."""
         said = {**self.model_dump(), "expires": self.expires.astimezone(UTC).isoformat()}
         return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class SignedVote(_Signed):
+    """What a person says by a vote that is signed."""
+
+    plan: str
+    role: str
+    approve: bool
+    attest: bool = False
+    note: str = ""
+
+
+class SignedWord(_Signed):
+    """What a person says by another word that is signed. Its keys are never those of a vote."""
+
+    what: str
+    """The command that says it: ``attest``, ``override-budget``, ``hold``, ``release``, ``skip``, ``force``, ``cancel``."""
+    of: str = ""
+    """Member, node or step; empty where it is of the run."""
+    note: str = ""
+    anyway: bool = False
 
 
 class Judged(NamedTuple):

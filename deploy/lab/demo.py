@@ -21,10 +21,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities.run.models.report import Outcome
 from deploy.lab import cluster
 from deploy.lab.breaking import break_it
+from deploy.lab.estate import changed_estate
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import wait_until
 from deploy.lab.sentinels import redis_is_redundant
+from deploy.lab.signing import Signers
 from deploy.lab.signposts import signposts
 from deploy.lab.switching import (
     APPROVER,
@@ -59,17 +61,20 @@ class _Stage:
     lab: Lab
     binaries: Path
     client: Client
+    signers: Signers
+    """Who signs what: only signed approvals count in a demonstration."""
 
 
 def demo(lab: Lab, what: str) -> int:
     """Run one of ``DEMOS``; return 0 when everything was completed and nothing was lost."""
     began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else _WIDTH)
     print("Bringing the lab up", flush=True)
-    binaries = cluster.up(lab)
-    with load(lab, binaries) as running:
+    binaries, signers = cluster.up(lab), Signers()
+    print("\nPeople get SSH keys for this demonstration, and only signed approvals of the database count", flush=True)
+    with changed_estate(lab, binaries, signers.only), load(lab, binaries) as running:
         print("\nClients write to PostgreSQL and Redis every 20 ms, and call the API", flush=True)
         time.sleep(1)
-        good = asyncio.run(_all(lab, binaries, DEMOS[what], console))
+        good = asyncio.run(_all(lab, binaries, signers, DEMOS[what], console))
         time.sleep(1)
         seen = running.stop()
     print(f"\nWhat the clients saw: {seen['rows']} rows acknowledged, {seen['lost']} lost, longest without one", end=" ")
@@ -82,8 +87,8 @@ def demo(lab: Lab, what: str) -> int:
     return 0 if good and seen["lost"] == 0 and not seen["two_writers"] else 1
 
 
-async def _all(lab: Lab, binaries: Path, story: _Story, console: Console) -> bool:
-    good, stage = True, _Stage(lab, binaries, await connect(lab))
+async def _all(lab: Lab, binaries: Path, signers: Signers, story: _Story, console: Console) -> bool:
+    good, stage = True, _Stage(lab, binaries, await connect(lab), signers)
     async for facts in story(stage):
         console.print(full(facts))
         good = good and facts.outcome is Outcome.COMPLETED
@@ -102,7 +107,7 @@ async def _postgres(stage: _Stage) -> AsyncIterator[Facts]:
         asked: dict[str, str | bool] = {"mode": "forced", "attest": True} if forced else {}
         handle = await _begun(start(stage.client, reason=_REASON, **asked), CLUSTER)
         watching = _watch(stage, handle)
-        await approve(handle, attest=forced)
+        await approve(handle, attest=forced, signers=stage.signers)
         yield await ending(handle)
         await watching
 
@@ -134,17 +139,17 @@ async def _node(stage: _Stage) -> AsyncIterator[Facts]:
     _say(f"{node}, on which {leader} leads, is emptied: asked by {OPERATOR}; {APPROVER} approves the move of the database")
     handle = await _begun(start_node(stage.client, node, uncordon=True, reason=_REASON), node)
     watching = _watch(stage, handle)
-    approving = asyncio.create_task(_approve_when_asked(stage.client))
+    approving = asyncio.create_task(_approve_when_asked(stage))
     yield await ending(handle, within=300)
     approving.cancel()
     await watching
 
 
-async def _approve_when_asked(client: Client) -> None:
-    handle = client.get_workflow_handle(lock_id(CLUSTER))
+async def _approve_when_asked(stage: _Stage) -> None:
+    handle = stage.client.get_workflow_handle(lock_id(CLUSTER))
     while True:
         try:
-            await approve(handle, within=5)
+            await approve(handle, within=5, signers=stage.signers)
         except (LabError, TimeoutError):  # the run before has ended; this one has not begun
             await asyncio.sleep(0.5)
         else:

@@ -15,6 +15,7 @@ from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome
 from deploy.lab.names import Lab, LabError
 from deploy.lab.patience import stretched
+from deploy.lab.signing import Signers
 from starters.history.model import Facts, facts_of
 from starters.history.parse import chronicle_of
 from workflows.nodes.models import node_lock_id
@@ -68,18 +69,25 @@ async def start_node(client: Client, node: str, **request: str | bool) -> Handle
     return await client.start_workflow("node-failover", asked, id=lock, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT)
 
 
-async def approve(handle: Handle, *, within: float = 30, attest: bool = False) -> Status:
+async def approve(handle: Handle, *, within: float = 30, attest: bool = False, signers: Signers | None = None) -> Status:
     """Approve the plan once it waits, and ``attest`` that the old primary is stopped; return the status after it.
+
+    ``signers``: sign it with a key of theirs.
 
     Raises:
         LabError: the run ended before; carries its own words.
     """
-    return await agree(handle, await plan_of(handle, within=within), attest=attest)
+    return await agree(handle, await plan_of(handle, within=within), attest=attest, signers=signers)
 
 
-async def agree(handle: Handle, plan: Plan, *, attest: bool = False) -> Status:
-    """Approve ``plan``; return the status after it."""
+async def agree(handle: Handle, plan: Plan, *, attest: bool = False, signers: Signers | None = None) -> Status:
+    """Approve ``plan``, signed if there are ``signers``; return the status after it."""
     decision = Decision(by=APPROVER, plan=plan.digest, approve=True, attest=attest)
+    if signers is not None:
+        now = await status_of(handle)
+        if now is None or now.approval is None:
+            raise LabError("the run does not say what it waits for")
+        decision = signers.sign(decision, now.approval, handle.id)
     status: Status = await handle.execute_update("decide", decision, result_type=Status)
     return status
 

@@ -263,7 +263,7 @@ Key = Annotated[
     ),
 ]
 Printed = Annotated[
-    bool, typer.Option("--print", help="Print what to paste into the Temporal UI (update decide); send nothing.")
+    bool, typer.Option("--print", help="Print what to paste into the Temporal UI as the update of that name; send nothing.")
 ]
 Note = Annotated[
     str, typer.Option("--note", metavar="TEXT", help="How you know, or why; stands in the report.", show_default=False)

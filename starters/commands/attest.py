@@ -10,6 +10,7 @@ from starters.client.answers import Answer, CommandError, Exit, Output, must_be_
 from starters.client.following import again
 from starters.client.results import shape_of
 from starters.client.runs import must_be_open, send
+from starters.client.signing import UNSIGNED, Signing, to_paste
 from starters.client.targets import find
 from starters.commands import arguments as arg
 from workers.connection import connect
@@ -24,14 +25,17 @@ class TypedAttestation:
     member: str
     by: str
     note: str
+    signing: Signing = UNSIGNED
 
 
-def attest_command(
+def attest_command(  # noqa: PLR0913 - one parameter an option
     target: arg.Target,
     *,
     member: arg.Stopped,
     by: arg.By = "",
     note: arg.Note = "",
+    key: arg.Key = None,
+    printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Confirm, under your name, that the old leader is stopped. IF IT STILL RUNS, TWO SERVERS TAKE WRITES.
@@ -40,7 +44,7 @@ def attest_command(
     confirm this itself. A forced failover promotes nobody before that is confirmed. The report keeps your name and note.
     For a lost node, name the node: failover attest node-2 --member node-2.
     """
-    respond_about_run(output, attest(TypedAttestation(target, member=member, by=by, note=note)))
+    respond_about_run(output, attest(TypedAttestation(target, member, by, note, Signing(key, printed))))
 
 
 async def attest(typed: TypedAttestation) -> Answer:
@@ -51,7 +55,10 @@ async def attest(typed: TypedAttestation) -> Answer:
     client = await connect()
     place = await find(client, typed.target)
     chronicle = await must_be_open(client, place)
-    attestation = Attestation(by=typed.by, member=typed.member, note=typed.note)
+    said = Attestation(by=typed.by, member=typed.member, note=typed.note)
+    attestation = await typed.signing.sign("attest", said, place, chronicle)
+    if typed.signing.printed:
+        return to_paste(attestation)
     status = await send(client, place.of(chronicle.run_id), "attest", attestation, model=Status, what="the attestation")
     text = f"{typed.by} says that {typed.member} is stopped; {place.name} goes on: {again(place)}"
     return Answer(Exit.DONE, {"attested": typed.member, **shape_of(chronicle, status)}, Text(text))

@@ -11,6 +11,7 @@ from starters.client.following import again, read_until_closed
 from starters.client.results import machine_view
 from starters.client.runs import must_be_open, no_worker
 from starters.client.server import ask_status, has_worker
+from starters.client.signing import UNSIGNED, Signing
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.history.model import facts_of
@@ -24,17 +25,22 @@ _END_WITHIN_SECONDS = 20.0
 
 
 def cancel_command(
-    target: arg.Target, *, by: arg.By = "", reason: arg.Reason = "", output: arg.OutputOption = Output.TEXT
+    target: arg.Target,
+    *,
+    by: arg.By = "",
+    reason: arg.Reason = "",
+    key: arg.Key = None,
+    output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Stop a run and undo what it did.
 
     Refused after the promotion: then nothing can be undone, and the run goes on to its end. Only the last wait, until the
     old primary follows, can be ended then; the old primary goes on following automatically.
     """
-    respond_about_run(output, cancel(target, by, reason))
+    respond_about_run(output, cancel(target, by, reason, Signing(key)))
 
 
-async def cancel(target: str, by: str = "", reason: str = "") -> Answer:
+async def cancel(target: str, by: str = "", reason: str = "", signing: Signing = UNSIGNED) -> Answer:
     """Ask the run to stop and undo, in the name of ``by``, and wait a little for how it ends."""
     note = _note_of(by, reason)
     client = await connect()
@@ -49,6 +55,7 @@ async def cancel(target: str, by: str = "", reason: str = "") -> Answer:
             f"{place.name} is past the point of no return ({chronicle.phase}): it goes on to the end; {again(place)}",
         )
     run = place.of(chronicle.run_id)
+    note = await signing.sign("cancel", note, place, chronicle)
     await run.handle(client).cancel(reason=note.model_dump_json())
     return await _end_of(client, run, place, status, served=served)
 

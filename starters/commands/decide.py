@@ -19,7 +19,6 @@ from starters.client.answers import (
     CommandError,
     Exit,
     Output,
-    Verbatim,
     confirmed,
     console,
     must_be_named,
@@ -29,7 +28,7 @@ from starters.client.following import again
 from starters.client.results import shape_of
 from starters.client.runs import must_be_open, send, why_silent
 from starters.client.server import ask_status
-from starters.client.signing import signed
+from starters.client.signing import signed, to_paste
 from starters.client.targets import Place, find
 from starters.commands import arguments as arg
 from starters.render.terminal import plan_lines
@@ -106,7 +105,7 @@ async def decide(ballot: Ballot, output: Output) -> Answer:
     if ballot.key is not None:
         decision = await _signed(client, run, decision, ballot.key)
     if ballot.printed:
-        return Answer(Exit.DONE, decision.model_dump(mode="json"), Verbatim(decision.model_dump_json() + "\n"))
+        return to_paste(decision)
     status = await send(client, run, "decide", decision, model=Status, what="the vote")
     done = "approved" if ballot.approve else "rejected"
     missing = _missing(status)

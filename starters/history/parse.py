@@ -86,6 +86,8 @@ class Chronicle:
     workflow_id: str = ""
     run_id: str = ""
     """Give it where it is known: after a reset the first event still names the run that was reset."""
+    first_run: str = ""
+    """What a signature names as the run: a reset keeps it."""
     workflow: str = ""
     asked: dict[str, Any] = field(default_factory=dict)
     """The request as it was sent."""
@@ -238,6 +240,7 @@ class Chronicle:
         if kind == "started":
             self.started_at, self.workflow = at, details.workflow_type.name
             self.run_id = self.run_id or details.original_execution_run_id
+            self.first_run = details.first_execution_run_id
             self.workflow_id = details.workflow_id or self.workflow_id
             asked = decode_json(first(details.input))
             self.asked = asked if isinstance(asked, dict) else {}

@@ -96,12 +96,17 @@ def people_lines(facts: Facts) -> list[str]:
         note = f": {vote.note}" if vote.note else ""
         lines.append(f"{what} by {vote.by}{f' as {vote.role}' if vote.role else ''}, {words.moment(vote.at)}{proof}{note}")
     if facts.known.attested_by:
-        lines.append(f"attested by {facts.known.attested_by}: the old leader is stopped, or its loss is accepted")
+        proof = _proof(facts.known.attested_key)
+        lines.append(f"attested by {facts.known.attested_by}{proof}: the old leader is stopped, or its loss is accepted")
     lines += [one.told(words.moment(one.at)) for one in facts.known.control]
     if facts.cancel_asked_at:
         why = f": {facts.cancel_reason}" if facts.cancel_reason else ""
         lines.append(f"cancelled by {facts.cancel_asked_by or 'somebody'}, {words.moment(facts.cancel_asked_at)}{why}")
     return lines
+
+
+def _proof(key: str) -> str:
+    return f" (signed with {key})" if key else ""
 
 
 def plan_lines(plan: Plan, *, dry: bool = False) -> list[str]:
@@ -167,7 +172,8 @@ def measured_lines(facts: Facts) -> list[str]:
         if measured.note:
             lines.append(f"note: {measured.note}")
     if known.insisted_by:
-        lines.append(f"{known.insisted_by} overrode the disruption budgets: the blocked pods were deleted")
+        proof = _proof(known.insisted_key)
+        lines.append(f"{known.insisted_by}{proof} overrode the disruption budgets: the blocked pods were deleted")
     return lines + own(facts).lines(known)
 
 

@@ -18,8 +18,9 @@ from tests.postgres.bench import Bench, Handle
 from tests.postgres.gone import ISOLATING, POLICY, Gone, take_away
 from tests.postgres.test_runs_that_were_ended import reset, task_of
 from tests.replay.rollbacks import POLICIES, ROLLBACKS
+from tests.replay.signed_runs import signed, signed_words
 from tests.run.cancels import cancel
-from tests.run.signing_people import SIGNED, SIGNERS, signed_vote
+from tests.run.signing_people import FORCED, SIGNED, SIGNERS
 from tests.starters.test_doctor import examine
 from workflows.doctor import Doctor
 
@@ -75,13 +76,6 @@ async def _decided(bench: Bench, *, approve: bool) -> Handle:
 
 async def _approved(bench: Bench) -> Handle:
     return await _decided(bench, approve=True)
-
-
-async def _signed(bench: Bench) -> Handle:
-    handle = await bench.switch()
-    status = await bench.until_phase(handle, "awaiting approval")
-    await handle.execute_update("decide", signed_vote(handle.id, status))
-    return handle
 
 
 async def _rejected(bench: Bench) -> Handle:
@@ -211,7 +205,7 @@ RUNS = {
     "planned-completed-after-quiet": Golden(_planned, {"thresholds": {"quiet": "PT0.2S"}}),
     "planned-held": Golden(_held),
     "planned-approved": Golden(_approved, _VOTES),
-    "planned-approved-signed": Golden(_signed, {"approvals": SIGNED, "signers": SIGNERS}),
+    "planned-approved-signed": Golden(signed, {"approvals": SIGNED, "signers": SIGNERS}),
     "planned-rejected": Golden(_rejected, _VOTES),
     "planned-expired": Golden(_planned, _EXPIRES),
     "planned-cancelled": Golden(_cancelled, _VOTES),
@@ -233,6 +227,7 @@ RUNS = {
     "forced-proved-by-gate": Golden(_proved_by_its_gate, _ATTESTED),
     "forced-attested": Golden(_attested, _ATTESTED),
     "forced-attested-later": Golden(_attested_later, _SLOW),
+    "forced-signed-words": Golden(signed_words, {**_SLOW, "approvals": FORCED, "signers": SIGNERS}),
     "forced-isolated": Golden(_cut_off, {"forced": ISOLATING}),
     "forced-without-proof": Golden(_cut_off, _ATTESTED),
     "forced-plan": Golden(_forced_plan, _ATTESTED),

@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from tests.fakes.world import World
+from tests.fakes.world import A, World
 from tests.postgres.bench import serving
-from tests.run.signing_people import KEYS, SIGNED, SIGNERS
+from tests.postgres.gone import POLICY
+from tests.run.signing_people import FORCED, KEYS, SIGNED, SIGNERS
 from tests.starters.conftest import Stage, command_for
 
 
@@ -91,3 +92,39 @@ async def test_a_key_that_signs_nothing_is_said(signing: Stage, tmp_path: Path, 
     file.chmod(0o600)
     bad = await signing.failover(*vote, "--key", str(file))
     assert (bad.code, "has not signed" in bad.err) == (1, True), bad
+
+
+async def test_orders_and_cancels_are_signed_too(signing: Stage, key: Path) -> None:
+    vote, by = await _vote(signing), ("--by", "dana", "--reason", "look first")
+    unsigned = await signing.failover("hold", signing.cluster, *by)
+    assert (unsigned.code, "failover hold" in unsigned.err and "--by dana --key FILE" in unsigned.err) == (3, True), unsigned
+    held = await signing.failover("hold", signing.cluster, *by, "--key", str(key))
+    assert held.code == 0, held
+    await signing.failover(*vote, "--key", str(key))
+    printed = await signing.failover("release", signing.cluster, "--by", "dana", "--key", str(key), "--print")
+    handle = signing.bench.client.get_workflow_handle(signing.bench.lock)
+    await signing.bench.until_phase(handle, "held")
+    await handle.execute_update("release", json.loads(printed.out))
+    assert (await signing.bench.finished(handle)).outcome == "completed"
+    report = " ".join((await signing.failover("report", signing.cluster)).out.split())
+    assert report.count(f"signed with {KEYS['dana'].get_fingerprint()}") == 3
+
+
+async def test_a_signed_cancel_names_its_key(signing: Stage, key: Path) -> None:
+    await _vote(signing)
+    cancelled = await signing.failover("cancel", signing.cluster, "--by", "dana", FAILOVER_KEY=str(key))
+    assert cancelled.code == 0, cancelled
+    proof = f"cancelled by dana (signed with {KEYS['dana'].get_fingerprint()}); nothing was changed"
+    assert proof in " ".join(cancelled.out.split())
+
+
+async def test_an_attestation_is_signed_too(temporal: Client, tmp_path: Path, key: Path) -> None:
+    async with serving(temporal, tmp_path, World(), approvals=FORCED, signers=SIGNERS, forced=POLICY) as bench:
+        failover = command_for(temporal, bench.queue)
+        handle = await bench.force()
+        await bench.until_phase(handle, "awaiting approval")
+        word = ("attest", bench.cluster, "--member", A, "--by", "dana")
+        unsigned, signed = await failover(*word), await failover(*word, "--key", str(key), "--note", "seen")
+        assert (unsigned.code, "only signed words count here" in unsigned.err, signed.code) == (3, True, 0), signed
+        status = (await failover("status", bench.cluster, "-o", "json")).document["status"]
+        assert status["attested_key"] == KEYS["dana"].get_fingerprint()

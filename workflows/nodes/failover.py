@@ -50,6 +50,7 @@ from workflows.run import outcome
 from workflows.run.cancelling import ended
 from workflows.run.control import Leeway
 from workflows.run.controlling import held_back, leave_out, optional_step
+from workflows.run.heard import said_here
 from workflows.run.inputs import said
 from workflows.run.models import Status
 from workflows.run.phases import Phase
@@ -85,11 +86,18 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         self._proof_needed = True
 
     @workflow.update(description='Delete what a disruption budget protects: {"by": "mona", "node": "node-2"}')
-    def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
-        """Take the word (``Insistence``) and return the status after it."""
-        self.state.insisted_by = self._insistence(args).by
+    async def insist(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Take the word (``Insistence``) and return the status after it. ApplicationError: it does not count."""
+        return await self.answered(self._insist(args))
+
+    async def _insist(self, args: tuple[Any, ...]) -> None:
+        word = self._insistence(args)
+        signed = said_here("override-budget", word)
+        key = await self.key_of_word(signed, word.signature)
+        self._insistence(args)  # the run has gone on meanwhile
+        self.count(signed)
+        self.state.insisted_by, self.state.insisted_key = word.by, key
         self.state.show()
-        return self.state.status
 
     @insist.validator
     def _may_insist(self, *args: Any) -> None:  # noqa: ANN401
@@ -110,6 +118,7 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
                 f"by: {word.by} cannot override; the estate's people are {', '.join(sorted(target.people)) or 'nobody'}"
             )
             raise ValueError(message)
+        self.must_be_signed("override-budget", word)
         return word
 
     def _hints(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlre
 from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.nodes.models import Carried
+from activities.nodes.run_models import NodeDetails
 from activities.run.errors import Refusal, refuse
 from estate.nodes import NodeTarget
 from workflows.nodes.models import NodeFailoverRequest
@@ -21,7 +22,7 @@ from workflows.run import outcome
 from workflows.run.automatic import handed_on
 from workflows.run.children import end_of
 from workflows.run.models import TASK_TIMEOUT, Run, lock_of
-from workflows.run.state import Span
+from workflows.run.state import RunState, Span
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,16 @@ class Moved:
     """``postgres-failover orders``; Sentinel may have been quicker."""
     people: tuple[Span, ...] = ()
     """From when to when people were asked to approve it."""
+
+
+def word_said(state: RunState[NodeDetails]) -> dict[str, str]:
+    """Return who has said last that the node is stopped; where it is signed, with all that the signature covers."""
+    word = state.signed_word
+    if word is None or word.by != state.attested_by or word.expires is None:
+        return {"by": state.attested_by}
+    run = workflow.info().first_execution_run_id
+    signed = {"signature": word.signature, "expires": word.expires.isoformat()}
+    return {"by": word.by, "note": word.note, "run": run, **signed}
 
 
 async def move(carried: Carried, asked: NodeFailoverRequest, target: NodeTarget) -> Moved:
@@ -69,8 +80,10 @@ async def _begin(carried: Carried, request: dict[str, object], lock: str) -> Chi
     )
 
 
-async def pass_the_word_on(carried: Carried, node: str, said_by: Callable[[], str], goes_on: Callable[[], bool]) -> None:
-    """Tell whatever run moves ``carried`` who has said last that ``node`` is stopped, again and again while it ``goes_on``.
+async def pass_the_word_on(
+    carried: Carried, node: str, says: Callable[[], dict[str, str]], goes_on: Callable[[], bool]
+) -> None:
+    """Tell whatever run moves ``carried`` who ``says`` that ``node`` is stopped, again and again while it ``goes_on``.
 
     A run that has not begun hears nothing, and one that does not wait for proof drops the word, as it does one of somebody
     whose word its target does not take.
@@ -80,7 +93,7 @@ async def pass_the_word_on(carried: Carried, node: str, said_by: Callable[[], st
         if not goes_on():  # a cancel that comes while a signal is on its way is lost
             return
         with suppress(FailureError):
-            await run.signal("attested", {"by": said_by(), "member": carried.pod, "node": node})
+            await run.signal("attested", {**says(), "member": carried.pod, "node": node})
         await workflow.sleep(_TELLS_SOON if number < _SOON else _TELLS_LATER)
 
 

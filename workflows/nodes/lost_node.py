@@ -36,7 +36,7 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.todo import LeftToDo, Todo, todo
 from estate.nodes import NodeTarget
 from workflows.nodes.fencing import Asking, EarlyAsking, proof_of
-from workflows.nodes.hosted import move, pass_the_word_on
+from workflows.nodes.hosted import move, pass_the_word_on, word_said
 from workflows.nodes.leaders_first import note_moved
 from workflows.nodes.models import NodeFailoverRequest
 from workflows.nodes.planning import keeps_data, keeps_nothing, not_ready, waiting_for_a_node
@@ -111,13 +111,16 @@ class Evacuation:
             raise refuse(Refusal.STRANDED, f"{target.name} is out of service, but not every workload is ready elsewhere")
 
     async def _pass_the_word_on(self, carried: Carried) -> None:
-        """Pass on what somebody says of the node. The requester's word has gone out with the request, to a run of ours."""
-        told = self._request.by if self._request.attest else ""
+        """Pass on what somebody says of the node. The requester's word has gone out with the request, to a run of ours.
+
+        One that was only announced there, and then said with a signature, has not.
+        """
+        told = self._request.by if self._request.attest and not self._state.announced_by else ""
         await workflow.wait_condition(
             lambda: self._state.attested_by not in {"", told} or (bool(told) and carried.target in self._held)
         )
         if workflow.patched("pass-a-word-on"):
-            await pass_the_word_on(carried, self._target.name, lambda: self._state.attested_by, lambda: self._tells)
+            await pass_the_word_on(carried, self._target.name, lambda: word_said(self._state), lambda: self._tells)
 
     def _proof_is_needed(self) -> bool:
         """Whether a database waits for it: its run says so, or is another one that lives and had claimed before."""

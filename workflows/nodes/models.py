@@ -6,7 +6,7 @@ from pydantic import Field
 
 from estate.nodes import NodeTarget
 from gate.record import Mode
-from workflows.run.models import FailoverMode, Input, Request, ShortName, lock_of
+from workflows.run.models import FailoverMode, Input, Request, ShortName, Signable, lock_of
 
 
 class NodeFailoverRequest(Request):
@@ -39,7 +39,7 @@ class NodeReturnRequest(Input):
     target: NodeTarget
 
 
-class Insistence(Input):
+class Insistence(Signable):
     """Input of the update ``insist``."""
 
     by: ShortName

@@ -70,8 +70,13 @@ class PostgresFailover(PostgresProcedure[FailoverRequest]):
         make = make_forced_plan if forced else make_plan
         state.plan = plan = self.with_applications(make(request, target, survey), survey)
         if request.run is not Run.PLAN:
-            must_be_gone(plan, target, attested_by=state.attested_by)
+            must_be_gone(plan, target, attested_by=state.vouched_by)
         return plan
+
+    def node_of_suspect(self) -> str:
+        """Return the node of the old primary's pod."""
+        plan, survey = self.state.plan, self.state.details.survey
+        return survey.node_of(plan.primary) if plan and survey else ""
 
     @staticmethod
     def policy(target: PostgresTarget, mode: str, run: str) -> ApprovalPolicy:  # noqa: ARG004

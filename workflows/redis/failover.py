@@ -121,7 +121,7 @@ class RedisFailover(Procedure[RedisFailoverRequest, RedisTarget, RedisPlan, Redi
         self._old = address_of(plan, survey)
         must_be_meant(plan, survey, request.member)
         if plan.mode is Mode.FORCED and request.run is not Run.PLAN:
-            must_not_live(plan, survey, given_up=request.member if state.attested_by else None)
+            must_not_live(plan, survey, given_up=request.member if state.vouched_by else None)
         state.show()
         return plan
 

@@ -101,7 +101,7 @@ class PostgresRegionFailover(Procedure[RegionDatabaseRequest, FlexibleTarget, Fl
         survey = self.state.details.survey = await step(FlexibleLookActivities.survey, FlexibleLook(target=self.target))
         plan = make_flexible_plan(self.request, self.target, survey)
         if self.request.run is not Run.PLAN:
-            must_be_given_up(plan, attested=bool(self.state.attested_by))
+            must_be_given_up(plan, attested=bool(self.state.vouched_by))
         return plan
 
     @staticmethod

@@ -15,7 +15,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from activities.run.models.control import Control, ControlEntry, Offer
-from workflows.run.models import Input, Reason, ShortName
+from workflows.run.models import Reason, ShortName, Signable
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Leeway:
 Why = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class HoldOrder(Input):
+class HoldOrder(Signable):
     """Input of the update ``hold`` and the signal ``held``."""
 
     by: ShortName
@@ -48,14 +48,14 @@ class HoldOrder(Input):
     """Also where that keeps clients from being served."""
 
 
-class ReleaseOrder(Input):
+class ReleaseOrder(Signable):
     """Input of the update ``release`` and the signal ``released``."""
 
     by: ShortName
     reason: Reason = ""
 
 
-class StepOrder(Input):
+class StepOrder(Signable):
     """Input of the updates ``skip`` and ``force``, and of the signals ``skipped`` and ``forced``."""
 
     by: ShortName

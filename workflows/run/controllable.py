@@ -2,19 +2,20 @@
 
 An order alone changes nothing: it is kept in the run's state, and the run looks at it where that is safe
 (``workflows.run.controlling``). One that does not count is answered with a sentence, or dropped where it came as a signal.
-Votes and orders alike carry no proof of who sent them.
+Where the policy counts signed votes only, it counts signed orders only (``workflows.run.heard``).
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.run.models.control import Control, ControlEntry
-from estate.base import ApprovalPolicy, Target, fold, holders
+from estate.base import fold, holders
 from workflows.run.control import HoldOrder, ReleaseOrder, StepOrder
+from workflows.run.heard import said_here
 from workflows.run.inputs import said
 from workflows.run.models import Run, Status, named
 from workflows.run.phases import Phase
@@ -34,79 +35,79 @@ _STEP = '{"by": "dana", "step": "ready", "reason": "WHY"}'
 class Controllable(Decidable):
     """Base of workflows that people may hold, and whose steps they may skip or force."""
 
-    @abstractmethod
-    def decides(self, target: Target) -> ApprovalPolicy:
-        """Return who must approve this run: they control it too."""
-
     @workflow.update(description='Stop before the next phase: {"by": "dana", "reason": "WHY"}')
-    def hold(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+    async def hold(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Record a hold (``HoldOrder``) and return the status after it."""
-        return self._order(Control.HOLD, args)
+        return await self.answered(self._order(Control.HOLD, args))
 
     @hold.validator
     def _may_hold(self, *args: Any) -> None:  # noqa: ANN401
         self._check_order(Control.HOLD, args)
 
     @workflow.update(description='Let a held run go on: {"by": "dana"}')
-    def release(self, *args: Any) -> Status:  # noqa: ANN401
+    async def release(self, *args: Any) -> Status:  # noqa: ANN401
         """End the hold (``ReleaseOrder``) and return the status after it."""
-        return self._order(Control.RELEASE, args)
+        return await self.answered(self._order(Control.RELEASE, args))
 
     @release.validator
     def _may_release(self, *args: Any) -> None:  # noqa: ANN401
         self._check_order(Control.RELEASE, args)
 
     @workflow.update(description=f"Leave a step out: {_STEP}")
-    def skip(self, *args: Any) -> Status:  # noqa: ANN401
+    async def skip(self, *args: Any) -> Status:  # noqa: ANN401
         """Record the order (``StepOrder``) and return the status after it."""
-        return self._order(Control.SKIP, args)
+        return await self.answered(self._order(Control.SKIP, args))
 
     @skip.validator
     def _may_skip(self, *args: Any) -> None:  # noqa: ANN401
         self._check_order(Control.SKIP, args)
 
     @workflow.update(description=f"Use the ungraceful form of a step: {_STEP}")
-    def force(self, *args: Any) -> Status:  # noqa: ANN401
+    async def force(self, *args: Any) -> Status:  # noqa: ANN401
         """Record the order (``StepOrder``) and return the status after it."""
-        return self._order(Control.FORCE, args)
+        return await self.answered(self._order(Control.FORCE, args))
 
     @force.validator
     def _may_force(self, *args: Any) -> None:  # noqa: ANN401
         self._check_order(Control.FORCE, args)
 
     @workflow.signal(description="Like hold, without an answer; one that does not count is dropped.")
-    def held(self, *args: Any) -> None:  # noqa: ANN401
+    async def held(self, *args: Any) -> None:  # noqa: ANN401
         """Record a hold if it counts. Never raises."""
-        self._order_by_signal(Control.HOLD, args)
+        await self._order_by_signal(Control.HOLD, args)
 
     @workflow.signal(description="Like release, without an answer; one that does not count is dropped.")
-    def released(self, *args: Any) -> None:  # noqa: ANN401
+    async def released(self, *args: Any) -> None:  # noqa: ANN401
         """End the hold if that counts. Never raises."""
-        self._order_by_signal(Control.RELEASE, args)
+        await self._order_by_signal(Control.RELEASE, args)
 
     @workflow.signal(description="Like skip, without an answer; one that does not count is dropped.")
-    def skipped(self, *args: Any) -> None:  # noqa: ANN401
+    async def skipped(self, *args: Any) -> None:  # noqa: ANN401
         """Record the order if it counts. Never raises."""
-        self._order_by_signal(Control.SKIP, args)
+        await self._order_by_signal(Control.SKIP, args)
 
     @workflow.signal(description="Like force, without an answer; one that does not count is dropped.")
-    def forced(self, *args: Any) -> None:  # noqa: ANN401
+    async def forced(self, *args: Any) -> None:  # noqa: ANN401
         """Record the order if it counts. Never raises."""
-        self._order_by_signal(Control.FORCE, args)
+        await self._order_by_signal(Control.FORCE, args)
 
-    def _order_by_signal(self, what: Control, args: tuple[Any, ...]) -> None:
+    async def _order_by_signal(self, what: Control, args: tuple[Any, ...]) -> None:
         """Follow an order if it counts. An error in a signal would wedge the run."""
         try:
-            self._order(what, args)
-        except ValueError as complaint:
+            await self._order(what, args)
+        except (ValueError, FailureError) as complaint:
             workflow.logger.warning("Ignored order to %s: %s", what.value, complaint)
 
-    def _order(self, what: Control, args: tuple[Any, ...]) -> Status:
+    async def _order(self, what: Control, args: tuple[Any, ...]) -> None:
+        """Keep an order. Raises as ``Hears.key_of_word``."""
         order = self._check_order(what, args)
-        entry = ControlEntry(what=what, at=workflow.now(), **order.model_dump())
-        self.state.control.keep_order(entry)
+        word = said_here(what.value, order)
+        key = await self.key_of_word(word, order.signature)
+        self._check_order(what, args)  # the run has gone on meanwhile
+        self.count(word)
+        ordered = {name: getattr(order, name) for name in type(order).model_fields if name not in order.newer}
+        self.state.control.keep_order(ControlEntry(what=what, at=workflow.now(), key=key, **ordered))
         self.state.show()
-        return self.state.status
 
     def _check_order(self, what: Control, args: tuple[Any, ...]) -> Order:
         """Return what is ordered. ValueError: it does not count; the message says why and what would."""
@@ -120,6 +121,8 @@ class Controllable(Decidable):
         elif state.control.hold is None:
             message = "nobody holds this run; there is nothing to release"
             raise ValueError(message)
+        step = order.step if isinstance(order, StepOrder) else ""
+        self.must_be_signed(what.value, order, of=step)
         return order
 
     def _must_be_open(self) -> None:

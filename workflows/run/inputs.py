@@ -18,6 +18,7 @@ from workflows.run.payloads import Unreadable
 
 M = TypeVar("M", bound=BaseModel)
 _COMMON = ("run", "by", "reason")
+_SIGNED = ("signature", "expires")
 
 
 def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationError | None]:
@@ -32,8 +33,8 @@ def parse(model: type[M], args: tuple[Any, ...]) -> tuple[M | None, ApplicationE
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
-    """Return the fields, those that all procedures have after those that tell what this one is about."""
-    fields = list(model.model_fields)
+    """Return the fields, those that all procedures have after those that tell what this one is about; signatures last."""
+    fields = sorted(model.model_fields, key=_SIGNED.__contains__)
     return sorted(fields, key=_COMMON.__contains__) if set(_COMMON) <= set(fields) else fields
 
 

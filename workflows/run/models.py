@@ -57,6 +57,24 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Signable(Input):
+    """What one person says, and may sign."""
+
+    signature: str = Field(default="", max_length=LONGEST)
+    """By a key of the person, over all of this and the run (``activities.run.signed_words``); empty: it proves nothing."""
+    expires: AwareDatetime | None = None
+    """Until when the signature counts."""
+    newer: ClassVar[tuple[str, ...]] = ("signature", "expires")
+    """Fields that a worker of an earlier version would refuse; they stand last."""
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_unsigned(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out newer fields where nothing is signed."""
+        told: dict[str, Any] = dump(self)
+        last = {key: told.pop(key) for key in self.newer if key in told}  # some writers leave out what is None
+        return {**told, **last} if self.signature else told
+
+
 class Request(Input):
     """Input of a procedure: short enough to type into a form. It names one target and an intent."""
 
@@ -121,7 +139,7 @@ def _of_a_failover(mode: object) -> object:
 FailoverMode = Annotated[Mode, BeforeValidator(_of_a_failover)]
 
 
-class Decision(Input):
+class Decision(Signable):
     """Input of the update ``decide`` and the signal ``vote``."""
 
     by: ShortName
@@ -133,20 +151,13 @@ class Decision(Input):
     attest: bool = False
     """Forced: ``by`` also says that the old primary is stopped, or is to be stopped at any price."""
     note: str = Field(default="", max_length=1000)
-    signature: str = Field(default="", max_length=LONGEST)
-    """By a key of ``by``, over all of this and the run (``activities.run.signed_words``); empty: it proves nothing."""
-    expires: AwareDatetime | None = None
-    """Until when the signature counts."""
-
-    @model_serializer(mode="wrap")
-    def _as_before_where_unsigned(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a worker of an earlier version would refuse."""
-        said: dict[str, Any] = dump(self)
-        return said if self.signature else {key: said[key] for key in said if key not in {"signature", "expires"}}
 
 
-class CancelNote(BaseModel):
-    """Who cancels a run, and why: the reason that a cancel carries in Temporal, as JSON. Older workers pass it over."""
+class CancelNote(Signable):
+    """Who cancels a run, and why: the reason that a cancel carries in Temporal, as JSON. Older workers pass it over.
+
+    Temporal cancels a run for anybody: a signature proves only whose name the report may believe.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -168,7 +179,7 @@ def cancel_note(reason: str | None) -> CancelNote | None:
         return None
 
 
-class Attestation(Input):
+class Attestation(Signable):
     """Input of the update and the signal ``attest``."""
 
     by: ShortName
@@ -176,8 +187,11 @@ class Attestation(Input):
     """The old primary: naming it is what makes the word deliberate."""
     node: str = Field(default="", max_length=253)
     """It was said of this node, and passed on: that counts as proof, not as an order to stop what lives."""
+    run: str = Field(default="", max_length=253)
+    """Of ``node``'s run in which it was said; only where it was signed there."""
     note: str = Field(default="", max_length=1000)
     """How ``by`` knows: machine deallocated, power off."""
+    newer = ("run", "signature", "expires")
 
 
 class ApprovalStatus(Wire):
@@ -234,6 +248,8 @@ class Status(Wire):
     waits_for_attestation: str = ""
     """The member that somebody must say is stopped; empty when nobody must."""
     attested_by: str = ""
+    attested_key: str = ""
+    """Fingerprint of the SSH key that has signed it."""
     insisted_by: str = ""
     """Nodes: who said that what disruption budgets protect is to be deleted all the same."""
     held: str = ""

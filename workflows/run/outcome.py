@@ -21,7 +21,8 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.report import Outcome, RecordsRequest, RecoveryDetails
 from activities.run.models.wire import Wire
 from activities.run.records import RecordsActivities
-from workflows.run.models import Run, cancel_note
+from workflows.run.models import CancelNote, Run, cancel_note
+from workflows.run.signatures import key_of, word_of
 from workflows.run.state import RunState, Span
 from workflows.run.steps import step
 from workflows.run.uncancellable import uncancellable
@@ -114,7 +115,7 @@ def is_answer(error: BaseException) -> bool:
 async def _close_badly(state: RunState[Any], error: BaseException) -> None:
     """Write down the outcome that is true, and keep the report."""
     kind, message = cause_of(error)
-    message = _cancelled() if kind == "Cancelled" else message
+    message = await _cancelled() if kind == "Cancelled" else message
     outcome = _outcome(state, error, kind)
     words = {
         Outcome.REFUSED: f"{message}; {state.leaves}" if state.leaves else message,
@@ -125,10 +126,23 @@ async def _close_badly(state: RunState[Any], error: BaseException) -> None:
     await _keep(state, refusal="" if kind == "Cancelled" else kind)
 
 
-def _cancelled() -> str:
-    """Return by whom the run was cancelled, and why, as far as the cancel says so."""
+async def _cancelled() -> str:
+    """Return by whom the run was cancelled, and why, as far as the cancel says so, and what proves it."""
     note = cancel_note(workflow.cancellation_reason())
-    return f"cancelled {note.told}" if note else "cancelled"
+    return f"cancelled {note.told}{await _proof_of(note)}" if note else "cancelled"
+
+
+async def _proof_of(note: CancelNote) -> str:
+    """Return what proves who has cancelled; empty where that is not asked for. Never raises: the undo is done."""
+    if not note.signature:
+        return " (unverified)" if getattr(workflow.instance(), "counts_signed_only", False) else ""
+    info = workflow.info()
+    try:
+        said = word_of("cancel", note, info.workflow_id, info.first_execution_run_id)
+        return f" (signed with {await key_of(said, note.signature)})"
+    except (ValueError, FailureError) as complaint:
+        workflow.logger.warning("Whose cancel it is: %s", complaint)
+        return " (unverified)"
 
 
 def _outcome(state: RunState[Any], error: BaseException, kind: str) -> Outcome:

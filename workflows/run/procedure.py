@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from temporalio import workflow
 
 from activities.clients.bundle import Clients
+from activities.run.errors import Refusal, refuse
 from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome
 from activities.run.watches import WATCH_TYPES
@@ -32,7 +33,7 @@ from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
 from workflows.run.preconditions import admitted
 from workflows.run.state import RunState
-from workflows.run.voting import approved, decided_again
+from workflows.run.voting import approved, decided_again, no_word
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T", bound=Target)
@@ -128,7 +129,7 @@ class Procedure(Controllable, Generic[R, T, P, D]):
         target = self.target = await self.resolve()
         self.state.target = target
         if request.attests:
-            self.state.attest(request.by, target)
+            self.state.attest(request.by, target, signed_only=self.counts_signed_only)
         if request.run is Run.PLAN:
             plan = await self.make_plan()
             self.state.preview = await self.preview(plan)
@@ -140,6 +141,8 @@ class Procedure(Controllable, Generic[R, T, P, D]):
         if await self.recover():
             return
         plan = await self.agreed()
+        if self.state.owes_word:
+            raise refuse(Refusal.NO_PROOF, no_word(self.state))
         while await held_back(self.state):
             plan = await decided_again(self.state, plan, self.make_plan)
         self.state.close(Outcome.COMPLETED, self.state.control.after(await self.execute(plan)))

@@ -21,8 +21,9 @@ from estate.base import Target
 from workflows.run.approval import ApprovalGate
 from workflows.run.control import RunControl
 from workflows.run.granted import Granted
-from workflows.run.models import Request, Status
+from workflows.run.models import Attestation, Request, Status
 from workflows.run.phases import Phase, Trait
+from workflows.run.shown import text_of
 
 D = TypeVar("D", bound=Details)
 
@@ -71,6 +72,14 @@ class RunState(Generic[D]):
     """From when to when people were asked to approve, or held the run."""
     attested_by: str = ""
     """Who has said that the old primary is stopped, or is to be stopped at any price."""
+    attested_key: str = ""
+    """Fingerprint of the SSH key that has signed it."""
+    announced_by: str = ""
+    """Who has said so in the request, where only signed words count: a signed one must follow before anything changes."""
+    signed_word: Attestation | None = None
+    """The signed attestation, to be passed on to runs that this one has begun."""
+    heard: set[bytes] = field(default_factory=set)
+    """Signed words that have counted: each does once."""
     by_watch: bool = False
     """Whether the watch of this target has begun this run, and that has been looked at."""
     granted: Granted | None = None
@@ -79,6 +88,7 @@ class RunState(Generic[D]):
     """Why the watch that has begun this run does not want it any more."""
     insisted_by: str = ""
     """Who has said that what disruption budgets protect is to be deleted all the same."""
+    insisted_key: str = ""
     kept: tuple[str, ...] = ()
     measurement: Measurement | None = None
     complete_until: datetime | None = None
@@ -112,8 +122,8 @@ class RunState(Generic[D]):
         workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
         self.show()
 
-    def attest(self, by: str, target: Target) -> None:
-        """Take a person's word that the old primary is stopped.
+    def attest(self, by: str, target: Target, *, signed_only: bool) -> None:
+        """Take the requester's word that the old primary is stopped; ``signed_only``: as one that is to follow, signed.
 
         Raises:
             ApplicationError: ``BadInput``; the estate does not take that person's word.
@@ -121,8 +131,21 @@ class RunState(Generic[D]):
         """
         if complaint := target.why_no_word(by):
             raise refuse(Refusal.BAD_INPUT, complaint)
-        self.attested_by = by
+        if signed_only:
+            self.announced_by = by
+        else:
+            self.attested_by = by
         self.show()
+
+    @property
+    def vouched_by(self) -> str:
+        """Who says, or is to say before anything changes, that the old primary is stopped or given up."""
+        return self.attested_by or self.announced_by
+
+    @property
+    def owes_word(self) -> bool:
+        """Whether the word that the request has announced is still to be said, and signed."""
+        return bool(self.announced_by) and not self.attested_by
 
     def label(self) -> None:
         """Set the search attributes first thing: a run started like another one inherits the other's."""
@@ -144,51 +167,7 @@ class RunState(Generic[D]):
 
     def show(self) -> None:
         """Render the current details for the Temporal UI."""
-        workflow.set_current_details(self.text())
-
-    def text(self) -> str:
-        """Return the run as Markdown: phase, plan, approvals, what would be undone, what is left."""
-        lines = [f"**{self.phase.value}** {self.said}".strip()]
-        if self.request:
-            lines.append(f"asked by {self.request.by or 'nobody named'}: {self.request.reason or 'no reason given'}")
-        if self.plan:
-            lines.append(f"plan `{self.plan.digest}`: {self.plan.headline}")
-            lines.append("\n".join(f"{number}. {step}" for number, step in enumerate(self.plan.steps, 1)))
-        lines += self._approval_lines()
-        if self.plan:
-            lines += self.plan.remarks
-        if self.plan and self.plan.diagnosis:
-            lines += [self.plan.diagnosis.reason, f"loss: {self.plan.loss}"]
-            lines.append("\n".join(f"- {line}" for line in self.plan.diagnosis.evidence))
-        if self.attested_by:
-            lines.append(f"{self.attested_by} says that {self.plan.attested if self.plan else 'it is stopped'}")
-        lines += self.control.lines(self.request.target if self.request else "")
-        lines += self.hints()
-        if member := self.waits_for_attestation:
-            lines.append(
-                f"waits for proof that {member} is stopped: `failover attest {self.plan.cluster if self.plan else ''}"
-                f' --member {member} --by NAME`, or the update `attest` with `{{"by": "NAME", "member": "{member}"}}`'
-            )
-        lines += [f"would be undone: {what}" for what in self.would_undo]
-        lines += [f"**left to do:** {what}" for what in self.left_to_do]
-        return "\n\n".join(lines)
-
-    def _approval_lines(self) -> list[str]:
-        if self.approvals is None or self.approvals.needed == 0:
-            return []
-        lines = [
-            f"{'approved' if vote.approve else 'rejected'} by {vote.by} as {vote.role} (unverified) {vote.note}".strip()
-            for vote in self.approvals.votes
-        ]
-        if self.phase is Phase.AWAITING_APPROVAL and self.plan:
-            status = self.approvals.status
-            until = f"{status.expires_at:%H:%M:%S} UTC" if status.expires_at else "?"
-            lines.append(
-                f"waits for {status.missing} of {status.of_whom} until {until}:"
-                f" `failover approve {self.plan.cluster} --by NAME --plan {self.plan.digest}`,"
-                f' or the update `decide` with `{{"by": "NAME", "plan": "{self.plan.digest}", "approve": true}}`'
-            )
-        return lines
+        workflow.set_current_details(text_of(self))
 
     @property
     def status(self) -> Status:
@@ -214,6 +193,7 @@ class RunState(Generic[D]):
             can_be_ended=self.can_be_ended,
             waits_for_attestation=self.waits_for_attestation,
             attested_by=self.attested_by,
+            attested_key=self.attested_key,
             insisted_by=self.insisted_by,
             held=self.control.told,
             can_skip=self.control.can(Control.SKIP),
@@ -234,7 +214,8 @@ class RunState(Generic[D]):
     @property
     def waits_for_attestation(self) -> str:
         """The member that somebody must say is stopped; empty when nobody must."""
-        if self.phase is not Phase.PROVING or self.attested_by or self.plan is None or self.target is None:
+        waits = self.phase is Phase.PROVING or (self.phase is Phase.AWAITING_APPROVAL and self.owes_word)
+        if not waits or self.attested_by or self.plan is None or self.target is None:
             return ""
         return self.plan.suspect if self.target.takes_words else ""
 
@@ -281,7 +262,9 @@ class RunState(Generic[D]):
             plan=self.plan,
             votes=self.votes,
             attested_by=self.attested_by,
+            attested_key=self.attested_key,
             insisted_by=self.insisted_by,
+            insisted_key=self.insisted_key,
             control=self.control.entries,
             measurement=self.measurement,
             undone=self.undone,

@@ -15,10 +15,11 @@ from estate.base import ApprovalPolicy, Target
 from estate.watching import Policy
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
+from workflows.run.attesting import Attestable
 from workflows.run.automatic import may_be_begun_by_watch
 from workflows.run.granted import must_be_that_plan, must_fit
 from workflows.run.inputs import said
-from workflows.run.models import Attestation, Decision, Status
+from workflows.run.models import Decision, Status
 from workflows.run.phases import Phase
 from workflows.run.signatures import signed_by
 from workflows.run.state import RunState
@@ -26,10 +27,8 @@ from workflows.run.state import RunState
 P = TypeVar("P", bound=Plan)
 
 
-class Decidable:
+class Decidable(Attestable):
     """Base of workflows that show a plan and may wait for people."""
-
-    state: RunState[Any]
 
     @workflow.query(description="Phase, plan, approvals, and what an undo would do.")
     def status(self) -> Status:
@@ -39,11 +38,7 @@ class Decidable:
     @workflow.update(description='Approve or reject: {"by": "dana", "plan": "DIGEST", "approve": true}')
     async def decide(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
         """Record a vote (``Decision``) and return the status after it. ApplicationError: it does not count."""
-        try:
-            await self._count(said(Decision, args))
-        except ValueError as complaint:  # it did when it came
-            raise refuse(Refusal.BAD_INPUT, str(complaint)) from complaint
-        return self.state.status
+        return await self.answered(self._count(said(Decision, args)))
 
     @decide.validator
     def _may_decide(self, *args: Any) -> None:  # noqa: ANN401
@@ -63,24 +58,6 @@ class Decidable:
         if may_be_begun_by_watch():
             self.state.withdrawn = str(args[0])[:300] if args else "no reason given"
 
-    @workflow.update(description='Say that the old primary is stopped: {"by": "dana", "member": "postgresql-primary-0"}')
-    def attest(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
-        """Take the word (``Attestation``) and return the status after it."""
-        self._take_word(said(Attestation, args))
-        return self.state.status
-
-    @attest.validator
-    def _may_attest(self, *args: Any) -> None:  # noqa: ANN401
-        self._check_word(said(Attestation, args))
-
-    @workflow.signal(description="Like attest, without an answer; an attestation that does not count is dropped.")
-    def attested(self, *args: Any) -> None:  # noqa: ANN401
-        """Take the word (``Attestation``) if it counts. Never raises: an error here would wedge the run."""
-        try:
-            self._take_word(said(Attestation, args))
-        except ValueError as complaint:
-            workflow.logger.warning("Ignored attestation: %s", complaint)
-
     async def _count(self, decision: Decision) -> None:
         """Record a vote, and the word that may come with it.
 
@@ -94,7 +71,7 @@ class Decidable:
         self._check_vote(decision)  # somebody may have voted meanwhile
         self._votes().record(decision, workflow.now(), key)
         if self._carries_word(decision):
-            self.state.attested_by = decision.by
+            self.state.attested_by, self.state.attested_key = decision.by, key
         self.state.show()
 
     def _check_vote(self, decision: Decision) -> None:
@@ -107,26 +84,6 @@ class Decidable:
     def _carries_word(self, decision: Decision) -> bool:
         plan = self.state.plan
         return bool(decision.attest and decision.approve and plan and plan.mode is Mode.FORCED)
-
-    def _check_word(self, word: Attestation) -> None:
-        """Raise ValueError when ``word`` does not count."""
-        plan, target = self.state.plan, self.state.target
-        if plan is None or target is None or plan.mode is not Mode.FORCED or self.state.forward_only:
-            message = "nothing waits for an attestation: only a forced failover before its promotion does"
-            raise ValueError(message)
-        if word.node and self.state.phase is not Phase.PROVING:
-            message = f"said of node {word.node}: it counts once this run waits for proof"
-            raise ValueError(message)
-        if word.member != plan.suspect:
-            message = f"member: {word.member} is not the old primary of this failover; that is {plan.suspect}"
-            raise ValueError(message)
-        if complaint := target.why_no_word(word.by):
-            raise ValueError(complaint)
-
-    def _take_word(self, word: Attestation) -> None:
-        self._check_word(word)
-        self.state.attested_by = word.by
-        self.state.show()
 
     def _votes(self) -> ApprovalGate:
         if self.state.approvals is None:
@@ -144,15 +101,13 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
     """
     try:
         await workflow.wait_condition(
-            lambda: gate.approved or gate.rejection is not None or state.is_withdrawn,
+            lambda: (gate.approved and not state.owes_word) or gate.rejection is not None or state.is_withdrawn,
             timeout=window,
             timeout_summary="approval window",
         )
     except TimeoutError:
-        raise refuse(
-            Refusal.APPROVAL_EXPIRED,
-            f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed",
-        ) from None
+        missing = f"not enough approvals within {window}: {len(gate.votes)} of {gate.needed}; nothing was changed"
+        raise refuse(Refusal.APPROVAL_EXPIRED, no_word(state) if gate.approved else missing) from None
     if state.is_withdrawn and not gate.approved:
         raise refuse(Refusal.WITHDRAWN, f"withdrawn by detection: {state.withdrawn}; nothing was changed")
     if (no := gate.rejection) is not None:
@@ -160,6 +115,15 @@ async def wait_for_votes(state: RunState[Any], gate: ApprovalGate, window: timed
             Refusal.APPROVAL_REJECTED,
             f"{no.by} ({no.role}) rejected the plan: {no.note or 'no reason given'}; nothing was changed",
         )
+
+
+def no_word(state: RunState[Any]) -> str:
+    """Return why a run goes no further whose request says what only a signed word may say."""
+    old, name = (state.plan.suspect, state.plan.cluster) if state.plan else ("it", "TARGET")
+    return (
+        f"attest: only signed words count here, and nobody has said so of {old}; nothing was changed: failover attest"
+        f" {name} --member {old} --by NAME --key FILE while the run waits for approval"
+    )
 
 
 async def approved(

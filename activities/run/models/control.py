@@ -33,6 +33,8 @@ class ControlEntry(Wire):
     """What is skipped or forced; empty for the rest."""
     anyway: bool = False
     """Held even where that keeps clients from being served."""
+    key: str = ""
+    """Fingerprint of the SSH key that has signed it; empty: nothing proves who sent it."""
     too_late: bool = False
     """The step was done when it was to be skipped or forced."""
 
@@ -46,7 +48,8 @@ class ControlEntry(Wire):
         reason = f": {self.reason}" if self.reason else ""
         late = "; it was done already" if self.too_late else ""
         what = f"{self.step} {self.what.done}" if self.step else self.what.done
-        return f"{what} by {self.by}, {when}{reason}{late}"
+        proof = f", signed with {self.key}" if self.key else ""
+        return f"{what} by {self.by}, {when}{proof}{reason}{late}"
 
 
 class Offer(Wire):

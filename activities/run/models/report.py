@@ -83,8 +83,11 @@ class Known(Wire):
     plan: SerializeAsAny[Plan] | None = None
     votes: tuple[Vote, ...] = ()
     attested_by: str = ""
+    attested_key: str = ""
+    """Fingerprint of the SSH key that has signed it; empty: nothing proves who sent it."""
     insisted_by: str = ""
     """Who has overridden what held the run up."""
+    insisted_key: str = ""
     control: tuple[ControlEntry, ...] = ()
     """What people have ordered while it went on: holds, releases, skipped and forced steps."""
     measurement: Measurement | None = None
