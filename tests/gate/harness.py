@@ -39,17 +39,16 @@ from gate.api import (
 )
 from gate.postgres.processes import children_of, is_stopped, kill_all
 from gate.record import Intent, Mode, Record
+from tests.forking import Forked
 from tests.gate.apiserver import NAMESPACE, SERVICE, ApiServer
+from tests.gate.forked import SHOWN, fork_gate, start_gate
 from tests.leftovers import marks
 from tests.leftovers.servers import end_all_in
 from tests.ports import free_port
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 TOKEN = "gate-token"
 PASSWORD = "secret"
 DATABASE = "aiagent_prod"
-# The checkout may lie where the postgres user cannot look; it is shown to the gates under a path that it can.
-_SHOWN = "/opt"
 _OWN_MEMORY = "dynamic_shared_memory_type = mmap\n"
 """In files of the data directory: a server that is killed leaves no shared memory that nobody can tell from another's."""
 SERVICE_FILE = "service.json"
@@ -65,14 +64,14 @@ class RefusedError(Exception):
 class Cluster:
     """Members ``pg-0``, ``pg-1`` and so on, at 127.0.0.11, .12 and so on."""
 
-    def __init__(self, folder: Path, members: int, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
+    def __init__(self, folder: Path, members: int, environment: dict[str, str], *, forked: bool = True) -> None:
+        self.folder, self.environment, self.forked = folder, environment, forked
         self.members = tuple(f"pg-{number}" for number in range(members))
         kept = folder / SERVICE_FILE
         self.api = ApiServer(json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else None)
         addresses = [self.address(member) for member in self.members]
         self.api_port, self.gate_port, self.postgres_port = (free_port("127.0.0.1", *addresses) for _ in range(3))
-        self.gates: dict[str, subprocess.Popen[bytes]] = {}
+        self.gates: dict[str, subprocess.Popen[bytes] | Forked] = {}
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         folder.chmod(0o755)
         for name, text in (("token", TOKEN), ("password", PASSWORD), ("extra.conf", _OWN_MEMORY)):
@@ -103,19 +102,10 @@ class Cluster:
         hosts = self.folder / "hosts"
         lines = [f"{self.address(name)} {name}.test" for name in self.members]
         hosts.write_text("\n".join(["127.0.0.1 localhost", *lines, ""]), encoding="utf-8")
-        script = (
-            f"mount --bind {CHECKOUT} {_SHOWN} && mount --bind {hosts} /etc/hosts && {self._mounts(member)}"
-            f"exec setpriv --reuid=postgres --regid=postgres --init-groups {_SHOWN}/.venv/bin/python -m gate"
-        )
-        with (self.folder / f"{member}.log").open("ab") as log:
-            self.gates[member] = subprocess.Popen(
-                ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
-                env={**self._outside(), **{f"GATE_{name}": value for name, value in settings.items()}},
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-            )
+        mounts = {"/etc/hosts": str(hosts), **self._volume(member)}
+        environment = {**self._outside(), **{f"GATE_{name}": value for name, value in settings.items()}}
+        begin = fork_gate if self.forked else start_gate
+        self.gates[member] = begin(environment, mounts, self.folder / f"{member}.log")
 
     def volume(self, member: str) -> Path:
         """Give a member a volume of its own where every member sees ``folder/second``, from its next start on."""
@@ -125,12 +115,12 @@ class Cluster:
         shutil.chown(own, "postgres", "postgres")
         return own
 
-    def _mounts(self, member: str) -> str:
+    def _volume(self, member: str) -> dict[str, str]:
         own = self.folder / f"{member}.second"
-        return f"mount --bind {own} {self.folder / 'second'} && " if own.exists() else ""
+        return {str(self.folder / "second"): str(own)} if own.exists() else {}
 
     def _outside(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "PYTHONPATH": _SHOWN, **marks.environment()}
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": SHOWN, **marks.environment()}
 
     def kill(self, member: str, number: signal.Signals = signal.SIGKILL) -> None:
         gate = self.gates[member]
@@ -193,6 +183,8 @@ class Cluster:
             for member in self.gates:
                 self._wait(member)
         finally:
+            for gate in self.gates.values():
+                gate.send_signal(signal.SIGKILL)
             end_all_in(self.folder)
 
     def _wait(self, member: str) -> None:
@@ -324,9 +316,14 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running_cluster(folder: Path, members: int = 2, **environment: str) -> AsyncIterator[Cluster]:
-    """Start a cluster and wait until a standby is synchronous: the first one, if there is no other."""
-    cluster = Cluster(folder, members, environment)
+async def running_cluster(
+    folder: Path, members: int = 2, *, forked: bool = True, **environment: str
+) -> AsyncIterator[Cluster]:
+    """Start a cluster and wait until a standby is synchronous: the first one, if there is no other.
+
+    ``forked``: whether its gates share their imports (``tests.gate.forked``); else they start as in a container.
+    """
+    cluster = Cluster(folder, members, environment, forked=forked)
     runner = web.AppRunner(cluster.api.application(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", cluster.api_port).start()

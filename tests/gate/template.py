@@ -48,7 +48,7 @@ async def made_once(place: Path) -> Path:
 
 async def _make(folder: Path) -> None:
     """Set a pair up and stop it cleanly, the primary first; say in the record that commits wait for nobody, as at first."""
-    async with running_cluster(folder) as cluster:
+    async with running_cluster(folder, forked=False) as cluster:
         for member in cluster.members:
             await asyncio.to_thread(cluster.kill, member, signal.SIGTERM)
         cluster.api.write(sync=NO_SYNC)

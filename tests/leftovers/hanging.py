@@ -25,7 +25,7 @@ async def test_with_all_of_them(temporal: Client, tmp_path: Path) -> None:
     ensure_packages(print)
     made, folder = (Path(tempfile.mkdtemp(prefix="clients-")) for _ in range(2))
     with new_folder() as gates, running(tmp_path):
-        async with running_cluster(gates) as cluster, running_pair(await template(made), folder) as pair:
+        async with running_cluster(gates, forked=False) as cluster, running_pair(await template(made), folder) as pair:
             cluster.freeze("pg-0", gate=False)
             pair.freeze()
             await Haproxy("a test", Layout({})).start()
