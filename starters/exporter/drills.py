@@ -42,7 +42,7 @@ class Drills:
     async def samples(self, now: datetime) -> tuple[list[Sample], int]:
         """Return all values, and how many drills have left what is no record. RPCError: Temporal does not answer."""
         records = await self._last_records()
-        listed = [one.id async for one in await self._client.list_schedules() if one.id.startswith(SCHEDULES)]
+        listed = [one.id async for one in await self._client.list_schedules() if one.id.removeprefix(SCHEDULES) != one.id]
         scheduled = [sample for one in listed for sample in await self._due(one, now)]
         return [*scheduled, *(sample for record in records for sample in _of(record))], len(self._unreadable)
 

@@ -44,6 +44,7 @@ LEFT_OUT = {
     "postgres-adopt": "is done once, before a cluster has a leader record",
     "region-failback": "leads back what a region's failover has moved",
     "region-fence": "begins with a region's failover, and waits for the region that was lost",
+    "failover-drill": "leads there and back by procedures that are dry runs here already",
     "region-recovery": "repairs one named failover of a region",
 }
 """Procedure → why no dry run of it is made."""
