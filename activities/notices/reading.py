@@ -13,10 +13,14 @@ from estate.notices import Event
 RUN = SearchAttributeKey.for_keyword("FailoverRun")
 OUTCOME = SearchAttributeKey.for_keyword("FailoverOutcome")
 MODE = SearchAttributeKey.for_keyword("FailoverMode")
-DRILL = "drill"
+DRILL, DRILLS = "drill", "failover-drill"
 _WELL = {Outcome.COMPLETED, Outcome.RECOVERED, Outcome.DRY_RUN}
 ASKING, PROVING = "awaiting approval", "awaiting proof"
-COMMANDS = {"blocked by a disruption budget": "override-budget", "held": "release"}
+COMMANDS = {
+    "blocked by a disruption budget": "override-budget",
+    "held": "release",
+    "awaiting a judgement": "drill judge --pass --notes SEEN",
+}
 """Phase in which people are waited for → the command that lets the run go on."""
 
 
@@ -33,7 +37,7 @@ def facts_of(run: WorkflowExecution, said: Said | None) -> Facts:
         workflow=run.workflow_type,
         parent=run.parent_id or "",
         started_at=run.start_time,
-        drill=found.get(RUN) == DRILL,
+        drill=found.get(RUN) == DRILL or run.workflow_type == DRILLS,
         mode=said.mode or found.get(MODE) or "",
         by=plain(said.by),
         reason=plain(said.reason),

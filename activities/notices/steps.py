@@ -15,6 +15,7 @@ from activities.notices.plain import plain
 from activities.run.declare import step
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import Inventory
+from activities.run.polling import sleep
 from activities.run.postures import CHANGE, READ, WAIT, lasting
 from estate.notices import Notifications
 
@@ -49,7 +50,7 @@ class NoticesActivities:
             if changed or gone or settings != request.settings or left <= 0:
                 return Looked(at=at, settings=settings, changed=tuple(changed), gone=tuple(gone))
             pause = section.look_every if section else _BETWEEN_LOOKS
-            await asyncio.sleep(min(pause.total_seconds(), left))
+            await sleep(min(pause.total_seconds(), left))
 
     @step("notices.targets", READ, lambda _: "whom the estate lists to be told")
     async def targets(self, request: TargetsRequest) -> Settings:

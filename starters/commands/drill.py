@@ -152,7 +152,7 @@ async def judge(drill: str, by: str, notes: str, *, passed: bool) -> Answer:
     if not notes.strip():
         raise CommandError(Exit.USAGE, "notes: empty; say what was seen")
     client = await connect()
-    place = Place(lock_of(DrillRequest.subject, drill))
+    place = Place(lock_of(DrillRequest.subject, drill.removeprefix(lock_of(DrillRequest.subject, ""))))
     chronicle = await must_be_open(client, place)
     word = Judgement(by=by, passed=passed, notes=notes)
     status = await send(client, place.of(chronicle.run_id), "judge", word, model=Status, what="the judgement")

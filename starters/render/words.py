@@ -18,6 +18,7 @@ _ENDS = {
     Outcome.COMPLETED: "Done",
     Outcome.RECOVERED: "An earlier run's switch was finished; nothing else was done",
     Outcome.REFUSED: "Refused; nothing was changed",
+    Outcome.FAILED: "FAIL: the drill did not pass; everything is as before",
     Outcome.WITHDRAWN: "Withdrawn by detection before anybody had decided; nothing was changed",
     Outcome.CANCELLED: "Cancelled before anything had changed",
     Outcome.ROLLED_BACK: "Undone: the old primary has its writes back",
@@ -41,9 +42,15 @@ _ENDS_OF["gateway-failover"] = {
     Outcome.ROLLED_BACK: "Undone: the gateway is as it was",
     Outcome.ROLLBACK_INCOMPLETE: "THE UNDO IS NOT COMPLETE: the gateway is not as it was before",
 }
+_ENDS_OF["failover-drill"] = {
+    Outcome.COMPLETED: "PASS; everything is as before",
+    Outcome.CANCELLED: "Cancelled; everything is as before",
+    Outcome.STRANDED: "STRANDED: not everything is as it was before the drill",
+}
 _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
     Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",
+    Phase.JUDGING: "Over, and everything is as before; waits for a person to judge it: failover drill judge",
     Phase.HELD: "Held by a person; goes on only when released",
     Phase.BLOCKED: "Blocked by a disruption budget; waits until it allows, or for an override",
 }

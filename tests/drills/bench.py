@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.drills.models import DrillDetails
+from activities.run.models.report import Outcome, RunReport
 from starters.history.reports import read_report
 from tests.drills.today import open_now, zone_far_from_midnight
 from tests.fakes.world import World
@@ -82,14 +83,21 @@ class DrillBench:
         await handle.execute_update("judge", {"by": "dana", "passed": passed, "notes": "seen"})
         return (await self.bench.finished(handle)).explanation
 
+    def outcome(self) -> Outcome:
+        """Return how the newest drill has ended."""
+        return self._report().outcome
+
     def details(self) -> DrillDetails:
         """Return what the newest drill has kept."""
+        details = self._report().details
+        assert isinstance(details, DrillDetails)
+        return details
+
+    def _report(self) -> RunReport:
         paths = sorted(
             self.bench.estate.parent.rglob(f"drill-{self.name}/*/report.json"), key=lambda one: one.stat().st_mtime
         )
-        report = read_report(yaml.safe_load(paths[-1].read_text(encoding="utf-8")))
-        assert isinstance(report.details, DrillDetails)
-        return report.details
+        return read_report(yaml.safe_load(paths[-1].read_text(encoding="utf-8")))
 
     async def is_as_before(self) -> None:
         """Fail unless who led leads, and nothing is unfinished."""

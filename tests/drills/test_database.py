@@ -91,6 +91,7 @@ async def test_a_failure_on_the_way_there_is_a_fail_and_all_is_as_before(drilled
     record = drilled.details().record
     assert record is not None
     assert (record.passed, record.differences) == (False, ())
+    assert drilled.outcome() is Outcome.FAILED
 
 
 @pytest.mark.parametrize(

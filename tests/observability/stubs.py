@@ -45,6 +45,7 @@ class DrillRun:
     @workflow.run
     async def run(self, passed: bool) -> None:  # noqa: FBT001 - a stub's only input
         info, began = workflow.info(), workflow.now()
+        workflow.upsert_search_attributes([TARGET.value_set(info.workflow_id)])
         criterion = Criterion(name="new row within 300 s", wanted="300 s", seen="12.5 s", met=passed)
         record = DrillRecord(
             drill="orders-half-yearly", kind="database", target="orders",

@@ -66,4 +66,4 @@ def test_the_list_of_targets_is_filled(seen: Prometheus) -> None:
     selector = variable["definition"].removeprefix("label_values(").removesuffix(", target)")
     found = seen.ask("label/target/values", **{"match[]": selector})
     assert "redis/mymaster" in found
-    assert len(found) == 2
+    assert len(found) == 3

@@ -152,7 +152,7 @@ def test_a_reference_holds_a_name_and_nothing_to_reach_it_with(tmp_path: Path) -
             getattr(told.target, field)
     with pytest.raises(
         ValidationError,
-        match="kind is 'volcano', expected one of flexible, gateway, node, pool, postgres, redis, region, traffic,"
+        match="kind is 'volcano', expected one of drill, flexible, gateway, node, pool, postgres, redis, region, traffic,"
         " watched-region, workload",
     ):
         SettleRequest.model_validate({"target": {"kind": "volcano", "name": "x", "digest": "0"}, "run": _RUN})

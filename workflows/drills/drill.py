@@ -33,6 +33,7 @@ from activities.pods.steps import PodActivities
 from activities.run.errors import Refusal, refuse
 from activities.run.inventory import EstateActivities
 from activities.run.models.inventory import ResolveRequest
+from activities.run.models.report import Outcome
 from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
 from estate.drilled import DrillTarget
@@ -172,6 +173,10 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         if going.cancelled:
             raise asyncio.CancelledError
         return said_of(record)
+
+    def came_out(self) -> Outcome:
+        """Return whether it has passed by its criteria."""
+        return Outcome.COMPLETED if self.state.details.healthy else Outcome.FAILED
 
     async def _there(self, going: Going) -> None:
         """Write a row, go there, write another one; what fails is kept in ``going``, and never raised."""

@@ -75,6 +75,7 @@ class Phase(StrEnum):
     HELD = "held", _OPEN | _ASKING
     UNDOING = "undoing"
     COMPLETED = "completed"
+    FAILED = "failed"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     CANCELLED = "cancelled"

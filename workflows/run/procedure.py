@@ -145,7 +145,8 @@ class Procedure(Controllable, Generic[R, T, P, D]):
             raise refuse(Refusal.NO_PROOF, no_word(self.state))
         while await held_back(self.state):
             plan = await decided_again(self.state, plan, self.make_plan)
-        self.state.close(Outcome.COMPLETED, self.state.control.after(await self.execute(plan)))
+        ended = await self.execute(plan)
+        self.state.close(self.came_out(), self.state.control.after(ended))
 
     @property
     def asker(self) -> str | None:
@@ -189,6 +190,10 @@ class Procedure(Controllable, Generic[R, T, P, D]):
     async def recover(self) -> bool:
         """Finish or undo what an interrupted run left; return whether that was all there is to do."""
         return False
+
+    def came_out(self) -> Outcome:
+        """Return the outcome of a run that has come to its end."""
+        return Outcome.COMPLETED
 
     def decides(self, target: Target) -> ApprovalPolicy:
         """Return who must approve this run: they control it too."""

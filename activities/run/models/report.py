@@ -25,6 +25,8 @@ class Outcome(StrEnum):
 
     DRY_RUN = "dry run"
     COMPLETED = "completed"
+    FAILED = "failed"
+    """A drill that did not pass; all is as before."""
     RECOVERED = "recovered"
     """An earlier run's switch was finished; nothing else was done."""
     REFUSED = "refused"
