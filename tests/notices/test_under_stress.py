@@ -102,9 +102,11 @@ async def test_another_history_goes_on_with_what_was_told(bench: Bench, phone: R
         await notices.signal("begin_anew")
         await until_anew(notices)
         phone.status, before = 200, len(phone.texts)
+        await _begin(bench, "another")
+        await phone.until("Started: stand-in another/")
         await run.signal("say", {"outcome": "stranded", "explanation": "the candidate is gone"})
         await phone.until("Stranded")
-    told = [title.partition(":")[0] for title in phone.titles[before:]]
+    told = [title.partition(":")[0] for title in phone.titles[before:] if f" run/{bench.cluster}" in title]
     assert (told[0], told[-1], len(told) - len(set(told))) == ("Started", "Stranded", 0), told
     assert "Outcome: stranded. the candidate is gone" in phone.body("Stranded")
 
@@ -119,6 +121,17 @@ async def test_a_run_that_does_not_answer_is_passed_over(bench: Bench, phone: Re
         assert not [title for title in phone.titles if "mute" in title]
         await mute.signal("say", {"phase": "claiming", "forward_only": True})
         await phone.until(f"Started: stand-in mute/{bench.cluster}", f"No way back: stand-in mute/{bench.cluster}")
+
+
+async def test_of_a_run_that_answers_no_more_is_told_what_was_known(bench: Bench, phone: Receiver) -> None:
+    list_targets(bench, {"phone": phone})
+    async with telling(bench):
+        run = await _begin(bench, "run")
+        await phone.until("Approval needed: stand-in run/")
+        await run.signal("say", {"phase": ["no", "phase"]})
+        await run.terminate("by hand")
+        await phone.until("Terminated: stand-in run/")
+    assert phone.body("Terminated").splitlines()[:3] == ["Change: A → B", "Asked by omar: a test", "Outcome: terminated"]
 
 
 async def test_drills_have_words_of_their_own(bench: Bench, phone: Receiver) -> None:
