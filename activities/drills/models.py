@@ -61,6 +61,8 @@ class LeverSeen(Wire):
 
     stopped: str = ""
     """By whom, since when and why; empty: they are not."""
+    others: tuple[str, ...] = ()
+    """Other drills that move something now: it would be taken for what this one has changed."""
 
 
 class LeverLook(Wire):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clients.bundle import Clients
@@ -37,6 +38,7 @@ LEVER_MEMO = "stopped"
 """Name of its memo: by whom and why, one sentence."""
 LAG_AT_MOST = timedelta(seconds=5)
 """Until a standby has the row (platform runbook, database drill)."""
+_PHASE, _MOVING = SearchAttributeKey.for_keyword("FailoverPhase"), {"drilling", "drilling: the way back"}
 _LOOK_SECONDS, _ROW_SECONDS = 1.0, 0.05
 
 
@@ -135,16 +137,29 @@ class DrillActivities:
         except UnreachableError:
             return False
 
-    @step("drills.lever", READ, lambda _: "are drills stopped")
+    @step("drills.lever", READ, lambda _: "may a drill begin")
     async def lever(self, request: LeverLook) -> LeverSeen:  # noqa: ARG002 - of all drills
-        """Return whether somebody has stopped all drills. Changes nothing."""
-        try:
-            found = await activity.client().get_workflow_handle(f"{LEVER}{activity.info().task_queue}").describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return LeverSeen()
-            raise
-        if found.status is not WorkflowExecutionStatus.RUNNING:
-            return LeverSeen()
-        words = await found.memo_value(LEVER_MEMO, "nobody says why", type_hint=str)
-        return LeverSeen(stopped=f"since {found.start_time:%Y-%m-%d %H:%M} UTC, {words}")
+        """Return whether somebody has stopped all drills, and which other ones go on. Changes nothing."""
+        return LeverSeen(stopped=await _stopped(), others=await _others())
+
+
+async def _stopped() -> str:
+    """Return since when, by whom and why drills are stopped; empty: they are not."""
+    try:
+        found = await activity.client().get_workflow_handle(f"{LEVER}{activity.info().task_queue}").describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return ""
+        raise
+    if found.status is not WorkflowExecutionStatus.RUNNING:
+        return ""
+    words = await found.memo_value(LEVER_MEMO, "nobody says why", type_hint=str)
+    return f"since {found.start_time:%Y-%m-%d %H:%M} UTC, {words}"
+
+
+async def _others() -> tuple[str, ...]:
+    """Return the other drills of our task queue that go on."""
+    info = activity.info()
+    query = f"WorkflowType = 'failover-drill' AND ExecutionStatus = 'Running' AND TaskQueue = '{info.task_queue}'"
+    found = [one async for one in activity.client().list_workflows(query) if one.id != info.workflow_id]
+    return tuple(one.id for one in found if one.typed_search_attributes.get(_PHASE) in _MOVING)

@@ -77,6 +77,11 @@ class DrillBench:
             return False
         return True
 
+    async def is_listed(self, phase: str) -> bool:
+        """Whether Temporal lists the drill in ``phase``."""
+        found = self.bench.client.list_workflows(f"WorkflowId = '{self.lock}' AND FailoverPhase = '{phase}'")
+        return [one.id async for one in found] == [self.lock]
+
     async def judged(self, handle: Handle, *, passed: bool = True) -> str:
         """Judge the drill once it is over; return how it ended."""
         await self.bench.until_phase(handle, "awaiting a judgement", 60)

@@ -82,6 +82,20 @@ async def test_another_run_that_holds_the_lock_keeps_it_from_beginning(drilled: 
     await drilled.bench.ending(other)
 
 
+async def test_there_is_one_drill_at_a_time(drilled: DrillBench) -> None:
+    held = drilled.world.faults.order("gates.fence", Fault.HANGS)
+    first = await drilled.start()
+    await held.reached.wait()
+    await drilled.bench.until(lambda: drilled.is_listed("drilling"))
+    drilled.calendar("another")
+    asked = {"drill": "another", "run": "real", "by": "omar"}
+    second = await drilled.bench.start(asked, workflow="failover-drill", id="drill/another")
+    error = await drilled.bench.refused(second)
+    assert (error.type, f"{drilled.lock} goes on" in error.message) == ("ClaimedElsewhere", True), error
+    held.released.set()
+    assert (await drilled.judged(first)).startswith("PASS")
+
+
 @pytest.mark.parametrize("step", ["postgres.claim", "postgres.fence", "postgres.promote", "drills.row"])
 async def test_a_failure_on_the_way_there_is_a_fail_and_all_is_as_before(drilled: DrillBench, step: str) -> None:
     drilled.world.faults.order(step, Fault.REFUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from activities.run.models.report import Outcome
 from deploy.lab.patience import stretched
 from starters.client.schedules import described, handle_of
 from tests.drills.bench import DrillBench
@@ -84,6 +85,8 @@ async def test_a_stop_ends_a_drill_and_lets_none_begin(drilled: DrillBench) -> N
         assert error.type == "DrillsStopped"
         assert "by mona: an incident elsewhere" in error.message
         assert "DRILLS ARE STOPPED" in (await failover("drill", "list")).out
+        due = await drilled.bench.start({"drill": drilled.name}, workflow="drill-due", id=f"drill-due/{drilled.name}")
+        assert (await drilled.bench.finished(due)).outcome is Outcome.REFUSED  # and its schedule goes on
     finally:
         assert (await failover("drill", "resume", "--by", "mona")).code == 0
     await drilled.bench.client.get_workflow_handle(f"drills/stopped/{drilled.bench.queue}").result()

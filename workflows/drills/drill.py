@@ -116,6 +116,8 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         lever = await step(DrillActivities.lever, LeverLook(target=target))
         if lever.stopped:
             raise refuse(Refusal.DRILLS_STOPPED, f"drills are stopped {lever.stopped}; failover drill resume")
+        if lever.others:
+            raise refuse(Refusal.CLAIMED_ELSEWHERE, f"{lever.others[0]} goes on; one drill at a time; nothing was changed")
         chosen = await self._chosen()
         node = chosen.node if chosen else ""
         standing = state.details.before = await step(DrillActivities.standing, StandingRequest(target=target, node=node))

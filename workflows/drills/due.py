@@ -1,7 +1,8 @@
 """What a schedule begins: the drill under its own lock, whose end is this run's end.
 
 Temporal gives a run of a schedule a workflow ID with the time in it, and a drill's ID is its lock. A drill that did not pass
-fails this run: the schedule is then paused (``pause_on_failure``) until somebody has looked.
+fails this run: the schedule is then paused (``pause_on_failure``) until somebody has looked. So does one that could not
+begin. A date on which people wanted no drill is left out, and the schedule goes on.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from activities.run.errors import Refusal, refuse
+from activities.run.models.report import Outcome
 from workflows.drills.models import DrillRequest, DueRequest
 from workflows.run import outcome
 from workflows.run.children import end_of
 from workflows.run.inputs import parse, taken
 from workflows.run.models import TASK_TIMEOUT, Run
 
+_LEFT_OUT = {Refusal.DRILLS_STOPPED.value, Refusal.OUTSIDE_WINDOW.value, Refusal.CLAIMED_ELSEWHERE.value}
+"""The summary of the month shows such a date as missed."""
 _DUE = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
@@ -57,6 +61,11 @@ class DrillDue:
                     static_summary=f"real: {reason}",
                 )
             )
+        except ChildWorkflowError as error:
+            kind, words = outcome.cause_of(error)
+            if kind not in _LEFT_OUT:
+                raise
+            return outcome.Summary(outcome=Outcome.REFUSED, explanation=words)
         except WorkflowAlreadyStartedError:
             raise refuse(Refusal.CLAIMED_ELSEWHERE, f"{request.lock} is held by another run") from None
         if not ended.healthy:
