@@ -38,6 +38,10 @@ def _is_reference(text: str) -> str:
 SecretReference = Annotated[str, AfterValidator(_is_reference)]
 
 
+class EstateError(Exception):
+    """The estate cannot be used, or does not list what was asked for; one sentence with the remedy."""
+
+
 class Entry(BaseModel):
     """Base of everything in the file; its words never change while a run goes on."""
 

@@ -22,7 +22,8 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
-from estate.loader import EstateError, load_estate
+from estate.base import EstateError
+from estate.loader import load_estate
 from workers.composition import make_witness, make_worker
 from workers.connection import ServerUnreachableError, connect
 from workers.settings import WorkerSettings

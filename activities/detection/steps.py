@@ -28,7 +28,8 @@ from activities.run.inventory import Inventory, listed
 from activities.run.postures import READ
 from activities.run.watches import watch_of
 from estate.gateways import GatewayTarget
-from estate.loader import (
+from estate.model import Estate
+from estate.resolving import (
     resolve_gateway,
     resolve_pool,
     resolve_redis,
@@ -36,7 +37,6 @@ from estate.loader import (
     resolve_watched_region,
     resolve_workload,
 )
-from estate.model import Estate
 from gate.record import Mode
 
 _MODE = SearchAttributeKey.for_keyword("FailoverMode")

@@ -30,7 +30,10 @@ from activities.run.models.doctor import Finding, Standing
 from activities.traffic.doctor import TrafficDoctor
 from activities.traffic.gateway_doctor import GatewayDoctor
 from estate.base import Region, Target
-from estate.loader import (
+from estate.model import Estate
+from estate.postgres import PostgresTarget, ProofKind
+from estate.redis import RedisTarget
+from estate.resolving import (
     resolve_flexible,
     resolve_gateway,
     resolve_redis,
@@ -39,9 +42,6 @@ from estate.loader import (
     resolve_traffic,
     resolve_workload,
 )
-from estate.model import Estate
-from estate.postgres import PostgresTarget, ProofKind
-from estate.redis import RedisTarget
 from estate.workloads import WorkloadTarget
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from activities.run.inventory import Inventory, must_be_listed
 from activities.run.models.inventory import ResolveRequest
 from activities.run.polling import until
 from activities.run.postures import READ, WAIT
-from estate.loader import resolve_node
 from estate.nodes import NodeTarget
+from estate.resolving import resolve_node
 from gate.record import MalformedRecordError, Mode
 
 if TYPE_CHECKING:

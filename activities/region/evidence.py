@@ -24,10 +24,10 @@ from activities.region.images import seen_on
 from activities.region.models import AzureFact, Role
 from activities.region.sizes import family_of
 from activities.run.inventory import Inventory
-from estate.base import Region
+from estate.base import EstateError, Region
 from estate.flexible import FlexibleTarget
-from estate.loader import EstateError, resolve_traffic
 from estate.regions import RegionTarget
+from estate.resolving import resolve_traffic
 from estate.traffic import TrafficTarget
 
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from activities.run.inventory import Inventory, listed
 from activities.run.models.doctor import DoctorReport, ExamineRequest, Finding, Standing
 from activities.run.postures import READ
 from activities.run.signers import look_at_signers
-from estate.loader import resolve_target
 from estate.model import Estate
+from estate.resolving import resolve_target
 
 _RETENTION = timedelta(days=30)
 

@@ -22,14 +22,17 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.inventory import ResolveRequest
 from activities.run.postures import READ
 from activities.run.signing import Signatures
-from estate.base import Reference, Target, fold
+from estate.base import EstateError, Reference, Target, fold
 from estate.drilled import DrillTarget
 from estate.flexible import FlexibleTarget
 from estate.gateways import GatewayTarget
-from estate.loader import (
-    EstateError,
-    estate_text,
-    parse_estate,
+from estate.loader import estate_text, parse_estate
+from estate.model import Estate
+from estate.postgres import PostgresTarget
+from estate.redis import RedisTarget
+from estate.reference import reference_of
+from estate.regions import RegionTarget
+from estate.resolving import (
     resolve_drill,
     resolve_flexible,
     resolve_gateway,
@@ -40,11 +43,6 @@ from estate.loader import (
     resolve_traffic,
     resolve_workload,
 )
-from estate.model import Estate
-from estate.postgres import PostgresTarget
-from estate.redis import RedisTarget
-from estate.reference import reference_of
-from estate.regions import RegionTarget
 from estate.traffic import TrafficTarget
 from estate.workloads import WorkloadTarget
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from activities.run.evidence import Record
 from activities.run.evidence_files import FOLDER, read_all
-from estate.loader import EstateError, load_estate
+from estate.base import EstateError
+from estate.loader import load_estate
 from estate.model import Estate
 from estate.signers import SigningKey
 from starters.client.answers import CommandError, Exit

@@ -20,8 +20,9 @@ from activities.clients.kubernetes.leader_record import LeaderRecordClient
 from activities.clients.ports import ConflictError
 from activities.clients.postgres import PostgresClient
 from activities.clients.systems import Systems
-from estate.loader import load_estate, resolve_target
+from estate.loader import load_estate
 from estate.postgres import PostgresTarget
+from estate.resolving import resolve_target
 from gate.record import Record
 from tests.fakes.clients import systems_of
 from tests.fakes.world import World

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from estate.base import EstateError
 from estate.drills import Kind
-from estate.loader import EstateError, load_estate
+from estate.loader import load_estate
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml"
 

@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from activities.run.models.inventory import ResolveRequest
-from estate.base import Reference
-from estate.loader import EstateError, load_estate, resolve_flexible, resolve_redis, resolve_region, resolve_target
+from estate.base import EstateError, Reference
+from estate.loader import load_estate
 from estate.model import Estate
 from estate.postgres import PostgresTarget
 from estate.redis import RedisTarget
+from estate.resolving import resolve_flexible, resolve_redis, resolve_region, resolve_target
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml"
 GOOD = EXAMPLE.read_text(encoding="utf-8")

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from estate.loader import EstateError, load_estate, resolve_traffic
+from estate.base import EstateError
+from estate.loader import load_estate
 from estate.model import Estate
+from estate.resolving import resolve_traffic
 
 _EXAMPLE = (Path(__file__).resolve().parents[2] / "deploy/estate.example.yaml").read_text(encoding="utf-8")
 _REGIONS = """regions:

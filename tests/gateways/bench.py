@@ -21,7 +21,8 @@ from activities.traffic.gateway_change import GatewayChangeActivities
 from activities.traffic.gateway_models import GatewayDetails
 from activities.traffic.gateway_survey import GatewayLookActivities
 from estate.gateways import GatewayTarget
-from estate.loader import load_estate, resolve_gateway
+from estate.loader import load_estate
+from estate.resolving import resolve_gateway
 from tests.azure.pair import TOKEN
 from tests.fakes.faults import Faults
 from tests.gateways.samples import ENTRY

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from estate.base import EstateError
 from estate.gateways import GatewayProbe
-from estate.loader import EstateError, load_estate, resolve_gateway
+from estate.loader import load_estate
+from estate.resolving import resolve_gateway
 from tests.gateways.samples import ENTRY
 
 _EXAMPLE = Path(__file__).parents[2] / "deploy" / "estate.example.yaml"

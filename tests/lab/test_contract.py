@@ -12,7 +12,8 @@ import pytest
 from deploy.lab.names import DNS_ADDRESS
 from deploy.lab.network import in_hub
 from deploy.lab.workload import secret_of
-from estate.loader import load_estate, resolve_target
+from estate.loader import load_estate
+from estate.resolving import resolve_target
 from tests.contract.conftest import EXAMPLE
 from tests.lab.platform import Platform
 

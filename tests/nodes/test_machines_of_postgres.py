@@ -14,7 +14,8 @@ from activities.nodes.machine_models import MachineState
 from activities.nodes.run_models import NodeDetails
 from activities.postgres.models.details import PostgresDetails
 from activities.run.models.todo import Todo, kinds_of
-from estate.loader import EstateError, load_estate
+from estate.base import EstateError
+from estate.loader import load_estate
 from starters.history.model import facts_of
 from starters.history.parse import chronicle_of
 from tests.fakes.faults import Fault

@@ -25,8 +25,9 @@ from activities.redis.transfer import RedisSwitchActivities
 from activities.run.inventory import EstateActivities
 from activities.run.records import RecordsActivities
 from estate.base import Region
-from estate.loader import load_estate, resolve_redis
+from estate.loader import load_estate
 from estate.redis import RedisTarget
+from estate.resolving import resolve_redis
 from tests.fakes.faults import Faults
 from tests.postgres.bench import Handle
 from tests.redis.cluster import PASSWORD, SENTINELS, SERVERS, Cluster

@@ -30,7 +30,8 @@ from activities.run.records import RecordsActivities
 from deploy.lab.azure.pair import OPERATOR_PASSWORD
 from deploy.lab.azure.roles import Role
 from estate.flexible import FlexibleTarget
-from estate.loader import load_estate, resolve_flexible
+from estate.loader import load_estate
+from estate.resolving import resolve_flexible
 from tests.azure.pair import (
     ENDPOINT,
     HOSTS,

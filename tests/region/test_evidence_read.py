@@ -18,7 +18,8 @@ from activities.run.models.doctor import Severity
 from deploy.lab.azure.faults import Fault
 from deploy.lab.azure.flexible_history import automatic
 from deploy.lab.binaries import ensure_binaries
-from estate.loader import load_estate, resolve_region
+from estate.loader import load_estate
+from estate.resolving import resolve_region
 from tests.region.bench import DATABASE
 from tests.region.failover_bench import RegionFailoverBench
 

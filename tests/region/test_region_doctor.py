@@ -10,7 +10,8 @@ from activities.clients.kustomize import Kustomize
 from activities.region.failover_doctor import RegionDoctor
 from activities.run.models.doctor import Finding, Severity
 from deploy.lab.binaries import ensure_binaries
-from estate.loader import load_estate, resolve_region
+from estate.loader import load_estate
+from estate.resolving import resolve_region
 from tests.region.failover_bench import RegionFailoverBench
 
 

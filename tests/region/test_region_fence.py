@@ -18,7 +18,8 @@ from activities.region.returning_models import Goal, Old, RegionFenceDetails, Se
 from activities.run.models.wire import RunId
 from deploy.lab.azure.faults import Fault as Azure
 from deploy.lab.patience import stretched
-from estate.loader import load_estate, resolve_region
+from estate.loader import load_estate
+from estate.resolving import resolve_region
 from tests.fakes.faults import Fault
 from tests.region.clusters import PODS
 from tests.region.failover_bench import RegionFailoverBench

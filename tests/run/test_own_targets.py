@@ -21,10 +21,11 @@ from activities.run.inventory import Inventory
 from activities.run.models.wire import RunId
 from activities.run.signing import Signatures
 from estate.base import Target
-from estate.loader import load_estate, resolve_node, resolve_target
+from estate.loader import load_estate
 from estate.nodes import NodeTarget
 from estate.postgres import PostgresTarget
 from estate.reference import reference_of
+from estate.resolving import resolve_node, resolve_target
 from tests.architecture.registered import classes
 from tests.fakes.world import B, World
 from tests.postgres.bench import Bench, serving, write_estate

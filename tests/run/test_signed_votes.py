@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from estate.loader import EstateError, load_estate
+from estate.base import EstateError
+from estate.loader import load_estate
 from tests.fakes.faults import Fault
 from tests.fakes.world import B, World
 from tests.postgres.bench import Bench, Handle, serving, write_estate

@@ -31,7 +31,8 @@ from activities.traffic.serving import TrafficProofActivities
 from activities.traffic.survey import TrafficLookActivities
 from deploy.lab.azure.roles import Role
 from deploy.lab.patience import stretched
-from estate.loader import load_estate, resolve_traffic
+from estate.loader import load_estate
+from estate.resolving import resolve_traffic
 from estate.traffic import TrafficTarget
 from tests.azure.pair import NAMES_HOST, SUBSCRIPTION, TOKEN
 from tests.azure.traffic import EAST, MANAGER, TRAFFIC_ROLE, WEST, Traffic, traffic
