@@ -49,9 +49,10 @@ class SignedWord(_Signed):
     """What a person says by another word that is signed. Its keys are never those of a vote."""
 
     what: str
-    """The command that says it: ``attest``, ``override-budget``, ``hold``, ``release``, ``skip``, ``force``, ``cancel``."""
+    """The command that says it: ``attest``, ``override-budget``, ``hold``, ``release``, ``skip``, ``force``,
+    ``cancel``, ``drill judge``."""
     of: str = ""
-    """Member, node or step; empty where it is of the run."""
+    """Member, node or step, PASS or FAIL; empty where it is of the run."""
     note: str = ""
     anyway: bool = False
 

@@ -25,6 +25,7 @@ from starters.client.results import shape_of
 from starters.client.runs import Start, answer_to, begin, must_be_open, must_be_served, send
 from starters.client.schedules import described
 from starters.client.server import task_queue
+from starters.client.signing import UNSIGNED, Signing, to_paste
 from starters.client.targets import Place
 from starters.commands import arguments as arg
 from starters.commands.follow import Following
@@ -64,19 +65,21 @@ def start_command(  # noqa: PLR0913 - one parameter an option
     respond_about_run(output, start(typed, Following.typed(output, timeout, follows, None), run=Run.REAL))
 
 
-def judge_command(
+def judge_command(  # noqa: PLR0913 - one parameter an option
     drill: arg.DrillName,
     *,
     passed: arg.Passed,
     notes: arg.Notes,
     by: arg.By = "",
+    key: arg.Key = None,
+    printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """Say how a drill went that is over.
 
     Your word stands in its record, beside what was measured.
     """
-    respond_about_run(output, judge(drill, by, notes, passed=passed))
+    respond_about_run(output, judge(drill, by, notes, passed=passed, signing=Signing(key, printed)))
 
 
 def stop_command(*, by: arg.By = "", reason: arg.Reason = "", output: arg.OutputOption = Output.TEXT) -> None:
@@ -146,7 +149,7 @@ def calendar_view(drills: Drills, data: dict[str, dict[str, Any]]) -> Renderable
     return Group(table, *notes)
 
 
-async def judge(drill: str, by: str, notes: str, *, passed: bool) -> Answer:
+async def judge(drill: str, by: str, notes: str, *, passed: bool, signing: Signing = UNSIGNED) -> Answer:
     """Send a person's word on a drill that is over."""
     must_be_named(by)
     if not notes.strip():
@@ -154,7 +157,9 @@ async def judge(drill: str, by: str, notes: str, *, passed: bool) -> Answer:
     client = await connect()
     place = Place(lock_of(DrillRequest.subject, drill.removeprefix(lock_of(DrillRequest.subject, ""))))
     chronicle = await must_be_open(client, place)
-    word = Judgement(by=by, passed=passed, notes=notes)
+    word = await signing.sign("drill judge", Judgement(by=by, passed=passed, notes=notes), place, chronicle)
+    if signing.printed:
+        return to_paste(word)
     status = await send(client, place.of(chronicle.run_id), "judge", word, model=Status, what="the judgement")
     text = f"{by} says {'PASS' if passed else 'FAIL'}; the record is sealed: {again(place)}"
     return Answer(Exit.DONE, shape_of(chronicle, status), Text(text))

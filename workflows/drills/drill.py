@@ -45,6 +45,7 @@ from workflows.drills.planning import make_drill_plan, must_be_noticed, must_be_
 from workflows.drills.ways import there
 from workflows.run import outcome
 from workflows.run.child_runs import plan_of
+from workflows.run.heard import said_here
 from workflows.run.inputs import said
 from workflows.run.measuring import Measuring
 from workflows.run.models import Run, Status
@@ -73,21 +74,20 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         return await self.conclude()
 
     @workflow.update(description='Judge a drill that is over: {"by": "dana", "passed": true, "notes": "WHAT WAS SEEN"}')
-    def judge(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
-        """Take the word (``Judgement``) and return the status after it."""
-        self._take(said(Judgement, args))
-        return self.state.status
+    async def judge(self, *args: Any) -> Status:  # noqa: ANN401 - anything can be typed into a form
+        """Take the word (``Judgement``) and return the status after it. ApplicationError: it does not count."""
+        return await self.answered(self._take(said(Judgement, args)))
 
     @judge.validator
     def _may_judge(self, *args: Any) -> None:  # noqa: ANN401
         self._check(said(Judgement, args))
 
     @workflow.signal(description="Like judge, without an answer; a word that does not count is dropped.")
-    def judged(self, *args: Any) -> None:  # noqa: ANN401
+    async def judged(self, *args: Any) -> None:  # noqa: ANN401
         """Take the word (``Judgement``) if it counts. Never raises: an error here would wedge the run."""
         try:
-            self._take(said(Judgement, args))
-        except ValueError as complaint:
+            await self._take(said(Judgement, args))
+        except (ValueError, FailureError) as complaint:
             workflow.logger.warning("Ignored judgement: %s", complaint)
 
     def _check(self, word: Judgement) -> None:
@@ -98,10 +98,16 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
             raise ValueError(message)
         if complaint := target.why_no_judgement(word.by):
             raise ValueError(complaint)
+        self.must_be_signed("drill judge", word, of=f"--{word.said_of.lower()} --notes SEEN")
 
-    def _take(self, word: Judgement) -> None:
+    async def _take(self, word: Judgement) -> None:
+        """Take a word. Raises as ``Hears.key_of_word``."""
         self._check(word)
-        self._word = DrillWord(by=word.by, passed=word.passed, notes=word.notes, at=workflow.now())
+        signed = said_here("drill judge", word)
+        key = await self.key_of_word(signed, word.signature)
+        self._check(word)  # somebody else may have judged it meanwhile
+        self.count(signed)
+        self._word = DrillWord(by=word.by, passed=word.passed, notes=word.notes, at=workflow.now(), key=key)
 
     async def resolve(self) -> DrillTarget:
         """Look the drill up in the estate."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from workflows.run.models import Input, Person, Reason, Request, ShortName
+from workflows.run.models import Input, Person, Reason, Request, ShortName, Signable
 
 
 class DrillRequest(Request):
@@ -33,13 +33,23 @@ class DueRequest(Input):
     by: Person = ""
 
 
-class Judgement(Input):
+class Judgement(Signable):
     """Input of the update ``judge`` and the signal ``judged``: a person's word on a drill that is over."""
 
     by: ShortName
     passed: bool
     notes: ShortName
     """What was seen: never empty."""
+
+    @property
+    def said_of(self) -> str:
+        """PASS or FAIL: a signature covers it."""
+        return "PASS" if self.passed else "FAIL"
+
+    @property
+    def remark(self) -> str:
+        """What was seen."""
+        return self.notes
 
 
 class CalendarRequest(Input):

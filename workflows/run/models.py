@@ -67,6 +67,16 @@ class Signable(Input):
     newer: ClassVar[tuple[str, ...]] = ("signature", "expires")
     """Fields that a worker of an earlier version would refuse; they stand last."""
 
+    @property
+    def said_of(self) -> str:
+        """Member, node or step that it is said of; empty where it is of the run."""
+        return next((str(found) for name in ("member", "node", "step") if (found := getattr(self, name, ""))), "")
+
+    @property
+    def remark(self) -> str:
+        """What the person adds."""
+        return str(getattr(self, "note", "") or getattr(self, "reason", ""))
+
     @model_serializer(mode="wrap")
     def _as_before_where_unsigned(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out newer fields where nothing is signed."""

@@ -53,9 +53,7 @@ def word_of(what: str, word: Signable, workflow_id: str, run: str) -> SignedWord
     if word.expires is None:
         message = f"expires: a signature covers it; failover {what} fills it in"
         raise ValueError(message)
-    said = {name: getattr(word, name) for name in type(word).model_fields}
     return SignedWord(
-        what=what, workflow=workflow_id, run=run, by=said["by"], expires=word.expires,
-        of=said.get("member") or said.get("node") or said.get("step") or "",
-        note=said.get("note") or said.get("reason") or "", anyway=said.get("anyway", False),
+        what=what, workflow=workflow_id, run=run, by=getattr(word, "by", ""), expires=word.expires,
+        of=word.said_of, note=word.remark, anyway=getattr(word, "anyway", False),
     )  # fmt: skip
