@@ -12,6 +12,7 @@ from activities.postgres.models.details import PostgresDetails
 from starters.history.model import Facts
 from starters.render import terminal, words
 from starters.render.chart import timeline_svg
+from starters.render.post_mortem import skeleton
 from starters.render.subjects import own
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -53,6 +54,7 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
         measured=terminal.measured_lines(facts),
         times=terminal.time_lines(facts),
         trouble=terminal.trouble_lines(facts),
+        post_mortem=skeleton(facts),
         **more,
     )
 

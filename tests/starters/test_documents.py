@@ -110,3 +110,18 @@ class _Outside(HTMLParser):
         loads = {"script", "link", "img", "iframe", "object", "embed"}
         self.found += [tag] if tag in loads else []
         self.found += [f"{tag} {name}" for name, _ in attrs if name in {"src", "href", "style"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "known"),
+    [
+        ("switched", "Impact on users", "objective"),
+        ("switched", "How long each part took", "promote"),
+        ("rolled-back", "What happened, in one sentence", "Undone"),
+        ("refused", "Who noticed, how, and when", "by command, 20"),
+    ],
+)
+def test_a_post_mortem_begins_with_what_history_knows(kind: str, question: str, known: str) -> None:
+    (line,) = [one for one in markdown(facts(kind)).splitlines() if one.startswith(f"- **{question}:**")]
+    assert known in line
+    assert question in html(facts(kind))
