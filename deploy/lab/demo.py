@@ -2,6 +2,7 @@
 
 ``postgres``: a planned failover, then the primary is killed and a forced one brings the writes back. ``redis``: the same of
 the Redis master. ``pod``: a pod of the API is ended and comes back. ``node``: the node of the PostgreSQL primary is emptied.
+``drill``: the database's drill of the calendar goes there and back, and is judged.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from temporalio.client import Client
@@ -21,6 +23,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities.run.models.report import Outcome
 from deploy.lab import cluster
 from deploy.lab.breaking import break_it
+from deploy.lab.calendar import open_now
 from deploy.lab.estate import changed_estate
 from deploy.lab.measuring import load
 from deploy.lab.names import Lab, LabError
@@ -32,6 +35,7 @@ from deploy.lab.switching import (
     APPROVER,
     CLUSTER,
     OPERATOR,
+    WORKLOAD,
     Handle,
     approve,
     connect,
@@ -40,6 +44,7 @@ from deploy.lab.switching import (
     start_node,
     start_pods,
     start_redis,
+    status_of,
 )
 from deploy.lab.workload import annotation, kubectl
 from starters.client.answers import Output
@@ -48,10 +53,13 @@ from starters.client.targets import Place
 from starters.history.model import Facts
 from starters.render.live import display_for
 from starters.render.terminal import full
+from workflows.drills.models import Judgement
 from workflows.postgres.models import lock_id
+from workflows.run.models import TASK_QUEUE, TASK_TIMEOUT
+from workflows.run.phases import Phase
 
 _WIDTH = 120
-_REASON = "demonstration"
+_REASON, _DRILL = "demonstration", "database"
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def demo(lab: Lab, what: str) -> int:
     print("Bringing the lab up", flush=True)
     binaries, signers = cluster.up(lab), Signers()
     print("\nPeople get SSH keys for this demonstration, and only signed approvals of the database count", flush=True)
-    with changed_estate(lab, binaries, signers.only), load(lab, binaries) as running:
+    with changed_estate(lab, binaries, partial(_change, signers, what)), load(lab, binaries) as running:
         print("\nClients write to PostgreSQL and Redis every 20 ms, and call the API", flush=True)
         time.sleep(1)
         good = asyncio.run(_all(lab, binaries, signers, DEMOS[what], console))
@@ -85,6 +93,13 @@ def demo(lab: Lab, what: str) -> int:
         print(f"{redis['outage_seconds'] * 1000:.0f} ms")
     print(f"\nDone in {time.monotonic() - began:.0f} s.\n{signposts(lab)}", flush=True)
     return 0 if good and seen["lost"] == 0 and not seen["two_writers"] else 1
+
+
+def _change(signers: Signers, what: str, estate: dict[str, Any]) -> None:
+    signers.only(estate)
+    if what == "drill":
+        entry = {"kind": "database", "target": CLUSTER, "application": WORKLOAD, "settled_within": "PT5M"}
+        estate["drills"] = {**estate.get("drills", {}), **open_now(**{_DRILL: entry})}
 
 
 async def _all(lab: Lab, binaries: Path, signers: Signers, story: _Story, console: Console) -> bool:
@@ -145,6 +160,33 @@ async def _node(stage: _Stage) -> AsyncIterator[Facts]:
     await watching
 
 
+async def _drill(stage: _Stage) -> AsyncIterator[Facts]:
+    _say(f"The drill of the database, due today: there and back; asked by {OPERATOR}, approved and judged by {APPROVER}")
+    asked = {"drill": _DRILL, "run": "real", "by": OPERATOR, "reason": _REASON}
+    starting = stage.client.start_workflow(
+        "failover-drill", asked, id=f"drill/{_DRILL}", task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+    )
+    handle = await _begun(starting, _DRILL)
+    watching = _watch(stage, handle)
+    await approve(handle, signers=stage.signers)
+    await _judge(stage, handle)
+    yield await ending(handle, within=300)
+    await watching
+
+
+async def _judge(stage: _Stage, handle: Handle) -> None:
+    """Have a person judge the drill once it is over; one that has ended otherwise waits for nobody."""
+    while (status := await status_of(handle)) is None or status.outcome is None:
+        if status is not None and status.phase is Phase.JUDGING:
+            run = (await handle.describe()).raw_description.workflow_execution_info.first_run_id
+            word = Judgement(by=APPROVER, passed=True, notes="the clients below saw no error")
+            signed = stage.signers.sign_word("drill judge", word, handle.id, run)
+            await handle.execute_update("judge", signed)
+            print(f"          {APPROVER} says PASS", flush=True)
+            return
+        await asyncio.sleep(0.2)
+
+
 async def _approve_when_asked(stage: _Stage) -> None:
     handle = stage.client.get_workflow_handle(lock_id(CLUSTER))
     while True:
@@ -173,4 +215,4 @@ def _say(text: str) -> None:
 
 
 _Story = Callable[[_Stage], AsyncIterator[Facts]]
-DEMOS: dict[str, _Story] = {"postgres": _postgres, "redis": _redis, "pod": _pod, "node": _node}
+DEMOS: dict[str, _Story] = {"postgres": _postgres, "redis": _redis, "pod": _pod, "node": _node, "drill": _drill}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncssh import SSHKey, generate_private_key
 from asyncssh.sshsig import create_sshsig
 
 from activities.run.signed_words import NAMESPACE
-from workflows.run.models import ApprovalStatus, Decision
-from workflows.run.signatures import vote_of
+from workflows.run.models import ApprovalStatus, Decision, Signable
+from workflows.run.signatures import vote_of, word_of
+
+S = TypeVar("S", bound=Signable)
 
 _COUNTS_FOR = timedelta(minutes=5)
 
@@ -36,4 +38,11 @@ class Signers:
         ends = decision.model_copy(update={"role": role, "expires": datetime.now(UTC) + _COUNTS_FOR})
         text = vote_of(ends, workflow_id, approval.run).text
         signature = create_sshsig(self._keys[decision.by], text, namespace=NAMESPACE).decode()
+        return ends.model_copy(update={"signature": signature})
+
+    def sign_word(self, what: str, word: S, workflow_id: str, run: str) -> S:
+        """Return ``word``, which the command ``what`` says of the first run ``run``, signed by the person whom it names."""
+        ends = word.model_copy(update={"expires": datetime.now(UTC) + _COUNTS_FOR})
+        text = word_of(what, ends, workflow_id, run).text
+        signature = create_sshsig(self._keys[getattr(word, "by", "")], text, namespace=NAMESPACE).decode()
         return ends.model_copy(update={"signature": signature})

@@ -16,8 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome, RunReport
+from deploy.lab.calendar import open_now, zone_far_from_midnight
 from starters.history.reports import read_report
-from tests.drills.today import open_now, zone_far_from_midnight
 from tests.fakes.world import World
 from tests.postgres.bench import Bench, Handle, serving
 

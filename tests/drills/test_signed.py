@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 
@@ -17,7 +18,7 @@ async def test_a_judgement_is_signed_like_the_approval(temporal: Client, tmp_pat
         await handle.execute_update("decide", signed_vote(handle.id, status))
         await drilled.bench.until_phase(handle, "awaiting a judgement", 60)
 
-        said = {"passed": True, "notes": "seen"}
+        said: dict[str, Any] = {"passed": True, "notes": "seen"}
         unsigned = await complaint_of(handle, "judge", {"by": "dana", **said})
         assert f"failover drill judge {drilled.name} --pass --notes SEEN --by dana --key FILE" in unsigned
         other = await signed_word(handle, "drill judge", signed={"of": "FAIL", "note": "seen"}, **said)

@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHandle
 
 from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome
+from deploy.lab.calendar import open_now
 from deploy.lab.estate import changed_estate
 from deploy.lab.patience import stretched
 from deploy.lab.switching import APPROVER, CLUSTER, OPERATOR, REDIS, WORKLOAD, agree, ending, plan_of
@@ -17,7 +18,6 @@ from starters.client.schedules import handle_of
 from starters.commands.drill import judge
 from starters.commands.drill_schedule import apply_all, trigger
 from starters.history.model import Facts
-from tests.drills.today import open_now
 from tests.lab.platform import Platform
 from workflows.run.phases import Phase
 

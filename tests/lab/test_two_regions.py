@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome
 from deploy.lab.azure.pair import PRIMARY, REPLICA
+from deploy.lab.calendar import open_now
 from deploy.lab.commands import lab
 from deploy.lab.patience import stretched
 from deploy.lab.processes import wait_until
@@ -31,7 +32,6 @@ from deploy.lab.switching import Handle, plan_of, status_of
 from deploy.lab.switching import facts as facts_of_run
 from starters.history.model import Facts
 from starters.render.terminal import time_lines
-from tests.drills.today import open_now
 from tests.leftovers.marks import MARK, OWNER_FILE
 from workflows.region.models import CONFIRM, CONFIRM_BACK, region_lock_id
 from workflows.run.models import TASK_QUEUE
