@@ -15,6 +15,7 @@ from deploy.lab.controlplane import kubectl_command
 from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import run, wait_until
 from deploy.lab.product import copy_product, digest_of, make_disk
+from deploy.lab.sealing import SECRET, count_key, new_key
 
 NAMESPACE = "aiagent-prod"
 MEMBERS = ("postgresql-primary-0", "postgresql-standby-0")
@@ -68,6 +69,7 @@ def apply_workload(lab: Lab, binaries: Path) -> None:
     spaces = [one for one in objects if one["kind"] == "Namespace"]
     apply(lab, binaries, spaces)
     _make_secrets(lab, binaries)
+    count_key(objects, secret_of(lab, SECRET, "key"))
     redis = [one for one in objects if one["kind"] == "StatefulSet" and "redis" in one["metadata"]["name"]]
     apply(lab, binaries, [one for one in objects if one not in redis])
     apply(lab, binaries, redis)  # PostgreSQL takes longest to become ready, so it goes first
@@ -124,6 +126,7 @@ def secret_of(lab: Lab, name: str, key: str) -> str:
 def _make_secrets(lab: Lab, binaries: Path) -> None:
     path = lab.home / "secrets.json"
     made = {name: {key: secrets.token_urlsafe(18) for key in keys} for name, keys in SECRETS.items()}
+    made[SECRET] = {"key": new_key()}
     known = made | (json.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
     path.touch(mode=0o600)
     path.write_text(json.dumps(known), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,16 @@ from activities.drills.models import DrillDetails
 from activities.run.models.report import Outcome
 from deploy.lab.calendar import open_now
 from deploy.lab.estate import changed_estate
+from deploy.lab.names import Lab
 from deploy.lab.patience import stretched
+from deploy.lab.sealing import SECRET, public_half
 from deploy.lab.switching import APPROVER, CLUSTER, OPERATOR, REDIS, WORKLOAD, agree, ending, plan_of
+from deploy.lab.workload import secret_of
+from starters.client.answers import Exit
 from starters.client.schedules import handle_of
 from starters.commands.drill import judge
 from starters.commands.drill_schedule import apply_all, trigger
+from starters.commands.evidence import verify
 from starters.history.model import Facts
 from tests.lab.platform import Platform
 from workflows.run.phases import Phase
@@ -62,7 +68,9 @@ async def _held(platform: Platform, name: str) -> Facts:
     return await ending(handle)
 
 
-async def test_the_drills_of_the_calendar_pass_and_put_all_back(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_drills_of_the_calendar_pass_and_put_all_back(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{platform.lab.ports['temporal']}")
     with changed_estate(platform.lab, platform.binaries, _due_now):
         async with asyncio.timeout(stretched(60)):
@@ -70,9 +78,20 @@ async def test_the_drills_of_the_calendar_pass_and_put_all_back(platform: Platfo
         try:
             for kind in _KINDS:
                 _has_passed(kind, await _held(platform, kind))
+            await _are_sealed(platform.lab, tmp_path)
         finally:
             for kind in _KINDS:
                 await handle_of(platform.client, kind).delete()
+
+
+async def _are_sealed(lab: Lab, folder: Path) -> None:
+    """See that each has left a record that is signed and chained, by the files alone."""
+    keys = folder / "evidence.pub"
+    keys.write_text(public_half(secret_of(lab, SECRET, "key")) + "\n", encoding="utf-8")
+    answer = await verify(lab.disks / "records" / "evidence", keys, None, None)
+    print(answer.data)
+    assert (answer.code, answer.data["findings"]) == (Exit.DONE, [])
+    assert answer.data["records"] >= len(_KINDS)
 
 
 def _has_passed(kind: str, facts: Facts) -> None:
