@@ -96,7 +96,7 @@ Notice = Annotated[
     str | None,
     typer.Option("--notice", metavar="TEXT", help="Region: how and when customers were told.", show_default=False),
 ]
-Passed = Annotated[bool, typer.Option("--pass/--fail", help="Your verdict.", show_default=False)]
+Passed = Annotated[bool, typer.Option("--pass/--fail", help="Your judgement.", show_default=False)]
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="What was seen.", show_default=False)]
 Pod = Annotated[
     str | None,

@@ -77,7 +77,7 @@ def judge_command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Say how a drill went that is over.
 
-    Your word stands in its record, beside what was measured.
+    Your judgement stands in its record, beside what was measured.
     """
     respond_about_run(output, judge(drill, by, notes, passed=passed, signing=Signing(key, printed)))
 

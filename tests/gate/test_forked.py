@@ -13,8 +13,8 @@ import pytest
 from gate.api import Role
 from tests.gate.harness import running_cluster
 
-_NOT_ITS_OWN = 1 << 31 | 1 << 32 | 1 << signal.SIGQUIT - 1
-"""Two are the C library's; the third one is ignored by what a shell runs in the background."""
+_NOT_ITS_OWN = 1 << 31 | 1 << 32 | 1 << signal.SIGQUIT - 1 | 1 << signal.SIGHUP - 1
+"""Two are the C library's; a shell ignores the third one in what it runs in the background, ``nohup`` the last one."""
 
 
 @pytest.mark.parametrize("forked", [True, False])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class PostgresServers:
         self._leaders: dict[str, str] = {}
         """Whom a dead server follows as soon as it is started."""
         self._dead: set[str] = set()
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Azure's own operation and a region that returns may turn one server into a replica at the same moment."""
 
     def conninfo(self, server: str) -> str:
         """Return how the application connects to a server."""
@@ -152,8 +155,10 @@ class PostgresServers:
     async def follow(self, server: str, leader: str) -> None:
         """Make ``server`` follow: now, or in ``heal`` if it was killed."""
         self._leaders[server] = leader
-        await asyncio.to_thread(self._servers[server].kill)  # also one that is frozen
-        await self.start(server)
+        async with self._changing[server]:
+            await asyncio.to_thread(self._servers[server].kill)  # also one that is frozen
+            if server not in self._dead:
+                await self._heal(server)
 
     async def restart(self, server: str) -> None:
         """Stop and start it."""
@@ -175,6 +180,10 @@ class PostgresServers:
 
     async def heal(self, server: str) -> None:
         """Start a server again: as what it was, or as the replica of the one that it was told to follow meanwhile."""
+        async with self._changing[server]:
+            await self._heal(server)
+
+    async def _heal(self, server: str) -> None:
         self._dead.discard(server)
         if leader := self._leaders.get(server):
             await self._rejoin(self._servers[server], self._servers[leader])
