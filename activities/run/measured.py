@@ -157,9 +157,13 @@ async def _count_missing(rows: Rows, acknowledged: tuple[int, ...]) -> tuple[int
 
 
 def _is_asked_to_end() -> bool:
-    """Whether the run ended the measurement, and not the worker or the server this attempt of it."""
+    """Whether the run ended the measurement, and not the worker or the server this attempt of it.
+
+    An attempt that the server does not know any more was given to another worker while the server was away, or its run was
+    terminated. It must not remove the rows: the other attempt would find its own missing, and call them lost.
+    """
     why = activity.cancellation_details()
-    return why is None or why.cancel_requested or why.not_found
+    return why is None or why.cancel_requested
 
 
 def _resume() -> Tally:

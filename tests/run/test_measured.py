@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.activity import ActivityCancellationDetails
 from temporalio.testing import ActivityEnvironment
 
 from activities.run import measured as module
@@ -59,4 +60,15 @@ async def test_who_stays_silent_leaves_the_loss_unknown_and_says_why(monkeypatch
     result = await _measure(rows)
     assert result.lost is None
     assert result.note == "loss could not be checked: no server is known to be the master"
+    assert not rows.removed
+
+
+async def test_an_attempt_that_another_one_has_followed_removes_nothing() -> None:
+    """Its rows are the other one's, too: without them that one would count its own as lost."""
+    rows, environment = _Rows(silences=0), ActivityEnvironment()
+    running = asyncio.create_task(environment.run(measured, rows, timedelta(seconds=0.01)))
+    await asyncio.sleep(0.1)
+    environment.cancel(cancellation_details=ActivityCancellationDetails(not_found=True))
+    with pytest.raises(asyncio.CancelledError):
+        await running
     assert not rows.removed
