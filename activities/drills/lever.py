@@ -1,10 +1,11 @@
-"""Ends the drills that go on, each by its own way back: a cancel, which a drill answers so."""
+"""Whether drills are stopped; and the end of those that go on, by their own way back: a drill answers a cancel so."""
 
 from __future__ import annotations
 
 import json
 
 from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.declare import step
@@ -12,6 +13,29 @@ from activities.run.models.wire import Wire
 from activities.run.postures import CHANGE
 
 _RUNNING = "WorkflowType = 'failover-drill' AND ExecutionStatus = 'Running'"
+
+
+_LEVER, MEMO = "drills/stopped/", "stopped"
+"""What the workflow ID of the run that stops all drills begins with; the name of its memo: by whom and why."""
+
+
+def lever_of(queue: str) -> str:
+    """Return the workflow ID of the run that stops all drills of a task queue for as long as it goes on."""
+    return f"{_LEVER}{queue}"
+
+
+async def stopped_since(client: Client, queue: str) -> str:
+    """Return since when, by whom and why drills are stopped; empty: they are not."""
+    try:
+        found = await client.get_workflow_handle(lever_of(queue)).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return ""
+        raise
+    if found.status is not WorkflowExecutionStatus.RUNNING:
+        return ""
+    words = await found.memo_value(MEMO, "nobody says why", type_hint=str)
+    return f"since {found.start_time:%Y-%m-%d %H:%M} UTC, {words}"
 
 
 class StopOrder(Wire):

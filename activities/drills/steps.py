@@ -9,12 +9,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clients.bundle import Clients
 from activities.clients.ports import UnreachableError
+from activities.drills.lever import stopped_since
 from activities.drills.models import (
     LeverLook,
     LeverSeen,
@@ -32,10 +31,6 @@ from activities.run.postures import FORWARD, READ, READ_LONG
 from estate.drilled import DrillTarget
 from estate.postgres import PostgresTarget
 
-LEVER = "drills/stopped/"
-"""Workflow ID of the run that stops all drills for as long as it goes on; the task queue follows."""
-LEVER_MEMO = "stopped"
-"""Name of its memo: by whom and why, one sentence."""
 LAG_AT_MOST = timedelta(seconds=5)
 """Until a standby has the row (platform runbook, database drill)."""
 _PHASE, _MOVING = SearchAttributeKey.for_keyword("FailoverPhase"), {"drilling", "drilling: the way back"}
@@ -66,9 +61,9 @@ class DrillActivities:
 
     @step("drills.choose_node", READ, lambda request: f"which node of {request.target.drill.target}")
     async def choose_node(self, request: StandingRequest) -> NodeChoice:
-        """Return a node of the pool from which nothing leads, the one with most pods of the workloads first.
+        """Return a node of the pool that hosts no leader, the one with most pods of the workloads first.
 
-        What leads would have to be moved there and back: that is drilled by itself. Changes nothing.
+        A hosted leader would have to be moved there and back, and has a drill of its own. Changes nothing.
 
         Raises:
             ApplicationError: ``BadEstate``, the drill is not of a node.
@@ -82,13 +77,13 @@ class DrillActivities:
         free = [one for one in nodes if one.takes_pods and one.name not in leading]
         if not free:
             told = ", ".join(f"{node} ({what})" for node, what in sorted(leading.items())) or "none of them takes pods"
-            return NodeChoice(node="", why=f"every node of {target.pool.name} carries what leads: {told}")
+            return NodeChoice(node="", why=f"every node of {target.pool.name} hosts a leader: {told}")
         counted = {one.name: await self._pods_on(target, one.name) for one in free}
         node = max(sorted(counted), key=lambda name: counted[name])
-        return NodeChoice(node=node, why=f"{counted[node]} pods of the workloads run there, and nothing leads from it")
+        return NodeChoice(node=node, why=f"{counted[node]} pods of the workloads run there, and it hosts no leader")
 
     async def _leading(self, target: DrillTarget) -> dict[str, str]:
-        """Return node → what leads from it."""
+        """Return node → the leader that it hosts."""
         found: dict[str, str] = {}
         for cluster in target.postgres:
             record = await self._clients.systems.leader_records.read(target.region, cluster.cluster.write_service)
@@ -140,21 +135,8 @@ class DrillActivities:
     @step("drills.lever", READ, lambda _: "may a drill begin")
     async def lever(self, request: LeverLook) -> LeverSeen:  # noqa: ARG002 - of all drills
         """Return whether somebody has stopped all drills, and which other ones go on. Changes nothing."""
-        return LeverSeen(stopped=await _stopped(), others=await _others())
-
-
-async def _stopped() -> str:
-    """Return since when, by whom and why drills are stopped; empty: they are not."""
-    try:
-        found = await activity.client().get_workflow_handle(f"{LEVER}{activity.info().task_queue}").describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return ""
-        raise
-    if found.status is not WorkflowExecutionStatus.RUNNING:
-        return ""
-    words = await found.memo_value(LEVER_MEMO, "nobody says why", type_hint=str)
-    return f"since {found.start_time:%Y-%m-%d %H:%M} UTC, {words}"
+        stopped = await stopped_since(activity.client(), activity.info().task_queue)
+        return LeverSeen(stopped=stopped, others=await _others())
 
 
 async def _others() -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from temporalio.client import (
     Client,
@@ -37,6 +38,7 @@ CAUGHT_UP_WITHIN = timedelta(hours=2)
 """A drill whose time has passed while Temporal was away is held so late at most, and within its window."""
 PREFIX = "drill/"
 """What the ID of each schedule begins with; the name of the entry follows."""
+_DATES = 5
 _ENTRY = "calendar"
 """Memo of what a schedule begins: a digest of its entry."""
 
@@ -80,6 +82,11 @@ def _calendar(drill: Drill, **days: list[ScheduleRange]) -> ScheduleCalendarSpec
         comment=f"{drill.kind.value} {drill.target}",
         **days,
     )
+
+
+def next_dates(drills: Drills, drill: Drill, after: datetime) -> list[datetime]:
+    """Return the next five times at which it is due, in the calendar's zone."""
+    return [at.astimezone(drills.zone) for at in islice(drill.times(drills.zone, after), _DATES)]
 
 
 def handle_of(client: Client, name: str) -> ScheduleHandle:

@@ -6,24 +6,22 @@ The calendar is the workers': a command asks one of them.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 from temporalio.client import Client, ScheduleDescription
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.drills.calendar import CalendarSeen
-from activities.drills.steps import LEVER, LEVER_MEMO
+from activities.drills.lever import MEMO, lever_of, stopped_since
 from estate.drills import Drill, Drills
 from starters.client.answers import Answer, CommandError, Exit, Output, must_be_named, respond, respond_about_run
 from starters.client.following import again
 from starters.client.requests import Typed
 from starters.client.results import shape_of
 from starters.client.runs import Start, answer_to, begin, must_be_open, must_be_served, send
-from starters.client.schedules import described
+from starters.client.schedules import described, next_dates
 from starters.client.server import task_queue
 from starters.client.signing import UNSIGNED, Signing, to_paste
 from starters.client.targets import Place
@@ -36,7 +34,6 @@ from workflows.drills.models import DrillRequest, Judgement, StopRequest
 from workflows.run.models import Run, Status, lock_of
 
 PROCEDURE = "failover-drill"
-_DATES = 5
 
 
 def list_command(output: arg.OutputOption = Output.TEXT) -> None:
@@ -109,7 +106,7 @@ async def listed() -> Answer:
     """Show the calendar, and whether drills are stopped."""
     client = await connect()
     drills = await calendar(client)
-    now, stopped = datetime.now(UTC), await lever(client)
+    now, stopped = datetime.now(UTC), await stopped_since(client, task_queue())
     found = {name: await described(client, name) for name in drills.calendar}
     data = {name: entry_json(drills, drill, found[name], now) for name, drill in sorted(drills.calendar.items())}
     view = calendar_view(drills, data)
@@ -119,7 +116,7 @@ async def listed() -> Answer:
 
 def entry_json(drills: Drills, drill: Drill, schedule: ScheduleDescription | None, now: datetime) -> dict[str, Any]:
     """Return what is told of one entry."""
-    dates = [at.astimezone(drills.zone).isoformat() for at in islice(drill.times(drills.zone, now), _DATES)]
+    dates = [at.isoformat() for at in next_dates(drills, drill, now)]
     state = schedule.schedule.state if schedule else None
     return {
         "kind": drill.kind.value,
@@ -165,20 +162,6 @@ async def judge(drill: str, by: str, notes: str, *, passed: bool, signing: Signi
     return Answer(Exit.DONE, shape_of(chronicle, status), Text(text))
 
 
-async def lever(client: Client) -> str:
-    """Return since when, by whom and why drills are stopped; empty: they are not."""
-    try:
-        found = await client.get_workflow_handle(f"{LEVER}{task_queue()}").describe()
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
-        return ""
-    if found.close_time is not None:
-        return ""
-    words = await found.memo_value(LEVER_MEMO, "nobody says why", type_hint=str)
-    return f"since {found.start_time:%Y-%m-%d %H:%M} UTC, {words}"
-
-
 async def stop(by: str, reason: str) -> Answer:
     """Stop all drills."""
     must_be_named(by)
@@ -187,7 +170,7 @@ async def stop(by: str, reason: str) -> Answer:
     client = await connect()
     words = f"by {by}: {reason}"
     request = StopRequest(by=by, reason=reason)
-    await begin(client, Start("drills-stop", request, f"{LEVER}{task_queue()}", summary=words, memo={LEVER_MEMO: words}))
+    await begin(client, Start("drills-stop", request, lever_of(task_queue()), summary=words, memo={MEMO: words}))
     lines = ["no drill begins; those that go on take their way back", "let them begin again: failover drill resume"]
     return Answer(Exit.DONE, {"stopped": words}, "\n".join(lines))
 
@@ -196,7 +179,7 @@ async def resume(by: str) -> Answer:
     """Let drills begin again."""
     must_be_named(by)
     client = await connect()
-    if not await lever(client):
+    if not await stopped_since(client, task_queue()):
         return Answer(Exit.DONE, {"stopped": ""}, "drills were not stopped")
-    await client.get_workflow_handle(f"{LEVER}{task_queue()}").signal("resume", by)
+    await client.get_workflow_handle(lever_of(task_queue())).signal("resume", by)
     return Answer(Exit.DONE, {"stopped": ""}, "drills begin again, each on its next date: failover drill list")

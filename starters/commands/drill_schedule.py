@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 
 from rich.text import Text
 from temporalio.client import Client, ScheduleHandle, ScheduleOverlapPolicy
 
 from starters.client.answers import Answer, CommandError, Exit, Output, must_be_named, respond
-from starters.client.schedules import Applied, apply, described, handle_of, listed
+from starters.client.schedules import Applied, apply, described, handle_of, listed, next_dates
 from starters.commands import arguments as arg
 from starters.commands.drill import calendar
 from starters.commands.drill import listed as list_calendar
 from workers.connection import connect
-
-_DATES = 5
 
 
 def apply_command(output: arg.OutputOption = Output.TEXT) -> None:
@@ -64,7 +61,7 @@ async def apply_all() -> Answer:
         lines.append(f"{name}: {what.value}")
         if what is Applied.REMOVED:
             continue
-        due = [at.astimezone(drills.zone) for at in islice(drills.calendar[name].times(drills.zone, now), _DATES)]
+        due = next_dates(drills, drills.calendar[name], now)
         dates[name] = [at.isoformat() for at in due]
         lines += [f"  {at:%a %Y-%m-%d %H:%M %Z}" for at in due]
     data = {"applied": {name: what.value for name, what in done.items()}, "next": dates}

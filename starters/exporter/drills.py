@@ -18,14 +18,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.drills.record import DrillRecord
 from activities.run.models.wire import read
+from starters.client.schedules import PREFIX
 from starters.exporter import declared
 from starters.exporter.declared import Sample
 from starters.history.parse import KEEP, decode_json, first
 
 DRILL = "failover-drill"
 """Type of the workflow that holds a drill."""
-SCHEDULES = "drill/"
-"""What the ID of each drill's schedule begins with; the drill's name in the calendar follows."""
 _LOOKS_AWAY = timedelta(days=400)
 _MOST_RECORDS = 200
 
@@ -42,7 +41,7 @@ class Drills:
     async def samples(self, now: datetime) -> tuple[list[Sample], int]:
         """Return all values, and how many drills have left what is no record. RPCError: Temporal does not answer."""
         records = await self._last_records()
-        listed = [one.id async for one in await self._client.list_schedules() if one.id.removeprefix(SCHEDULES) != one.id]
+        listed = [one.id async for one in await self._client.list_schedules() if one.id.removeprefix(PREFIX) != one.id]
         scheduled = [sample for one in listed for sample in await self._due(one, now)]
         return [*scheduled, *(sample for record in records for sample in _of(record))], len(self._unreadable)
 
@@ -51,7 +50,7 @@ class Drills:
 
         What a schedule says of its next times grows old while it is paused; so its calendar is asked for them.
         """
-        drill = schedule.removeprefix(SCHEDULES)
+        drill = schedule.removeprefix(PREFIX)
         try:
             described = await self._client.get_schedule_handle(schedule).describe()
             times = await self._times(schedule, max(described.info.created_at, now - _LOOKS_AWAY), now + _LOOKS_AWAY)

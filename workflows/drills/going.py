@@ -20,7 +20,6 @@ from activities.run.errors import Refusal, refuse
 from activities.run.models.report import Outcome, Vote
 from activities.run.models.wire import RunId
 from estate.drilled import DrillTarget
-from workflows.drills.planning import settled_by
 from workflows.drills.ways import back, has_moved, there
 from workflows.run import outcome
 from workflows.run.child_runs import Child, run_child
@@ -95,7 +94,7 @@ class Going:
         """Go back for as long as something has moved; return how all stands then."""
         state, target, before = self._state, self._target, self._state.details.before
         assert before is not None  # noqa: S101 - looked at before the way there
-        until = settled_by(target, workflow.now())
+        until = workflow.now() + target.drill.settled_within
         for _ in range(_TIMES):
             now = await self._well_by(until)
             way = back(target, before)

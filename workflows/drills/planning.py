@@ -90,8 +90,3 @@ def make_drill_plan(
         steps=tuple(steps),
         remarks=tuple(remarks),
     ).sealed()
-
-
-def settled_by(target: DrillTarget, now: datetime) -> datetime:
-    """Return when all must be as before."""
-    return now + target.drill.settled_within
