@@ -27,6 +27,7 @@ from starters.commands.doctor import doctor_command
 from starters.commands.follow import follow_command
 from starters.commands.history import history_command
 from starters.commands.kept import kept_command
+from starters.commands.language import speaking
 from starters.commands.metrics import metrics_command
 from starters.commands.override_budget import override_budget_command
 from starters.commands.pause import pause_command
@@ -159,9 +160,9 @@ def _options(
 
 def _register() -> None:
     for name, command in COMMANDS.items():
-        app.command(name, epilog=EPILOG)(command)
+        app.command(name, epilog=EPILOG)(speaking(command))
     for old, new in OLD_NAMES.items():
-        app.command(old, epilog=EPILOG, hidden=True)(COMMANDS[new])
+        app.command(old, epilog=EPILOG, hidden=True)(speaking(COMMANDS[new]))
     groups = {name: _group(words, commands) for name, (words, commands) in GROUPS.items()}
     groups["detection"].command(OLD_REARM, epilog=EPILOG, hidden=True)(detection.rearm_command)
     groups["drill"].add_typer(_group("The calendar as Temporal's schedules.", SCHEDULE), name="schedule")
@@ -176,7 +177,7 @@ def _group(words: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:
     else:
         group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=words)
     for name, command in commands.items():
-        group.command(name, epilog=EPILOG)(command)
+        group.command(name, epilog=EPILOG)(speaking(command))
     return group
 
 

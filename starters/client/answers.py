@@ -22,6 +22,8 @@ from rich.console import Console, RenderableType
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
+from languages.choice import translated
+from starters.client.spoken import spoken
 from workers.connection import ServerUnreachableError
 
 _WIDTH_OF_A_FILE = 150
@@ -149,7 +151,7 @@ def plain(text: RenderableType) -> str:
     """Return ``text`` as it would stand in a file."""
     paper = Console(file=io.StringIO(), width=_WIDTH_OF_A_FILE, highlight=False)
     with paper.capture() as capture:
-        paper.print(text)
+        paper.print(spoken(text))
     return capture.get()
 
 
@@ -181,9 +183,9 @@ def _print(answer: Answer, output: Output) -> None:
     if isinstance(answer.text, Verbatim):
         sys.stdout.write(answer.text.text)
     elif answer.text is not None:
-        console().print(answer.text)
+        console().print(spoken(answer.text))
     if answer.complaint:
-        console(stderr=True).print(f"failover: {answer.complaint}", markup=False, soft_wrap=True)
+        console(stderr=True).print(f"failover: {translated(answer.complaint)}", markup=False, soft_wrap=True)
 
 
 def _outcome_of(work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
+from languages.choice import translated
 from starters.history.model import Facts
 from starters.history.objective import Figure
 from starters.history.timing import PEOPLE, PhaseTime, Span
@@ -31,7 +32,7 @@ def timeline_svg(facts: Facts) -> str:
     size = f"0 0 {_LEFT + _WIDTH + _RIGHT} {height}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img" font-family="sans-serif" font-size="12">',
-        "<title>Timeline by phase</title>",
+        f"<title>{translated('Timeline by phase')}</title>",
         *_band(facts, place, height),
         *(line for lane, row in enumerate(rows) for line in _lane(row, _TOP + lane * _LANE, place, facts.timing.total)),
         *_axis(facts, place, height),
@@ -73,7 +74,7 @@ def _band(facts: Facts, place: Callable[[datetime], float], height: int) -> list
     if not seen or measured is None or measured.last_before is None or measured.first_after is None:
         return []
     left, right = place(measured.last_before), place(measured.first_after)
-    words = escape(f"no writes for {duration(measured.outage_seconds)}")
+    words = escape(translated(f"no writes for {duration(measured.outage_seconds)}"))
     box = f'x="{left:.1f}" y="{_TOP - 6}" width="{max(right - left, 1):.1f}" height="{height - _TOP - 14}"'
     return [
         f'<rect {box} fill="#d33" fill-opacity="0.15"/>',
@@ -89,10 +90,10 @@ def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float], total: f
         for begin, end in row.spans
     ]
     is_cut = row.phase in PEOPLE and any(_is_long(span, total) for span in row.spans)
-    took = duration(row.seconds) + (", not to scale" if is_cut else "")
+    took = translated(duration(row.seconds) + (", not to scale" if is_cut else ""))
     after = place(row.spans[-1][1]) + 6
     return [
-        f'<text x="{_LEFT - 10}" y="{top + 12}" text-anchor="end" fill="currentColor">{escape(row.phase.value)}</text>',
+        f'<text x="{_LEFT - 10}" y="{top + 12}" text-anchor="end" fill="currentColor">{escape(translated(row.phase.value))}</text>',
         *bars,
         f'<text x="{after:.1f}" y="{top + 12}" fill="currentColor">{escape(took)}</text>',
     ]
@@ -109,6 +110,6 @@ def _axis(facts: Facts, place: Callable[[datetime], float], height: int) -> list
         at = end + _WIDTH * step / _TICKS
         lines.append(
             f'<text x="{at:.1f}" y="{base + 14}" text-anchor="middle" fill="currentColor" fill-opacity="0.7">'
-            f"+{escape(duration(facts.timing.total * step / _TICKS))}</text>"
+            f"+{escape(translated(duration(facts.timing.total * step / _TICKS)))}</text>"
         )
     return lines

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from languages.choice import translated
 from starters.history.compliance import Compliance, Due, Standing, standing_of
 from starters.history.series import Line
 from starters.render.evidence import rpo, rto
+from starters.render.pages import pages
 from starters.render.tables import Rows
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _GOOD = {Standing.PASSED, Standing.OPEN}
 _FIGURES = ("result", "begun by", "confirmed by", "RTO", "RPO")
 
@@ -130,8 +129,18 @@ def on_terminal(sheet: Sheet) -> RenderableType:
 
 def as_html(sheet: Sheet) -> str:
     """Return it as one HTML page without anything to load."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html.j2"]), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    return environment.get_template("summary.html.j2").render(sheet=sheet)
+    return pages().get_template("summary.html.j2").render(sheet=sheet)
+
+
+def spoken_sheet(sheet: Sheet) -> Sheet:
+    """Return it in the chosen language."""
+    told = tuple(_spoken_section(one) for one in sheet.sections)
+    facts = tuple((translated(name), translated(words)) for name, words in sheet.facts)
+    return Sheet(translated(sheet.title), translated(sheet.headline), sheet.good, facts, told)
+
+
+def _spoken_section(section: Section) -> Section:
+    rows = tuple(tuple(map(translated, row)) for row in section.rows)
+    return Section(
+        translated(section.heading), tuple(map(translated, section.headers)), rows, translated(section.nothing)
+    )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from activities.postgres.models.details import PostgresDetails
 from starters.history.model import Facts
 from starters.render import terminal, words
 from starters.render.chart import timeline_svg
+from starters.render.pages import pages
 from starters.render.post_mortem import skeleton
 from starters.render.subjects import own
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def markdown(facts: Facts) -> str:
@@ -29,16 +26,7 @@ def html(facts: Facts) -> str:
 
 
 def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - template variables
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=select_autoescape(["html.j2"], default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(duration=words.duration, moment=words.moment, cell=_cell)
-    return environment.get_template(template).render(
+    return pages().get_template(template).render(
         facts=facts,
         known=facts.known,
         postgres=facts.known.details if isinstance(facts.known.details, PostgresDetails) else None,
@@ -58,7 +46,3 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
         **more,
     )
 
-
-def _cell(text: object) -> str:
-    """Return text that cannot break out of a Markdown table."""
-    return str(text).replace("|", "\\|").replace("\n", " ")

@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from languages.choice import translated
 from starters.client.answers import Output, console
 from starters.client.following import Display, Watched, again
+from starters.client.spoken import spoken
 from starters.history.model import facts_of
 from starters.history.parse import KEEP, Chronicle, Step
 from starters.history.standstill import standstill
@@ -61,7 +63,7 @@ class Lines:
             if (at, line) not in self._said:
                 self._said.add((at, line))
                 elapsed = ((at or now) - chronicle.started_at).total_seconds()
-                self._console.print(f"{at or now:%H:%M:%S} +{elapsed:7.3f} s  {line}", markup=False, soft_wrap=True)
+                self._console.print(f"{at or now:%H:%M:%S} +{elapsed:7.3f} s  {translated(line)}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing to leave behind."""
@@ -80,7 +82,7 @@ class InPlace:
     def show(self, watched: Watched, now: datetime) -> None:
         """Redraw."""
         if watched.chronicle.started_at is not None:
-            self._live.update(picture(watched, now), refresh=True)
+            self._live.update(spoken(picture(watched, now)), refresh=True)
 
     def close(self) -> None:
         """Take the table away; the end of the run is printed after it."""

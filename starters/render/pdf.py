@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starters.client.answers import CommandError, Exit
-from starters.render.compliance import Section, Sheet
+from starters.render.compliance import Section, Sheet, spoken_sheet
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -32,7 +32,7 @@ _NARROWEST, _WIDEST = 4, 40
 
 
 def as_pdf(sheet: Sheet, made_at: datetime, font: Path | None = None) -> bytes:
-    """Return the summary as a PDF file, A4 across.
+    """Return the sheet as a PDF file, A4 across, in the chosen language.
 
     Raises:
         CommandError: fpdf2 is not installed, or no font has a character that is needed.
@@ -42,6 +42,7 @@ def as_pdf(sheet: Sheet, made_at: datetime, font: Path | None = None) -> bytes:
         from fpdf import FPDF  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise CommandError(Exit.USAGE, "pdf: fpdf2 is not installed; pip install 'failover[pdf]'") from error
+    sheet = spoken_sheet(sheet)
     paper = FPDF(orientation="landscape", format="A4")
     paper.set_creation_date(made_at)
     paper.set_title(sheet.title)
@@ -80,7 +81,7 @@ def _family(paper: FPDF, wanted: set[str], font: Path | None) -> str:
         if not missing:
             return family
     named = f"{font} has" if font else "no font that is installed has"
-    raise CommandError(Exit.USAGE, f"pdf: {named} the character {missing[0]!r}; give one with --font FILE")
+    raise CommandError(Exit.USAGE, f"pdf: {named} the character {missing[0]!r}; install fonts-noto-cjk, or give one with --font FILE")
 
 
 def _head(paper: FPDF, family: str, sheet: Sheet) -> None:

@@ -13,6 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from languages.choice import translated
+from starters.client.spoken import spoken_text
+
 _GAP = 2
 Cell = str | Text
 
@@ -22,12 +25,12 @@ class Rows:
 
     def __init__(self, *headers: str, key: int = 0, indent: int = 2) -> None:
         """Name the columns; ``key`` is the one that an entry begins with."""
-        self.headers, self._key, self._indent = headers, key % len(headers), indent
+        self.headers, self._key, self._indent = tuple(map(translated, headers)), key % len(headers), indent
         self._rows: list[tuple[Text, ...]] = []
 
     def add_row(self, *cells: Cell) -> None:
-        """Add a row; text is shown as it is."""
-        self._rows.append(tuple(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+        """Add a row; text is shown as it is, in the chosen language."""
+        self._rows.append(tuple(spoken_text(Text(cell) if isinstance(cell, str) else cell) for cell in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show a table if every word of it has room, else entries."""
