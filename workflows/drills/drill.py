@@ -21,7 +21,6 @@ from activities.drills.evidence import EvidenceActivities, SealRequest
 from activities.drills.models import (
     DrillDetails,
     DrillPlan,
-    LeverLook,
     NodeChoice,
     RowRequest,
     StandingRequest,
@@ -38,6 +37,7 @@ from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
 from estate.drilled import DrillTarget
 from estate.drills import Kind
+from workflows.drills.alone import claim, must_be_alone
 from workflows.drills.going import Going
 from workflows.drills.judging import criteria_of, measured_seconds, said_of, the_way_there
 from workflows.drills.models import DrillRequest, Judgement
@@ -119,11 +119,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         state.enter(Phase.SURVEYING)
         self._notice = must_be_noticed(target, self.request.notice)
         closes = self._closes()
-        lever = await step(DrillActivities.lever, LeverLook(target=target))
-        if lever.stopped:
-            raise refuse(Refusal.DRILLS_STOPPED, f"drills are stopped {lever.stopped}; failover drill resume")
-        if lever.others:
-            raise refuse(Refusal.CLAIMED_ELSEWHERE, f"{lever.others[0]} goes on; one drill at a time; nothing was changed")
+        await must_be_alone(target)
         chosen = await self._chosen()
         node = chosen.node if chosen else ""
         standing = state.details.before = await step(DrillActivities.standing, StandingRequest(target=target, node=node))
@@ -162,6 +158,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
     async def execute(self, plan: DrillPlan) -> str:
         """Go there and back, judge, wait for a person's word, and seal the record."""
         state, details = self.state, self.state.details
+        await claim(state, self.target)
         state.left_to_do = (todo(Todo.MOVE, f"see that {plan.subject} is as before: failover status {plan.subject}"),)
         going = Going(state, self.target, plan)
         async with Measuring(state) as measuring:
