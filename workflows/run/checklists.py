@@ -76,9 +76,9 @@ async def looked_before(state: RunState[Any], target: Target) -> tuple[str, ...]
 
 
 async def reviewed_after(state: RunState[Any], target: Target, *, asks: bool) -> str:
-    """Keep the list of what must be so after a success; return what to say of it. Raises nothing, undoes nothing."""
+    """Keep the list of what must be so after a success, once; return what to say of it. Raises nothing, undoes nothing."""
     listed = Listed(state, target, Gate.AFTER)
-    if listed.is_empty or state.granted is not None:
+    if listed.is_empty or state.granted is not None or any(one.gate is Gate.AFTER for one in state.checks):
         return ""
     state.forward_only = state.can_be_ended = True
     listed.open()
@@ -89,3 +89,12 @@ async def reviewed_after(state: RunState[Any], target: Target, *, asks: bool) ->
         words = listed.listed()
     listed.close()
     return words
+
+
+def checklists_of(state: RunState[Any]) -> dict[str, Any]:
+    """Return the items by gate, as a drill's record keeps them; empty: the run has no list."""
+    gates = dict.fromkeys(one.gate for one in state.checks)
+    return {
+        gate.value: [one.model_dump(mode="json", exclude_none=True) for one in state.checks if one.gate is gate]
+        for gate in gates
+    }

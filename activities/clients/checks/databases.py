@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from activities.clients.checks.commands import output_of
 from activities.clients.checks.judged import by_age, by_rows, judged
@@ -115,8 +116,9 @@ async def _rows(connection: psycopg.AsyncConnection[Row], query: str, within: ti
     await connection.execute("begin transaction read only")
     try:
         await connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(milliseconds)))
-        found = await connection.execute(query.encode(), prepare=True)
-        return [tuple(row.values()) for row in await found.fetchmany(_MOST_ROWS)] if found.description else []
+        asked = connection.cursor(row_factory=tuple_row)  # two columns may have one name
+        await asked.execute(query.encode(), prepare=True)
+        return await asked.fetchmany(_MOST_ROWS) if asked.description else []
     finally:
         await connection.execute("rollback")
 
