@@ -14,6 +14,7 @@ from estate.model import Estate
 from estate.reference import reference_of
 from estate.resolving import resolve_target
 from workflows.catalog import PROCEDURES
+from workflows.run.procedure import Procedure
 
 EXAMPLE = Path(__file__).parents[2] / "deploy/kubernetes/base/worker/estate.yaml"
 HUMAN = {"key": "a", "title": "A", "kind": "human"}
@@ -58,6 +59,13 @@ def test_a_target_without_lists_is_who_it_was() -> None:
 
 def test_every_procedure_that_can_be_gated_is_named_with_the_kind_of_its_targets() -> None:
     assert {spec.name: spec.target.KIND for spec in PROCEDURES if spec.name not in NO_GATES} == KINDS
+
+
+def test_no_procedure_goes_round_the_gates() -> None:
+    for spec in PROCEDURES:
+        if spec.name not in NO_GATES:
+            assert spec.runs.story is Procedure.story, spec.name
+            assert spec.runs.agreed_to is Procedure.agreed_to, spec.name
 
 
 @pytest.mark.parametrize(
