@@ -11,7 +11,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from activities.run.models.checks import CheckEntry, CheckState
-from tests.fakes.world import World
+from tests.fakes.world import A, B, C, World
 from tests.postgres.bench import Bench, Handle, serving
 from tests.run.cancels import cancel
 from tests.run.signing_people import SIGNED, SIGNERS, complaint_of, signed_word
@@ -183,3 +183,29 @@ async def test_a_worker_that_dies_while_the_run_waits_loses_nothing(listed: Benc
     listed.start_worker()
     await handle.execute_update("tick", {"by": "mona", "item": "rollback"})
     await listed.finished(handle)
+
+
+async def test_a_wait_after_which_another_plan_would_be_made_ends_the_run(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path, World((A, B, C)), checklists=lists(before=[PLAN_READY])) as bench:
+        handle = await bench.switch()
+        status = await until_held(bench, handle, "rollback")
+        assert status.plan is not None
+        bench.world.members[status.plan.candidate].lag_bytes = 10**9
+        await handle.execute_update("tick", {"by": "mona", "item": "rollback"})
+        assert (await bench.refused(handle)).type == "PlanChanged"
+        assert bench.world.changed == []
+
+
+@with_(checklists=lists(before=[PLAN_READY]))
+async def test_what_was_said_can_be_taken_back_until_the_run_goes_on(listed: Bench) -> None:
+    handle = await listed.switch()
+    await until_held(listed, handle, "rollback")
+    await handle.signal("ticked", {"by": "mona", "item": "rollback", "done": False, "note": "page 7 is missing"})
+    await handle.signal("ticked", "nonsense")
+    await listed.until(lambda: _is(listed, handle, CheckState.NOT_DONE))
+    await handle.signal("ticked", {"by": "mona", "item": "rollback"})
+    await listed.finished(handle)
+
+
+async def _is(bench: Bench, handle: Handle, state: CheckState) -> bool:
+    return item(await bench.status(handle), "rollback").state is state
