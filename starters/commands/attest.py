@@ -43,9 +43,9 @@ def attest_command(  # noqa: PLR0913 - one parameter an option
     printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
-    """Confirm, under your name, that the old leader is stopped, or, with --item, that an item of the checklist is done.
+    """Confirm that the old leader is stopped, or that an item is done.
 
-    --member: IF IT STILL RUNS, TWO SERVERS TAKE WRITES.
+    IF THE MEMBER STILL RUNS, TWO SERVERS TAKE WRITES. An item is one of the checklist that holds the run (--item).
 
     Use it only when you know that its machine is powered off, deallocated, or detached from its disk, and its gate cannot
     confirm this itself. A forced failover promotes nobody before that is confirmed. The report keeps your name and note.
