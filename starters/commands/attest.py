@@ -43,7 +43,7 @@ def attest_command(  # noqa: PLR0913 - one parameter an option
     printed: arg.Printed = False,
     output: arg.OutputOption = Output.TEXT,
 ) -> None:
-    """Confirm that the old leader is stopped, or that an item is done.
+    """Confirm that the old leader is stopped, or an item done.
 
     IF THE MEMBER STILL RUNS, TWO SERVERS TAKE WRITES. An item is one of the checklist that holds the run (--item).
 
