@@ -166,7 +166,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     """Write an estate with one cluster; ``changes`` replace keys of it."""
     people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
     records = changes.pop("records", str(path.parent / "records"))
-    drills = changes.pop("drills", None)
+    drills, checklists = changes.pop("drills", None), changes.pop("checklists", None)
     witnesses, signers = changes.pop("witnesses", []), changes.pop("signers", {})
     entry = {
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
@@ -183,6 +183,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "witnesses": witnesses,
         "records": records,
         **({"drills": drills} if drills else {}),
+        **({"checklists": checklists} if checklists else {}),
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 

@@ -44,6 +44,7 @@ from workflows.drills.models import DrillRequest, Judgement
 from workflows.drills.planning import make_drill_plan, must_be_noticed, must_be_open, must_be_possible, must_be_well
 from workflows.drills.ways import there
 from workflows.run import outcome
+from workflows.run.checklists import checklists_of, reviewed_after
 from workflows.run.child_runs import plan_of
 from workflows.run.heard import said_here
 from workflows.run.inputs import said
@@ -171,10 +172,12 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         details.recovery_seconds = measured_seconds(self.target, the_way_there(details))
         if going.is_as_before() and not going.cancelled:
             state.left_to_do = ()
+            await self._reviewed()
             await self._judged()
         record = await uncancellable(self._seal(going))
         going.must_be_as_before()
-        state.left_to_do, state.leaves = (), "all is as before"
+        state.left_to_do = tuple(one for one in state.left_to_do if one.kind is Todo.CHECKLIST)
+        state.leaves = "all is as before"
         if going.cancelled:
             raise asyncio.CancelledError
         return said_of(record)
@@ -203,6 +206,12 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         rows = self.state.details.rows
         self.state.details.rows = {**rows, which: await step(DrillActivities.row, request)}
 
+    async def _reviewed(self) -> None:
+        """Keep the list of what must be so when all is as before again; a cancel is honoured as before."""
+        state = self.state
+        await reviewed_after(state, self.target, asks=True)
+        state.forward_only = state.can_be_ended = False
+
     async def _judged(self) -> None:
         """Wait for a person's word; one that does not come in time is a gap of the record."""
         self.state.enter(Phase.JUDGING, f"failover drill judge {self.target.name} --by NAME --pass|--fail --notes WORDS")
@@ -221,7 +230,8 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         report = self.state.report().model_dump(mode="json", exclude_none=True)
         measured = {"application": details.answers.model_dump(mode="json")} if details.answers else {}
         try:
-            sealed = await step(EvidenceActivities.seal, SealRequest(record=record, report=report, measurements=measured))
+            request = SealRequest(record=record, report=report, measurements=measured, checklists=checklists_of(self.state))
+            sealed = await step(EvidenceActivities.seal, request)
         except FailureError as error:
             details.sealed = f"not sealed: {outcome.cause_of(error)[1]}"
             return record
@@ -235,6 +245,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         passed = all(one.met for one in details.criteria)
         gaps = [f"not looked at: {one.name}" for one in details.criteria if one.met is None]
         gaps += [f"a vote that nobody has proved: {one.by} as {one.role}" for one in self.state.votes if not one.verified]
+        gaps += [f"checklist: {one.told()}" for one in self.state.checks if one.holds]
         gaps += [] if self._word else ["no person's word"]
         return DrillRecord(
             drill=target.name, kind=target.drill.kind.value, target=target.drill.target, run=me(), by=request.by,

@@ -29,6 +29,7 @@ def text_of(state: RunState[Any]) -> str:
         lines.append(f"{state.attested_by} says that {state.plan.attested if state.plan else 'it is stopped'}{proof}")
     lines += state.control.lines(state.request.target if state.request else "")
     lines += state.hints()
+    lines += check_lines(state)
     if member := state.waits_for_attestation:
         lines.append(
             f"waits for proof that {member} is stopped: `failover attest {state.plan.cluster if state.plan else ''}"
@@ -37,6 +38,19 @@ def text_of(state: RunState[Any]) -> str:
     lines += [f"would be undone: {what}" for what in state.would_undo]
     lines += [f"**left to do:** {what}" for what in state.left_to_do]
     return "\n\n".join(lines)
+
+
+def check_lines(state: RunState[Any]) -> list[str]:
+    """Return the items of the checklists, and what to type for those that people must say."""
+    name = state.request.target if state.request else "TARGET"
+    lines = [f"checklist {one.gate.value}: {one.told()}" for one in state.checks]
+    open_ = [one.key for one in state.checks if one.human and one.gate is state.checking and one.holds]
+    if open_:
+        lines.append(
+            f"waits for {', '.join(open_)}: `failover attest {name} --item KEY --by NAME`, or the update `tick` with"
+            f' `{{"by": "NAME", "item": "{open_[0]}"}}`'
+        )
+    return lines
 
 
 def _approval_lines(state: RunState[Any]) -> list[str]:
