@@ -121,9 +121,13 @@ class Bench:
         async with asyncio.timeout(seconds):
             while True:
                 answer = holds()
-                if answer if isinstance(answer, bool) else await answer:
+                if isinstance(answer, bool):
+                    held, pause = answer, 0.02
+                else:
+                    held, pause = await answer, 0.1  # a question costs the server as much as a step
+                if held:
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(pause)
 
     async def until_phase(self, handle: Handle, phase: str, seconds: float = 40) -> Status:
         """Wait until the run is in ``phase``."""
