@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from deploy.helm.base import Object
 from deploy.helm.extras import monitoring, regions
@@ -34,20 +35,19 @@ def chart(base: list[Object], observability: list[Object], surviving: list[Objec
     whole = Base(base)
     made = files(whole.take("ConfigMap", "redis-settings").at(("data",)))
     made["files/estate.yaml"] = whole.take("ConfigMap", "failover-estate").at(("data", "estate.yaml"))
+    whole.take("Namespace", "aiagent-prod")  # Helm keeps a release in its namespace, so that is there before
     whole.take("ConfigMap", "failover-temporal")  # its name has a hash of what is in it: templates/settings.yaml
     groups: dict[str, Callable[[Base], Iterator[Template]]] = {
-        "namespace": _namespace, "postgresql": _postgresql, "redis": _redis, "worker": _worker, "witness": _witness,
+        "postgresql": _postgresql, "redis": _redis, "worker": _worker, "witness": _witness,
         "drills": _drills, "nodes": _nodes, "guard": _guard,
     }  # fmt: skip
     templates = {name: list(group(whole)) for name, group in groups.items()}
     whole.nothing_left()
     templates["region"] = [*regions(surviving, "surviving"), *regions(lost, "lost")]
     templates["observability"] = list(monitoring(Base(observability), made))
-    return made | {f"templates/{name}.yaml": _HEAD + "".join(map(Template.rendered, ones)) for name, ones in templates.items()}
-
-
-def _namespace(base: Base) -> Iterator[Template]:
-    yield kept(base.take("Namespace", "aiagent-prod")).when("$.Values.createNamespace")
+    return made | {
+        f"templates/{name}.yaml": _HEAD + "".join(map(Template.rendered, ones)) for name, ones in templates.items()
+    }
 
 
 def _postgresql(base: Base) -> Iterator[Template]:
@@ -67,7 +67,8 @@ def _postgresql(base: Base) -> Iterator[Template]:
 
 def _gate(settings: Template) -> Template:
     for key, expression in {
-        "GATE_CLUSTER": "$n.cluster", "GATE_MEMBERS": 'join "," $n.own', "GATE_SERVICE": "$n.write", "GATE_DATABASE": "$n.database",
+        "GATE_CLUSTER": "$n.cluster", "GATE_MEMBERS": 'join "," $n.own',
+        "GATE_SERVICE": "$n.write", "GATE_DATABASE": "$n.database",
     }.items():  # fmt: skip
         settings.text(("data", key), expression)
     return settings.insert(("data",), '{{- include "failover.gateSettings" (dict "names" $n "values" $.Values) }}')
@@ -86,26 +87,40 @@ def _members(base: Base) -> Template:
     return disk(member, "$.Values.postgresql.storage").each("$n.sets")
 
 
+class _Part(NamedTuple):
+    """Servers or Sentinels: their names in the base, where their values are, and what the estate says."""
+
+    name: str
+    headless: str
+    values: str
+    members: str
+    called: str
+    least: str
+
+
+_PARTS = (
+    _Part("redis", "redis-members", "redis", "$n.servers", 'printf "%s-members" $n.redisSet', "sub (len $n.servers) 1"),
+    _Part(
+        "redis-sentinel", "redis-sentinel", "sentinel", "$n.sentinels", "$n.sentinelSet", "add1 (div (len $n.sentinels) 2)"
+    ),
+)
+
+
 def _redis(base: Base) -> Iterator[Template]:
-    for values, name, headless, members in (
-        ("redis", "redis", "redis-members", "servers"), ("sentinel", "redis-sentinel", "redis-sentinel", "sentinels"),
-    ):  # fmt: skip
-        names = f"$n.{values}Set"
-        title = 'printf "%s-members" $n.redisSet' if values == "redis" else names
-        yield base.take("Service", headless).text(("metadata", "name"), title).when(_REDIS_ON)
-        one = base.take("Service", f"{name}-0")
+    for part in _PARTS:
+        title, own = ("metadata", "name"), f"$n.{part.values}Set"
+        yield base.take("Service", part.headless).text(title, part.called).when(_REDIS_ON)
+        one = base.take("Service", f"{part.name}-0")
         for number in (1, 2):
-            base.same(one, "Service", f"{name}-{number}", **{f"{name}-{number}": f"{name}-0"})
-        one.text(("metadata", "name"), "$one").text(("spec", "selector", "statefulset.kubernetes.io/pod-name"), "$one")
-        yield one.each(f"$n.{members}").when(_REDIS_ON)
-        least = f"sub (len $n.{members}) 1" if values == "redis" else f"add1 (div (len $n.{members}) 2)"
-        budget = base.take("PodDisruptionBudget", name).text(("metadata", "name"), names)
-        yield budget.put(("spec", "minAvailable"), least).when(_REDIS_ON)
-        servers = placed(base.take("StatefulSet", name), f"$.Values.{values}", "redis")
-        servers.text(("metadata", "name"), names).text(("spec", "serviceName"), title)
-        servers.put(("spec", "replicas"), f"len $n.{members}")
+            base.same(one, "Service", f"{part.name}-{number}", **{f"{part.name}-{number}": f"{part.name}-0"})
+        one.text(title, "$one").text(("spec", "selector", "statefulset.kubernetes.io/pod-name"), "$one")
+        yield one.each(part.members).when(_REDIS_ON)
+        budget = base.take("PodDisruptionBudget", part.name).text(title, own)
+        yield budget.put(("spec", "minAvailable"), part.least).when(_REDIS_ON)
+        servers = placed(base.take("StatefulSet", part.name), f"$.Values.{part.values}", "redis").text(title, own)
+        servers.text(("spec", "serviceName"), part.called).put(("spec", "replicas"), f"len {part.members}")
         servers.text((*POD, "volumes", 0, "configMap", "name"), 'include "failover.redisName" $')
-        yield disk(secret(servers, "password", "redis"), f"$.Values.{values}.storage").when(_REDIS_ON)
+        yield disk(secret(servers, "password", "redis"), f"$.Values.{part.values}.storage").when(_REDIS_ON)
 
 
 def _worker(base: Base) -> Iterator[Template]:
@@ -146,4 +161,3 @@ def _guard(base: Base) -> Iterator[Template]:
     policy = "failover-worker-deletes-stateless-pods"
     yield cluster_wide(base.take("ValidatingAdmissionPolicy", policy))
     yield cluster_wide(base.take("ValidatingAdmissionPolicyBinding", policy), ("spec", "policyName"))
-

@@ -10,11 +10,11 @@ from deploy.helm.base import Object
 from deploy.helm.parts import cluster_wide, limited, placed, temporal
 from deploy.helm.template import Base, Template
 
-_NAMES = {("failover-region-eastus",): "$n.leases", ("api-deployment",): "$n.applications"}
+_NAMES: dict[tuple[str, ...], str] = {("failover-region-eastus",): "$n.leases", ("api-deployment",): "$n.applications"}
 _NAMESPACED = {"Role", "RoleBinding"}
 _DASHBOARD = """\
 failover.json: |
-  {{- .Files.Get "files/dashboard.json" | nindent 2 }}"""
+  {{- .Files.Get "files/dashboard.json" | nindent 4 }}"""
 
 
 def regions(objects: list[Object], which: str) -> Iterator[Template]:
@@ -47,7 +47,7 @@ def monitoring(base: Base, files: dict[str, str]) -> Iterator[Template]:
         yield monitor.when(f"and {on}.enabled {on}.podMonitor")
     rules, dashboard = base.take("PrometheusRule", "failover"), base.take("ConfigMap", "failover-dashboard")
     files["files/prometheus-rule.yaml"] = yaml.safe_dump(rules.base["spec"], sort_keys=False, width=10_000)
-    rules.replaced(("spec",), '{{- .Files.Get "files/prometheus-rule.yaml" | nindent 0 }}')
+    rules.replaced(("spec",), '{{- .Files.Get "files/prometheus-rule.yaml" | nindent 2 }}')
     yield rules.when(f"and {on}.enabled {on}.rules")
     files["files/dashboard.json"] = dashboard.base["data"]["failover.json"]
     yield dashboard.replaced(("data",), _DASHBOARD).when(f"and {on}.enabled {on}.dashboard")

@@ -51,14 +51,15 @@ def ensure_binaries(say: Callable[[str], None]) -> Path:
     return _ensured(cache() / f"bin-{_key(_MODULES)}", lambda scratch: _build_all(scratch, say))
 
 
-def ensure_program(program: str, module: Path, package: str, say: Callable[[str], None]) -> Path:
-    """Return one more program, of the Go module in ``module``, building it if need be: the same way, and only when asked for.
+def ensure_program(module: Path, package: str, say: Callable[[str], None], flags: str = "") -> Path:
+    """Return one more program, of the Go module in ``module``, building it the same way, and only when asked for.
 
     Raises:
         LabError: no Go, or the build failed.
     """
-    folder = _ensured(cache() / f"{program}-{_key(module)}", lambda scratch: _build(scratch / program, module, package, say))
-    return folder / program
+    name = package.rpartition("/")[2]
+    goal = cache() / f"{name}-{_key(module)}"
+    return _ensured(goal, lambda scratch: _build(scratch / name, module, package, say, flags)) / name
 
 
 def _ensured(goal: Path, build: Callable[[Path], None]) -> Path:

@@ -53,7 +53,7 @@ fit stops Helm with a sentence that says which field, before anything is sent to
 
 {{- /* The StatefulSet whose pods these are. */ -}}
 {{- define "failover.set" -}}
-{{- $set := first .pods | default "" | trimSuffix "-0" -}}
+{{- $set := regexReplaceAll "-[0-9]+$" (first .pods | default "") "" -}}
 {{- range $number, $pod := .pods -}}
   {{- if ne $pod (printf "%s-%d" $set $number) -}}
     {{- fail (printf "estate: %s: %s must be %s-%d: the pods of one StatefulSet are numbered from 0" $.field $pod $set $number) -}}
