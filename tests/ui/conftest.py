@@ -25,10 +25,9 @@ from tests.fakes.world import World
 from tests.ports import free_port
 from tests.postgres.bench import Bench, serving
 from tests.temporal_server import start_server
-from tests.ui.pages import TemporalUi
+from tests.ui.pages import PATIENCE_SECONDS, TemporalUi
 from workers.embedded import TUNING
 
-_PATIENCE_SECONDS = 20.0
 PEOPLE = {"dana": ["DBA"], "mona": ["Manager"], "carl": ["CTO"]}
 
 
@@ -85,7 +84,7 @@ async def page(window: Window) -> Page:
 @pytest_asyncio.fixture(loop_scope="session")
 async def ui(window: Window, page: Page, request: pytest.FixtureRequest) -> AsyncIterator[TemporalUi]:
     """Let a person sit down; the last that was seen is kept too."""
-    patience = stretched(_PATIENCE_SECONDS) * 1000
+    patience = stretched(PATIENCE_SECONDS) * 1000
     page.set_default_timeout(patience)
     expect.set_options(timeout=patience)
     folder = window.pictures / request.node.name

@@ -5,14 +5,19 @@ Only this file knows the selectors (UI 2.54). What is waited for is always somet
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from playwright.async_api import Locator, Page, expect
 
+from deploy.lab.patience import stretched
 from workflows.run.models import TASK_QUEUE
+
+PATIENCE_SECONDS = 20.0
+_READ_EVERY_MS = 200
 
 
 @dataclass
@@ -35,6 +40,11 @@ class TemporalUi:
     async def open_list(self) -> None:
         """Open the list of workflows."""
         await self.page.goto(f"{self.address}/workflows")
+        await expect(self._link("Start Workflow")).to_be_visible()
+
+    async def go_to_list(self) -> None:
+        """Click *Back to Workflows*."""
+        await self._link("Back to Workflows").click()
         await expect(self._link("Start Workflow")).to_be_visible()
 
     def row(self, workflow_id: str) -> Locator:
@@ -75,11 +85,6 @@ class TemporalUi:
 
     # --- the page of a run
 
-    async def open_run(self, workflow_id: str) -> None:
-        """Open the page of the newest run."""
-        await self.page.goto(f"{self.address}/workflows/{quote(workflow_id, safe='')}")
-        await expect(self.status).to_be_visible()
-
     @property
     def status(self) -> Locator:
         """Status of the run on its page."""
@@ -102,11 +107,13 @@ class TemporalUi:
         """Open a tab of the run's page."""
         await self._named(f"{name}-tab").click()
 
-    async def read_details(self) -> None:
-        """Open the current details as they are now."""
-        await self.tab("timeline")
+    async def read_details(self, says: str) -> None:
+        """Open the current details, and press R until they say so."""
         await self.tab("user-metadata")
-        await expect(self.details).to_be_visible()
+        async with asyncio.timeout(stretched(PATIENCE_SECONDS)):
+            while says not in await self.details.inner_text():
+                await self.page.locator("body").press("r")
+                await self.page.wait_for_timeout(_READ_EVERY_MS)
 
     async def query(self, name: str) -> None:
         """Run a query; its answer is in ``main``."""
@@ -125,6 +132,10 @@ class TemporalUi:
     async def open_update(self, name: str, text: str) -> None:
         """Open *Send an Update* and fill it in."""
         await self._open("update", name, text)
+
+    async def type_in_dialog(self, text: str) -> None:
+        """Type the data anew in the dialog that is open."""
+        await self._type(self.dialog.get_by_role("textbox", name="Data"), text)
 
     async def open_signal(self, name: str, text: str) -> None:
         """Open *Send a Signal* and fill it in."""
@@ -148,7 +159,7 @@ class TemporalUi:
         await self.page.locator(f"[data-testid={kind}-button]:visible").click()
         await self.dialog.locator(f"[data-testid={kind}-select-button]").click()
         await self.dialog.locator("[role=option]").filter(has_text=re.compile(f"^\\s*{name}\\b")).first.click()
-        await self._type(self.dialog.get_by_role("textbox", name="Data"), text)
+        await self.type_in_dialog(text)
 
     # --- schedules
 
