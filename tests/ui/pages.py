@@ -63,10 +63,11 @@ class TemporalUi:
         await self.type_input(text)
 
     async def follow_start(self, workflow_id: str, workflow: str, text: str) -> None:
-        """Follow a link that fills in the form but for the input, and type that."""
-        told = urlencode({"workflowId": workflow_id, "taskQueue": TASK_QUEUE, "workflowType": workflow})
+        """Follow a link that fills in queue and type, and type the rest."""
+        told = urlencode({"taskQueue": TASK_QUEUE, "workflowType": workflow})
         await self.page.goto(f"{self.address}/workflows/start-workflow?{told}")
         await expect(self._named("workflowType")).to_have_value(workflow)
+        await self._named("workflowId").fill(workflow_id)
         await self.type_input(text)
 
     async def type_input(self, text: str) -> None:

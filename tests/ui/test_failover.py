@@ -106,6 +106,6 @@ async def test_a_cancel(ui: TemporalUi, asking: Bench) -> None:
     await _waits(asking)
     await ui.cancel()
     await ui.must_be("Canceled")
-    await ui.read_details("nothing was changed")
+    await ui.read_details("cancelled nothing was changed")
     await ui.picture("canceled")
     assert asking.world.record.leader == A

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def text_of(state: RunState[Any]) -> str:
     """Return the run as Markdown: phase, what it waits for, plan, what would be undone, what is left."""
-    lines = [f"**{state.phase.value}** {plain(state.said)}".strip()]
+    said = state.said.removeprefix(state.phase.value).lstrip("; ")
+    lines = [f"**{state.phase.value}** {plain(said)}".strip()]
     lines += _approval_lines(state)
     lines += _attestation_lines(state)
     lines += state.control.lines(state.request.target if state.request else "")
