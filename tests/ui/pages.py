@@ -17,6 +17,7 @@ from deploy.lab.patience import stretched
 from workflows.run.models import TASK_QUEUE
 
 PATIENCE_SECONDS = 20.0
+_SETTLED_SECONDS = 3.0
 _READ_EVERY_MS = 200
 
 
@@ -29,6 +30,8 @@ class TemporalUi:
     """Of the namespace."""
     pictures: Path
     taken: int = 0
+    form: tuple[str, str, str] = ("", "", "")
+    """Workflow ID, workflow, input: what was typed last."""
 
     async def picture(self, name: str) -> None:
         """Keep what is on the screen."""
@@ -57,21 +60,18 @@ class TemporalUi:
         """Click *Start Workflow* in the list, and type all four fields."""
         await self.open_list()
         await self._link("Start Workflow").click()
-        await self._named("workflowId").fill(workflow_id)
-        await self._named("taskQueue").fill(TASK_QUEUE)
-        await self._named("workflowType").fill(workflow)
-        await self.type_input(text)
+        await self._fill_in(workflow_id, workflow, text)
 
     async def follow_start(self, workflow_id: str, workflow: str, text: str) -> None:
         """Follow a link that fills in queue and type, and type the rest."""
         told = urlencode({"taskQueue": TASK_QUEUE, "workflowType": workflow})
         await self.page.goto(f"{self.address}/workflows/start-workflow?{told}")
         await expect(self._named("workflowType")).to_have_value(workflow)
-        await self._named("workflowId").fill(workflow_id)
-        await self.type_input(text)
+        await self._fill_in(workflow_id, workflow, text)
 
     async def type_input(self, text: str) -> None:
         """Type the input, instead of what is there."""
+        self.form = (*self.form[:2], text)
         await self._type(self.page.locator(".cm-content").first, text)
 
     @property
@@ -79,7 +79,11 @@ class TemporalUi:
         return self._named("start-workflow-button")
 
     async def start(self) -> None:
-        """Click *Start Workflow* and go to the run's page."""
+        """Click *Start Workflow* and go to the run's page. A form that has lost something while it loaded is typed again."""
+        try:
+            await expect(self.start_button).to_be_enabled(timeout=stretched(_SETTLED_SECONDS) * 1000)
+        except AssertionError:
+            await self._fill_in(*self.form)
         await self.start_button.click()
         await self._link("Workflow started successfully").click()
         await expect(self.status).to_be_visible()
@@ -183,6 +187,13 @@ class TemporalUi:
         await self.dialog.get_by_role("textbox").fill(why)
         await self.send()
         await expect(self.dialog).to_have_count(0)
+
+    async def _fill_in(self, workflow_id: str, workflow: str, text: str) -> None:
+        self.form = (workflow_id, workflow, text)
+        await self._named("workflowId").fill(workflow_id)
+        await self._named("taskQueue").fill(TASK_QUEUE)
+        await self._named("workflowType").fill(workflow)
+        await self.type_input(text)
 
     def _link(self, name: str) -> Locator:
         return self.page.get_by_role("link", name=name, exact=True)
