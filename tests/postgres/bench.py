@@ -24,7 +24,7 @@ from activities.run.models.wire import read
 from activities.run.signing import Signatures
 from tests.fakes.world import World
 from tests.postgres.worker import make_worker
-from workflows.run.models import Status
+from workflows.run.models import TASK_QUEUE, Status
 from workflows.run.outcome import Summary
 
 _LONGEST = timedelta(seconds=90)
@@ -201,11 +201,15 @@ async def end_all(handles: list[Handle]) -> None:
 
 @asynccontextmanager
 async def serving(client: Client, folder: Path, world: World, *, live: bool = True, **estate: Any) -> AsyncIterator[Bench]:
-    """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves."""
-    cluster = f"orders-{uuid4().hex[:8]}"
+    """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves.
+
+    ``named``: the cluster is called so and the task queue as usual; for a server that nobody else uses.
+    """
+    named = estate.pop("named", "")
+    cluster = named or f"orders-{uuid4().hex[:8]}"
     path = folder / "estate.yaml"
     write_estate(path, cluster, **{"members": list(world.members), **estate})
-    bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
+    bench = Bench(client, world, path, cluster, queue=TASK_QUEUE if named else f"queue-{cluster}")
     async with world.living() if live else nullcontext():
         bench.start_worker()
         try:

@@ -39,7 +39,7 @@ from estate.drilled import DrillTarget
 from estate.drills import Kind
 from workflows.drills.alone import claim, must_be_alone
 from workflows.drills.going import Going
-from workflows.drills.judging import criteria_of, measured_seconds, said_of, the_way_there
+from workflows.drills.judging import HOW_TO_JUDGE, criteria_of, measured_seconds, said_of, shown, the_way_there
 from workflows.drills.models import DrillRequest, Judgement
 from workflows.drills.planning import make_drill_plan, must_be_noticed, must_be_open, must_be_possible, must_be_well
 from workflows.drills.ways import there
@@ -68,6 +68,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         self.prepare(args)
         self._word: DrillWord | None = None
         self._notice = ""
+        self.state.hints = self._hints
 
     @workflow.run
     async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
@@ -133,6 +134,11 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         state.plan = plan
         state.show()
         return plan
+
+    def _hints(self) -> tuple[str, ...]:
+        """Return what the UI shows of a drill that is over: how to judge it, and what was measured."""
+        asks = self.state.phase is Phase.JUDGING and not self.counts_signed_only
+        return (*(HOW_TO_JUDGE if asks else ()), *filter(None, [shown(self.state.details.criteria)]))
 
     def _closes(self) -> datetime | None:
         """Return when the window closes; ``None``: a dry run outside of it. ApplicationError: ``OutsideWindow``."""
