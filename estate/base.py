@@ -9,43 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import Field, PrivateAttr, model_validator
+
+from estate.checklists import Checklist
+from estate.parts import (
+    MASTER_PATTERN,
+    NAME_PATTERN,
+    Entry,
+    EstateError,
+    MasterName,
+    Name,
+    SecretReference,
+    Subscription,
+)
 
 if TYPE_CHECKING:
     from estate.watching import Watching
 
-NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-
-MASTER_PATTERN = r"^[A-Za-z0-9_][-A-Za-z0-9._]*$"
-"""Names of Redis masters are Sentinel's, which allows more; all other names fit it as well."""
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=253)]
-MasterName = Annotated[str, Field(pattern=MASTER_PATTERN, max_length=253)]
-Subscription = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
-"""ID of an Azure subscription."""
-
-
-def _is_reference(text: str) -> str:
-    scheme, _, rest = text.partition(":")
-    if scheme not in {"env", "file"} or not rest:
-        message = "must be a reference, env:NAME or file:PATH; never the secret itself"
-        raise ValueError(message)
-    return text
-
-
-SecretReference = Annotated[str, AfterValidator(_is_reference)]
-
-
-class EstateError(Exception):
-    """The estate cannot be used, or does not list what was asked for; one sentence with the remedy."""
-
-
-class Entry(BaseModel):
-    """Base of everything in the file; its words never change while a run goes on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "MASTER_PATTERN", "NAME_PATTERN", "ApprovalPolicy", "Entry", "EstateError", "MasterName", "Name", "Objective",
+    "Reference", "Region", "SecretReference", "Subscription", "SwitchApprovals", "Target", "fold", "holders",
+]  # fmt: skip
 
 
 class Region(Entry):
@@ -139,6 +125,8 @@ class Target(Entry):
     people: dict[str, tuple[str, ...]] = Field(default={})
     records: str | None = Field(default=None, exclude=True)
     """As older versions have told runs that are open still; nobody asks for it any more."""
+    checklists: dict[Name, Checklist] = Field(default={})
+    """Lists that a run on it may have to keep, by their names in the estate (``estate.checklists``)."""
     seal: str = ""
     """Signature of the worker that looked it up; empty: it has no key."""
     _told: Reference | None = PrivateAttr(default=None)

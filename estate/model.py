@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from estate.base import ApprovalPolicy, Entry, MasterName, Name, Region, fold
+from estate.checklists import Checklist, fault_of
 from estate.drills import Drills
 from estate.flexible import FlexibleDatabase
 from estate.gateways import Gateway
@@ -49,6 +51,8 @@ class Estate(Entry):
     """Who holds which roles; a vote by anybody else is refused."""
     signers: dict[str, tuple[SigningKey, ...]] = Field(default={})
     """The keys that each person signs with."""
+    checklists: dict[Name, Checklist] = Field(default={})
+    """What must be so before and after a procedure, for a run to go on."""
     drills: Drills | None = None
     """What is drilled when; ``None``: nothing."""
     notifications: Notifications | None = None
@@ -199,6 +203,17 @@ class Estate(Entry):
             if missing := [role for role in drill.participants if role not in held]:
                 message = f"{where}.participants asks for {', '.join(missing)}, but nobody under people holds it"
                 raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _checklists_fit(self) -> Self:
+        listed: dict[str, Mapping[str, object]] = {
+            "postgres": self.postgres, "flexible": self.flexible_servers, "redis": self.redis, "workload": self.workloads,
+            "region": self.region_failovers, "traffic": self.traffic, "gateway": self.gateways,
+            "drill": self.drills.calendar if self.drills else {},
+        }  # fmt: skip
+        if fault := fault_of(self.checklists, listed, {role for roles in self.people.values() for role in roles}):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from estate.base import EstateError, Reference, Target
+from estate.checklists import lists_of
 from estate.drilled import DrillTarget
 from estate.drills import Kind
 from estate.flexible import FlexibleTarget
@@ -29,7 +30,7 @@ def resolve_target(estate: Estate, cluster: str) -> PostgresTarget:
 
     """
     found = _listed("cluster", cluster, estate.postgres)
-    return PostgresTarget(cluster=found, **_shared(estate, cluster, found.region))
+    return PostgresTarget(cluster=found, **_shared(estate, PostgresTarget.KIND, cluster, found.region))
 
 
 def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
@@ -41,7 +42,7 @@ def resolve_flexible(estate: Estate, database: str) -> FlexibleTarget:
     """
     found = _listed("database", database, estate.flexible_servers)
     places = {name: estate.regions[server.region].location for name, server in found.servers.items()}
-    return FlexibleTarget(database=found, locations=places, **_shared(estate, database, found.region))
+    return FlexibleTarget(database=found, locations=places, **_shared(estate, FlexibleTarget.KIND, database, found.region))
 
 
 def resolve_traffic(estate: Estate, name: str) -> TrafficTarget:
@@ -53,7 +54,7 @@ def resolve_traffic(estate: Estate, name: str) -> TrafficTarget:
     """
     found = _listed("traffic", name, estate.traffic)
     places = {region: estate.regions[region].location for region in found.regions}
-    return TrafficTarget(entry=found, locations=places, **_shared(estate, name, found.region))
+    return TrafficTarget(entry=found, locations=places, **_shared(estate, TrafficTarget.KIND, name, found.region))
 
 
 def resolve_gateway(estate: Estate, gateway: str) -> GatewayTarget:
@@ -64,7 +65,7 @@ def resolve_gateway(estate: Estate, gateway: str) -> GatewayTarget:
 
     """
     found = _listed("gateway", gateway, estate.gateways)
-    return GatewayTarget(gateway=found, **_shared(estate, gateway, found.region))
+    return GatewayTarget(gateway=found, **_shared(estate, GatewayTarget.KIND, gateway, found.region))
 
 
 def resolve_region(estate: Estate, region: str) -> RegionTarget:
@@ -82,7 +83,7 @@ def resolve_region(estate: Estate, region: str) -> RegionTarget:
         to=estate.regions[found.to],
         databases=tuple(resolve_flexible(estate, one) for one in found.databases),
         without_replica=tuple(lost),
-        **_shared(estate, region, region),
+        **_shared(estate, RegionTarget.KIND, region, region),
     )
 
 
@@ -100,7 +101,7 @@ def resolve_watched_region(estate: Estate, region: str) -> WatchedRegion:
         to=found.to,
         survivor=estate.regions[found.to],
         names=tuple(resolve_traffic(estate, one) for one in found.traffic),
-        **_shared(estate, region, region),
+        **_shared(estate, WatchedRegion.KIND, region, region),
     )
 
 
@@ -112,7 +113,7 @@ def resolve_redis(estate: Estate, master: str) -> RedisTarget:
 
     """
     found = _listed("master", master, estate.redis)
-    return RedisTarget(deployment=found, **_shared(estate, master, found.region))
+    return RedisTarget(deployment=found, **_shared(estate, RedisTarget.KIND, master, found.region))
 
 
 def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
@@ -123,7 +124,7 @@ def resolve_workload(estate: Estate, workload: str) -> WorkloadTarget:
 
     """
     found = _listed("workload", workload, estate.workloads)
-    return WorkloadTarget(workload=found, **_shared(estate, workload, found.region))
+    return WorkloadTarget(workload=found, **_shared(estate, WorkloadTarget.KIND, workload, found.region))
 
 
 def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
@@ -134,7 +135,7 @@ def resolve_pool(estate: Estate, pool: str) -> NodePoolTarget:
 
     """
     found = _listed("pool", pool, estate.node_pools)
-    return NodePoolTarget(settings=found, **_shared(estate, pool, found.region))
+    return NodePoolTarget(settings=found, **_shared(estate, NodePoolTarget.KIND, pool, found.region))
 
 
 def resolve_node(estate: Estate, node: str, pool: str) -> NodeTarget:
@@ -151,7 +152,7 @@ def resolve_node(estate: Estate, node: str, pool: str) -> NodeTarget:
         settings=settings,
         postgres=tuple(resolve_target(estate, one) for one, entry in estate.postgres.items() if entry.region == region),
         redis=tuple(resolve_redis(estate, one) for one, entry in estate.redis.items() if entry.region == region),
-        **_shared(estate, node, region),
+        **_shared(estate, NodeTarget.KIND, node, region),
     )
 
 
@@ -170,6 +171,7 @@ def resolve_drill(estate: Estate, name: str) -> DrillTarget:
     return DrillTarget(
         name=name, region=subject.region, people=estate.people, drill=found, application=application, **of_kind,
         time_zone=drills.time_zone if drills else "UTC", maintenance=drills.maintenance if drills else (),
+        checklists=lists_of(estate.checklists, DrillTarget.KIND, name),
     )  # fmt: skip
 
 
@@ -232,9 +234,10 @@ _BY_NAME: dict[str, Callable[[Estate, str], Target]] = {
 """Kind → how its name is resolved. A node needs its pool as well."""
 
 
-def _shared(estate: Estate, name: str, region: str) -> dict[str, Any]:
+def _shared(estate: Estate, kind: str, name: str, region: str) -> dict[str, Any]:
     """Return what every target carries with it."""
-    return {"name": name, "region": estate.regions[region], "people": estate.people}
+    lists = lists_of(estate.checklists, kind, name)
+    return {"name": name, "region": estate.regions[region], "people": estate.people, "checklists": lists}
 
 
 def _listed(field: str, name: str, entries: Mapping[str, E]) -> E:

@@ -26,6 +26,7 @@ from starters.commands.decide import approve_command, reject_command
 from starters.commands.doctor import doctor_command
 from starters.commands.follow import follow_command
 from starters.commands.history import history_command
+from starters.commands.init import init_command
 from starters.commands.kept import kept_command
 from starters.commands.language import speaking
 from starters.commands.metrics import metrics_command
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report_command,
     "history": history_command,
     "doctor": doctor_command,
+    "init": init_command,
     "worker": worker_command,
     "metrics": metrics_command,
 }

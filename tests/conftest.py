@@ -24,7 +24,6 @@ _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=5000",
     "history.timerProcessorMaxPollRPS=5000",
     'history.timerProcessorMaxTimeShift="10ms"',
-    "frontend.WorkflowPauseEnabled=true",
     "matching.numTaskqueueReadPartitions=1",  # four for each of thousands of queues cost a tenth of the server's time
     "matching.numTaskqueueWritePartitions=1",
 )

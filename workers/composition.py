@@ -22,6 +22,7 @@ from activities.clients.azure.readings import AzureReadings
 from activities.clients.azure.traffic_manager import AzureTrafficManager
 from activities.clients.backend_http import BackendHttp
 from activities.clients.bundle import Clients
+from activities.clients.checks.looks import looks
 from activities.clients.edge import HttpEdge
 from activities.clients.flexible_sql import FlexibleSqlClient
 from activities.clients.gate import GateClient
@@ -60,6 +61,7 @@ from activities.readiness.steps import ReadinessActivities
 from activities.region.doctor import FlexibleDoctor
 from activities.region.evidence import EvidenceReader
 from activities.region.failover_doctor import RegionDoctor
+from activities.run.checks import ChecklistActivities, Look
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
@@ -107,6 +109,7 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         DoctorActivities(inventory, look),
         ReadinessActivities(inventory, clients.nodes),
         NoticesActivities(inventory, AppriseSender()),
+        ChecklistActivities(_looks(kubernetes, clients)),
         *(owner for spec in PROCEDURES for owner in spec.serves(clients)),
     ]
     groups = {type(owner): owner for owner in owners}.values()  # procedures of one subject share theirs
@@ -122,6 +125,11 @@ def make_worker(client: Client, settings: WorkerSettings) -> Worker:
         default_heartbeat_throttle_interval=_BEAT,
         graceful_shutdown_timeout=timedelta(seconds=settings.grace),
     )
+
+
+def _looks(kubernetes: KubernetesClient, clients: Clients) -> dict[str, Look]:
+    """Return what looks at items of checklists. Application Insights is not Resource Manager: the bearer is another one."""
+    return looks(Addresses(kubernetes), clients.flexible[0], clients.readings, AzureAccess())
 
 
 def _clients(kubernetes: KubernetesClient, inventory: Inventory, settings: WorkerSettings) -> Clients:

@@ -39,7 +39,6 @@ TUNING = (
     "history.transferProcessorMaxPollRPS=5000",
     "history.timerProcessorMaxPollRPS=5000",
     'history.timerProcessorMaxTimeShift="10ms"',
-    "frontend.WorkflowPauseEnabled=true",
     'history.defaultWorkflowTaskTimeout="2s"',
     'frontend.keepAliveTime="1s"',
     'frontend.keepAliveTimeout="1s"',

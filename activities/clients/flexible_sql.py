@@ -76,7 +76,7 @@ class FlexibleSqlClient:
 
     async def facts(self, target: FlexibleTarget, server: str) -> FlexibleSqlFact:
         """Return what ``server`` says of itself, asked by its own name."""
-        where = await _resolved(target, host_of(server))
+        where = await resolved(target, host_of(server))
         silence = await listens(where.addresses[0], target.database.login.port, _ANSWER_WITHIN / 2)
         if silence is not Silence.NO_ANSWER:
             raise UnreachableError(f"{where.name} takes no connection ({silence.value})", silence)
@@ -87,7 +87,7 @@ class FlexibleSqlClient:
     async def endpoint(self, target: FlexibleTarget) -> EndpointFact:
         """Return where the writer name leads just now."""
         names = [target.database.writer, *(host_of(server) for server in target.database.servers)]
-        found = await asyncio.gather(*(_resolved(target, name) for name in names), return_exceptions=True)
+        found = await asyncio.gather(*(resolved(target, name) for name in names), return_exceptions=True)
         writer = found[0]
         if isinstance(writer, BaseException):
             return EndpointFact(error=str(writer))
@@ -106,8 +106,8 @@ class FlexibleSqlClient:
 
     async def verify_write(self, target: FlexibleTarget, leader: str) -> Written:
         """Insert, read and delete a row through the endpoint. UnreachableError: not at ``leader``, or not yet."""
-        began, own = time.monotonic(), await _resolved(target, host_of(leader))
-        where = await _resolved(target, target.database.writer)
+        began, own = time.monotonic(), await resolved(target, host_of(leader))
+        where = await resolved(target, target.database.writer)
         if not set(where.addresses) & set(own.addresses):
             raise UnreachableError(f"{where.name} leads to {', '.join(where.addresses)}, not yet to {leader}")
         refused = ""
@@ -138,7 +138,7 @@ class FlexibleSqlClient:
             WriteFailedError: not acknowledged, with its SQLSTATE or the exception's name.
 
         """
-        where = await _resolved(target, target.database.writer)
+        where = await resolved(target, target.database.writer)
         with acknowledged(within):
             async with self._connect(target, where, within) as connection:
                 await own_writes.add_row(connection, run, row)
@@ -155,7 +155,7 @@ class FlexibleSqlClient:
 
     @asynccontextmanager
     async def _writer(self, target: FlexibleTarget, within: timedelta) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
-        async with self._reach(target, await _resolved(target, target.database.writer), within) as connection:
+        async with self._reach(target, await resolved(target, target.database.writer), within) as connection:
             yield connection
 
     @asynccontextmanager
@@ -193,7 +193,7 @@ class FlexibleSqlClient:
             yield connection
 
 
-async def _resolved(target: FlexibleTarget, name: str) -> _Where:
+async def resolved(target: FlexibleTarget, name: str) -> _Where:
     """Return where ``name`` leads just now. UnreachableError: it is not known, or no DNS server answers."""
     where = target.database
     resolver = dns.asyncresolver.Resolver(configure=where.nameserver is None)

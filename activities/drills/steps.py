@@ -49,7 +49,7 @@ class DrillActivities:
         """Return all that the drill may change, and what is not well. Changes nothing."""
         return await self._looks.standing(request.target, request.node)
 
-    @step("drills.settle", FORWARD, lambda request: f"is all as before {request.target.name}")
+    @step("drills.settle", FORWARD, lambda request: f"is all of {request.target.name} as before")
     async def settle(self, request: StandingRequest) -> Standing:
         """Return how all stands once it is as ``before`` and well, or when ``until`` has come. Changes nothing."""
         while True:

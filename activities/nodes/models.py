@@ -147,6 +147,8 @@ class DrainRequest(Wire):
 
     target: Named[NodeTarget]
     run: RunId
+    found: tuple[str, ...] = ()
+    """What the run has seen there, to be evicted: it counts as gone when it is, whichever attempt has evicted it."""
     insisted_by: str = ""
     """Delete as well what budgets protect: somebody said so by name."""
 

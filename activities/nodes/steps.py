@@ -86,12 +86,12 @@ class NodeActivities:
 
         A pod that leads a database which nobody here moves first is not evicted without ``insisted_by``, either.
 
-        Repeating it goes on where the last attempt was: it may evict the worker that it runs on, and is handed on at once
-        then, since that worker's pod would wait for this step and this step for that pod. With ``insisted_by`` what a budget
-        refuses is deleted instead.
+        Repeating it goes on where the last attempt was, and names what that one has evicted, too. It may evict the worker
+        that it runs on, and is handed on at once then, since that worker's pod would wait for this step and this step for
+        that pod. With ``insisted_by`` what a budget refuses is deleted instead.
         """
         target, before = request.target, activity.info().heartbeat_details
-        seen = set[str](before[0] if before else ())
+        seen = {*request.found, *(before[0] if before else ())}
         patience, since = target.settings.blocked_after.total_seconds(), time.monotonic()
         while True:
             if activity.is_worker_shutdown():

@@ -54,6 +54,7 @@ class Refusal(StrEnum):
     PLAN_CHANGED = "PlanChanged"
     APPROVAL_REJECTED = "ApprovalRejected"
     APPROVAL_EXPIRED = "ApprovalExpired"
+    CHECKLIST_OPEN = "ChecklistOpen"
     RECORD_CHANGED = "RecordChanged"
     CHANGED_BY_ANOTHER = "ChangedByAnother"
     SUPERSEDED = "Superseded"

@@ -39,15 +39,20 @@ _details: dict[bytes, tuple[Any, ...]] = {}
 
 
 def keep_details(*details: Any) -> None:  # noqa: ANN401 - whatever the step wants back on its next attempt
-    """Send ``details`` with every further beat of this step; its next attempt finds them in ``heartbeat_details``."""
+    """Send ``details`` now and with every further beat of this step; its next attempts find them in ``heartbeat_details``.
+
+    An attempt that keeps nothing leaves what those before it have kept. What a worker that is killed has kept in its last
+    1.2 s can be lost: the SDK holds a beat back for 0.8 of the heartbeat's timeout.
+    """
     _details[activity.info().task_token] = details
+    activity.heartbeat(*details)
 
 
 async def _beat_for_ever() -> None:
-    token = activity.info().task_token
+    token, before = activity.info().task_token, activity.info().heartbeat_details
     try:
         while True:
-            activity.heartbeat(*_details.get(token, ()))
+            activity.heartbeat(*_details.get(token, before))  # one without details would make the server forget them
             await asyncio.sleep(_PERIOD_SECONDS)
     finally:
         _details.pop(token, None)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 from temporalio import activity
+from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.run.declare import step
@@ -65,14 +66,15 @@ def _folder(records: Path, run: activity.Info, started: datetime) -> Path:
     return records / (workflow_id or "nameless") / f"{started:%Y-%m-%dT%H%M%SZ}-{run_id[:8]}"
 
 
-async def _history(run: activity.Info) -> str:
+async def _history(run: activity.Info) -> WorkflowHistory:
     handle = activity.client().get_workflow_handle(run.workflow_id or "", run_id=run.workflow_run_id)
-    return (await handle.fetch_history()).to_json()
+    return await handle.fetch_history()
 
 
-def _write(folder: Path, report: dict[str, JsonValue], history: str) -> tuple[str, ...]:
+def _write(folder: Path, report: dict[str, JsonValue], history: WorkflowHistory) -> tuple[str, ...]:
+    """Write both in a thread: a long history takes a second to become JSON, and other steps go on meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"report.json": json.dumps(report, indent=2, ensure_ascii=False), "history.json": history}
+    texts = {"report.json": json.dumps(report, indent=2, ensure_ascii=False), "history.json": history.to_json()}
     for name, text in texts.items():
         scratch = folder / f".{name}.{os.getpid()}"
         with scratch.open("w", encoding="utf-8") as file:

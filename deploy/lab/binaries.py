@@ -48,7 +48,21 @@ def ensure_binaries(say: Callable[[str], None]) -> Path:
     Raises:
         LabError: no Go, or a build failed.
     """
-    goal = cache() / f"bin-{_key()}"
+    return _ensured(cache() / f"bin-{_key(_MODULES)}", lambda scratch: _build_all(scratch, say))
+
+
+def ensure_program(module: Path, package: str, say: Callable[[str], None], flags: str = "") -> Path:
+    """Return one more program, of the Go module in ``module``, building it the same way, and only when asked for.
+
+    Raises:
+        LabError: no Go, or the build failed.
+    """
+    name = package.rpartition("/")[2]
+    goal = cache() / f"{name}-{_key(module)}"
+    return _ensured(goal, lambda scratch: _build(scratch / name, module, package, say, flags)) / name
+
+
+def _ensured(goal: Path, build: Callable[[Path], None]) -> Path:
     if goal.is_dir():
         return goal
     cache().mkdir(parents=True, exist_ok=True)
@@ -57,7 +71,7 @@ def ensure_binaries(say: Callable[[str], None]) -> Path:
         if not goal.is_dir():
             scratch = Path(tempfile.mkdtemp(dir=cache(), prefix="building-"))
             try:
-                _build_all(scratch, say)
+                build(scratch)
                 scratch.chmod(0o755)
                 scratch.rename(goal)
             finally:
@@ -71,34 +85,38 @@ def built_binaries() -> Path:
     Raises:
         LabError: they are not built.
     """
-    folder = cache() / f"bin-{_key()}"
+    folder = cache() / f"bin-{_key(_MODULES)}"
     if not folder.is_dir():
         raise LabError(f"the lab's programs are not in {cache()}; `failover lab up` builds them")
     return folder
 
 
-def _key() -> str:
+def _key(modules: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_MODULES.rglob("*")):
+    for path in sorted(modules.rglob("*")):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _build_all(folder: Path, say: Callable[[str], None]) -> None:
-    go = _find_go(say)
     version = re.search(r"k8s\.io/kubernetes (v\S+)", (_MODULES / "kubernetes/go.mod").read_text(encoding="utf-8"))
-    flags = f"-s -w {_VERSION_FLAG}{version.group(1) if version else ''}"
+    flags = f"{_VERSION_FLAG}{version.group(1) if version else ''}"
     for number, (program, (module, package)) in enumerate(_PROGRAMS.items(), 1):
-        say(f"  building {program} ({number} of {len(_PROGRAMS)}) …")
-        began = time.monotonic()
-        ldflags = flags if module == "kubernetes" else "-s -w"
-        command = [go, "build", "-trimpath", "-ldflags", ldflags, "-o", str(folder / program), package]
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-        done = subprocess.run(command, cwd=_MODULES / module, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise LabError(f"building {program} failed: {done.stderr.strip()[-800:]}")
-        say(f"    {program} built in {time.monotonic() - began:.0f} s")
+        say(f"  program {number} of {len(_PROGRAMS)}:")
+        _build(folder / program, _MODULES / module, package, say, flags if module == "kubernetes" else "")
+
+
+def _build(program: Path, module: Path, package: str, say: Callable[[str], None], flags: str = "") -> None:
+    go = _find_go(say)
+    say(f"  building {program.name} …")
+    began = time.monotonic()
+    command = [go, "build", "-trimpath", "-ldflags", f"-s -w {flags}".strip(), "-o", str(program), package]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+    done = subprocess.run(command, cwd=module, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"building {program.name} failed: {done.stderr.strip()[-800:]}")
+    say(f"    {program.name} built in {time.monotonic() - began:.0f} s")
 
 
 def _find_go(say: Callable[[str], None]) -> str:

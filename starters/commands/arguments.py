@@ -128,6 +128,11 @@ Embedded = Annotated[
         " answers. After a crash the same command goes on with it.",
     ),
 ]
+ItemKey = Annotated[
+    str,
+    typer.Option("--item", metavar="KEY", help="The item of the checklist that is done.", show_default=False),
+]
+NotDone = Annotated[bool, typer.Option("--not-done", help="The item is not done, or you take back that it is.")]
 Stopped = Annotated[
     str,
     typer.Option(

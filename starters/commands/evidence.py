@@ -38,14 +38,18 @@ def verify_command(
 
 
 def list_command(
-    folder: arg.EvidenceFolder = None, *, estate: arg.EstateFile = None, output: arg.OutputOption = Output.TEXT
+    folder: arg.EvidenceFolder = None,
+    *,
+    keys: arg.PublicKeys = None,
+    estate: arg.EstateFile = None,
+    output: arg.OutputOption = Output.TEXT,
 ) -> None:
     """List drills with results, RTO, RPO and regressions.
 
     Each is compared with the one before it of the same kind and target: a regression took more than 20 % and 1 s longer,
-    or lost more rows.
+    or lost more rows. Exits with 1 when a record has been changed.
     """
-    respond(output, series(folder, estate))
+    respond(output, series(folder, keys, estate))
 
 
 async def verify(folder: Path | None, keys: Path | None, noted: str | None, estate: Path | None) -> Answer:
@@ -74,11 +78,25 @@ def changed(records: tuple[Record, ...], keys: tuple[SigningKey, ...]) -> tuple[
     return findings(records, lambda text, signature, at: judge(text, signature, keys, at, NAMESPACE).why)
 
 
-async def series(folder: Path | None, estate: Path | None) -> Answer:
-    """Return the drills over time."""
-    lines, unread = lines_of(records_in(folder or folder_of(known(estate))))
-    text: list[RenderableType] = [series_table(lines), *(Text(f"{name} cannot be read") for name in unread)]
+async def series(folder: Path | None, keys: Path | None, estate: Path | None) -> Answer:
+    """Return the drills over time, and whether their records are as they were sealed.
+
+    A folder without keys is listed all the same, and said to be unverified: an auditor may have only a copy of it.
+    """
+    listed = known(estate) if folder is None or (keys is None and estate is not None) else None
+    records = records_in(folder or folder_of(listed))
+    lines, unread = lines_of(records)
+    counting = public_keys(keys) if keys else listed.drills.sealed_by if listed and listed.drills else ()
+    wrong = changed(records, counting) if counting else ()
+    told = [f"{name} cannot be read" for name in unread]
+    if not counting:
+        told.append("not verified: give --keys FILE of public keys, or --estate FILE")
+    text: list[RenderableType] = [series_table(lines), *(Text(one) for one in (*told, *wrong))]
     data = {"drills": [shown(line) for line in lines], "unreadable": list(unread)}
+    data |= {"verified": bool(counting) and not wrong, "findings": list(wrong)}
+    if wrong:
+        why = f"{len(wrong)} finding(s) in {len(records)} records: they are not as they were written"
+        return Answer(Exit.FAILED, data, Group(*text), complaint=why)
     return Answer(Exit.DONE, data, Group(*text))
 
 

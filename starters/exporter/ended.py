@@ -28,7 +28,7 @@ _OTHERS = "others"
 _LEFT = {Outcome.STRANDED.value, Outcome.ROLLBACK_INCOMPLETE.value}
 _ACTED = {*_LEFT, Outcome.COMPLETED.value, Outcome.RECOVERED.value, Outcome.ROLLED_BACK.value}
 _CUT_SHORT = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT}
-_HARMLESS = {"", Phase.SURVEYING.value, Phase.AWAITING_APPROVAL.value}
+_HARMLESS = {"", Phase.SURVEYING.value, Phase.AWAITING_APPROVAL.value, Phase.CHECKING.value}
 """Phases in which a run has changed nothing."""
 
 

@@ -85,7 +85,7 @@ def timing_of(chronicle: Chronicle, now: datetime) -> Timing:
 
 def _spent(chronicle: Chronicle, end: datetime) -> tuple[list[Span], list[Span], list[Span]]:
     """Return when people were waited for, when steps went on and when the run paused, until ``end``; in children, too."""
-    people = [*approval_spans(chronicle, end), *held_spans(chronicle, end)]
+    people = [span for phase in PEOPLE.values() for span in _spans_in(phase, chronicle, end)]
     steps = list[Span]()
     pauses = [(at, min(until or end, end)) for at, until in chronicle.timers.values()]
     for step in chronicle.steps.values():
@@ -123,22 +123,17 @@ def busy(step: Step, end: datetime) -> Span | None:
     return began, max(min(step.ended or end, end), began)
 
 
-def approval_spans(chronicle: Chronicle, end: datetime) -> list[Span]:
-    """Return when the run waited for approval."""
-    return _spans_in(Phase.AWAITING_APPROVAL, chronicle, end)
-
-
-def held_spans(chronicle: Chronicle, end: datetime) -> list[Span]:
-    """Return when people held the run."""
-    return _spans_in(Phase.HELD, chronicle, end)
-
-
 def _spans_in(wanted: Phase, chronicle: Chronicle, end: datetime) -> list[Span]:
     entered = [*chronicle.phases, (end, "")]
     return [(at, max(following[0], at)) for (at, phase), following in pairwise(entered) if phase == wanted]
 
 
-PEOPLE = {ReportPhase.APPROVE: Phase.AWAITING_APPROVAL, ReportPhase.HOLD: Phase.HELD}
+PEOPLE = {
+    ReportPhase.APPROVE: Phase.AWAITING_APPROVAL,
+    ReportPhase.HOLD: Phase.HELD,
+    ReportPhase.CHECK: Phase.CHECKING,
+    ReportPhase.REVIEW: Phase.REVIEWING,
+}
 """Rows in which no step goes on, but people are waited for."""
 
 

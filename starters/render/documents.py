@@ -36,6 +36,7 @@ def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - 
         headline=words.headline(facts),
         verdict=words.verdict_line(facts),
         asked_by=words.who(facts.asked.by),
+        checks=words.check_lines(facts.known.checks),
         people=terminal.people_lines(facts),
         plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
         seen=own(facts).seen(facts.known),

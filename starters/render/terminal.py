@@ -33,6 +33,7 @@ def full(facts: Facts) -> RenderableType:
         timeline_table(facts),
         *_section("Where the time went", time_lines(facts)),
         *_section("Measured", measured_lines(facts)),
+        *_section("Checklists", words.check_lines(facts.known.checks)),
         *_section("Steps that failed or were tried again", trouble_lines(facts)),
         *_section("Left to do", [str(one) for one in facts.known.left_to_do]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.run.models.control import Control
+from estate.checklists import Gate
 from starters.client.following import Watched
 from starters.history.model import facts_of
 from starters.history.parse import Chronicle
@@ -49,6 +50,8 @@ def waiting_lines(watched: Watched) -> list[str]:
         Phase.BLOCKED: blocked_lines,
         Phase.AWAITING_APPROVAL: approval_lines,
         Phase.HELD: held_lines,
+        Phase.CHECKING: check_lines,
+        Phase.REVIEWING: check_lines,
     }
     own = next((lines for phase, lines in told.items() if phase == watched.chronicle.phase), None)
     return own(watched.status, watched.chronicle) if own and watched.status else []
@@ -73,6 +76,15 @@ def blocked_lines(status: Status, _: Chronicle) -> list[str]:
         f"  failover override-budget {status.cluster} --by NAME",
         f"  failover cancel {status.cluster}",
     ]
+
+
+def check_lines(status: Status, _: Chronicle) -> list[str]:
+    """Return which items of the checklist a run waits for, and the commands for those that people must say."""
+    open_ = [one for one in status.checks if one.holds and (one.gate is Gate.AFTER) == (status.phase is Phase.REVIEWING)]
+    lines = [f"waits for {one.told()}" for one in open_]
+    lines += [f"  failover attest {status.cluster} --item {one.key} --by NAME" for one in open_ if one.human]
+    ends = [f"  failover cancel {status.cluster}"]
+    return [*lines, "a cancel ends the wait; what is done stays:", *ends] if status.can_be_ended else lines
 
 
 def held_lines(status: Status, _: Chronicle) -> list[str]:
@@ -104,4 +116,5 @@ def approval_lines(status: Status, chronicle: Chronicle) -> list[str]:
         f"plan {plan.digest}: {plan.headline or plan.heading()}",
         f"waits for {approval.missing} {'more ' if yes else ''}of {roles}{until} ({yes} so far):",
         f"  failover approve {plan.cluster} --by NAME --plan {plan.digest}",
+        *check_lines(status, chronicle),
     ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from activities.run.errors import Refusal
+from activities.run.models.checks import CheckEntry
 from activities.run.models.control import Control
 from activities.run.models.report import Outcome
+from activities.run.models.todo import Todo, kinds_of
 from starters.client.answers import Exit
 from starters.history.model import Facts
 from workflows.run.phases import Phase
@@ -51,6 +54,8 @@ _HELD_UP: dict[str, str] = {
     Phase.AWAITING_APPROVAL: "Waits for approval; nothing has been changed yet",
     Phase.PROVING: "Waits for proof, or for an attestation, that the failed server is stopped",
     Phase.JUDGING: "Over, and everything is as before; waits for a person to judge it: failover drill judge",
+    Phase.CHECKING: "Waits for its checklist; nothing has been changed yet",
+    Phase.REVIEWING: "Done; waits for what the checklist asks for afterwards",
     Phase.HELD: "Held by a person; goes on only when released",
     Phase.BLOCKED: "Blocked by a disruption budget; waits until it allows, or for an override",
 }
@@ -61,8 +66,8 @@ def headline(facts: Facts) -> str:
     """Return how the run stands, in one line."""
     if facts.outcome in {Outcome.REFUSED, Outcome.CANCELLED} and any(step.name == "postgres.adopt" for step in facts.steps):
         return _GIVEN_UP_ADOPTION
-    if facts.outcome is Outcome.COMPLETED and skipped(facts):
-        return "Done, but for what was skipped"
+    if facts.outcome is Outcome.COMPLETED and (skipped(facts) or unchecked(facts)):
+        return "Done, but for what was skipped" if skipped(facts) else "Done, but the checklist has open items"
     if facts.outcome is not None:
         return _ENDS_OF.get(facts.workflow, {}).get(facts.outcome, _ENDS[facts.outcome])
     if facts.open:
@@ -82,7 +87,7 @@ def exit_of(facts: Facts) -> Exit:
         return Exit.REFUSED
     if facts.outcome in {Outcome.DRY_RUN, Outcome.RECOVERED}:
         return Exit.DONE
-    if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False and not skipped(facts):
+    if facts.outcome is Outcome.COMPLETED and facts.verdict.met is not False and not skipped(facts) and not unchecked(facts):
         return Exit.DONE
     return Exit.FAILED
 
@@ -90,6 +95,16 @@ def exit_of(facts: Facts) -> Exit:
 def skipped(facts: Facts) -> bool:
     """Whether people have left a step out."""
     return any(one.what is Control.SKIP and not one.too_late for one in facts.known.control)
+
+
+def unchecked(facts: Facts) -> bool:
+    """Whether mandatory items of what must be so after a success are not done."""
+    return Todo.CHECKLIST in kinds_of(facts.known.left_to_do)
+
+
+def check_lines(checks: Iterable[CheckEntry]) -> list[str]:
+    """Return the items of the checklists, a line each, with what was read or who has said it, and when."""
+    return [f"{one.gate.value}: {one.told()}{f', {moment(one.at)}' if one.at else ''}" for one in checks]
 
 
 def verdict_line(facts: Facts) -> str:

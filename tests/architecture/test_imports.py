@@ -25,6 +25,7 @@ ALLOWED = {
         "rich",
         "temporalio",
         "typer",
+        "yaml",
     },
 }
 _FREE = ("activities.clients.", "deploy.")

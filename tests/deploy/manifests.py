@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deploy.lab.binaries import built_binaries, ensure_binaries
-from deploy.lab.names import LabError
+from deploy.helm.base import BASE, Object, kubectl
 
 ROOT = Path(__file__).parents[2]
-BASE = ROOT / "deploy" / "kubernetes" / "base"
 LAB = ROOT / "deploy" / "kubernetes" / "overlays" / "lab"
-Object = dict[str, Any]
-
-
-@cache
-def kubectl() -> str:
-    """Return the lab's kubectl, else this machine's; build the lab's where there is none: no test is left out."""
-    try:
-        return str(built_binaries() / "kubectl")
-    except LabError:
-        return shutil.which("kubectl") or str(ensure_binaries(print) / "kubectl")
+__all__ = ["BASE", "LAB", "ROOT", "Object", "build", "kubectl", "of_kind", "overlay"]
 
 
 def build(folder: Path) -> list[Object]:

@@ -54,7 +54,7 @@ def _let_run(name: str) -> Lab:
     """Let a lab seem to run: one of its processes is this one; its programs are built."""
     one = Lab(name)
     processes.remember(one, "etcd", os.getpid())
-    (binaries.cache() / f"bin-{binaries._key()}").mkdir(parents=True)
+    (binaries.cache() / f"bin-{binaries._key(binaries._MODULES)}").mkdir(parents=True)
     return one
 
 

@@ -16,16 +16,16 @@ _NAMED = re.compile(r"# (platform/\S+)\n")
 _DOCUMENTS = sorted(path for path in (ROOT / "docs").glob("**/*.md") if _BLOCK.search(path.read_text(encoding="utf-8")))
 
 
-def _blocks(document: Path) -> list[str]:
+def blocks(document: Path) -> list[str]:
     return _BLOCK.findall(document.read_text(encoding="utf-8"))
 
 
-def _written(folder: Path) -> Path:
+def written(folder: Path) -> Path:
     """Write down what install.md tells its readers to, beside a checkout of the product; return the overlay's folder."""
     (folder / "failover").symlink_to(ROOT)
     (folder / "platform").mkdir()
     shutil.copy(ROOT / "deploy" / "estate.example.yaml", folder / "platform" / "estate.yaml")
-    for block in _blocks(ROOT / "docs" / "install.md"):
+    for block in blocks(ROOT / "docs" / "install.md"):
         named = _NAMED.match(block)
         assert named, f"a block of install.md does not say which file it is: {block[:60]}"
         (folder / named[1]).write_text(block, encoding="utf-8")
@@ -50,12 +50,12 @@ def _images(one: Object) -> list[str]:
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
 def test_every_yaml_block_of_the_documents_is_yaml(document: Path) -> None:
-    for block in _blocks(document):
+    for block in blocks(document):
         assert list(yaml.safe_load_all(block))
 
 
 def test_the_overlay_of_the_documents_builds_and_does_what_they_say(tmp_path: Path) -> None:
-    objects = build(_written(tmp_path))
+    objects = build(written(tmp_path))
     workloads = {one["metadata"]["name"]: one for one in of_kind(objects, "StatefulSet", "Deployment")}
     for name in ("failover-worker", "failover-witness"):
         assert _environment(workloads[name], objects)["TEMPORAL_ADDRESS"] == "temporal.example.com:7233"

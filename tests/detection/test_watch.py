@@ -16,6 +16,7 @@ from tests.detection.bench import GONE, QUICK, REFUSED, WELL, WatchBench, watchi
 from tests.fakes.world import A, B
 from tests.postgres.bench import write_estate
 from tests.postgres.gone import Gone, bring_back, take_away
+from tests.replay.checked_runs import LISTS
 
 
 async def _nothing_runs(one: WatchBench) -> bool:
@@ -55,12 +56,15 @@ async def test_a_majority_that_cannot_see_begins_nothing(temporal: Client, tmp_p
 async def test_automatic_goes_by_itself_although_the_policy_of_approvals_names_somebody(
     temporal: Client, tmp_path: Path
 ) -> None:
-    async with watching(temporal, tmp_path, "automatic") as one:
+    """Nor does it wait for anybody to say an item of its checklists: those are looked at once, afterwards."""
+    async with watching(temporal, tmp_path, "automatic", checklists=LISTS) as one:
         await one.watch()
         take_away(one.bench.world, Gone.DEAD)
         one.let(GONE, "east", "west")
         summary = await one.bench.finished(await one.run())
         assert summary.leader == B
+        assert one.bench.world.looks.looked == ["alerts"]
+        assert summary.explanation.endswith("; 1 of the checklist not done: post-mortem")
         assert (await one.until_cooling()).policy == "automatic"
 
 

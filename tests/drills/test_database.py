@@ -96,6 +96,26 @@ async def test_there_is_one_drill_at_a_time(drilled: DrillBench) -> None:
     assert (await drilled.judged(first)).startswith("PASS")
 
 
+async def test_of_two_that_begin_at_once_one_gives_way(drilled: DrillBench) -> None:
+    looked = drilled.world.faults.order("drills.standing", Fault.HANGS)
+    first = await drilled.start()
+    await looked.reached.wait()  # it has seen no other one
+    writes = drilled.world.faults.order("drills.row", Fault.HANGS)
+    drilled.calendar("another")
+    second = await drilled.bench.start(
+        {"drill": "another", "run": "real", "by": "omar"}, workflow="failover-drill", id="drill/another"
+    )
+    await writes.reached.wait()
+    drilled.calendar()
+    looked.released.set()
+    error = await drilled.bench.refused(first)
+    assert (error.type, "drill/another goes on" in error.message) == ("ClaimedElsewhere", True), error
+    await cancel(second)
+    drilled.world.faults.release()
+    assert await drilled.bench.ending(second) == "cancelled"
+    await drilled.is_as_before()
+
+
 @pytest.mark.parametrize("step", ["postgres.claim", "postgres.fence", "postgres.promote", "drills.row"])
 async def test_a_failure_on_the_way_there_is_a_fail_and_all_is_as_before(drilled: DrillBench, step: str) -> None:
     drilled.world.faults.order(step, Fault.REFUSED)

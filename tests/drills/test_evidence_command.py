@@ -168,7 +168,20 @@ def test_the_list_is_read_by_people(sealed: Path, copied: Path, monkeypatch: pyt
     (copied / "pod-api/2026-12-16T020000Z-00000006/drill.json").write_bytes(b"{}")
     ran = run("evidence", "list", str(copied))
     assert ran.exit_code == 0
+    assert "not verified: give --keys FILE" in ran.stdout
     assert "REGRESSION: RTO 9.0 s; the last one was 2.5 s" in ran.stdout
     assert "2.100 s of 10.0 s" in ran.stdout
     assert "pod-api/2026-12-16T020000Z-00000006 cannot be read" in ran.stdout
     assert "30.0 s of 10.0 s, missed" in run("evidence", "list", "--estate", str(sealed)).stdout
+
+
+def test_the_list_says_what_was_changed(copied: Path, tmp_path: Path) -> None:
+    keys = _keys(tmp_path, "worker")
+    whole = run("evidence", "list", str(copied), "--keys", keys, "-o", "json")
+    assert (whole.exit_code, json.loads(whole.stdout)["verified"]) == (0, True)
+    report = copied / "pod-api/2026-12-16T020000Z-00000006/report.json"
+    report.write_bytes(report.read_bytes() + b" ")
+    ran = run("evidence", "list", str(copied), "--keys", keys, "-o", "json")
+    assert (ran.exit_code, json.loads(ran.stdout)["verified"]) == (1, False)
+    assert len(json.loads(ran.stdout)["findings"]) == 1
+    assert len(json.loads(ran.stdout)["drills"]) == 6  # and are listed all the same

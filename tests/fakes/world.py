@@ -26,6 +26,7 @@ from gate.loop.situation import Action, Decision
 from gate.loop.state import State
 from gate.record import NO_SYNC, POD_NAME_LABEL, MalformedRecordError, Mirror, Record, read_record, record_patch
 from tests.fakes.faults import Faults
+from tests.fakes.looks import FakeLooks
 from tests.fakes.member import RECORD_BYTES, SYSTEM, Member, is_ahead
 from tests.gate.apiserver import merge_selector
 
@@ -79,6 +80,8 @@ class World:
 
     def __init__(self, members: tuple[str, ...] = (A, B)) -> None:
         self.faults = Faults()
+        self.looks = FakeLooks()
+        """What steps see of items of checklists."""
         self.members = {name: Member(name, following=A) for name in members}
         self.members[A] = Member(A, role=Role.PRIMARY, standby_signal=False, sync=set(members[1:]))
         self.lease = Lease()

@@ -31,6 +31,16 @@ def start(mark: str) -> subprocess.Popen[bytes]:
     )
 
 
+def has_one(mark: str) -> bool:
+    """Whether a keeper of the run that ``mark`` names lives: what that run leaves is its to end, and to tell of."""
+    told = f"tests.leftovers.keeper\0{mark}\0".encode()
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().endswith(told):
+                return True
+    return False
+
+
 def keep(mark: str) -> None:
     """Return when the run has ended and nothing of it is left."""
     with suppress(ProcessLookupError):

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Mark the run. The processes of pytest-xdist belong to the one that has started them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
-    for one in sweep(is_over):
+    for one in sweep(lambda other: is_over(other) and not keeper.has_one(other)):
         print(f"tests: an earlier run has left {one}")
     mark = mark_of(os.getpid())
     config.stash[_KEEPER] = keeper.start(mark)

@@ -18,7 +18,7 @@ from deploy.lab import processes
 from deploy.lab.names import Lab
 from tests.leftovers import keeper
 from tests.leftovers.hanging import SAYS
-from tests.leftovers.marks import MARK, MEMORY, OWNER_FILE, PREFIX, environment, mark_of
+from tests.leftovers.marks import MARK, MEMORY, OWNER_FILE, PREFIX, TEMPORARY, environment, mark_of
 from tests.leftovers.sweeping import folders, labs, sweep
 from tests.leftovers.sweeping import processes as marked
 
@@ -27,8 +27,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def _run_of(test: str, says: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run one test of ``hanging`` as a run of its own."""
+    """Run one test of ``hanging`` as a run of its own, whose folder is made where this process looks for such folders."""
     told = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    told["TMPDIR"] = str(TEMPORARY)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/leftovers/hanging.py::{test}"]
     process = subprocess.Popen(
         command, env={**told, SAYS: str(says)}, cwd=_CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -146,6 +147,28 @@ def test_a_lab_goes_with_the_run_that_has_started_it(tmp_path: Path, monkeypatch
 
 def test_what_starts_processes_with_an_environment_of_its_own_passes_the_mark_on() -> None:
     assert environment() == {MARK: os.environ[MARK]}
+
+
+def test_what_has_a_keeper_is_left_to_it(tmp_path: Path) -> None:
+    """A run that begins while another one's keeper still looks ends nothing of that one: the keeper has to tell of it."""
+    gone = subprocess.Popen(["sleep", "600"])
+    mark = mark_of(gone.pid)
+    left = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark})
+    kept = keeper.start(mark)
+    try:
+        os.kill(kept.pid, signal.SIGSTOP)
+        gone.kill()
+        gone.wait()
+        with _run_of("test_that_leaves_one_behind", tmp_path / "says") as run:
+            said = run.communicate(timeout=60)[0]
+        assert (run.returncode, left.poll(), keeper.has_one(mark)) == (0, None, True), said
+        os.kill(kept.pid, signal.SIGCONT)
+        assert (left.wait(60), kept.wait(60)) == (-signal.SIGKILL, 0)
+        assert not keeper.has_one(mark)
+    finally:
+        for one in (gone, kept, left):
+            one.kill()
+            one.wait()
 
 
 def test_the_keeper_hears_no_signal_of_the_run_s_group() -> None:

@@ -99,7 +99,11 @@ async def test_a_person_who_insists_has_it_deleted(bench: NodeBench) -> None:
     await handle.execute_update("insist", {"by": "dana", "node": bench.node})
     assert (await bench.ending(handle))[0] == "completed"
     assert bench.world.deleted == ["api-a-1"]
-    assert bench.report().insisted_by == "dana"
+    report = bench.report()
+    details = report.of(NodeDetails)
+    assert report.insisted_by == "dana"
+    assert details.drained is not None
+    assert details.drained.gone == ("aiagent-prod/api-a-1", "aiagent-prod/api-b-1")  # one left before the word
 
 
 async def test_a_leader_that_the_estate_does_not_list_waits_for_a_person(bench: NodeBench) -> None:

@@ -24,7 +24,7 @@ from activities.run.models.wire import read
 from activities.run.signing import Signatures
 from tests.fakes.world import World
 from tests.postgres.worker import make_worker
-from workflows.run.models import Status
+from workflows.run.models import TASK_QUEUE, Status
 from workflows.run.outcome import Summary
 
 _LONGEST = timedelta(seconds=90)
@@ -121,9 +121,13 @@ class Bench:
         async with asyncio.timeout(seconds):
             while True:
                 answer = holds()
-                if answer if isinstance(answer, bool) else await answer:
+                if isinstance(answer, bool):
+                    held, pause = answer, 0.02
+                else:
+                    held, pause = await answer, 0.1  # a question costs the server as much as a step
+                if held:
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(pause)
 
     async def until_phase(self, handle: Handle, phase: str, seconds: float = 40) -> Status:
         """Wait until the run is in ``phase``."""
@@ -166,7 +170,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
     """Write an estate with one cluster; ``changes`` replace keys of it."""
     people = changes.pop("people", {"dana": ["DBA"], "mona": ["Manager"], "omar": ["DBA"]})
     records = changes.pop("records", str(path.parent / "records"))
-    drills = changes.pop("drills", None)
+    drills, checklists = changes.pop("drills", None), changes.pop("checklists", None)
     witnesses, signers = changes.pop("witnesses", []), changes.pop("signers", {})
     entry = {
         "region": "eastus", "database": "aiagent_prod", "members": ["postgresql-primary-0", "postgresql-standby-0"],
@@ -183,6 +187,7 @@ def write_estate(path: Path, cluster: str, **changes: Any) -> None:
         "witnesses": witnesses,
         "records": records,
         **({"drills": drills} if drills else {}),
+        **({"checklists": checklists} if checklists else {}),
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
@@ -196,11 +201,15 @@ async def end_all(handles: list[Handle]) -> None:
 
 @asynccontextmanager
 async def serving(client: Client, folder: Path, world: World, *, live: bool = True, **estate: Any) -> AsyncIterator[Bench]:
-    """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves."""
-    cluster = f"orders-{uuid4().hex[:8]}"
+    """Serve ``world`` until the block ends; then its invariants must have held. ``live``: its gates act by themselves.
+
+    ``named``: the cluster is called so and the task queue as usual; for a server that nobody else uses.
+    """
+    named = estate.pop("named", "")
+    cluster = named or f"orders-{uuid4().hex[:8]}"
     path = folder / "estate.yaml"
     write_estate(path, cluster, **{"members": list(world.members), **estate})
-    bench = Bench(client, world, path, cluster, queue=f"queue-{cluster}")
+    bench = Bench(client, world, path, cluster, queue=TASK_QUEUE if named else f"queue-{cluster}")
     async with world.living() if live else nullcontext():
         bench.start_worker()
         try:

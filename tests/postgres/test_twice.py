@@ -39,6 +39,7 @@ _ELSEWHERE |= {"drills.row", "drills.lever", "drills.cancel_running", "drills.ca
 _ELSEWHERE |= {"readiness.list"}  # tests/readiness
 _ELSEWHERE |= {"notices.look", "notices.send", "notices.targets"}  # tests/notices
 _ELSEWHERE |= {"doctor.examine"}  # tests/starters
+_ELSEWHERE |= {"checklist.look"}  # tests/run, clients
 _LAST_UNDOABLE = {Mode.PLANNED: "postgres.fence", Mode.FORCED: "postgres.prove"}
 
 

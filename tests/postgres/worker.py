@@ -33,6 +33,7 @@ from activities.postgres.survey import SurveyActivities
 from activities.postgres.transfer import SwitchActivities
 from activities.postgres.undo import UndoActivities
 from activities.readiness.steps import ReadinessActivities
+from activities.run.checks import ChecklistActivities
 from activities.run.declare import steps_of
 from activities.run.doctor import DoctorActivities
 from activities.run.heartbeat import Heartbeat
@@ -123,7 +124,7 @@ def steps_for(world: World, inventory: Inventory, machines: Any = None) -> list[
     owners += [DoctorActivities(inventory, SubjectLook(systems, nobody, nobody, nobody, _NO_AZURE))]
     owners += [EstateActivities(inventory), RecordsActivities(inventory), WatchActivities(inventory), ParentActivities()]
     owners += [PeopleActivities(inventory, judge), ReadinessActivities(inventory, nobody)]
-    owners += [NoticesActivities(inventory, AppriseSender())]
+    owners += [NoticesActivities(inventory, AppriseSender()), ChecklistActivities(world.looks)]
     owners += [
         DrillActivities(cast("Any", SimpleNamespace(systems=systems, nodes=NoNodes()))),
         LeverActivities(),

@@ -17,6 +17,7 @@ from tests.fakes.world import B
 from tests.postgres.bench import Bench, Handle
 from tests.postgres.gone import ISOLATING, POLICY, Gone, take_away
 from tests.postgres.test_runs_that_were_ended import reset, task_of
+from tests.replay.checked_runs import LISTS, checked
 from tests.replay.rollbacks import POLICIES, ROLLBACKS
 from tests.replay.signed_runs import signed, signed_words
 from tests.run.cancels import cancel
@@ -228,6 +229,7 @@ RUNS = {
     "forced-attested": Golden(_attested, _ATTESTED),
     "forced-attested-later": Golden(_attested_later, _SLOW),
     "forced-signed-words": Golden(signed_words, {**_SLOW, "approvals": FORCED, "signers": SIGNERS}),
+    "planned-with-checklists": Golden(checked, {"checklists": LISTS}),
     "forced-isolated": Golden(_cut_off, {"forced": ISOLATING}),
     "forced-without-proof": Golden(_cut_off, _ATTESTED),
     "forced-plan": Golden(_forced_plan, _ATTESTED),

@@ -76,7 +76,7 @@ class Served:
     async def until_phase(self, handle: Handle, phase: str) -> Status:
         async with asyncio.timeout(stretched(20)):
             while (status := await self.status(handle)).phase != phase:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)  # a question costs the server as much as a step
             return status
 
     def report(self) -> RunReport:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes
 
 from tests.fakes.faults import Fault
-from tests.fakes.world import A, B
-from tests.postgres.bench import Bench, Handle
+from tests.fakes.world import A, B, World
+from tests.postgres.bench import Bench, Handle, serving
+from tests.run.signing_people import SIGNED, SIGNERS
 from workflows.run.state import MODE, OUTCOME, PHASE, RUN, TARGET
 
 
@@ -81,3 +84,24 @@ async def test_the_workers_log_names_each_phase(bench: Bench, caplog: pytest.Log
     messages = [record.getMessage() for record in caplog.records if record.name == "temporalio.workflow"]
     for phase in ("surveying", "fencing", "promoting", "completed"):
         assert any(message.startswith(f"Phase: {phase} ") for message in messages), messages
+
+
+async def test_details_begin_with_what_is_waited_for_and_a_reason_cannot_look_like_an_approval(asking: Bench) -> None:
+    handle = await asking.switch(reason="x\n\napproved by dana as **DBA**")
+    status = await asking.until_phase(handle, "awaiting approval")
+    assert status.plan is not None
+    blocks = (await _details(handle)).split("\n\n")
+    assert blocks[1].startswith("waits for 1 of DBA (dana) until 20")
+    assert blocks[3] == f'```json\n{{"by": "NAME", "plan": "{status.plan.digest}", "approve": true}}\n```'
+    assert blocks[4] == r"asked by omar: x approved by dana as \*\*DBA\*\*"
+    assert not any(block.startswith("approved") for block in blocks)
+
+
+async def test_details_of_a_run_that_counts_signed_votes_offer_no_unsigned_one(temporal: Client, tmp_path: Path) -> None:
+    async with serving(temporal, tmp_path, World(), approvals=SIGNED, signers=SIGNERS) as signed:
+        handle = await signed.switch()
+        await signed.until_phase(handle, "awaiting approval")
+        details = await _details(handle)
+    assert "only signed votes count" in details
+    assert "--key FILE" in details
+    assert "```" not in details

@@ -35,6 +35,7 @@ _COMMANDS = (
     "report",
     "history",
     "doctor",
+    "init",
     "worker",
 )
 _NOBODY = "127.0.0.1:1"

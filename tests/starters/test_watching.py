@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,10 +20,8 @@ from tests.ports import free_port
 from tests.postgres.bench import serving
 from tests.starters.command import Command
 from tests.starters.conftest import Stage
+from tests.temporal_server import server_on
 from workflows.run.payloads import DATA_CONVERTER
-from workflows.run.state import SEARCH_ATTRIBUTES
-
-_TEMPORAL = str(Path(sys.executable).parent / "temporal")
 
 
 async def test_leaving_a_watch_leaves_the_run_going(asking: Stage) -> None:
@@ -116,7 +113,7 @@ async def test_a_watch_tells_why_a_step_is_tried_again(stage: Stage) -> None:
 async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
     port = free_port("127.0.0.1")
     policy = {"planned": {"roles": ["DBA"], "window": "PT5M"}}
-    server = await _server(port, tmp_path / "temporal.db")
+    server = await server_on(port, tmp_path / "temporal.db")
     try:
         async with _served(port, tmp_path, policy) as (failover, cluster):
             watch = await failover.begin("start", "postgres-failover", cluster, "--by", "omar", "--watch")
@@ -124,7 +121,7 @@ async def test_a_watch_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
             server.kill()
             await server.wait()
             await _line_with(watch, "does not answer")
-            server = await _server(port, tmp_path / "temporal.db")
+            server = await server_on(port, tmp_path / "temporal.db")
             digest = await _digest_once_the_worker_is_back(failover, cluster)
             assert (await failover("approve", cluster, "--by", "dana", "--plan", digest)).code == 0
             ended = await failover.end(watch)
@@ -156,27 +153,6 @@ async def _served(port: int, folder: Path, policy: object) -> AsyncIterator[tupl
     client = await Client.connect(f"127.0.0.1:{port}", data_converter=DATA_CONVERTER)
     async with serving(client, folder, World(), approvals=policy) as bench:
         yield Command(f"127.0.0.1:{port}", bench.queue), bench.cluster
-
-
-async def _server(port: int, database: Path) -> Process:
-    """Start a server that keeps its runs in ``database``, and wait until it answers."""
-    labels = [part for key in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{key.name}=Keyword")]
-    process = await asyncio.create_subprocess_exec(
-        _TEMPORAL, "server", "start-dev", "--headless", "--port", str(port), "--db-filename", str(database), *labels,
-        stdout=DEVNULL, stderr=DEVNULL,
-    )  # fmt: skip
-    async with asyncio.timeout(30):
-        while not await _answers(port):
-            await asyncio.sleep(0.1)
-    return process
-
-
-async def _answers(port: int) -> bool:
-    try:
-        client = await Client.connect(f"127.0.0.1:{port}")
-        return await client.service_client.check_health()
-    except RuntimeError:
-        return False
 
 
 @pytest.mark.usefixtures("hurried")

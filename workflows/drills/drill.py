@@ -21,7 +21,6 @@ from activities.drills.evidence import EvidenceActivities, SealRequest
 from activities.drills.models import (
     DrillDetails,
     DrillPlan,
-    LeverLook,
     NodeChoice,
     RowRequest,
     StandingRequest,
@@ -38,12 +37,14 @@ from activities.run.models.todo import Todo, todo
 from estate.base import ApprovalPolicy
 from estate.drilled import DrillTarget
 from estate.drills import Kind
+from workflows.drills.alone import claim, must_be_alone
 from workflows.drills.going import Going
-from workflows.drills.judging import criteria_of, measured_seconds, said_of, the_way_there
+from workflows.drills.judging import HOW_TO_JUDGE, criteria_of, measured_seconds, said_of, shown, the_way_there
 from workflows.drills.models import DrillRequest, Judgement
 from workflows.drills.planning import make_drill_plan, must_be_noticed, must_be_open, must_be_possible, must_be_well
 from workflows.drills.ways import there
 from workflows.run import outcome
+from workflows.run.checklists import checklists_of, reviewed_after
 from workflows.run.child_runs import plan_of
 from workflows.run.heard import said_here
 from workflows.run.inputs import said
@@ -67,6 +68,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         self.prepare(args)
         self._word: DrillWord | None = None
         self._notice = ""
+        self.state.hints = self._hints
 
     @workflow.run
     async def run(self, *_: Any) -> outcome.Summary:  # noqa: ANN401
@@ -119,11 +121,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         state.enter(Phase.SURVEYING)
         self._notice = must_be_noticed(target, self.request.notice)
         closes = self._closes()
-        lever = await step(DrillActivities.lever, LeverLook(target=target))
-        if lever.stopped:
-            raise refuse(Refusal.DRILLS_STOPPED, f"drills are stopped {lever.stopped}; failover drill resume")
-        if lever.others:
-            raise refuse(Refusal.CLAIMED_ELSEWHERE, f"{lever.others[0]} goes on; one drill at a time; nothing was changed")
+        await must_be_alone(target)
         chosen = await self._chosen()
         node = chosen.node if chosen else ""
         standing = state.details.before = await step(DrillActivities.standing, StandingRequest(target=target, node=node))
@@ -136,6 +134,11 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         state.plan = plan
         state.show()
         return plan
+
+    def _hints(self) -> tuple[str, ...]:
+        """Return what the UI shows of a drill that is over: how to judge it, and what was measured."""
+        asks = self.state.phase is Phase.JUDGING and not self.counts_signed_only
+        return (*(HOW_TO_JUDGE if asks else ()), *filter(None, [shown(self.state.details.criteria)]))
 
     def _closes(self) -> datetime | None:
         """Return when the window closes; ``None``: a dry run outside of it. ApplicationError: ``OutsideWindow``."""
@@ -162,6 +165,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
     async def execute(self, plan: DrillPlan) -> str:
         """Go there and back, judge, wait for a person's word, and seal the record."""
         state, details = self.state, self.state.details
+        await claim(state, self.target)
         state.left_to_do = (todo(Todo.MOVE, f"see that {plan.subject} is as before: failover status {plan.subject}"),)
         going = Going(state, self.target, plan)
         async with Measuring(state) as measuring:
@@ -174,10 +178,12 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         details.recovery_seconds = measured_seconds(self.target, the_way_there(details))
         if going.is_as_before() and not going.cancelled:
             state.left_to_do = ()
+            await self._reviewed()
             await self._judged()
         record = await uncancellable(self._seal(going))
         going.must_be_as_before()
-        state.left_to_do, state.leaves = (), "all is as before"
+        state.left_to_do = tuple(one for one in state.left_to_do if one.kind is Todo.CHECKLIST)
+        state.leaves = "all is as before"
         if going.cancelled:
             raise asyncio.CancelledError
         return said_of(record)
@@ -206,6 +212,12 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         rows = self.state.details.rows
         self.state.details.rows = {**rows, which: await step(DrillActivities.row, request)}
 
+    async def _reviewed(self) -> None:
+        """Keep the list of what must be so when all is as before again; a cancel is honoured as before."""
+        state = self.state
+        await reviewed_after(state, self.target, asks=True)
+        state.forward_only = state.can_be_ended = False
+
     async def _judged(self) -> None:
         """Wait for a person's word; one that does not come in time is a gap of the record."""
         self.state.enter(Phase.JUDGING, f"failover drill judge {self.target.name} --by NAME --pass|--fail --notes WORDS")
@@ -224,7 +236,8 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         report = self.state.report().model_dump(mode="json", exclude_none=True)
         measured = {"application": details.answers.model_dump(mode="json")} if details.answers else {}
         try:
-            sealed = await step(EvidenceActivities.seal, SealRequest(record=record, report=report, measurements=measured))
+            request = SealRequest(record=record, report=report, measurements=measured, checklists=checklists_of(self.state))
+            sealed = await step(EvidenceActivities.seal, request)
         except FailureError as error:
             details.sealed = f"not sealed: {outcome.cause_of(error)[1]}"
             return record
@@ -238,6 +251,7 @@ class FailoverDrill(Procedure[DrillRequest, DrillTarget, DrillPlan, DrillDetails
         passed = all(one.met for one in details.criteria)
         gaps = [f"not looked at: {one.name}" for one in details.criteria if one.met is None]
         gaps += [f"a vote that nobody has proved: {one.by} as {one.role}" for one in self.state.votes if not one.verified]
+        gaps += [f"checklist: {one.told()}" for one in self.state.checks if one.holds]
         gaps += [] if self._word else ["no person's word"]
         return DrillRecord(
             drill=target.name, kind=target.drill.kind.value, target=target.drill.target, run=me(), by=request.by,

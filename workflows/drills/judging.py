@@ -7,10 +7,19 @@ from activities.drills.record import Criterion, DrillRecord, Part
 from activities.run.models.report import Outcome
 from estate.drilled import DrillTarget
 from estate.drills import Kind
+from workflows.run.markdown import plain, to_paste
 
+HOW_TO_JUDGE = ("or the update `judge`:", to_paste('{"by": "NAME", "passed": true, "notes": "WHAT WAS SEEN"}'))
+"""Behind the command, for who looks at the drill in the Temporal UI."""
 _COUNTS_LOSS = {Kind.REDIS, Kind.DATABASE}
 _BY_OUTAGE = {Kind.REDIS, Kind.DATABASE}
 """Their objective is for how long writes are refused; of all others, for how long it takes."""
+
+
+def shown(criteria: tuple[Criterion, ...]) -> str:
+    """Return, as Markdown, what a person looks at who judges the drill: each criterion with what was seen."""
+    words = {True: "met", False: "**not met**", None: "**not looked at**"}
+    return "\n".join(f"- {words[one.met]}: {plain(f'{one.name}: {one.seen}, wanted {one.wanted}')}" for one in criteria)
 
 
 def the_way_there(details: DrillDetails) -> Part | None:

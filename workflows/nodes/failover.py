@@ -261,7 +261,8 @@ class NodeFailover(Procedure[NodeFailoverRequest, NodeTarget, NodePlan, NodeDeta
         return await self._begin_to_evict()
 
     def _begin_to_evict(self) -> workflow.ActivityHandle[Drained]:
-        request = DrainRequest(target=self.target, run=me(), insisted_by=self.state.insisted_by)
+        found = tuple(pod.path for pod in self._surveyed().to_evict)
+        request = DrainRequest(target=self.target, run=me(), found=found, insisted_by=self.state.insisted_by)
         return begin(NodeActivities.drain, request)
 
     async def _let_on_again(self, error: BaseException, *, before: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from activities.run.models.control import Control, ControlEntry, Offer
+from workflows.run.markdown import plain
 from workflows.run.models import Reason, ShortName, Signable
 
 
@@ -117,15 +118,15 @@ class RunControl:
         return f"{words}; it goes on until then: {self.costs}" if not self.stops else f"{words}; from its next phase on"
 
     def lines(self, target: str) -> tuple[str, ...]:
-        """Return what the UI shows of it: how it is held, what can be skipped or forced, and how."""
+        """Return what the UI shows of it, as Markdown: how it is held, what can be skipped or forced, and how."""
         lines = []
         if self.hold is not None:
-            lines.append(f"{self.told}; goes on by `failover release {target} --by NAME`, or the update `release`")
+            lines.append(f"{plain(self.told)}; goes on by `failover release {target} --by NAME`, or the update `release`")
         for what in (Control.SKIP, Control.FORCE):
             typed = f"`failover {what.value} {target} STEP --by NAME --reason WHY`, or the update `{what.value}`"
             if offers := ", ".join(f"{one.step} ({one.means})" for one in self.can(what)):
                 lines.append(f"can be {what.done}: {offers}; {typed}")
-        return (*lines, *(one.told(f"{one.at:%H:%M}Z") for one in self.entries))
+        return (*lines, *(plain(one.told(f"{one.at:%H:%M}Z")) for one in self.entries))
 
     def offer(self, step: str, names: Iterable[str] = ()) -> None:
         """Let people skip or force ``step``, or each of ``names`` of it, until it is ``over``."""

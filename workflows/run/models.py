@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from activities.run.models.checks import CheckEntry
 from activities.run.models.control import ControlEntry, Offer
 from activities.run.models.plan import Plan
 from activities.run.models.report import Outcome, Vote
@@ -204,6 +205,23 @@ class Attestation(Signable):
     newer = ("run", "signature", "expires")
 
 
+class ItemWord(Signable):
+    """Input of the update ``tick`` and the signal ``ticked``."""
+
+    by: ShortName
+    item: ShortName
+    """Key of the item."""
+    done: bool = True
+    """``False``: it is not so, or what was said is taken back."""
+    note: str = Field(default="", max_length=1000)
+    """How ``by`` knows."""
+
+    @property
+    def said_of(self) -> str:
+        """The item, which is no member, node or step, and whether it is done."""
+        return f"item {self.item}" if self.done else f"item {self.item} is not done"
+
+
 class ApprovalStatus(Wire):
     """Where an approval stands."""
 
@@ -269,6 +287,8 @@ class Status(Wire):
     """Steps of which people may use the ungraceful form now."""
     control: tuple[ControlEntry, ...] = ()
     """What people have ordered: holds, releases, skipped and forced steps."""
+    checks: tuple[CheckEntry, ...] = ()
+    """Items of its checklists, as they stand."""
 
 
 def named(role: str, people: tuple[str, ...]) -> str:
@@ -291,8 +311,12 @@ def plan_beside(workflow_id: str, lock: str) -> str:
 
     A plan that a readiness pass makes stays apart from those that people make: theirs end an earlier one of the same ID.
     """
-    by_readiness = workflow_id.split("/")[:2] == READINESS_PLANS.split("/")[:2]
-    return f"{READINESS_PLANS}{lock}" if by_readiness else plan_id(lock)
+    return f"{READINESS_PLANS}{lock}" if is_of_readiness(workflow_id) else plan_id(lock)
+
+
+def is_of_readiness(workflow_id: str) -> bool:
+    """Whether ``workflow_id`` is that of a dry run of a readiness pass, or of the pass."""
+    return workflow_id.split("/")[:2] == READINESS_PLANS.split("/")[:2]
 
 
 def is_plan(workflow_id: str) -> bool:

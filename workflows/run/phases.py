@@ -46,6 +46,7 @@ class Phase(StrEnum):
 
     SURVEYING = "surveying", _OPEN
     AWAITING_APPROVAL = "awaiting approval", _OPEN | _ASKING
+    CHECKING = "awaiting the checklist", _OPEN | _ASKING
     CLAIMING = "claiming", _OPEN
     FENCING = "fencing", _OPEN
     PROVING = "awaiting proof", _OPEN | _ASKING
@@ -73,6 +74,7 @@ class Phase(StrEnum):
     DRILLING_BACK = "drilling: the way back", Trait.LONG
     JUDGING = "awaiting a judgement", _OPEN | _ASKING
     HELD = "held", _OPEN | _ASKING
+    REVIEWING = "awaiting the checklist after", _ASKING
     UNDOING = "undoing"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -107,6 +109,7 @@ class ReportPhase(StrEnum):
     DECIDE = "decide"
     APPROVE = "approve"
     HOLD = "held"
+    CHECK = "checklist"
     CLAIM = "claim"
     FENCE = "fence"
     PROMOTE = "promote"
@@ -128,6 +131,7 @@ class ReportPhase(StrEnum):
     DRILL = "drill"
     BACK = "way back"
     JUDGE = "judge"
+    REVIEW = "checklist afterwards"
     UNDO = "undo"
 
 

@@ -24,6 +24,7 @@ from estate.base import ApprovalPolicy, Target
 from gate.record import Mode
 from workflows.run import outcome
 from workflows.run.automatic import begun_by_watch, by_itself
+from workflows.run.checklists import agreed_with, listed_before, looked_before, reviewed_after
 from workflows.run.control import Leeway, RunControl
 from workflows.run.controllable import Controllable
 from workflows.run.controlling import held_back
@@ -33,7 +34,7 @@ from workflows.run.models import Request, Run
 from workflows.run.phases import ReportPhase, Shown
 from workflows.run.preconditions import admitted
 from workflows.run.state import RunState
-from workflows.run.voting import approved, decided_again, no_word
+from workflows.run.voting import approved, decided_again, goes_unasked, no_word
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T", bound=Target)
@@ -133,7 +134,7 @@ class Procedure(Controllable, Generic[R, T, P, D]):
         if request.run is Run.PLAN:
             plan = await self.make_plan()
             self.state.preview = await self.preview(plan)
-            self.state.warnings = self.warns(plan)
+            self.state.warnings = (*self.warns(plan), *await looked_before(self.state, self.target))
             self.state.close(Outcome.DRY_RUN, self.would(plan))
             return
         self.state.by_watch = await begun_by_watch(target)
@@ -146,6 +147,7 @@ class Procedure(Controllable, Generic[R, T, P, D]):
         while await held_back(self.state):
             plan = await decided_again(self.state, plan, self.make_plan)
         ended = await self.execute(plan)
+        ended += await reviewed_after(self.state, self.target, asks=not goes_unasked(self.state, target))
         self.state.close(self.came_out(), self.state.control.after(ended))
 
     @property
@@ -206,5 +208,9 @@ class Procedure(Controllable, Generic[R, T, P, D]):
 
     async def agreed_to(self, plan: P) -> P:
         """Return ``plan``, made again if people had to decide. ApplicationError: they did not agree, or it has changed."""
-        policy = self.policy(self.target, self.state.mode, self.request.run.value)
-        return await approved(self.state, policy, self.target, plan, self.make_plan)
+        state, target = self.state, self.target
+        policy = self.policy(target, state.mode, self.request.run.value)
+        async with listed_before(state, target, asks=not goes_unasked(state, target)) as listed:
+            agreeing = approved(state, policy, target, plan, self.make_plan)
+            agreed, waited = await agreed_with(listed, agreeing)
+        return await decided_again(state, agreed, self.make_plan) if waited else agreed

@@ -12,12 +12,14 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from activities.run.errors import Refusal, refuse
+from activities.run.models.checks import CheckEntry
 from activities.run.models.control import Control
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
 from activities.run.models.report import Details, Outcome, RunReport, Vote
 from activities.run.models.todo import LeftToDo, Todo
 from estate.base import Target
+from estate.checklists import Gate
 from workflows.run.approval import ApprovalGate
 from workflows.run.control import RunControl
 from workflows.run.granted import Granted
@@ -90,6 +92,10 @@ class RunState(Generic[D]):
     """Who has said that what disruption budgets protect is to be deleted all the same."""
     insisted_key: str = ""
     kept: tuple[str, ...] = ()
+    checks: tuple[CheckEntry, ...] = ()
+    """Items of its checklists."""
+    checking: Gate | None = None
+    """Whose items people can say or skip now; ``None``: nobody's."""
     measurement: Measurement | None = None
     complete_until: datetime | None = None
     """Forced: the new primary has every commit of the lost one until then."""
@@ -199,6 +205,7 @@ class RunState(Generic[D]):
             can_skip=self.control.can(Control.SKIP),
             can_force=self.control.can(Control.FORCE),
             control=self.control.entries,
+            checks=self.checks,
         )
 
     @property
@@ -231,6 +238,10 @@ class RunState(Generic[D]):
         self.left_to_do = tuple(
             left for left in self.left_to_do if left.kind is not kind or (subject and left.subject != subject)
         )
+
+    def keep_check(self, entry: CheckEntry) -> None:
+        """Put ``entry`` in the place of what was known of its item."""
+        self.checks = tuple(entry if (one.gate, one.key) == (entry.gate, entry.key) else one for one in self.checks)
 
     def close(self, outcome: Outcome, explanation: str) -> None:
         """Write down how the run ends."""
@@ -266,6 +277,7 @@ class RunState(Generic[D]):
             insisted_by=self.insisted_by,
             insisted_key=self.insisted_key,
             control=self.control.entries,
+            checks=self.checks,
             measurement=self.measurement,
             undone=self.undone,
             preview=self.preview,

@@ -15,7 +15,6 @@ from estate.base import ApprovalPolicy, Target
 from estate.watching import Policy
 from gate.record import Mode
 from workflows.run.approval import ApprovalGate
-from workflows.run.attesting import Attestable
 from workflows.run.automatic import may_be_begun_by_watch
 from workflows.run.granted import must_be_that_plan, must_fit
 from workflows.run.inputs import said
@@ -23,11 +22,12 @@ from workflows.run.models import Decision, Status
 from workflows.run.phases import Phase
 from workflows.run.signatures import signed_by
 from workflows.run.state import RunState
+from workflows.run.ticking import Tickable
 
 P = TypeVar("P", bound=Plan)
 
 
-class Decidable(Attestable):
+class Decidable(Tickable):
     """Base of workflows that show a plan and may wait for people."""
 
     @workflow.query(description="Phase, plan, approvals, and what an undo would do.")
@@ -163,13 +163,19 @@ def _changed(plan: Plan, again: Plan, was: str) -> ApplicationError:
 
 def _asks(state: RunState[Any], policy: ApprovalPolicy, target: Target) -> bool:
     """Whether anybody must approve. ApplicationError: ``BadInput``, nobody is named who asks, and the policy must know."""
-    if state.by_watch and target.watching.policy is Policy.AUTOMATIC:
-        return False
-    if state.by_watch and state.mode == Mode.PLANNED and target.watching.relieves:  # a detection begins no other planned run
+    if goes_unasked(state, target):
         return False
     if policy.needed and policy.requester_required and not _requester(state):
         raise refuse(Refusal.BAD_INPUT, "by: missing; the approval policy must know who asks")
     return policy.needed > 0
+
+
+def goes_unasked(state: RunState[Any], target: Target) -> bool:
+    """Whether a watch has begun the run, and the estate lets it go on without asking anybody."""
+    if not state.by_watch:
+        return False
+    relieves = state.mode == Mode.PLANNED and target.watching.relieves  # a detection begins no other planned run
+    return target.watching.policy is Policy.AUTOMATIC or relieves
 
 
 def _requester(state: RunState[Any]) -> str:

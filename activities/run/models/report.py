@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny
 
+from activities.run.models.checks import CheckEntry
 from activities.run.models.control import ControlEntry
 from activities.run.models.measure import Measurement
 from activities.run.models.plan import Plan
@@ -92,6 +93,8 @@ class Known(Wire):
     insisted_key: str = ""
     control: tuple[ControlEntry, ...] = ()
     """What people have ordered while it went on: holds, releases, skipped and forced steps."""
+    checks: tuple[CheckEntry, ...] = ()
+    """Items of its checklists, with what was read or said of each."""
     measurement: Measurement | None = None
     """What a client saw."""
     undone: tuple[str, ...] = ()

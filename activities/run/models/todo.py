@@ -56,6 +56,8 @@ class Todo(StrEnum):
     """An application of the region that is to serve asks for no pods yet."""
     SCALE = "scale"
     """An application of the lost region may be scaled to zero."""
+    CHECKLIST = "checklist"
+    """A mandatory item of what must be so after a success is not done."""
     OTHER = "other"
     """Of a run older than these kinds."""
 

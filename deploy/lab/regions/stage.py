@@ -17,6 +17,7 @@ from activities.run.pollers import polls
 from deploy.lab.azure.pair import PRIMARY, PRIMARY_GROUP, ROLE_FILE, SUBSCRIPTION, WRITER, AzurePair, running_pair
 from deploy.lab.azure.roles import Role
 from deploy.lab.binaries import ensure_binaries
+from deploy.lab.calendar import open_now
 from deploy.lab.cluster import Say
 from deploy.lab.patience import stretched
 from deploy.lab.ports import free_port
@@ -27,6 +28,7 @@ from deploy.lab.regions.edge import PublicEdge
 from deploy.lab.regions.gateways import RegionGateways
 from deploy.lab.regions.names import Regions
 from deploy.lab.regions.scene import EAST, WEST, Stage
+from deploy.lab.sealing import new_key, public_half
 from workflows.run.models import TASK_QUEUE
 
 TRAFFIC = "aiagent-web"
@@ -92,7 +94,20 @@ def _add_regions(path: Path, clusters: dict[str, RegionCluster], edge: PublicEdg
         }
     }  # fmt: skip
     content["gateways"] = gateways.entries({name: one.application for name, one in clusters.items()})
+    content["drills"] = _calendar(path.with_name("evidence"))
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _calendar(key: Path) -> dict[str, Any]:
+    """Return a calendar with the first region's drill, due today; write the key with which workers sign its record."""
+    private = new_key()
+    key.touch(mode=0o600)
+    key.write_text(private, encoding="utf-8")
+    yearly = {
+        "kind": "region", "target": EAST, "every": "year", "months": [11], "day": "Sunday", "owner": "omar",
+        "notice": "a mail to all customers", "settled_within": "PT5M", "word_within": "PT1H",
+    }  # fmt: skip
+    return {**open_now(yearly=yearly), "sealed_by": [{"key": public_half(private)}]}
 
 
 @asynccontextmanager
@@ -153,6 +168,7 @@ async def two_regions(say: Say, regions: Regions, every: float = 0.05) -> AsyncI
                 told = worker_environment(folder, estate, azure, temporal.address)
                 told |= {
                     "KUBECONFIG": str(folder / "kubeconfig"),
+                    "FAILOVER_EVIDENCE_KEY": f"file:{folder / 'evidence'}",
                     "FAILOVER_KUBECTL": str(clusters[EAST].binaries / "kubectl"),
                 }
                 say(f"Temporal's page: http://{temporal.page}")

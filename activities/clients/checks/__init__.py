@@ -1,0 +1,1 @@
+"""What looks at items of checklists, by the system that is asked."""

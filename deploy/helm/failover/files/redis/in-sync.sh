@@ -1,0 +1,3 @@
+# Readiness: loaded, and the master or connected to it.
+. "${SETTINGS:=/etc/redis/settings}/common.sh"
+in_sync
