@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 PLACE = re.compile(r"\{(\d+)(?::asis)?\}")
 """A value's place. ``{0:asis}`` in a translation: the value may be a person's own words, see ``Translator.words``."""
@@ -45,7 +45,7 @@ So the time for a line grows with its length, not with its square.
 class _Message:
     """One message of the catalogue, ready to be compared."""
 
-    pattern: re.Pattern[str]
+    message: str
     translation: str
     letters: int
     weight: int
@@ -54,13 +54,20 @@ class _Message:
 
     def values(self, text: str) -> dict[str, str] | None:
         """Return what stands at the places of ``text``; ``None``: it is another message."""
-        found = self.pattern.fullmatch(text)
+        found = self._pattern.fullmatch(text)
         if found is None:
             return None
         most = next((words for letters, words in _SHORT if self.weight < letters), None)
         if most and any(len(one.split()) > most for one in found.groups()):
             return None
         return dict(zip(self.places, found.groups(), strict=True))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Made when it is first asked for: a report needs some hundred of thousands, and making all takes a second."""
+        parts = PLACE.split(self.message)
+        pattern = "".join(_VALUE if at % 2 else re.escape(part) for at, part in enumerate(parts))
+        return re.compile(pattern, re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -168,11 +175,10 @@ class Translator:
 
 def _ready(message: str, translation: str) -> _Message:
     literal = PLACE.sub("", message)
-    pattern = "".join(_VALUE if at % 2 else re.escape(part) for at, part in enumerate(PLACE.split(message)))
     places = tuple(PLACE.findall(message))
     letters = sum(map(len, _WORD.findall(literal)))
     weight = letters + 3 * len(_JOINT.findall(literal))
-    return _Message(re.compile(pattern, re.DOTALL | re.IGNORECASE), translation, letters, weight, places)
+    return _Message(message, translation, letters, weight, places)
 
 
 def _rarest(message: str) -> str:
