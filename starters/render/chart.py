@@ -90,10 +90,13 @@ def _lane(row: PhaseTime, top: int, place: Callable[[datetime], float], total: f
         for begin, end in row.spans
     ]
     is_cut = row.phase in PEOPLE and any(_is_long(span, total) for span in row.spans)
-    took = translated(duration(row.seconds) + (", not to scale" if is_cut else ""))
+    name, took = (
+        escape(translated(row.phase.value)),
+        translated(duration(row.seconds) + (", not to scale" if is_cut else "")),
+    )
     after = place(row.spans[-1][1]) + 6
     return [
-        f'<text x="{_LEFT - 10}" y="{top + 12}" text-anchor="end" fill="currentColor">{escape(translated(row.phase.value))}</text>',
+        f'<text x="{_LEFT - 10}" y="{top + 12}" text-anchor="end" fill="currentColor">{name}</text>',
         *bars,
         f'<text x="{after:.1f}" y="{top + 12}" fill="currentColor">{escape(took)}</text>',
     ]
@@ -107,9 +110,9 @@ def _axis(facts: Facts, place: Callable[[datetime], float], height: int) -> list
     lines = [f'<line {ends} stroke="currentColor" stroke-opacity="0.4"/>']
     steps = (0, _TICKS) if has_break else range(_TICKS + 1)
     for step in steps:
-        at = end + _WIDTH * step / _TICKS
+        at, words = end + _WIDTH * step / _TICKS, translated(duration(facts.timing.total * step / _TICKS))
         lines.append(
             f'<text x="{at:.1f}" y="{base + 14}" text-anchor="middle" fill="currentColor" fill-opacity="0.7">'
-            f"+{escape(translated(duration(facts.timing.total * step / _TICKS)))}</text>"
+            f"+{escape(words)}</text>"
         )
     return lines

@@ -141,6 +141,4 @@ def spoken_sheet(sheet: Sheet) -> Sheet:
 
 def _spoken_section(section: Section) -> Section:
     rows = tuple(tuple(map(translated, row)) for row in section.rows)
-    return Section(
-        translated(section.heading), tuple(map(translated, section.headers)), rows, translated(section.nothing)
-    )
+    return Section(translated(section.heading), tuple(map(translated, section.headers)), rows, translated(section.nothing))

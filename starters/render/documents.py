@@ -26,24 +26,27 @@ def html(facts: Facts) -> str:
 
 
 def _render(template: str, facts: Facts, **more: Any) -> str:  # noqa: ANN401 - template variables
-    return pages().get_template(template).render(
-        facts=facts,
-        known=facts.known,
-        postgres=facts.known.details if isinstance(facts.known.details, PostgresDetails) else None,
-        candidates=getattr(facts.known.plan, "candidates", ()),
-        timing=facts.timing,
-        title=words.title(facts),
-        headline=words.headline(facts),
-        verdict=words.verdict_line(facts),
-        asked_by=words.who(facts.asked.by),
-        checks=words.check_lines(facts.known.checks),
-        people=terminal.people_lines(facts),
-        plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
-        seen=own(facts).seen(facts.known),
-        measured=terminal.measured_lines(facts),
-        times=terminal.time_lines(facts),
-        trouble=terminal.trouble_lines(facts),
-        post_mortem=skeleton(facts),
-        **more,
+    return (
+        pages()
+        .get_template(template)
+        .render(
+            facts=facts,
+            known=facts.known,
+            postgres=facts.known.details if isinstance(facts.known.details, PostgresDetails) else None,
+            candidates=getattr(facts.known.plan, "candidates", ()),
+            timing=facts.timing,
+            title=words.title(facts),
+            headline=words.headline(facts),
+            verdict=words.verdict_line(facts),
+            asked_by=words.who(facts.asked.by),
+            checks=words.check_lines(facts.known.checks),
+            people=terminal.people_lines(facts),
+            plan_lines=terminal.plan_lines(facts.known.plan)[:2] if facts.known.plan else [],
+            seen=own(facts).seen(facts.known),
+            measured=terminal.measured_lines(facts),
+            times=terminal.time_lines(facts),
+            trouble=terminal.trouble_lines(facts),
+            post_mortem=skeleton(facts),
+            **more,
+        )
     )
-

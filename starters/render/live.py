@@ -63,7 +63,9 @@ class Lines:
             if (at, line) not in self._said:
                 self._said.add((at, line))
                 elapsed = ((at or now) - chronicle.started_at).total_seconds()
-                self._console.print(f"{at or now:%H:%M:%S} +{elapsed:7.3f} s  {translated(line)}", markup=False, soft_wrap=True)
+                self._console.print(
+                    f"{at or now:%H:%M:%S} +{elapsed:7.3f} s  {translated(line)}", markup=False, soft_wrap=True
+                )
 
     def close(self) -> None:
         """Nothing to leave behind."""

@@ -17,7 +17,9 @@ from languages.choice import chosen, translated, translated_words
 from starters.render import words
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STATEMENTS = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|<style>.*?</style>|<[^<>]*>|\*\*|\||`|^#+ |^- |\n)", re.DOTALL | re.MULTILINE)
+_STATEMENTS = re.compile(
+    r"(\{\{.*?\}\}|\{%.*?%\}|<style>.*?</style>|<[^<>]*>|\*\*|\||`|^#+ |^- |\n)", re.DOTALL | re.MULTILINE
+)
 _OF_PAGE = {"en": "en", "zh-TW": "zh-Hant-TW"}
 """A page's language, by which a browser chooses the form of a Chinese character."""
 

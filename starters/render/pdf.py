@@ -81,7 +81,9 @@ def _family(paper: FPDF, wanted: set[str], font: Path | None) -> str:
         if not missing:
             return family
     named = f"{font} has" if font else "no font that is installed has"
-    raise CommandError(Exit.USAGE, f"pdf: {named} the character {missing[0]!r}; install fonts-noto-cjk, or give one with --font FILE")
+    raise CommandError(
+        Exit.USAGE, f"pdf: {named} the character {missing[0]!r}; install fonts-noto-cjk, or give one with --font FILE"
+    )
 
 
 def _head(paper: FPDF, family: str, sheet: Sheet) -> None:

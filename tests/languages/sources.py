@@ -10,26 +10,31 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SCOPE = ("starters", "workflows", "activities", "estate", "gate")
 _TEMPLATES = "starters/render/templates"
 _LEFT_OUT = (
-    "starters/commands", "starters/main.py", "starters/exporter", "activities/clients", "activities/detection", "activities/doctor",
+    "starters/commands", "starters/init", "starters/main.py", "starters/exporter", "activities/clients/foreign.py",
+    "activities/clients/own_writes.py", "activities/clients/kubernetes/listing.py", "activities/detection",
+    "activities/doctor",
     "gate/commands", "gate/lease", "gate/settings.py", "estate/loader.py",
 )  # fmt: skip
-"""Not translated: the command's help and refusals of its options, drivers' errors, probes and doctor's findings."""
+"""Not translated: the help, refusals of options, init's questions and what it reads, probes, and doctor's findings."""
 _EDGES = " \t\n,;:."
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _NO_TEXT = re.compile(
-    r"\b(SELECT|ALTER|INSERT|CREATE|DELETE FROM|DROP|GRANT|WHERE|ExecutionStatus|WorkflowType)\b|://|\\|<[a-z/]|%s|=\"|^[/\[-]|^--|_%|^##|[{};] *\n|white-space"
+    r"\b(SELECT|ALTER|INSERT|CREATE|DELETE FROM|DROP|GRANT|WHERE|ExecutionStatus|WorkflowType)\b"
+    r"|://|\\|<[a-z/]|%s|=\"|^[/\[-]|^--|_%|^##|[{};] *\n|white-space"
     r"|^`?(failover|kubectl|az|temporal|select|grant|pg_ctl)( [a-z{]|$)|^bold |^(\{\} )*\{\}$|^host |^child-"
 )
 _NAMED = re.compile(r"\{([A-Za-z_]\w*(?:\.\w+)*)?(?:![rsa])?(?::[^{}]*)?\}")
 _SIDE_BY_SIDE = re.compile(r"\{\d+\}(?:\{\d+\})+")
 
 
+@cache
 def messages() -> dict[str, set[str]]:
     """Return each message with the files that it stands in."""
     found: dict[str, set[str]] = {}
@@ -42,6 +47,7 @@ def messages() -> dict[str, set[str]]:
     return found
 
 
+@cache
 def constants() -> set[str]:
     """Return all constant text of the source, however short and wherever it stands, and the templates."""
     found = {path.read_text(encoding="utf-8") for path in _files() if path.suffix == ".j2"}

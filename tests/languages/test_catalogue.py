@@ -12,8 +12,26 @@ from languages.matching import PLACE
 from tests.languages import sources
 from tests.languages.collect import listed, wanted
 
-_REMEDY = "run python -m tests.languages.collect, then translate it in languages/{}.po, or list it in tests/languages/english.txt"
-_MAINLAND = ("数", "务器", "網絡", "默認", "信息", "軟件", "服務器", "數據", "節點組", "容器組", "日誌", "賬", "為爲", "集群", "鏡像文件")
+_REMEDY = (
+    "run python -m tests.languages.collect, then translate it in languages/{}.po, or list it in tests/languages/english.txt"
+)
+_MAINLAND = (
+    "数",
+    "务器",
+    "網絡",
+    "默認",
+    "信息",
+    "軟件",
+    "服務器",
+    "數據",
+    "節點組",
+    "容器組",
+    "日誌",
+    "賬",
+    "為爲",
+    "集群",
+    "鏡像文件",
+)
 """Characters and terms that nobody in Taiwan writes."""
 
 
@@ -52,7 +70,8 @@ def test_a_translation_has_the_values_of_its_message(catalogue: dict[str, str]) 
 
 
 def test_a_translation_keeps_commands_and_names(catalogue: dict[str, str]) -> None:
-    command = re.compile(r"--[a-z-]+|failover (?:plan|start|status|report|resume|repair|pause|adopt|attest)(?= [a-z{])|[a-z_]+\.[a-z_]{3,}")
+    verbs = "plan|start|status|report|resume|repair|pause|adopt|attest"
+    command = re.compile(rf"--[a-z-]+|failover (?:{verbs})(?= [a-z{{])|[a-z_]+\.[a-z_]{{3,}}")
     lost = [one for one, told in catalogue.items() if not set(command.findall(one)) <= set(command.findall(told))]
 
     assert not lost
@@ -79,7 +98,13 @@ def say(app, many):
 
 @pytest.mark.parametrize(
     "text",
-    ['msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', 'msgid "a"\n\n', 'msgctxt "a"\n', 'msgid "a\nmsgstr "b"\n', "msgid 1\n"],
+    [
+        'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n',
+        'msgid "a"\n\n',
+        'msgctxt "a"\n',
+        'msgid "a\nmsgstr "b"\n',
+        "msgid 1\n",
+    ],
 )
 def test_a_catalogue_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(BrokenCatalogueError, match=r"line \d"):

@@ -31,7 +31,10 @@ def chinese() -> Translator:
     ("english", "told"),
     [
         ("the gate of pg-0 does not answer: timed out", "pg-0 的 gate 沒有回應：timed out"),
-        ("proof (gate) after 1.2 s: the gate of pg-0 does not answer: failed", "1.2 秒後證實（gate）：pg-0 的 gate 沒有回應：失敗"),
+        (
+            "proof (gate) after 1.2 s: the gate of pg-0 does not answer: failed",
+            "1.2 秒後證實（gate）：pg-0 的 gate 沒有回應：失敗",
+        ),
         ("  its sessions end; pg-1 follows.", "  其工作階段結束；pg-1 跟隨。"),
         ("inside steps 0.449 s, pg-1 follows", "步驟內 0.449 秒，pg-1 跟隨"),
         ("3 failed", "3 失敗"),
@@ -67,7 +70,9 @@ def test_a_long_line_is_translated_to_its_end_and_soon(chinese: Translator) -> N
     assert chinese.text(line).count("沒有回應：失敗") == 200
 
 
-@pytest.mark.parametrize(("typed", "language"), [("zh-TW", "zh-TW"), ("zh_tw", "zh-TW"), ("zh_TW.UTF-8", "zh-TW"), ("EN", "en")])
+@pytest.mark.parametrize(
+    ("typed", "language"), [("zh-TW", "zh-TW"), ("zh_tw", "zh-TW"), ("zh_TW.UTF-8", "zh-TW"), ("EN", "en")]
+)
 def test_a_language_is_found_by_its_usual_names(typed: str, language: str) -> None:
     assert language_of(typed) == language
 
