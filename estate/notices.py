@@ -9,9 +9,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from estate.base import Entry, Name, SecretReference
+from languages.choice import ENGLISH, language_of
 
 
 class Event(StrEnum):
@@ -50,6 +51,8 @@ class Notifications(Entry):
     targets: dict[Name, NoticeTarget] = Field(min_length=1)
     ui: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")] = ""
     """Address of Temporal's UI as people reach it, for links; empty: no links."""
+    language: Annotated[str, AfterValidator(language_of)] = ENGLISH
+    """In which language people are told: ``en`` or ``zh-TW``."""
     repeat_every: Span = timedelta(minutes=15)
     """A run that still waits for people is told of again."""
     escalate_after: Span = timedelta(minutes=30)

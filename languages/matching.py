@@ -25,6 +25,7 @@ _GAP = re.compile(rf"(?<={_WIDE}) +(?={_WIDE})|(?<=[\u3000-\u303f\uff01-\uff5e])
 _HAS_WIDE = re.compile(_WIDE)
 _QUANTITY = re.compile(r"(\d[\d.,]*) (ms|s|min|h)(?![A-Za-z])")
 _VALUE = r"(\d[\d.,]* (?:ms|s|min|h)\b(?: [\d.]+ (?:s|min)\b)?|.*?)"
+_BLANK = re.escape(" ")
 _OWN_WORDS = 10
 """What may be a person's words is taken for a message only if the message itself has so many letters."""
 _UNITS = {"ms": "毫秒", "s": "秒", "min": "分", "h": "小時"}
@@ -58,15 +59,17 @@ class _Message:
         if found is None:
             return None
         most = next((words for letters, words in _SHORT if self.weight < letters), None)
-        if most and any(len(one.split()) > most for one in found.groups()):
+        if most and any(len(one.split()) > most for one in found.groups("")):
             return None
-        return dict(zip(self.places, found.groups(), strict=True))
+        return dict(zip(self.places, found.groups(""), strict=True))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         """Made when it is first asked for: a report needs some hundred of thousands, and making all takes a second."""
         parts = PLACE.split(self.message)
         pattern = "".join(_VALUE if at % 2 else re.escape(part) for at, part in enumerate(parts))
+        if len(parts) > 2 and not parts[-1] and parts[-3].endswith(" "):  # noqa: PLR2004 - it ends in a value after a blank
+            pattern = f"{pattern.removesuffix(_VALUE).removesuffix(_BLANK)}(?: {_VALUE})?"
         return re.compile(pattern, re.DOTALL | re.IGNORECASE)
 
 
@@ -75,6 +78,13 @@ class _Told:
     text: str
     letters: int
     """Letters of English that were translated."""
+    sure: int = 0
+    """Of two ways with as many letters the one is better that takes its joints from a message, or from nobody's value."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What the better of two ways has more of."""
+        return self.letters, self.sure
 
 
 class Translator:
@@ -127,7 +137,7 @@ class Translator:
                 for begin, piece in pieces
                 if piece.letters or begin == end
             ]
-            best.append(max(ways, key=lambda way: way.letters))
+            best.append(max(ways, key=lambda way: way.rank))
         return best[-1]
 
     def _piece_of(self, text: str) -> _Told:
@@ -136,10 +146,10 @@ class Translator:
         found = [told for one in self._candidates(inner) if (told := self._filled(one, inner)) is not None]
         if not found:
             return self._beside_a_number(text)
-        best = max(found, key=lambda told: told.letters)
+        best = max(found, key=lambda told: told.rank)
         begin = text[: len(text) - len(text.lstrip(_EDGES))]
         end = text[len(text.rstrip(_EDGES)) :]
-        return _Told(f"{begin}{best.text}{_JOINTS.get(end, end)}", best.letters)
+        return _Told(f"{_JOINTS.get(begin, begin)}{best.text}{_JOINTS.get(end, end)}", best.letters, best.sure)
 
     def _beside_a_number(self, text: str) -> _Told:
         """Return a message with a number before it or a quantity after it; else ``text`` as it is, but for a quantity."""
@@ -149,7 +159,9 @@ class Translator:
             found = pattern.fullmatch(text)
             if found and (told := self._piece(found["words"])).letters:
                 number = _QUANTITY.sub(_unit, found["number"])
-                return _Told(f"{number} {told.text}" if pattern is _COUNTED else f"{told.text} {number}", told.letters)
+                return _Told(
+                    f"{number} {told.text}" if pattern is _COUNTED else f"{told.text} {number}", told.letters, told.sure
+                )
         return _Told(text, 0)
 
     def _candidates(self, text: str) -> list[_Message]:
@@ -166,7 +178,8 @@ class Translator:
             return told[place[1]].text
 
         letters = message.letters + sum(one.letters for one in told.values())
-        return _Told(PLACE.sub(put, message.translation), letters)
+        sure = message.weight + sum(one.sure for one in told.values())
+        return _Told(PLACE.sub(put, message.translation), letters, sure)
 
     def _value(self, value: str, message: _Message, place: str) -> _Told:
         """Return a value in the other language; a person's words count as no letters, so they are kept short."""
@@ -189,7 +202,11 @@ def _rarest(message: str) -> str:
 
 def _joined(left: _Told, joint: str, right: _Told) -> _Told:
     wide = left.letters or right.letters or _HAS_WIDE.search(left.text) or _HAS_WIDE.search(right.text)
-    return _Told(f"{left.text}{_JOINTS.get(joint, joint) if wide else joint}{right.text}", left.letters + right.letters)
+    wide = wide and not (joint == ". " and left.text[-1:].isdigit())  # the number of a list's line
+    sure = left.sure + right.sure + (3 if wide else 0)
+    return _Told(
+        f"{left.text}{_JOINTS.get(joint, joint) if wide else joint}{right.text}", left.letters + right.letters, sure
+    )
 
 
 def _is_quantity(text: str) -> bool:

@@ -64,5 +64,5 @@ def shown(step: str) -> Shown:
     return next((spec.steps[step] for spec in PROCEDURES if step in spec.steps), Shown())
 
 
-_OURS = ("activities", "estate", "gate", "pydantic", "workflows")
+_OURS = ("activities", "estate", "gate", "languages", "pydantic", "workflows")
 RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_OURS))

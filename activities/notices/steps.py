@@ -18,6 +18,7 @@ from activities.run.inventory import Inventory
 from activities.run.polling import sleep
 from activities.run.postures import CHANGE, READ, WAIT, lasting
 from estate.notices import Notifications
+from languages.choice import translated
 
 _SENDING = lasting(CHANGE, attempt=timedelta(seconds=90), within=timedelta(minutes=3))
 _BETWEEN_LOOKS = timedelta(seconds=5)
@@ -78,16 +79,17 @@ class NoticesActivities:
         section = self._section()
         if section is None or request.target not in section.targets:
             return Sent(count=0, why=f"the estate does not list {request.target} any more")
-        address = section.targets[request.target].url
         for count, message in enumerate(request.messages):
-            if why := await self._sent(request.target, address, message):
+            if why := await self._sent(request.target, section, message):
                 return Sent(count=count, why=why)
         return Sent(count=len(request.messages))
 
-    async def _sent(self, target: str, address: str, message: Message) -> str:
-        """Return why a text was not taken; empty: it was."""
+    async def _sent(self, target: str, section: Notifications, message: Message) -> str:
+        """Send it in the estate's language. Return why it was not taken; empty: it was."""
+        address = section.targets[target].url
         try:
-            await self._sender.send(target, address, message.title, message.body)
+            title, body = (translated(text, section.language) for text in (message.title, message.body))
+            await self._sender.send(target, address, title, body)
         except (Unsent, ApplicationError) as error:
             return plain(str(error))
         return ""
@@ -103,5 +105,5 @@ def _settings(section: Notifications | None) -> Settings | None:
         return None
     return Settings(
         targets={name: target.events for name, target in section.targets.items()},
-        **section.model_dump(exclude={"targets", "look_every"}),
+        **section.model_dump(exclude={"targets", "look_every", "language"}),
     )

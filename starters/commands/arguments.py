@@ -328,7 +328,7 @@ FormatOption = Annotated[
 ]
 WriteTo = Annotated[
     Path | None,
-    typer.Option("--write", metavar="FILE", help="Write the report to FILE (.md, .html, .json).", show_default=False),
+    typer.Option("--write", metavar="FILE", help="Write the report to FILE (.md, .html, .pdf, .json).", show_default=False),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many, newest first.")]
 Plans = Annotated[bool, typer.Option("--plans", help="List plan runs too.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from starters.commands import arguments as arg
 from starters.history.model import Facts, facts_of
 from starters.history.parse import Chronicle, chronicle_of
 from starters.render.documents import html, markdown
+from starters.render.pdf import as_pdf
+from starters.render.report_sheet import report_sheet
 from starters.render.terminal import full
 from starters.render.words import exit_of
 from workers.connection import connect
@@ -61,7 +64,9 @@ async def report(wanted: Wanted) -> Answer:
     data = machine_view(facts, watched.status)
     if wanted.write is None:
         return Answer(exit_of(facts), data, full(facts) if chosen is Format.TEXT else Verbatim(_text(facts, chosen, data)))
-    _write(wanted.write, _text(facts, chosen, data))
+    made = facts.finished_at or datetime.now(UTC)
+    is_pdf = wanted.format is None and wanted.write.suffix == ".pdf"
+    _write(wanted.write, as_pdf(report_sheet(facts), made) if is_pdf else _text(facts, chosen, data).encode())
     return Answer(exit_of(facts), {**data, "written": str(wanted.write)}, Text(f"written to {wanted.write}"))
 
 
@@ -107,8 +112,8 @@ def _text(facts: Facts, chosen: Format, data: dict[str, Any]) -> str:
     return plain(full(facts))
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise CommandError(Exit.USAGE, f"write: {path} cannot be written: {error.strerror}") from error

@@ -14,7 +14,7 @@ from languages.choice import translated
 from starters.history.compliance import Compliance, Due, Standing, standing_of
 from starters.history.series import Line
 from starters.render.evidence import rpo, rto
-from starters.render.pages import pages
+from starters.render.pages import filled_in, pages
 from starters.render.tables import Rows
 
 _GOOD = {Standing.PASSED, Standing.OPEN}
@@ -135,10 +135,10 @@ def as_html(sheet: Sheet) -> str:
 def spoken_sheet(sheet: Sheet) -> Sheet:
     """Return it in the chosen language."""
     told = tuple(_spoken_section(one) for one in sheet.sections)
-    facts = tuple((translated(name), translated(words)) for name, words in sheet.facts)
+    facts = tuple((translated(name), filled_in(words)) for name, words in sheet.facts)
     return Sheet(translated(sheet.title), translated(sheet.headline), sheet.good, facts, told)
 
 
 def _spoken_section(section: Section) -> Section:
-    rows = tuple(tuple(map(translated, row)) for row in section.rows)
+    rows = tuple(tuple(map(filled_in, row)) for row in section.rows)
     return Section(translated(section.heading), tuple(map(translated, section.headers)), rows, translated(section.nothing))

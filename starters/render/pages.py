@@ -34,7 +34,7 @@ class _Translated(Extension):
     """Translates a template's own words."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - jinja's
-        if chosen() == "en" or (name or "").endswith(".css.j2"):
+        if chosen() == "en" or name == "style.css.j2":
             return source
         return "".join(part if at % 2 else translated(part) for at, part in enumerate(_STATEMENTS.split(source)))
 
@@ -51,16 +51,21 @@ def pages() -> Environment:
         extensions=[_Translated],
         finalize=_filled_in,
     )
-    environment.filters.update(duration=words.duration, moment=words.moment, cell=_cell, asis=AsIs, said=_said)
+    environment.filters.update(duration=words.duration, moment=words.moment, cell=_cell, asis=AsIs, said=said)
     environment.globals["language"] = _OF_PAGE[chosen()]
     return environment
+
+
+def filled_in(text: str) -> str:
+    """Return a text in the chosen language, but for what is to stay as it is."""
+    return text if isinstance(text, AsIs) else translated(text)
 
 
 def _filled_in(value: object) -> object:
     return value if isinstance(value, (AsIs, Markup, Undefined, int, float)) else translated(str(value))
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """Return what may be a person's own words; empty stays empty."""
     return AsIs(translated_words(text)) if text else ""
 

@@ -1,4 +1,4 @@
-"""The summary as PDF, by fpdf2 (``pip install 'failover[pdf]'``).
+"""A summary or a report as PDF, by fpdf2 (``pip install 'failover[pdf]'``).
 
 Text of Western European letters needs no font file. For other characters (Chinese names) a font that has them is put into
 the file: the one that is named, or the first of those that Debian installs. A character that no font has is said, and never
@@ -113,9 +113,10 @@ def _section(paper: FPDF, family: str, section: Section) -> None:
     widths = tuple(min(_WIDEST, max(_NARROWEST, *map(len, column))) for column in columns)
     paper.set_draw_color(*_LIGHT)
     style = FontFace(color=_GREY, emphasis="")
+    headed = any(section.headers)
     with paper.table(
-        rows=(section.headers, *section.rows), col_widths=widths, text_align="LEFT", borders_layout="HORIZONTAL_LINES",
-        headings_style=style, line_height=5,
+        rows=(section.headers, *section.rows) if headed else section.rows, col_widths=widths, text_align="LEFT",
+        borders_layout="HORIZONTAL_LINES", headings_style=style, line_height=5, first_row_as_headings=headed,
     ):  # fmt: skip
         pass
 

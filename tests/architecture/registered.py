@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 
-PRODUCT = ("estate", "gate", "workflows", "activities", "workers", "starters", "deploy")
+PRODUCT = ("estate", "gate", "workflows", "activities", "workers", "starters", "deploy", "languages")
 
 
 def modules(package: str) -> list[ModuleType]:

@@ -38,6 +38,7 @@ def chinese() -> Translator:
         ("  its sessions end; pg-1 follows.", "  其工作階段結束；pg-1 跟隨。"),
         ("inside steps 0.449 s, pg-1 follows", "步驟內 0.449 秒，pg-1 跟隨"),
         ("3 failed", "3 失敗"),
+        ("2. its sessions end", "2. 其工作階段結束"),
         ("r-1 is master after 2.276 s (failed)", "r-1 於 2.276 秒後成為主要節點（失敗）"),
         ("first\nits sessions end", "first\n其工作階段結束"),
         ("ITS SESSIONS END", "其工作階段結束"),

@@ -1,7 +1,7 @@
 """What people read on a telephone: one title and a few lines for each event. All texts are here.
 
-A text has names in braces and is left out where one of them is empty. Each is a message of its own to translate: a catalogue
-is looked up at ``_``.
+A text has names in braces and is left out where one of them is empty. They are English here, and in the history: the step
+that sends them translates them.
 """
 
 from __future__ import annotations
@@ -12,37 +12,31 @@ from urllib.parse import quote
 from estate.notices import Event
 from workflows.notices.models import Notice
 
-
-def _(message: str) -> str:
-    """Return ``message`` in the reader's language."""
-    return message
-
-
 _TITLES = {
-    Event.STARTED: _("Started: {what}"),
-    Event.APPROVAL: _("Approval needed: {what}"),
-    Event.WAITING: _("People needed: {what}"),
-    Event.NO_WAY_BACK: _("No way back: {what}"),
-    Event.DONE: _("Done: {what}"),
-    Event.FAILED: _("{ENDED}: {what}"),
-    Event.DRILL_BEGUN: _("Drill begun: {what}"),
-    Event.DRILL_ENDED: _("Drill PASS: {what}"),
-    Event.DRILL_FAILED: _("Drill FAIL: {what}"),
+    Event.STARTED: "Started: {what}",
+    Event.APPROVAL: "Approval needed: {what}",
+    Event.WAITING: "People needed: {what}",
+    Event.NO_WAY_BACK: "No way back: {what}",
+    Event.DONE: "Done: {what}",
+    Event.FAILED: "{ENDED}: {what}",
+    Event.DRILL_BEGUN: "Drill begun: {what}",
+    Event.DRILL_ENDED: "Drill PASS: {what}",
+    Event.DRILL_FAILED: "Drill FAIL: {what}",
 }
-_AGAIN = _("Still waiting ({minutes} min): {what}")
-_ESCALATED = _("NOBODY HAS ANSWERED ({minutes} min): {what}")
-_CHANGE = _("Change: {headline}")
-_ASKED = _("Asked by {by}: {reason}")
-_ASKED_BY = _("Asked by {by}")
-_UNTIL = _("Until {until} UTC")
-_FOLLOW = _("Follow: failover follow {name}")
-_REPORT = _("Report: failover report {name}")
-_LINK = _("Open: {link}")
-_WAITS = _("Waits for {need}")
-_COMMAND = _("Type: {command}")
-_OUTCOME = _("Outcome: {ended}. {why}")
-_BARE_OUTCOME = _("Outcome: {ended}")
-_FORWARD = _("It is past its point of no return: a cancel changes nothing now")
+_AGAIN = "Still waiting ({minutes} min): {what}"
+_ESCALATED = "NOBODY HAS ANSWERED ({minutes} min): {what}"
+_CHANGE = "Change: {headline}"
+_ASKED = "Asked by {by}: {reason}"
+_ASKED_BY = "Asked by {by}"
+_UNTIL = "Until {until} UTC"
+_FOLLOW = "Follow: failover follow {name}"
+_REPORT = "Report: failover report {name}"
+_LINK = "Open: {link}"
+_WAITS = "Waits for {need}"
+_COMMAND = "Type: {command}"
+_OUTCOME = "Outcome: {ended}. {why}"
+_BARE_OUTCOME = "Outcome: {ended}"
+_FORWARD = "It is past its point of no return: a cancel changes nothing now"
 _BODIES = {
     Event.STARTED: (_CHANGE, _ASKED, _FOLLOW, _LINK),
     Event.APPROVAL: (_CHANGE, _ASKED, _WAITS, _UNTIL, _COMMAND, _LINK),
@@ -56,7 +50,7 @@ _BODIES = {
 }
 _SHORTER = {_ASKED: _ASKED_BY, _OUTCOME: _BARE_OUTCOME}
 """What is said where a name of the longer text is empty."""
-TEST = (_("Test of failover's notifications"), _("Nothing has happened. Sent to the target {target}."))
+TEST = ("Test of failover's notifications", "Nothing has happened. Sent to the target {target}.")
 
 
 def test_text(target: str) -> tuple[str, str]:
