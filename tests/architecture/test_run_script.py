@@ -34,7 +34,9 @@ def _run(folder: Path, *, lab: int = 0, others: int = 0, mypy: int = 0, build: i
         cwd=folder, env=told, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     calls = (folder / "calls").read_text(encoding="utf-8").splitlines()
-    return ended.returncode, ["lab" if "tests/lab " in f"{one} "[:18] else "others" for one in calls if one[:6] == "pytest"]
+    return ended.returncode, [
+        "lab" if one.startswith("pytest tests/lab ") else "others" for one in calls if one[:6] == "pytest"
+    ]
 
 
 @pytest.mark.parametrize(("lab", "others", "code"), [(0, 0, 0), (3, 0, 3), (0, 1, 1), (3, 1, 3)])
