@@ -19,6 +19,7 @@ from starters.main import app
 from starters.render.documents import html, markdown
 from starters.render.terminal import full
 from tests.replay.record import HISTORIES
+from tests.starters.recorded import facts
 
 _TWINS = ("bad-input-", "-cancelled", "-expired", "-rejected", "-refused", "adopt-", "-plan")
 _TWINS = ("bad-input-", "-cancelled", "-expired", "-rejected", "-refused", "adopt-", "-plan")
@@ -65,9 +66,10 @@ def _english(text: str) -> list[str]:
 def test_no_english_sentence_is_left_in_any_report() -> None:
     left: dict[str, list[str]] = {}
     for path in _ALL:
-        if (facts := _facts(path)) is None:
+        if (told_of := _facts(path)) is None:
             continue
-        told = [plain(full(facts)), *(map(translated, remedy.lines) if (remedy := remedy_of(facts)) else ())]
+        remedy = remedy_of(told_of)
+        told = [plain(full(told_of)), *(map(translated, remedy.lines) if remedy else ())]
         if found := _english("\n".join(told)):
             left[path.stem] = found
 
@@ -76,17 +78,26 @@ def test_no_english_sentence_is_left_in_any_report() -> None:
 
 @pytest.mark.parametrize("name", _PAGES)
 def test_no_english_sentence_is_left_in_pages(name: str) -> None:
-    facts = _facts(HISTORIES / f"{name}.json")
-    assert facts is not None
+    found = _facts(HISTORIES / f"{name}.json")
+    assert found is not None
 
-    page, paper = html(facts), markdown(facts)
+    page, paper = html(found), markdown(found)
 
     assert '<html lang="zh-Hant-TW">' in page
-    assert 'class="met"' in page or 'class="missed"' in page or facts.verdict.met is None
     assert not _english(page)
     assert not _english(paper)
-    assert facts.run_id in page
-    assert facts.run_id in paper
+    assert found.run_id in page
+    assert found.run_id in paper
+
+
+@pytest.mark.parametrize(
+    ("kind", "style"), [("switched", '<span class="met">達成目標</span>'), ("rolled-back", ""), ("refused", "")]
+)
+def test_no_english_sentence_is_left_in_the_page_of_a_run_with_a_report(kind: str, style: str) -> None:
+    page = html(facts(kind))
+
+    assert style in page
+    assert not _english(re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL))
 
 
 def test_the_option_is_taken_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
