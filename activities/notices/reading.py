@@ -20,6 +20,8 @@ COMMANDS = {
     "blocked by a disruption budget": "override-budget",
     "held": "release",
     "awaiting a judgement": "drill judge --pass --notes SEEN",
+    "awaiting the checklist": "attest --item KEY",
+    "awaiting the checklist after": "attest --item KEY",
 }
 """Phase in which people are waited for → the command that lets the run go on."""
 

@@ -11,7 +11,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAM = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >>calls
 case "$(basename "$0") $*" in
-  "pytest tests/lab"*) exit "$LAB" ;;
+  "pytest tests/ui tests/lab"*) exit "$LAB" ;;
   "pytest "*) exit "$OTHERS" ;;
   "mypy "*) exit "$MYPY" ;;
   "failover lab build") exit "$BUILD" ;;
@@ -35,7 +35,7 @@ def _run(folder: Path, *, lab: int = 0, others: int = 0, mypy: int = 0, build: i
     )  # fmt: skip
     calls = (folder / "calls").read_text(encoding="utf-8").splitlines()
     return ended.returncode, [
-        "lab" if one.startswith("pytest tests/lab ") else "others" for one in calls if one[:6] == "pytest"
+        "lab" if one.startswith("pytest tests/ui tests/lab ") else "others" for one in calls if one[:6] == "pytest"
     ]
 
 

@@ -57,7 +57,10 @@ def test_western_letters_need_no_font_file() -> None:
 def test_a_character_that_no_font_has_is_said(tmp_path: Path) -> None:
     (tmp_path / "words").write_text("no font")
     cases = (
-        (None, "pdf: no font that is installed has the character '小'; give one with --font FILE"),
+        (
+            None,
+            "pdf: no font that is installed has the character '小'; install fonts-noto-cjk, or give one with --font FILE",
+        ),
         (_font(tmp_path), "blank.ttf has the character '小'"),
         (tmp_path / "words", "words cannot be used"),
         (tmp_path / "none", "none cannot be used"),
