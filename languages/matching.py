@@ -190,7 +190,7 @@ def _ready(message: str, translation: str) -> _Message:
     literal = PLACE.sub("", message)
     places = tuple(PLACE.findall(message))
     letters = sum(map(len, _WORD.findall(literal)))
-    weight = letters + 3 * len(_JOINT.findall(literal))
+    weight = sum(map(str.isalpha, literal)) + 3 * len(_JOINT.findall(literal))
     return _Message(message, translation, letters, weight, places)
 
 
