@@ -34,8 +34,7 @@ def await_workload(lab: Lab, binaries: Path, seconds: float = 120) -> None:
     """
     try:
         wait_until("every pod of this boot", lambda: not _unready(lab, binaries), seconds)
-        for kind in _WORKLOADS:
-            kubectl(lab, binaries, "rollout", "status", kind, f"--timeout={seconds:.0f}s")
+        kubectl(lab, binaries, "rollout", "status", *_WORKLOADS, f"--timeout={seconds:.0f}s")
         wait_until("PostgreSQL redundant", lambda: sync_members(lab, binaries) != "", seconds)
         wait_until("Redis redundant", lambda: redis_is_redundant(lab, binaries), seconds)
     except LabError as error:

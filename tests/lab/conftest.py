@@ -19,7 +19,7 @@ from tests.lab.invariants import must_be_no_half_state, must_be_sound
 from tests.lab.mending import make_whole
 from tests.lab.platform import Platform
 from tests.lab.repeating import ATTEMPT
-from tests.leftovers.marks import MARK, OWNER_FILE
+from tests.leftovers.marks import MARK, OWNER_FILE, TEMPORARY
 
 KEEP = "FAILOVER_KEEP_TEST_LAB"
 _TIMEOUT = 1800
@@ -42,6 +42,7 @@ def test_lab() -> Iterator[tuple[Lab, Path]]:
     lab, keep = Lab("test"), bool(os.environ.get(KEEP))
     if keep:
         os.environ.pop(MARK, None)
+        os.environ["TMPDIR"] = str(TEMPORARY)  # what outlives the run must not need its folder: containerd execs through it
         (lab.home / OWNER_FILE).unlink(missing_ok=True)
     else:
         cluster.down(lab)
@@ -57,8 +58,13 @@ def test_lab() -> Iterator[tuple[Lab, Path]]:
 
 
 def _give_time(lab: Lab, binaries: Path) -> None:
-    """Let no switch be undone for its outage budget alone: these tests interrupt, on a machine that others may use."""
+    """Let no switch be undone for its outage budget alone: these tests interrupt, on a machine that others may use.
+
+    And let a person be asked sooner where a disruption budget refuses: nothing happens until then.
+    """
     estate = read_estate(lab, binaries)
+    for pool in estate["node_pools"].values():
+        pool["blocked_after"] = "PT5S"
     for one in estate["postgres"].values():
         one["thresholds"]["outage_budget"] = "PT30S"
     publish_estate(lab, binaries, estate)

@@ -41,9 +41,10 @@ class Platform:
 
     def look(self) -> None:
         """Remember who leads, who follows and where, for a fault that must strike at once."""
-        self.old, self.candidate = self.leader, self.standby
-        path = "jsonpath={.spec.nodeName}"
-        self.nodes = {member: self.kubectl("get", "pod", member, "-o", path) for member in MEMBERS}
+        self.old = self.leader
+        self.candidate = next(member for member in MEMBERS if member != self.old)
+        nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in self._pods_of("postgresql", leaving=True)}
+        self.nodes = {member: nodes[member] for member in MEMBERS}
 
     def seen(self) -> dict[str, Any]:
         """End the load and return what it saw."""
@@ -83,8 +84,11 @@ class Platform:
 
     def pods(self, app: str, *, leaving: bool = False) -> list[str]:
         """Return the application's pods, sorted; those that are ``leaving`` too only if asked for."""
-        found = json.loads(self.answer("get", "pods", "-l", f"app={app}", "-o", "json"))["items"]
-        return sorted(pod["metadata"]["name"] for pod in found if leaving or "deletionTimestamp" not in pod["metadata"])
+        return sorted(pod["metadata"]["name"] for pod in self._pods_of(app, leaving=leaving))
+
+    def _pods_of(self, *apps: str, leaving: bool = False) -> list[dict[str, Any]]:
+        found = json.loads(self.answer("get", "pods", "-l", f"app in ({','.join(apps)})", "-o", "json"))["items"]
+        return [pod for pod in found if leaving or "deletionTimestamp" not in pod["metadata"]]
 
     def settle(self, seconds: float = 90) -> None:
         """Wait until the platform is whole: all ready since the last boot, redundant, no intent."""
@@ -102,10 +106,9 @@ class Platform:
 
         ``fit``: and wait until a plan is made again.
         """
-        for pod in [*self.pods("failover-worker"), *self.pods("postgresql")]:
-            restarts = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}")
-            running = self.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].state.running}")
-            if restarts not in {"", "0"} or not running:
+        for one in self._pods_of("failover-worker", "postgresql"):
+            pod, status = one["metadata"]["name"], (one["status"].get("containerStatuses") or [{}])[0]
+            if status.get("restartCount", 0) or "running" not in status.get("state", {}):
                 self.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
                 if pod in MEMBERS:  # controllers that have lost their API server look again only after a minute or so
                     wait_until(f"{pod} made anew", lambda pod=pod: pod in self.pods("postgresql"), 150)  # type: ignore[misc]
