@@ -99,8 +99,13 @@ class PostgresProcess:
                             return
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         except TimeoutError:
-            raise LabError(f"{self.name} does not come to `{query}` within {seconds:.0f} s") from None
-        raise LabError(f"{self.name} has ended before `{query}`; its log is {self._log}")
+            raise LabError(f"{self.name} does not come to `{query}` within {seconds:.0f} s; {self._last_words()}") from None
+        raise LabError(f"{self.name} has ended before `{query}`; {self._last_words()}")
+
+    def _last_words(self) -> str:
+        """Return the end of its log: the folder may be gone when somebody reads the error."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return f"the end of {self._log}:\n{text[-2000:]}"
 
     async def start(self) -> None:
         """Start it, and wait until it takes connections."""

@@ -185,10 +185,18 @@ class PostgresServers:
 
     async def _heal(self, server: str) -> None:
         self._dead.discard(server)
-        if leader := self._leaders.get(server):
-            await self._rejoin(self._servers[server], self._servers[leader])
-            del self._leaders[server]
-        await self._servers[server].start()
+        one, leader = self._servers[server], self._leaders.get(server)
+        if leader is None:
+            await one.start()
+            return
+        await self._rejoin(one, self._servers[leader])
+        try:
+            await one.start()
+        except LabError:  # it was rewound, and cannot replay up to where it would be consistent
+            await asyncio.to_thread(one.kill)
+            await self._copy(one, self._servers[leader])
+            await one.start()
+        del self._leaders[server]
 
     async def _rejoin(self, server: PostgresProcess, leader: PostgresProcess) -> None:
         """Turn a stopped server into a replica of ``leader``."""
