@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from deploy.lab.azure.postgres_process import PostgresProcess
+from deploy.lab.names import LabError
 from tests.azure.pair import (
     HOSTS,
     PRIMARY,
@@ -109,6 +111,26 @@ async def test_a_forced_switchover_promotes_while_the_source_is_dead_and_takes_i
     await _must_follow(pair, PRIMARY, REPLICA)
     assert await _roles(pair) == ("AsyncReplica", "Primary")
     assert await _stored(pair, PRIMARY) == await _stored(pair, REPLICA)
+
+
+async def test_a_source_that_is_rewound_and_does_not_come_up_is_copied_anew(
+    pair: AzurePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _table(pair)
+    await asyncio.to_thread(pair.servers.kill, PRIMARY)
+    await _promote(pair, "Forced")
+    start, failed = PostgresProcess.start, list[str]()
+
+    async def fails_once(server: PostgresProcess) -> None:
+        if not failed:
+            failed.append(server.name)
+            raise LabError("it cannot replay what is missing")
+        await start(server)
+
+    monkeypatch.setattr(PostgresProcess, "start", fails_once)
+    await pair.servers.heal(PRIMARY)
+    assert failed == [PRIMARY]
+    await _must_follow(pair, PRIMARY, REPLICA)
 
 
 async def test_a_forced_switchover_takes_writes_from_a_source_that_lives(pair: AzurePair) -> None:
