@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.lab.names import Lab
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("estate", "gate", "workflows", "activities", "workers", "deploy")
+_PACKAGES = ("estate", "gate", "languages", "workflows", "activities", "workers", "deploy")
 _INSIDE = "/run/lab"
 
 

@@ -33,7 +33,7 @@ SECRETS = {
     "failover-signing": ("key",),
 }
 _CODE_MARK = "failover.lab/code"
-_PRODUCT = ("estate", "gate", "activities", "workflows", "workers")
+_PRODUCT = ("estate", "gate", "languages", "activities", "workflows", "workers")
 _CODE = {
     "postgresql-primary": ("gate",),
     "postgresql-standby": ("gate",),
