@@ -55,7 +55,7 @@ def digest_of(*packages: str) -> str:
 
 
 def _sources(package: str) -> list[Path]:
-    return sorted((_CHECKOUT / package).rglob("*.py"))
+    return sorted(path for kind in ("*.py", "*.po") for path in (_CHECKOUT / package).rglob(kind))
 
 
 def _link_python(lab: Lab) -> None:
