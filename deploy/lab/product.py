@@ -15,7 +15,8 @@ from pathlib import Path
 from deploy.lab.names import Lab
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("estate", "gate", "languages", "workflows", "activities", "workers", "deploy")
+PRODUCT = ("estate", "gate", "languages", "activities", "workflows", "workers")
+"""Packages that a worker is made of."""
 _INSIDE = "/run/lab"
 
 
@@ -32,7 +33,7 @@ def shown(lab: Lab) -> dict[str, str]:
 
 def copy_product(lab: Lab) -> None:
     """Bring the copy up to date."""
-    wanted = {path.relative_to(_CHECKOUT) for name in _PACKAGES for path in _sources(name)}
+    wanted = {path.relative_to(_CHECKOUT) for name in (*PRODUCT, "deploy") for path in _sources(name)}
     for relative in wanted:
         content, goal = (_CHECKOUT / relative).read_bytes(), lab.product / relative
         goal.parent.mkdir(parents=True, exist_ok=True)

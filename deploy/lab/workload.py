@@ -14,7 +14,7 @@ import yaml
 from deploy.lab.controlplane import kubectl_command
 from deploy.lab.names import Lab, LabError
 from deploy.lab.processes import run, wait_until
-from deploy.lab.product import copy_product, digest_of, make_disk
+from deploy.lab.product import PRODUCT, copy_product, digest_of, make_disk
 from deploy.lab.sealing import SECRET, count_key, new_key
 
 NAMESPACE = "aiagent-prod"
@@ -33,13 +33,12 @@ SECRETS = {
     "failover-signing": ("key",),
 }
 _CODE_MARK = "failover.lab/code"
-_PRODUCT = ("estate", "gate", "languages", "activities", "workflows", "workers")
 _CODE = {
     "postgresql-primary": ("gate",),
     "postgresql-standby": ("gate",),
     "api-deployment": ("deploy",),
-    "failover-worker": _PRODUCT,
-    "failover-witness": _PRODUCT,
+    "failover-worker": PRODUCT,
+    "failover-witness": PRODUCT,
 }
 
 

@@ -67,10 +67,13 @@ def verified(records: tuple[Record, ...], keys: tuple[SigningKey, ...], noted: s
         found = (*found, f"no record has a manifest with the hash {noted}: records are missing at the end")
     data = {"records": len(records), "findings": list(found), "last": {"name": records[-1].name, "sha256": hashes[-1]}}
     if found:
-        why = f"{len(found)} finding(s) in {len(records)} records: they are not as they were written"
-        return Answer(Exit.FAILED, data, Text("\n".join(found)), complaint=why)
+        return Answer(Exit.FAILED, data, Text("\n".join(found)), complaint=_complaint(found, records))
     last = f"the last one is {records[-1].name}, sha256 {hashes[-1]}"
     return Answer(Exit.DONE, data, Text(f"{len(records)} records are unchanged; {last}"))
+
+
+def _complaint(found: tuple[str, ...], records: tuple[Record, ...]) -> str:
+    return f"{len(found)} finding(s) in {len(records)} records: they are not as they were written"
 
 
 def changed(records: tuple[Record, ...], keys: tuple[SigningKey, ...]) -> tuple[str, ...]:
@@ -95,8 +98,7 @@ async def series(folder: Path | None, keys: Path | None, estate: Path | None) ->
     data = {"drills": [shown(line) for line in lines], "unreadable": list(unread)}
     data |= {"verified": bool(counting) and not wrong, "findings": list(wrong)}
     if wrong:
-        why = f"{len(wrong)} finding(s) in {len(records)} records: they are not as they were written"
-        return Answer(Exit.FAILED, data, Group(*text), complaint=why)
+        return Answer(Exit.FAILED, data, Group(*text), complaint=_complaint(wrong, records))
     return Answer(Exit.DONE, data, Group(*text))
 
 

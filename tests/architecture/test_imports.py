@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import grimp
 import pytest
 
+from deploy.lab.product import PRODUCT as IN_PODS
 from tests.architecture.registered import PRODUCT
 
 ALLOWED: dict[str, set[str]] = {
@@ -58,3 +60,10 @@ def test_nothing_is_allowed_that_nobody_needs(graph: grimp.ImportGraph) -> None:
         for imported in graph.find_modules_directly_imported_by(module)
     }
     assert [(part, one) for part, allowed in ALLOWED.items() for one in sorted(allowed) if (part, one) not in needed] == []
+
+
+def test_what_workers_import_is_in_the_image_and_in_the_lab_s_pods(graph: grimp.ImportGraph) -> None:
+    needed = {module.split(".")[0] for module in graph.find_upstream_modules("workers", as_package=True)} & {*PRODUCT}
+    image = (Path(__file__).resolve().parents[2] / "deploy" / "images" / "Dockerfile").read_text(encoding="utf-8")
+    assert needed | {"workers"} == {*IN_PODS}
+    assert [name for name in IN_PODS if f"COPY {name} /opt/failover/{name}\n" not in image] == []

@@ -226,7 +226,7 @@ async def test_what_was_said_of_the_node_counts_where_it_is_signed_and_of_the_ri
     await forced.until_phase(handle, "awaiting approval")
     await _approve(forced, handle)
     await forced.until_phase(handle, "awaiting proof")
-    await forced.until(lambda: A not in forced.world.writers)  # cut off, it stops by itself: the word is true from here on
+    await forced.until(lambda: A not in forced.world.writers)  # cut off, its gate stops it: what is attested is true
     node_2 = {"workflow": "node/node-2", "run": "0193", "of": "node-2"}
     passed_on: dict[str, Any] = {"member": A, "node": "node-2", "run": "0193"}
     good = await signed_word(handle, "attest", signed=node_2, **passed_on)

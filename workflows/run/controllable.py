@@ -13,11 +13,11 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.run.models.control import Control, ControlEntry
-from estate.base import fold, holders
 from workflows.run.control import HoldOrder, ReleaseOrder, StepOrder
 from workflows.run.heard import said_here
 from workflows.run.inputs import said
-from workflows.run.models import Run, Status, named
+from workflows.run.models import Run, Status
+from workflows.run.people import must_be_one_of
 from workflows.run.phases import Phase
 from workflows.run.voting import Decidable
 
@@ -143,11 +143,4 @@ class Controllable(Decidable):
         if target is None:
             message = "the run has not looked its target up yet; try again in a few seconds"
             raise ValueError(message)
-        roles = self.decides(target).roles
-        if any(fold(by) == fold(name) for role in roles for name in holders(target.people, role)):
-            return
-        if not roles and (not target.people or target.knows(by)):
-            return
-        told = "; ".join(named(role, holders(target.people, role)) for role in roles) or ", ".join(sorted(target.people))
-        message = f"by: {by} cannot control this run; who can: {told}"
-        raise ValueError(message)
+        must_be_one_of(self.decides(target).roles, by, target, "control this run")

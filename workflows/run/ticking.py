@@ -12,12 +12,13 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.run.models.checks import CheckEntry, CheckState
-from estate.base import Target, fold, holders
+from estate.base import Target
 from estate.checklists import item_of
 from workflows.run.attesting import Attestable
 from workflows.run.heard import said_here
 from workflows.run.inputs import said
-from workflows.run.models import ItemWord, Status, named
+from workflows.run.models import ItemWord, Status
+from workflows.run.people import must_be_one_of
 
 
 class Tickable(Attestable):
@@ -80,10 +81,4 @@ class Tickable(Attestable):
     def _may_say(by: str, entry: CheckEntry, target: Target) -> None:
         item = item_of(target.checklists, workflow.info().workflow_type, entry.key)
         roles: tuple[str, ...] = getattr(item, "roles", ())
-        if any(fold(by) == fold(name) for role in roles for name in holders(target.people, role)):
-            return
-        if not roles and (not target.people or target.knows(by)):
-            return
-        told = "; ".join(named(role, holders(target.people, role)) for role in roles) or ", ".join(sorted(target.people))
-        message = f"by: {by} cannot say that {entry.key} is done; who can: {told}"
-        raise ValueError(message)
+        must_be_one_of(roles, by, target, f"say that {entry.key} is done")

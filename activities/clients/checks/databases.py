@@ -6,7 +6,6 @@ ends the transaction, are refused by the server.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -18,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from activities.clients.checks.commands import output_of
+from activities.clients.checks.commands import output_of, run_within
 from activities.clients.checks.judged import by_age, by_rows, judged
 from activities.clients.flexible_sql import resolved
 from activities.clients.foreign import first_line
@@ -200,21 +199,12 @@ async def _by_program(program: str, where: Where, item: AmcheckItem) -> Looked:
              "password": "PGPASSWORD", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}  # fmt: skip
     login = {known[name]: str(value) for name, value in where.reached.items() if value is not None}
     arguments = (program, "--no-password", "-d", where.reached["dbname"])
-    running = await asyncio.create_subprocess_exec(
-        *arguments, env={**os.environ, **login}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    try:
-        async with asyncio.timeout(item.within.total_seconds()):
-            told = (await running.communicate())[0].decode(errors="replace").strip().splitlines()
-    except TimeoutError as error:
-        raise UnreachableError(f"{where.name}: pg_amcheck took more than {item.within.total_seconds():g} s") from error
-    finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
+    name = f"{where.name}: pg_amcheck"
+    ended = await run_within(item.within, name, arguments, env={**os.environ, **login}, together=True)
+    told = ended.text.strip().splitlines()
     source = f"{where.name} by pg_amcheck"
-    if running.returncode == _CORRUPTION_FOUND:
+    if ended.code == _CORRUPTION_FOUND:
         return judged(source, *told, met=False)
-    if running.returncode != 0:
-        raise UnreachableError(f"{source}: {told[-1] if told else f'it ended with {running.returncode}'}")
+    if ended.code != 0:
+        raise UnreachableError(f"{source}: {told[-1] if told else f'it ended with {ended.code}'}")
     return judged(source, "it found nothing corrupt", met=True)
