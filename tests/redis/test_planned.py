@@ -10,6 +10,7 @@ from activities.clients.ports import RedisAnswerError
 from activities.redis.models import RedisDetails, RedisRole
 from activities.run.models.report import Outcome
 from tests.fakes.faults import Fault
+from tests.postgres.bench import Handle
 from tests.redis.bench import RedisBench
 from tests.redis.cluster import SENTINELS
 from tests.run.cancels import cancel
@@ -48,9 +49,22 @@ async def _takes_a_write(bench: RedisBench, leader: str) -> bool:
     return True
 
 
+async def _until_measured(bench: RedisBench, handle: Handle, rows: int) -> None:
+    """Wait until the run's measuring client has had ``rows`` writes acknowledged: a run may be quicker than that."""
+    run, tried = f"{handle.id}/{handle.first_execution_run_id}", tuple(range(1_000))
+    async with asyncio.timeout(30):
+        while len(tried) - await bench.redis.missing_rows(bench.target, await bench.leader(), run, tried) < rows:
+            await asyncio.sleep(0.05)
+
+
 async def test_the_master_moves_and_nothing_is_lost(bench: RedisBench) -> None:
     before = await bench.leader()
-    end, leader = await bench.ending(await bench.start())
+    moved = bench.faults.order("redis.verify", Fault.HANGS)
+    handle = await bench.start()
+    await moved.reached.wait()
+    await _until_measured(bench, handle, 21)
+    moved.released.set()
+    end, leader = await bench.ending(handle)
     assert (end, leader != before) == ("completed", True), leader
     report = bench.report()
     assert report.outcome is Outcome.COMPLETED
