@@ -23,6 +23,9 @@ _FAR = "2999-01-01T00:00:00+00:00"
 
 async def _promoted_badly(cluster: Cluster, *, clean: bool = True) -> GateStatus:
     """Let ``pg-1`` lead with a row of its own, and ``pg-0`` be back, held as it was; return the status of ``pg-1``."""
+    for member in ("pg-0", "pg-1"):  # it takes transaction IDs too, and these tests count them
+        await cluster.as_superuser(member, "alter system set autovacuum = off")
+        await cluster.as_superuser(member, "select pg_reload_conf()")
     await cluster.sql("pg-0", "create table rows (name text)")
     await cluster.sql("pg-0", "insert into rows values ('before')")
     postmaster = cluster.postmaster("pg-0")
